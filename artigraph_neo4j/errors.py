@@ -1,0 +1,101 @@
+"""Every error this library raises on purpose.
+
+::
+
+    ArtigraphError
+    ├── EngineError            no engine is set, or it cannot be used as asked
+    │   ├── ConnectionFailed   the database could not be reached in time
+    │   └── SchemaError        the graph has no schema, or one of a newer library
+    ├── LocalStackError        the local Neo4j or S3 could not be provisioned, started or stopped
+    ├── NotFoundError          no span or artifact has this id or label    (also a LookupError)
+    ├── DuplicateLabelError    the span already has an artifact so labeled (also a ValueError)
+    ├── ModelError             a model or span class cannot be used as it is defined
+    │   ├── ArtifactTypeError  the stored artifact is of another model     (also a TypeError)
+    │   ├── UnknownModelError  no class, or several, fit a stored model    (also a LookupError)
+    │   └── MigrationError     a stored version cannot become today's class
+    ├── SpanError              a span cannot be opened, entered or closed so
+    ├── SerializationError     a value cannot be written, or bytes cannot be read back
+    └── StorageError           a storage failed
+        └── BlobNotFoundError  a stored value is missing from its storage  (also a LookupError)
+
+Errors of the driver or of a storage's client stay reachable as ``__cause__``. No message holds a
+password or a secret key.
+"""
+
+__all__ = [
+    "ArtifactTypeError",
+    "ArtigraphError",
+    "BlobNotFoundError",
+    "ConnectionFailed",
+    "DuplicateLabelError",
+    "EngineError",
+    "LocalStackError",
+    "MigrationError",
+    "ModelError",
+    "NotFoundError",
+    "SchemaError",
+    "SerializationError",
+    "SpanError",
+    "StorageError",
+    "UnknownModelError",
+]
+
+
+class ArtigraphError(Exception):
+    """The root of all errors raised by this library."""
+
+
+class EngineError(ArtigraphError):
+    """No engine is set, or it cannot be used as asked."""
+
+
+class ConnectionFailed(EngineError):  # noqa: N818 - "ConnectionError" would hide the built-in one
+    """The database could not be reached in time, or refused the login."""
+
+
+class SchemaError(EngineError):
+    """The graph has no schema of this library, or one written by a newer version."""
+
+
+class LocalStackError(ArtigraphError):
+    """The local Neo4j or S3 could not be provisioned, started or stopped."""
+
+
+class NotFoundError(ArtigraphError, LookupError):
+    """No span or artifact has this id or label."""
+
+
+class DuplicateLabelError(ArtigraphError, ValueError):
+    """The span already has an artifact with this label."""
+
+
+class ModelError(ArtigraphError):
+    """A model or span class cannot be used as it is defined."""
+
+
+class ArtifactTypeError(ModelError, TypeError):
+    """The stored artifact is of another model than the one it was read through."""
+
+
+class UnknownModelError(ModelError, LookupError):
+    """No class of this program, or more than one, fits a stored model."""
+
+
+class MigrationError(ModelError):
+    """A stored version of a model cannot become today's class."""
+
+
+class SpanError(ArtigraphError):
+    """A span cannot be opened, entered or closed in this way."""
+
+
+class SerializationError(ArtigraphError):
+    """A value cannot be serialized, or stored bytes cannot be read back."""
+
+
+class StorageError(ArtigraphError):
+    """A storage failed to keep, return or delete bytes."""
+
+
+class BlobNotFoundError(StorageError, LookupError):
+    """A stored value is missing from its storage."""

@@ -1,0 +1,87 @@
+"""What a serializer is, and how the one for a value is found."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Generic, TypeVar
+
+from typing_extensions import Self
+
+from artigraph_neo4j.registry import Registry
+
+__all__ = ["Serializer", "find_serializer", "infer_serializer", "serializer_names"]
+
+T = TypeVar("T")
+
+
+class Serializer(ABC, Generic[T]):
+    """Turns values of some types into bytes and back.
+
+    Subclass it, set ``name`` and implement the two methods. An instance is used for one field by
+    ``artifact_field(serializer=...)``, or for all values of its ``types`` after ``register()``.
+
+    Attributes:
+        name: A short stable name; it is stored with every value, so never change it.
+        types: The types whose values it is inferred for once registered, subclasses included.
+        text: Whether the bytes are UTF-8 text; then they are stored as a string in the graph, which
+            a person can read in Neo4j Browser.
+        heavy: Whether the work is worth a worker thread (parquet is, a number is not).
+    """
+
+    name: ClassVar[str]
+    types: ClassVar[tuple[type[Any], ...]] = ()
+    text: ClassVar[bool] = False
+    heavy: ClassVar[bool] = False
+
+    @abstractmethod
+    def serialize(self, value: T, /) -> bytes:
+        """The value as bytes.
+
+        A serializer that would give back another value or type must refuse the value here.
+
+        Raises:
+            SerializationError: The value cannot come back as it is.
+        """
+
+    @abstractmethod
+    def deserialize(self, data: bytes, /) -> T:
+        """The value that ``data`` was made from.
+
+        Raises:
+            SerializationError: The bytes are not of this serializer's format.
+        """
+
+    def register(self) -> Self:
+        """Make this the inferred serializer for its ``types``; returns itself.
+
+        Of two serializers for one type the one registered last is inferred.
+
+        Raises:
+            ValueError: Another serializer has this name.
+        """
+        _by_name.add(self.name, self)
+        for type_ in self.types:
+            _by_type[type_] = self
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+
+_by_name: Registry[Serializer[Any]] = Registry("serializer")
+_by_type: dict[type[Any], Serializer[Any]] = {}
+
+
+def find_serializer(name: str) -> Serializer[Any] | None:
+    """The registered serializer of this name, or None."""
+    return _by_name.get(name)
+
+
+def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
+    """The registered serializer for the nearest class in ``type_.__mro__``, or None."""
+    return next((_by_type[c] for c in type_.__mro__ if c in _by_type), None)
+
+
+def serializer_names() -> list[str]:
+    """The names of all registered serializers, sorted."""
+    return _by_name.names()
