@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Self
 from weakref import WeakValueDictionary
-
-from typing_extensions import Self
 
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.registry import Registry
