@@ -1,0 +1,375 @@
+"""The engine: which graph this process records into, and every way of saying so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, TypeVar
+
+from neo4j import AsyncDriver, AsyncGraphDatabase
+from neo4j.api import AsyncBookmarkManager
+
+from artigraph_neo4j import iothread
+from artigraph_neo4j._version import __version__
+from artigraph_neo4j.errors import EngineError, SchemaError
+from artigraph_neo4j.graph.connection import Connection, Row, Statement
+from artigraph_neo4j.graph.schema import Graph, create_schema, read_graph
+from artigraph_neo4j.graph.settings import Settings
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.target import Target, choose_target
+
+__all__ = ["Engine", "engine_context", "get_engine", "set_engine"]
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+OFFLOAD_BYTES = 64 * 1024
+"""Values larger than this go to the engine's storage, when it has one."""
+
+
+class Engine:
+    """One graph, its connection and its default storage; made by ``set_engine``.
+
+    Nothing is opened until the first use; closing is no end, the next use opens anew. All I/O
+    happens on the process's I/O thread, so an engine works from any event loop and any thread. Only
+    a ready-made driver stays on its own loop.
+
+    Attributes:
+        storage: Where large values go by default, or None.
+        offload_bytes: From how many bytes on a value is large.
+        observers: Called with a ``Statement`` for every attempt, on the I/O thread.
+    """
+
+    def __init__(
+        self,
+        target: Target | AsyncDriver,
+        *,
+        database: str | None = None,
+        create_schema: bool = False,
+        storage: Storage | None = None,
+        offload_bytes: int = OFFLOAD_BYTES,
+        connect_seconds: float = 15.0,
+        retry_seconds: float = 60.0,
+    ) -> None:
+        self.storage = storage
+        self.offload_bytes = offload_bytes
+        self.observers: list[Callable[[Statement], None]] = []
+        self._target = target
+        self._database = database
+        self._create_schema = create_schema
+        self._connect_seconds = connect_seconds
+        self._retry_seconds = retry_seconds
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Task[tuple[Connection, Graph]] | None = None
+
+    def __repr__(self) -> str:
+        where = self._target if isinstance(self._target, Target) else "given driver"
+        return f"<Engine {where}>"
+
+    # -- what the library calls ----------------------------------------------------------------
+
+    async def read(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run a reading statement; one round trip, retried while the server is away."""
+
+        async def work() -> list[Row]:
+            connection, _ = await self._opened()
+            return await connection.run(text, parameters, "read")
+
+        return await self.call(work)
+
+    async def write(
+        self, text: str, parameters: Mapping[str, Any], *, settle: bool = False
+    ) -> list[Row]:
+        """Run a writing statement, which must be one that may run twice; one round trip.
+
+        Args:
+            text: The Cypher text.
+            parameters: Its parameters.
+            settle: Come to an end even when the caller is cancelled.
+        """
+
+        async def work() -> list[Row]:
+            connection, _ = await self._opened()
+            return await connection.run(text, parameters, "write")
+
+        return await self.call(work, settle=settle)
+
+    async def graph(self) -> Graph:
+        """Which graph this is; a round trip only the first time."""
+
+        async def work() -> Graph:
+            return (await self._opened())[1]
+
+        return await self.call(work)
+
+    async def call(
+        self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False
+    ) -> T:
+        """Run a coroutine where this engine does its I/O, with the caller's context variables."""
+
+        def start() -> asyncio.Future[T]:
+            if isinstance(self._target, Target):
+                return asyncio.wrap_future(iothread.io_thread().submit(work()))
+            return self._own_loop().create_task(work())
+
+        return await (iothread.settle(start) if settle else start())
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if self._home is None:
+            self._home = loop
+        if self._home is not loop:
+            raise EngineError(
+                "a ready-made AsyncDriver belongs to the event loop it was first used on, and this "
+                "is another one; give set_engine a URL to use the graph from several loops"
+            )
+        return loop
+
+    # -- opening and closing -------------------------------------------------------------------
+
+    async def _opened(self) -> tuple[Connection, Graph]:
+        """The connection, opened by the first of all concurrent callers."""
+        loop = asyncio.get_running_loop()
+        task = self._opening
+        if task is None or task.get_loop() is not loop:  # another loop: this process was forked
+            task = self._opening = loop.create_task(self._open())
+            iothread.at_shutdown(self._close)
+        try:
+            return await asyncio.shield(task)
+        except BaseException:
+            if task.done() and self._opening is task:
+                self._opening = None  # the next caller tries again
+            raise
+
+    async def _open(self) -> tuple[Connection, Graph]:
+        if not isinstance(self._target, Target):
+            return await self._prepare(self._target, self._database)
+        # Starting servers, for "local", takes seconds: never on the loop.
+        settings, storage = await asyncio.get_running_loop().run_in_executor(
+            None, self._target.resolve
+        )
+        if self.storage is None:
+            self.storage = storage
+        driver = AsyncGraphDatabase.driver(
+            settings.uri,
+            auth=settings.auth,
+            max_connection_pool_size=50,
+            connection_acquisition_timeout=30,
+            liveness_check_timeout=60,
+            notifications_min_severity="OFF",
+            user_agent=f"artigraph-neo4j/{__version__}",
+        )
+        try:
+            return await self._prepare(driver, self._database or settings.database)
+        except BaseException:
+            await driver.close()
+            raise
+
+    async def _prepare(self, driver: AsyncDriver, database: str | None) -> tuple[Connection, Graph]:
+        bookmarks: AsyncBookmarkManager = AsyncGraphDatabase.bookmark_manager()
+        connection = Connection(driver, database, bookmarks, self._retry_seconds, self.observers)
+        graph = await read_graph(connection, deadline=self._connect_seconds)
+        if graph is None and self._create_schema:
+            graph = await create_schema(connection)
+        if graph is None:
+            raise SchemaError(
+                "this database has no schema of this library yet; "
+                "create it once with set_engine(..., create_schema=True)"
+            )
+        return connection, graph
+
+    async def aclose(self) -> None:
+        """Close the connection; a ready-made driver is left to whoever made it."""
+        if self._opening is not None:
+            await self.call(self._close)
+
+    def close(self) -> None:
+        """``aclose`` for code that is not async.
+
+        Raises:
+            EngineError: The engine has a ready-made driver, which only its own loop can leave.
+        """
+        if not isinstance(self._target, Target):
+            raise EngineError("an engine with a ready-made driver is left by 'await aclose()'")
+        if self._opening is not None:
+            iothread.io_thread().submit(self._close()).result()
+
+    async def _close(self) -> None:
+        task, self._opening = self._opening, None
+        if task is None or task.get_loop() is not asyncio.get_running_loop():
+            return
+        try:
+            connection, _ = await task
+        except BaseException:  # it never opened, and its first user was told so
+            return
+        if isinstance(self._target, Target):
+            await connection.driver.close()
+
+
+_default: Engine | None = None
+_scoped: ContextVar[Engine | None] = ContextVar("artigraph_neo4j.engine", default=None)
+
+
+def _make(
+    engine: str | AsyncDriver | None,
+    *,
+    username: str | None,
+    password: str | None,
+    database: str | None,
+    create_schema: bool | None,
+    create_tables: bool | None,
+    storage: Storage | None,
+    offload_bytes: int,
+) -> Engine:
+    create = create_schema if create_schema is not None else create_tables
+    target: Target | AsyncDriver
+    if engine is None or isinstance(engine, str):
+        target = choose_target(engine, username=username, password=password, database=database)
+        create = target.is_local if create is None else create
+    else:
+        target = engine
+    return Engine(
+        target,
+        database=database,
+        create_schema=bool(create),
+        storage=storage,
+        offload_bytes=offload_bytes,
+    )
+
+
+def set_engine(
+    engine: str | AsyncDriver | None = None,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    database: str | None = None,
+    create_schema: bool | None = None,
+    create_tables: bool | None = None,
+    storage: Storage | None = None,
+    offload_bytes: int = OFFLOAD_BYTES,
+) -> Engine:
+    """Say which graph this process records into. No round trip: the first use opens it.
+
+    Args:
+        engine: ``"neo4j://user:password@host:7687/database"`` (also ``bolt://`` and the schemes
+            with TLS, ``+s`` and ``+ssc``); ``"local"`` for the local stack, started when needed; a
+            ready-made ``AsyncDriver``; or nothing: then ``NEO4J_URI``, ``NEO4J_USERNAME``,
+            ``NEO4J_PASSWORD`` and ``NEO4J_DATABASE`` decide, else the stack that ``artigraph up``
+            started.
+        username: The user, where it is not in the URL.
+        password: The password, where it is not in the URL.
+        database: The database, where it is not in the URL; the server's default otherwise.
+        create_schema: Create constraints and indexes where they are missing. Many processes may do
+            so at once. The default is True for a local stack and False elsewhere.
+        create_tables: The same under its older name.
+        storage: Where values larger than ``offload_bytes`` go by default; for ``"local"`` the
+            stack's S3.
+        offload_bytes: From how many serialized bytes on a value is large.
+
+    Returns:
+        The engine; ``await engine.aclose()`` closes it early, else the end of the process does.
+
+    Raises:
+        EngineError: The URL is none of Neo4j's, or nothing says where the graph is.
+    """
+    global _default
+    made = _make(
+        engine,
+        username=username,
+        password=password,
+        database=database,
+        create_schema=create_schema,
+        create_tables=create_tables,
+        storage=storage,
+        offload_bytes=offload_bytes,
+    )
+    _default = made
+    return made
+
+
+class engine_context(AbstractContextManager[Engine]):  # noqa: N801 - used like a function
+    """Use another engine inside a ``with`` or ``async with`` block, in this context only.
+
+    Takes an ``Engine`` or the arguments of ``set_engine``. An engine that it made is closed at the
+    end of the block.
+    """
+
+    def __init__(
+        self,
+        engine: Engine | str | AsyncDriver | None = None,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        database: str | None = None,
+        create_schema: bool | None = None,
+        create_tables: bool | None = None,
+        storage: Storage | None = None,
+        offload_bytes: int = OFFLOAD_BYTES,
+    ) -> None:
+        self._owned = not isinstance(engine, Engine)
+        self._engine = (
+            engine
+            if isinstance(engine, Engine)
+            else _make(
+                engine,
+                username=username,
+                password=password,
+                database=database,
+                create_schema=create_schema,
+                create_tables=create_tables,
+                storage=storage,
+                offload_bytes=offload_bytes,
+            )
+        )
+        self._token: Token[Engine | None] | None = None
+
+    def __enter__(self) -> Engine:
+        self._token = _scoped.set(self._engine)
+        return self._engine
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+        if self._owned:
+            self._engine.close()
+
+    async def __aenter__(self) -> Engine:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+        if self._owned:
+            await self._engine.aclose()
+
+    def _leave(self) -> None:
+        if self._token is not None:
+            _scoped.reset(self._token)
+            self._token = None
+
+
+def get_engine() -> Engine:
+    """The engine of this context: the innermost ``engine_context``, else that of ``set_engine``.
+
+    Raises:
+        EngineError: There is none.
+    """
+    engine = _scoped.get() or _default
+    if engine is None:
+        raise EngineError(
+            'no engine is set; call set_engine("neo4j://user:password@host:7687") once, '
+            'set_engine("local"), or set_engine() with NEO4J_URI in the environment'
+        )
+    return engine

@@ -1,0 +1,192 @@
+"""Every statement that records or reads spans and artifacts.
+
+Constant text, values only as parameters: no label, id or value of a user becomes Cypher. Each holds
+on Neo4j 5.26 and 2026. Writes merge by id, so that running one twice is the same as once. Reads
+return chunks of 1,000 plain values: the driver pays for every row, and more for every node.
+``USING INDEX SEEK`` is there because, soon after a bulk load, the planner may scan instead.
+"""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.spans import SPAN_MAP
+
+__all__ = [
+    "ARTIFACTS_BELOW",
+    "ARTIFACTS_OF",
+    "ARTIFACT_BY_ID",
+    "ARTIFACT_BY_LABEL",
+    "CHUNK",
+    "CLOSE_SPAN",
+    "OPEN_SPAN",
+    "SPANS_ABOVE",
+    "SPANS_BELOW",
+    "SPAN_BY_ID",
+    "SPAN_CHILDREN",
+    "SPAN_PARENT",
+    "SPAN_ROOTS",
+    "WRITE_ARTIFACTS",
+]
+
+CHUNK = 1000
+
+OPEN_SPAN = """
+OPTIONAL MATCH (p:ArtigraphNode {node_id: $parent}) WHERE p:Span
+CALL (p) {
+  WITH p WHERE p IS NOT NULL OR $parent IS NULL
+  MERGE (n:ArtigraphNode {node_id: $properties.node_id})
+    ON CREATE SET n = $properties, n.opened_at = datetime($opened_at), n:$($labels),
+      n.root_id = coalesce(p.root_id, p.node_id, $properties.node_id),
+      n.depth = CASE WHEN p IS NULL THEN 0 ELSE coalesce(p.depth, 0) + 1 END
+  FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | MERGE (p)-[:PARENT_OF]->(n))
+  RETURN n
+}
+RETURN elementId(n), labels(n), n.root_id, n.depth
+"""
+"""No row: the parent does not exist."""
+
+CLOSE_SPAN = """
+MATCH (n:ArtigraphNode {node_id: $node_id})
+SET n += $properties, n.closed_at = datetime($closed_at)
+RETURN n.node_id
+"""
+
+WRITE_ARTIFACTS = """
+CALL () {
+  UNWIND $spans AS id
+  OPTIONAL MATCH (s:ArtigraphNode {node_id: id}) WHERE s:Span
+  WITH id, s WHERE s IS NULL
+  RETURN collect(id) AS missing
+}
+CALL (missing) {
+  UNWIND CASE WHEN size(missing) = 0 THEN $nodes ELSE [] END AS r
+  MERGE (a:ArtigraphNode {node_id: r.id})
+    ON CREATE SET a = r.properties, a.recorded_at = datetime(r.at), a:$(r.labels)
+  RETURN count(*) AS written
+}
+CALL (written) {
+  UNWIND CASE WHEN written > 0 THEN $has ELSE [] END AS r
+  MATCH (s:ArtigraphNode {node_id: r.span})
+  MATCH (a:ArtigraphNode {node_id: r.id})
+  MERGE (s)-[h:HAS_ARTIFACT]->(a)
+    ON CREATE SET h.label = r.label, h.key = r.key
+  RETURN count(*) AS owned
+}
+CALL (written) {
+  UNWIND CASE WHEN written > 0 THEN $fields ELSE [] END AS r
+  MATCH (a:ArtigraphNode {node_id: r[0]})
+  MATCH (b:ArtigraphNode {node_id: r[1]})
+  MERGE (a)-[f:HAS_FIELD]->(b)
+    ON CREATE SET f.path = r[2]
+  RETURN count(*) AS nested
+}
+CALL (written) {
+  UNWIND CASE WHEN written > 0 THEN $blobs ELSE [] END AS r
+  MATCH (a:ArtigraphNode {node_id: r.owner})
+  MERGE (b:Blob {blob_id: r.properties.blob_id})
+    ON CREATE SET b = r.properties
+  MERGE (a)-[k:STORED_IN]->(b)
+    ON CREATE SET k.field = r.field
+  RETURN count(*) AS stored
+}
+RETURN missing, written, owned, nested, stored
+"""
+"""Nodes come before links: a row cannot match what its own ``UNWIND`` creates."""
+
+_ROOTS_TO_ROWS = """
+CALL (a) {
+  MATCH (a)-[:HAS_FIELD*0..]->(x)
+  RETURN collect([
+    x{.*, recorded_at: toString(x.recorded_at)},
+    CASE WHEN x = a THEN [] ELSE [(y)-[f:HAS_FIELD]->(x) | [y.node_id, f.path]] END,
+    [(x)-[k:STORED_IN]->(b:Blob) | [k.field, b.storage, b.location, b.digest, b.size]]
+  ]) AS nodes
+}
+"""
+"""The artifact ``a`` with all that is nested in it, itself first (a breadth or depth first walk
+starts there); ``HAS_FIELD`` is a tree, so no node comes twice."""
+
+ARTIFACT_BY_ID = f"""
+MATCH (a:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
+{_ROOTS_TO_ROWS}
+OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a)
+WITH a, nodes, s, h ORDER BY s.opened_at, s.node_id LIMIT 1
+RETURN [[s.node_id, h.label, nodes]], labels(a)
+"""
+
+ARTIFACT_BY_LABEL = f"""
+MATCH (s:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK s:ArtigraphNode(node_id)
+OPTIONAL MATCH (s)-[h:HAS_ARTIFACT {{key: $key}}]->(a)
+CALL (s, a) {{
+  WITH s, a WHERE a IS NULL
+  MATCH (s)-[other:HAS_ARTIFACT]->() WHERE other.label IS NOT NULL
+  WITH other.label AS label LIMIT 1000
+  RETURN collect(label) AS others
+UNION
+  WITH s, a WHERE a IS NOT NULL
+  RETURN [] AS others
+}}
+{_ROOTS_TO_ROWS}
+RETURN [[s.node_id, h.label, nodes]], others, s:Span
+"""
+
+
+_CHUNKS = """
+UNWIND CASE WHEN s IS NULL THEN [null] ELSE range(0, size(found), 1000) END AS i
+RETURN found[i..i + 1000]
+"""
+"""One row ``[null]`` says that the span does not exist; an empty list that nothing was found."""
+
+_SPAN = """
+OPTIONAL MATCH (s:ArtigraphNode {node_id: $span}) USING INDEX SEEK s:ArtigraphNode(node_id)
+WHERE s:Span
+"""
+
+ARTIFACTS_OF = f"""
+{_SPAN}
+CALL (s) {{
+  MATCH (s)-[h:HAS_ARTIFACT]->(a)
+  WITH a, s.node_id AS owner, h.label AS label ORDER BY a.recorded_at, a.node_id
+  {_ROOTS_TO_ROWS}
+  RETURN collect([owner, label, nodes]) AS found
+}}
+{_CHUNKS}
+"""
+
+ARTIFACTS_BELOW = f"""
+{_SPAN}
+CALL (s) {{
+  MATCH (s)-[:PARENT_OF*0..]->(p)
+  WITH DISTINCT p
+  MATCH (p)-[h:HAS_ARTIFACT]->(a)
+  WITH a, p, h ORDER BY p.opened_at, p.node_id
+  WITH a, collect([p.node_id, h.label])[0] AS first
+  WITH a, first[0] AS owner, first[1] AS label ORDER BY a.recorded_at, a.node_id
+  {_ROOTS_TO_ROWS}
+  RETURN collect([owner, label, nodes]) AS found
+}}
+{_CHUNKS}
+"""
+"""An artifact that several spans below share comes once, as that of the one opened first."""
+
+
+def _spans(match: str) -> str:
+    return f"{_SPAN}\nCALL (s) {{\n  {match}\n  RETURN collect({SPAN_MAP.format('d')}) AS found\n}}{_CHUNKS}"
+
+
+SPAN_BY_ID = _spans("WITH s AS d WHERE d IS NOT NULL")
+SPAN_PARENT = _spans("MATCH (d:Span)-[:PARENT_OF]->(s)")
+SPAN_CHILDREN = _spans("MATCH (s)-[:PARENT_OF]->(d:Span) WITH d ORDER BY d.opened_at, d.node_id")
+SPANS_BELOW = _spans(
+    "MATCH (s)-[:PARENT_OF*1..]->(d:Span) WITH DISTINCT d ORDER BY d.opened_at, d.node_id"
+)
+SPANS_ABOVE = _spans(
+    # Sorting by the length of each path would keep all paths in memory; the minimum per node
+    # keeps the pruning walk.
+    "MATCH p = (s)<-[:PARENT_OF*1..]-(d:Span) WITH d, min(length(p)) AS height ORDER BY height"
+)
+SPAN_ROOTS = f"""
+MATCH (d:Span) USING INDEX d:Span(depth, opened_at, node_id)
+WHERE d.depth = 0 AND d.opened_at IS NOT NULL AND d.node_id IS NOT NULL
+WITH d ORDER BY d.depth DESC, d.opened_at DESC, d.node_id DESC LIMIT $limit
+RETURN collect({SPAN_MAP.format("d")})
+"""

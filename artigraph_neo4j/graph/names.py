@@ -1,0 +1,63 @@
+"""Names that are ours in the graph, and how those of users get around them."""
+
+from __future__ import annotations
+
+from artigraph_neo4j.errors import ModelError
+
+__all__ = ["RESERVED_LABELS", "check_label", "check_text", "field_name", "property_name"]
+
+RESERVED_LABELS = frozenset({"ArtigraphNode", "Span", "Artifact", "Blob", "ArtigraphGraph"})
+"""Labels of this library; no model and no span class may take one."""
+
+RESERVED_PROPERTIES = frozenset(
+    {"node_id", "artifact_label", "model", "model_version", "recorded_at", "codec"}
+)
+"""Properties of this library on an artifact. A field of the same name gets a ``_`` behind it."""
+
+
+def property_name(field: str) -> str:
+    """The property that holds a field; its own name unless that is ours or ends in ``_``."""
+    return f"{field}_" if field in RESERVED_PROPERTIES or field.endswith("_") else field
+
+
+def field_name(property_: str) -> str:
+    """The field whose value a property holds."""
+    return property_[:-1] if property_.endswith("_") else property_
+
+
+def check_label(label: str, kind: str, name: str) -> str:
+    """``label`` itself, if a class may become this label in the graph.
+
+    Args:
+        label: The label.
+        kind: ``"model"`` or ``"span class"``; no label is both in one program.
+        name: The class, for messages.
+
+    Raises:
+        ModelError: It is empty, one of this library's, of the other kind, or cannot be stored.
+    """
+    owner = f"{kind} {name}"
+    if not label:
+        raise ModelError(f"{owner}: the name in the graph must not be empty")
+    if label in RESERVED_LABELS:
+        raise ModelError(
+            f"{owner}: {label!r} is a label of this library; give the class another name"
+        )
+    if _kinds.setdefault(label, kind) != kind:
+        raise ModelError(
+            f"{owner}: {label!r} is the label of a {_kinds[label]} already; "
+            "give the class another name"
+        )
+    return check_text(label, owner, ModelError)
+
+
+_kinds: dict[str, str] = {}  # never shrinks: the graph may hold nodes of a class that is gone
+
+
+def check_text(text: str, owner: str, error: type[Exception]) -> str:
+    """``text`` itself, if UTF-8 can hold it (a lone surrogate cannot be sent)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as cause:
+        raise error(f"{owner}: {text!r} has a lone surrogate, which UTF-8 cannot hold") from cause
+    return text

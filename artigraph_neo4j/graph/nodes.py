@@ -1,0 +1,188 @@
+"""``Span``, declared with neomodel: users add properties to a span by subclassing it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from neo4j.time import DateTime
+from neomodel import AsyncStructuredNode, IntegerProperty, StringProperty
+from neomodel.properties import Property, validator
+
+from artigraph_neo4j.errors import ModelError, SpanError
+from artigraph_neo4j.graph.names import check_label, check_text
+from artigraph_neo4j.ids import new_id
+
+__all__ = ["ArtigraphNode", "InstantProperty", "Span", "SpanMeta"]
+
+
+class InstantProperty(Property[datetime]):
+    """An instant, native in the graph (``ZONED DATETIME``), in UTC on both sides.
+
+    neomodel's own ``DateTimeProperty`` would turn it into a float on ``save()``, and no zone but
+    UTC must reach the driver, which can crash on a ``ZoneInfo``.
+    """
+
+    @validator
+    def inflate(self, value: Any) -> datetime:
+        """The instant from what the driver, or a statement of this library, returns."""
+        if isinstance(value, str):
+            return datetime.fromisoformat(value).astimezone(UTC)
+        native: datetime = value.to_native() if isinstance(value, DateTime) else value
+        return native.astimezone(UTC)
+
+    @validator
+    def deflate(self, value: Any) -> datetime:
+        """The same instant in UTC."""
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise ValueError("an aware datetime is needed, such as datetime.now(timezone.utc)")
+        return value.astimezone(UTC)
+
+
+class SpanMeta(type(AsyncStructuredNode)):  # type: ignore[misc] # the metaclass is untyped
+    """Turns ``polymorphic_identity`` into the label, and refuses names that would break a span.
+
+    neomodel's metaclass sets the label after ``__init_subclass__``, so it has to be done here.
+
+    Attributes:
+        generation: How many node classes were defined; caches of classes are keyed by it.
+    """
+
+    generation = 0
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
+    ) -> Any:
+        """Make the class."""
+        SpanMeta.generation += 1
+        # Only this class's own: a subclass inherits the attribute, but is a label of its own.
+        identity = namespace.get("polymorphic_identity")
+        if any(isinstance(base, SpanMeta) and base.__name__ == "Span" for base in _ancestors(bases)):
+            label = check_label(identity or namespace.get("__label__") or name, "span class", name)
+            namespace = {**namespace, "__label__": label}
+            _refuse_hidden_names(name, bases, namespace)
+        return super().__new__(mcs, name, bases, namespace, **kwargs)
+
+
+def _ancestors(bases: tuple[type, ...]) -> list[type]:
+    return [ancestor for base in bases for ancestor in base.__mro__]
+
+
+def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+    for key, value in namespace.items():
+        if not isinstance(value, Property):
+            continue
+        owner = next((b for b in _ancestors(bases) if key in vars(b)), None)
+        if owner is not None and not (
+            isinstance(vars(owner)[key], Property) and owner.__name__ not in ("Span", "ArtigraphNode")
+        ):
+            raise ModelError(
+                f"span class {name}: {key!r} is a name of {owner.__name__}; "
+                "give the property another name"
+            )
+        if key.startswith("_"):
+            raise ModelError(f"span class {name}: a property must not begin with '_': {key!r}")
+
+
+class ArtigraphNode(AsyncStructuredNode, metaclass=SpanMeta):
+    """The base of all nodes of this library; its label carries the unique ``node_id``."""
+
+    node_id = StringProperty(unique_index=True, default=new_id)
+
+
+class Span(ArtigraphNode):
+    """A piece of work: it has a start, an end, a status, a parent and artifacts.
+
+    Subclass it with neomodel properties to record more about it. The class's name, or its
+    ``polymorphic_identity``, becomes a label of its own in the graph.
+
+    Attributes:
+        node_id: The id, known before anything is sent.
+        label: What the work is called; need not be unique. May be None.
+        status: ``"UNSET"`` while open, then ``"OK"`` or ``"ERROR"``.
+        opened_at: When it was entered (aware, UTC).
+        closed_at: When it was left, or None.
+        root_id: The id of the outermost span above it, or its own.
+        depth: How many spans are above it.
+        exception_type: The qualified name of the exception that ended it, or None.
+        exception_message: That exception's text.
+        exception_stacktrace: Its traceback.
+        extra: Properties in the graph which this class does not declare, for example those of a
+            custom class that this program does not know.
+        node_labels: All labels in the graph, once it was opened or read.
+    """
+
+    label = StringProperty()
+    status = StringProperty(default="UNSET")
+    opened_at = InstantProperty()
+    closed_at = InstantProperty()
+    root_id = StringProperty()
+    depth = IntegerProperty()
+    exception_type = StringProperty()
+    exception_message = StringProperty()
+    exception_stacktrace = StringProperty()
+
+    element_id_property: str | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        unknown = [k for k in kwargs if k not in type(self).defined_properties()]
+        if unknown:
+            known = [k for k in type(self).defined_properties() if k not in OWN_PROPERTIES]
+            raise SpanError(
+                f"{type(self).__name__} has no property {unknown[0]!r}; "
+                f"it has {', '.join(sorted({'label', *known}))}"
+            )
+        if kwargs.get("label") is not None:
+            check_text(kwargs["label"], "span label", SpanError)
+        super().__init__(*args, **kwargs)
+        self._extra: dict[str, Any] = {}
+        self._node_labels: tuple[str, ...] = ()
+        self._stored: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label!r} {self.status} {self.node_id}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Span) and self.node_id == other.node_id
+
+    def __hash__(self) -> int:
+        return hash(self.node_id)
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Properties in the graph that this class does not declare."""
+        return self._extra
+
+    @property
+    def node_labels(self) -> tuple[str, ...]:
+        """The labels of the node in the graph; empty until it was opened or read."""
+        return self._node_labels
+
+    @classmethod
+    def deflate(
+        cls, properties: Any, obj: Any = None, skip_empty: bool = False
+    ) -> dict[str, Any]:
+        """What neomodel writes: on a span that exists, only what the user declared and changed.
+
+        So ``save()`` of an object read earlier never takes back a status or an end that was
+        recorded since.
+        """
+        deflated: dict[str, Any] = super().deflate(properties, obj, skip_empty)
+        if isinstance(obj, Span) and obj._stored is not None:
+            return obj._changes(deflated)
+        if deflated.get("root_id") is None:  # a new span, created by neomodel: a root
+            deflated |= {"root_id": deflated["node_id"], "depth": 0}
+            deflated.setdefault("opened_at", datetime.now(UTC))
+        return deflated
+
+    def _changes(self, deflated: dict[str, Any]) -> dict[str, Any]:
+        stored = self._stored or {}
+        return {
+            key: value
+            for key, value in deflated.items()
+            if (key not in OWN_PROPERTIES or key == "label") and value != stored.get(key)
+        }
+
+
+OWN_PROPERTIES = frozenset(Span.defined_properties())
+"""Properties that this library maintains on every span."""

@@ -1,0 +1,134 @@
+"""Spans to parameters, and rows to spans of the most specific class this program knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from neomodel.properties import Property
+
+from artigraph_neo4j.errors import SpanError
+from artigraph_neo4j.graph.nodes import OWN_PROPERTIES, Span, SpanMeta
+
+__all__ = ["SPAN_MAP", "changed_properties", "mark_stored", "new_properties", "span_from_row"]
+
+SPAN_MAP = (
+    "[elementId({0}), labels({0}), "
+    "{0}{{.*, opened_at: toString({0}.opened_at), closed_at: toString({0}.closed_at)}}]"
+)
+"""What a statement returns of a span: times as text, which costs a tenth of a temporal value."""
+
+S = TypeVar("S", bound=Span)
+
+_TIMES = ("opened_at", "closed_at")
+
+
+def _declared(cls: type[Span]) -> dict[str, Property[Any]]:
+    """The properties a class has beyond those of ``Span``, by attribute name; cached."""
+    found = _plans.get(cls)
+    if found is None:
+        found = {
+            name: property_
+            for name, property_ in cls.defined_properties(aliases=False, rels=False).items()
+            if name not in OWN_PROPERTIES
+        }
+        _plans[cls] = found
+    return found
+
+
+_plans: WeakKeyDictionary[type[Span], dict[str, Property[Any]]] = WeakKeyDictionary()
+
+
+def _deflated(span: Span) -> dict[str, Any]:
+    values = vars(span)
+    out: dict[str, Any] = {}
+    for name, property_ in _declared(type(span)).items():
+        value = values.get(name)
+        try:
+            raw = None if value is None else property_.deflate(value, span)
+        except Exception as error:
+            raise SpanError(
+                f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored by "
+                f"{type(property_).__name__}: {error}"
+            ) from error
+        out[property_.get_db_property_name(name)] = raw
+    return out
+
+
+def new_properties(span: Span) -> dict[str, Any]:
+    """The parameters that create a span: its id, label and what the user declared."""
+    own = {"node_id": span.node_id, "label": span.label, "status": span.status}
+    return own | {key: value for key, value in _deflated(span).items() if value is not None}
+
+
+def changed_properties(span: Span) -> dict[str, Any]:
+    """The declared properties that changed since the span was stored; None where taken away."""
+    stored = span._stored or {}  # noqa: SLF001 - this module fills it
+    return {key: value for key, value in _deflated(span).items() if value != stored.get(key)}
+
+
+def mark_stored(span: Span, properties: Mapping[str, Any]) -> None:
+    """Note what the graph holds of a span, so that only changes are written later."""
+    span._stored = {  # noqa: SLF001 - declared there for this module
+        **(span._stored or {}),  # noqa: SLF001
+        **{key: value for key, value in properties.items() if key not in OWN_PROPERTIES},
+        "label": span.label,
+    }
+
+
+def span_from_row(row: list[Any]) -> Span:
+    """A span from what ``SPAN_MAP`` returns.
+
+    Its class is the most specific one of this program whose labels the node has, ``Span`` at the
+    least; what that class does not declare is in ``extra``.
+    """
+    element_id, labels, properties = row
+    cls = _class_of(frozenset(labels))
+    span = cls.__new__(cls)
+    values: dict[str, Any] = {name: properties.pop(name, None) for name in OWN_PROPERTIES}
+    for name in _TIMES:
+        if values[name] is not None:
+            values[name] = datetime.fromisoformat(values[name])
+    stored = {"label": values["label"]}
+    for name, property_ in _declared(cls).items():
+        key = property_.get_db_property_name(name)
+        raw = properties.pop(key, None)
+        stored[key] = raw
+        values[name] = None if raw is None else property_.inflate(raw, span)
+    for name, relation in cls.__all_relationships__:
+        values[name] = relation.build_manager(span, name)
+    span.__dict__.update(
+        values,
+        element_id_property=element_id,
+        _extra=properties,
+        _node_labels=tuple(labels),
+        _stored=stored,
+    )
+    return span
+
+
+def _class_of(labels: frozenset[str]) -> type[Span]:
+    """The known class with the most labels, all of which the node has; of equals the newest."""
+    if (found := _classes.get((labels, SpanMeta.generation))) is not None:
+        return found
+    best: type[Span] = Span
+    size = len(Span.inherited_labels())
+    for cls in _subclasses(Span):
+        own = cls.inherited_labels()
+        if len(own) >= size and labels.issuperset(own):
+            best, size = cls, len(own)
+    if len(_classes) > 1000:
+        _classes.clear()
+    _classes[labels, SpanMeta.generation] = best
+    return best
+
+
+_classes: dict[tuple[frozenset[str], int], type[Span]] = {}
+
+
+def _subclasses(cls: type[Span]) -> Iterator[type[Span]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)

@@ -1,0 +1,1 @@
+"""Artifact models: how a dataclass becomes nodes of the graph, and nodes become a dataclass."""

@@ -1,0 +1,122 @@
+"""What makes a class a model: its name, version and aliases, noted when it is defined."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from artigraph_neo4j.errors import ModelError
+from artigraph_neo4j.graph.names import check_label
+
+__all__ = ["ArtifactInfo", "ModelBase", "ModelInfo", "artifact_info", "model_info", "note_artifact"]
+
+_serial = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """How a model is known in the graph.
+
+    Attributes:
+        name: The stored name and the node's label; the class's name unless ``name=`` says another.
+        version: The version this class writes.
+        aliases: Former names under which stored artifacts are this model's too.
+        serial: Grows with every definition, so that of two the later is known.
+    """
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactInfo:
+    """What the graph knows about one recorded artifact.
+
+    Attributes:
+        node_id: The artifact's id.
+        label: Its label, or None.
+        span_id: The id of the span that has it, or None.
+        recorded_at: When it was recorded (aware, UTC, by the clock of the writer).
+        model: The stored name of its model.
+        model_version: The stored version; older than the class's when it was migrated on reading.
+    """
+
+    node_id: str
+    label: str | None
+    span_id: str | None
+    recorded_at: datetime
+    model: str
+    model_version: int
+
+
+class ModelBase:
+    """The part of ``ArtifactModel`` that needs no database."""
+
+    # Slots, so that a model may be a dataclass with slots itself, and what is known about one
+    # recorded object hides no field of its user's and takes no part in comparison.
+    __slots__ = ("__weakref__", "__artifact_info__")
+
+    __artifact_model__: ClassVar[ModelInfo | None] = None
+
+    def __init_subclass__(
+        cls, *, version: int | None = None, name: str | None = None, aliases: tuple[str, ...] = ()
+    ) -> None:
+        super().__init_subclass__()
+        own: ModelInfo | None = vars(cls).get("__artifact_model__")
+        if version is None and own is not None:
+            # dataclass(slots=True) builds the class a second time, without the keywords.
+            version, name, aliases = own.version, own.name, own.aliases
+        if version is None:
+            raise ModelError(
+                f"model {cls.__qualname__} has no version; "
+                f"write: class {cls.__name__}({_bases(cls)}, version=1)"
+            )
+        if type(version) is not int or version < 1:
+            raise ModelError(
+                f"model {cls.__qualname__}: the version must be an int of 1 or more, "
+                f"not {version!r}"
+            )
+        if isinstance(aliases, str):
+            aliases = (aliases,)
+        label = check_label(name or cls.__name__, "model", cls.__qualname__)
+        cls.__artifact_model__ = ModelInfo(label, version, tuple(aliases), next(_serial))
+
+
+def _bases(cls: type) -> str:
+    return ", ".join(base.__name__ for base in cls.__bases__ if base is not object)
+
+
+def model_info(cls: type[ModelBase]) -> ModelInfo:
+    """The name and version of a model class.
+
+    Raises:
+        ModelError: It is ``ArtifactModel`` itself.
+    """
+    info = cls.__artifact_model__
+    if info is None:
+        raise ModelError(f"{cls.__name__} itself is no model; subclass it with a version")
+    return info
+
+
+_SLOT: Any = vars(ModelBase)["__artifact_info__"]
+
+
+def note_artifact(artifact: ModelBase, info: ArtifactInfo) -> None:
+    """Remember, on the object, what the graph knows of it (frozen classes too)."""
+    _SLOT.__set__(artifact, info)
+
+
+def artifact_info(artifact: ModelBase) -> ArtifactInfo | None:
+    """What the graph knows of an artifact that was read or created; None for a new one.
+
+    No round trip. An object created twice is known as the later artifact.
+    """
+    try:
+        info: ArtifactInfo = _SLOT.__get__(artifact)
+    except AttributeError:
+        return None
+    return info

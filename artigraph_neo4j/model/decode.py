@@ -1,0 +1,264 @@
+"""Nodes to artifacts: fields read back by the codec, nested models first, old versions migrated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from artigraph_neo4j.errors import SerializationError, StorageError
+from artigraph_neo4j.graph.names import property_name
+from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
+from artigraph_neo4j.model.encode import MODEL_REFERENCE, TREE
+from artigraph_neo4j.model.fields import FieldPlan, plan_of
+from artigraph_neo4j.model.identity import Resolver
+from artigraph_neo4j.model.migration import build
+from artigraph_neo4j.model.native import from_native
+from artigraph_neo4j.serializer.base import Serializer, find_serializer
+from artigraph_neo4j.serializer.msgpack import unpack
+from artigraph_neo4j.storage.base import Storage, find_storage
+
+__all__ = ["BlobRef", "Loading", "Stored", "join", "loadings"]
+
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """Where the bytes of one field are."""
+
+    storage: str
+    location: str
+    digest: str
+    size: int
+
+
+class Stored:
+    """One artifact as it came from the graph: its node and those nested in it, root first.
+
+    Args:
+        rows: ``[properties, [[parent id, path]], [[field, storage, location, digest, size]]]`` of
+            each node; the root's own parent does not matter.
+        span_id: The span that has the artifact, or None.
+        label: Its label there, or None.
+    """
+
+    def __init__(self, rows: list[list[Any]], span_id: str | None, label: str | None) -> None:
+        self.nodes = [StoredNode(*row) for row in rows]
+        self.span_id = span_id
+        self.label = label
+        by_id = {node.node_id: node for node in self.nodes}
+        for node in self.nodes[1:]:
+            by_id[node.parent_id].children[node.path] = node
+
+    @property
+    def root(self) -> StoredNode:
+        """The artifact's own node."""
+        return self.nodes[0]
+
+    def bottom_up(self) -> list[StoredNode]:
+        """All nodes, nested ones before what they are nested in."""
+        order = [self.root]
+        for node in order:  # grows while it is walked
+            order.extend(node.children.values())
+        return order[::-1]
+
+
+class StoredNode:
+    """One node as it came from the graph."""
+
+    __slots__ = ("blobs", "children", "codec", "node_id", "parent_id", "path", "properties", "value")
+
+    def __init__(
+        self, properties: dict[str, Any], parents: list[list[str]], blobs: list[list[Any]]
+    ) -> None:
+        self.properties = properties
+        self.node_id: str = properties["node_id"]
+        self.codec = _codec(properties["codec"])
+        self.parent_id, self.path = parents[0] if parents else ("", "")
+        self.blobs = {row[0]: BlobRef(*row[1:]) for row in blobs}
+        self.children: dict[str, StoredNode] = {}
+        self.value: ModelBase | None = None
+
+    @property
+    def model(self) -> str:
+        """The stored model name."""
+        name: str = self.properties["model"]
+        return name
+
+
+@lru_cache(maxsize=4096)
+def _codec(text: str) -> dict[str, Any]:
+    codec: dict[str, Any] = json.loads(text)
+    return codec
+
+
+@dataclass(slots=True)
+class Loading:
+    """A field whose bytes have to become a value, after they came from a storage if need be.
+
+    Attributes:
+        node: The node.
+        field: The field's name.
+        cls: The class the node is read as.
+        serializer: The stored serializer name.
+        blob: Where the bytes are, or None when ``data`` has them.
+        data: The bytes.
+        value: The value, once known.
+    """
+
+    node: StoredNode
+    field: str
+    cls: type[ModelBase]
+    serializer: str
+    blob: BlobRef | None
+    data: bytes | None
+    value: Any = _MISSING
+
+    @property
+    def where(self) -> str:
+        """Names the artifact and the field in messages."""
+        return f"artifact {self.node.node_id}, field {self.node.model}.{self.field}"
+
+    def _plan(self) -> FieldPlan | None:
+        return plan_of(self.cls).fields.get(self.field)
+
+    def storage(self, default: Storage | None) -> Storage:
+        """The storage that keeps the bytes: the field's own, the engine's, or one known by name.
+
+        Raises:
+            StorageError: No storage of that name is known.
+        """
+        assert self.blob is not None  # noqa: S101 - the caller looked
+        plan = self._plan()
+        for storage in (plan.storage if plan else None, default):
+            if storage is not None and storage.name == self.blob.storage:
+                return storage
+        found = find_storage(self.blob.storage)
+        if found is None:
+            raise StorageError(
+                f"{self.where}: its storage {self.blob.storage!r} is not known to this process; "
+                "make one of that name (and keep it, or register() it)"
+            )
+        return found
+
+    def find_serializer(self) -> Serializer[Any]:
+        """The serializer that wrote the value: the field's own, or one known by name.
+
+        Raises:
+            SerializationError: No serializer of that name is known.
+        """
+        plan = self._plan()
+        if plan and plan.serializer is not None and plan.serializer.name == self.serializer:
+            return plan.serializer
+        found = find_serializer(self.serializer)
+        if found is None:
+            raise SerializationError(
+                f"{self.where}: its serializer {self.serializer!r} is not known to this process; "
+                "register() one of that name, or give it to the field with artifact_field"
+            )
+        return found
+
+    @property
+    def heavy(self) -> bool:
+        """Whether the work is worth a thread."""
+        return self.serializer != TREE and self.find_serializer().heavy
+
+    def work(self) -> None:
+        """Turn the bytes into the value, except for containers of models, which come later.
+
+        Raises:
+            SerializationError: The bytes cannot be read; the message names artifact and field.
+        """
+        if self.serializer == TREE or self.data is None:
+            return
+        serializer = self.find_serializer()
+        try:
+            self.value = serializer.deserialize(self.data)
+        except Exception as error:
+            raise SerializationError(
+                f"{self.where}: serializer {self.serializer!r} could not read the "
+                f"{len(self.data)} stored bytes: {error}"
+            ) from error
+        self.data = None
+
+    def finish(self) -> Any:
+        """The value, once all nested models are built."""
+        if self.value is not _MISSING or self.data is None:
+            return self.value
+        children = self.node.children
+
+        def hook(code: int, data: bytes) -> Any:
+            if code != MODEL_REFERENCE:
+                raise SerializationError(f"{self.where}: unknown msgpack extension {code}")
+            return children[data.decode("utf-8", "surrogatepass")].value
+
+        return unpack(self.data, ext_hook=hook)
+
+
+def loadings(stored: Stored, resolver: Resolver) -> Iterator[Loading]:
+    """The fields of an artifact that are not native, nested models' too."""
+    for node in stored.nodes:
+        cls = _class(node, stored, resolver)
+        for name, entry in node.codec["fields"].items():
+            if isinstance(entry, list) and entry[0] in ("inline", "blob"):
+                blob = node.blobs[name] if entry[0] == "blob" else None
+                raw = None if blob else node.properties[property_name(name)]
+                data = raw.encode() if isinstance(raw, str) else raw
+                yield Loading(node, name, cls, entry[1], blob, data)
+
+
+def join(stored: Stored, loaded: list[Loading], resolver: Resolver) -> ModelBase:
+    """The artifact, built from its nodes and the values of its other fields.
+
+    Raises:
+        UnknownModelError, ArtifactTypeError, MigrationError, SerializationError: See there.
+    """
+    values = {(item.node.node_id, item.field): item for item in loaded}
+    for node in stored.bottom_up():
+        data: dict[str, Any] = {}
+        for name, entry in node.codec["fields"].items():
+            item = values.get((node.node_id, name))
+            data[name] = _native(node, name, entry) if item is None else item.finish()
+        version = node.properties["model_version"]
+        node.value = build(_class(node, stored, resolver), version, data, node.node_id)
+        _note(node, stored)
+    assert stored.root.value is not None  # noqa: S101 - bottom_up ends with the root
+    return stored.root.value
+
+
+def _class(node: StoredNode, stored: Stored, resolver: Resolver) -> type[ModelBase]:
+    return resolver.find(
+        node.model, node.codec["class"], node.node_id, root=node is stored.root
+    )
+
+
+def _native(node: StoredNode, name: str, entry: Any) -> Any:
+    if entry == "none":
+        return None
+    if entry == "model":
+        return node.children[name].value
+    try:
+        return from_native(node.properties[property_name(name)], entry)
+    except Exception as error:
+        raise SerializationError(
+            f"artifact {node.node_id}, field {node.model}.{name}: the stored {entry!r} cannot be "
+            f"read: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _note(node: StoredNode, stored: Stored) -> None:
+    assert node.value is not None  # noqa: S101 - built just before
+    root = node is stored.root
+    info = ArtifactInfo(
+        node.node_id,
+        stored.label if root else node.properties.get("artifact_label"),
+        stored.span_id if root else None,
+        datetime.fromisoformat(node.properties["recorded_at"]),
+        node.model,
+        node.properties["model_version"],
+    )
+    note_artifact(node.value, info)

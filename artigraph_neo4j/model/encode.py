@@ -1,0 +1,295 @@
+"""Artifacts to nodes: split into fields, nested models into nodes of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from msgpack import ExtType
+
+from artigraph_neo4j.errors import ModelError, SerializationError
+from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.model.base import ModelBase
+from artigraph_neo4j.model.fields import FieldPlan, ModelPlan, plan_of
+from artigraph_neo4j.model.native import NOT_NATIVE, native_size, to_native
+from artigraph_neo4j.serializer.base import Serializer
+from artigraph_neo4j.serializer.core import string_serializer
+from artigraph_neo4j.serializer.msgpack import pack
+from artigraph_neo4j.serializer.plain import serializer_for
+from artigraph_neo4j.storage.base import Storage
+
+__all__ = ["MODEL_REFERENCE", "TREE", "Encoded", "Node", "Pending", "encode"]
+
+MODEL_REFERENCE = 127
+"""The msgpack extension type of a nested model; its data is the path of the node."""
+
+TREE = "tree"
+"""The codec's name for a container with models in it: msgpack with references to their nodes."""
+
+
+@dataclass(slots=True)
+class Node:
+    """One node to be written: an artifact, or a model nested in one.
+
+    Attributes:
+        node_id: Its id.
+        plan: The plan of its class.
+        properties: The properties that hold its fields.
+        entries: How each field is stored, by name.
+        recorded_at: The time of recording.
+    """
+
+    node_id: str
+    plan: ModelPlan
+    recorded_at: datetime
+    properties: dict[str, Any] = field(default_factory=dict)
+    entries: dict[str, Any] = field(default_factory=dict)
+
+    def codec(self) -> str:
+        """The JSON text that alone decides how the node is read back."""
+        return json.dumps(
+            {"class": self.plan.origin, "fields": self.entries},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+
+@dataclass(slots=True)
+class Pending:
+    """A field whose bytes are still to be made, and perhaps to be stored outside.
+
+    Attributes:
+        node: The node that has the field.
+        field: The field.
+        serializer: Its name, as stored, and the function that makes the bytes.
+        text: Whether the bytes are UTF-8 text.
+        heavy: Whether making them is worth a thread.
+        storage: Where the field says they go; None leaves it to their size.
+    """
+
+    node: Node
+    field: FieldPlan
+    serializer: str
+    make: Callable[[], bytes]
+    text: bool
+    heavy: bool
+    storage: Storage | None
+
+    def bytes(self) -> bytes:
+        """The serialized value.
+
+        Raises:
+            SerializationError: It cannot be serialized; the message names model and field.
+        """
+        where = f"{self.node.plan.info.name}.{self.field.name}"
+        try:
+            data = self.make()
+        except SerializationError as error:
+            raise SerializationError(f"{where}: {error}") from error
+        except RecursionError as error:
+            raise SerializationError(f"{where}: the value is nested too deeply") from error
+        except Exception as error:  # a serializer of others
+            raise SerializationError(
+                f"{where}: serializer {self.serializer!r} failed: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(data, bytes):
+            raise SerializationError(
+                f"{where}: serializer {self.serializer!r} returned {type(data).__name__}, not bytes"
+            )
+        return data
+
+    def keep_inline(self, data: bytes) -> None:
+        """Put the bytes on the node itself."""
+        self.node.properties[self.field.property] = data.decode() if self.text else data
+        self.node.entries[self.field.name] = ["inline", self.serializer]
+
+    def keep_outside(self) -> None:
+        """Note on the node that a blob holds the bytes."""
+        self.node.entries[self.field.name] = ["blob", self.serializer]
+
+
+@dataclass(slots=True)
+class Encoded:
+    """What a call will write.
+
+    Attributes:
+        roots: The nodes of the artifacts themselves, in the order given.
+        nodes: All nodes, those of nested models too.
+        links: ``(parent id, child id, path)`` of every nested model; the path is the field's name,
+            and inside containers goes on as an RFC 6901 pointer: ``layers/0``, ``by_name/a~1b``.
+        pending: The fields that are not native.
+    """
+
+    roots: list[Node] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    links: list[tuple[str, str, str]] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
+
+
+def encode(artifacts: Iterable[ModelBase], *, inline_bytes: int | None) -> Encoded:
+    """Split artifacts into nodes. No bytes are made yet, nothing is sent.
+
+    Args:
+        artifacts: The artifacts.
+        inline_bytes: Native values of more bytes are left to a serializer; None keeps all native.
+
+    Raises:
+        ModelError: A class cannot be stored.
+        SerializationError: A value has no serializer, or a model contains itself.
+    """
+    return _Encoder(inline_bytes).run(artifacts)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One object to encode; ``outer`` is the object it is nested in."""
+
+    artifact: ModelBase
+    node: Node
+    outer: _Work | None
+
+
+class _Encoder:
+    """Goes through objects by a list of work, not by recursion: models may nest to any depth."""
+
+    def __init__(self, inline_bytes: int | None) -> None:
+        self._inline_bytes = inline_bytes
+        self._out = Encoded()
+        self._todo: list[_Work] = []
+        self._now = datetime.now(UTC)
+
+    def run(self, artifacts: Iterable[ModelBase]) -> Encoded:
+        for artifact in artifacts:
+            self._out.roots.append(self._add(artifact, None))
+        while self._todo:
+            work = self._todo.pop()
+            for plan in work.node.plan.fields.values():
+                self._field(work, plan, getattr(work.artifact, plan.name))
+        return self._out
+
+    def _add(self, artifact: ModelBase, outer: _Work | None) -> Node:
+        node = Node(new_id(), plan_of(type(artifact)), self._now)
+        above = outer
+        while above is not None:
+            if above.artifact is artifact:
+                raise SerializationError(
+                    f"{node.plan.info.name}: the artifact contains itself; a model must be a tree"
+                )
+            above = above.outer
+        self._out.nodes.append(node)
+        self._todo.append(_Work(artifact, node, outer))
+        return node
+
+    def _nest(self, work: _Work, artifact: ModelBase, path: str) -> None:
+        child = self._add(artifact, work)
+        self._out.links.append((work.node.node_id, child.node_id, path))
+
+    def _field(self, work: _Work, plan: FieldPlan, value: Any) -> None:
+        node = work.node
+        if value is None:
+            node.entries[plan.name] = "none"
+        elif plan.serializer is not None:
+            self._wait(node, plan, plan.serializer, value)
+        elif isinstance(value, ModelBase):
+            if plan.storage is not None:
+                raise ModelError(
+                    f"{node.plan.info.name}.{plan.name}: a nested model becomes a node of the "
+                    "graph; storage= belongs on the fields of that model"
+                )
+            self._nest(work, value, plan.name)
+            node.entries[plan.name] = "model"
+        elif plan.storage is not None or not self._native(node, plan, value):
+            self._serialize(work, plan, value)
+
+    def _native(self, node: Node, plan: FieldPlan, value: Any) -> bool:
+        stored, entry = to_native(value)
+        if stored is NOT_NATIVE:
+            return False
+        if self._inline_bytes is not None and native_size(stored) > self._inline_bytes:
+            return False
+        node.properties[plan.property] = stored
+        node.entries[plan.name] = entry
+        return True
+
+    def _serialize(self, work: _Work, plan: FieldPlan, value: Any) -> None:
+        where = f"{work.node.plan.info.name}.{plan.name}"
+        try:
+            if type(value) in _CONTAINERS and _holds_model(value):
+                tree = self._replace(work, value, plan.name)
+                pending = Pending(
+                    work.node, plan, TREE, lambda: pack(tree, default=_reference), text=False,
+                    heavy=False, storage=plan.storage,
+                )  # fmt: skip
+                self._out.pending.append(pending)
+                return
+            plain_text = type(value) is str and to_native(value)[0] is not NOT_NATIVE
+            serializer = string_serializer if plain_text else serializer_for(value)
+        except RecursionError as error:
+            raise SerializationError(
+                f"{where}: the value contains itself or is nested too deeply"
+            ) from error
+        except SerializationError as error:
+            raise SerializationError(f"{where}: {error}") from error
+        self._wait(work.node, plan, serializer, value)
+
+    def _wait(
+        self, node: Node, plan: FieldPlan, serializer: Serializer[Any], value: Any
+    ) -> None:
+        self._out.pending.append(
+            Pending(
+                node, plan, serializer.name, lambda: serializer.serialize(value), serializer.text,
+                serializer.heavy, plan.storage,
+            )  # fmt: skip
+        )
+
+    def _replace(self, work: _Work, value: Any, path: str) -> Any:
+        """The container with every model replaced by a reference to its node."""
+        if isinstance(value, ModelBase):
+            self._nest(work, value, path)
+            return _Reference(path)
+        if type(value) is dict:
+            return {
+                key: self._replace(work, item, f"{path}/{_token(key, i)}")
+                for i, (key, item) in enumerate(value.items())
+            }
+        if type(value) in _CONTAINERS:
+            items = (self._replace(work, item, f"{path}/{i}") for i, item in enumerate(value))
+            return type(value)(items)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    path: str
+
+
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+
+
+def _holds_model(value: Any) -> bool:
+    items = value.values() if type(value) is dict else value
+    return any(
+        isinstance(item, ModelBase) or (type(item) in _CONTAINERS and _holds_model(item))
+        for item in items
+    )
+
+
+def _token(key: Any, position: int) -> str:
+    """A dict key as part of a path; ``~k3`` for the fourth key where it is no storable string."""
+    if type(key) is str and to_native(key)[0] is not NOT_NATIVE:
+        return key.replace("~", "~0").replace("/", "~1")
+    return f"~k{position}"
+
+
+def _reference(value: Any) -> ExtType | None:
+    if type(value) is _Reference:
+        return ExtType(MODEL_REFERENCE, value.path.encode("utf-8", "surrogatepass"))
+    if isinstance(value, ModelBase):
+        raise SerializationError(
+            f"a {type(value).__name__} stands where no model can: models may be fields, and items "
+            "of lists, tuples, dicts (as values) and sets"
+        )
+    return None

@@ -1,0 +1,235 @@
+"""Fields of models: ``artifact_field`` and the plan of a class, worked out once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from typing import Any, TypeVar, overload
+from weakref import WeakKeyDictionary
+
+from artigraph_neo4j.errors import ModelError
+from artigraph_neo4j.graph.names import property_name
+from artigraph_neo4j.model.base import ModelBase, ModelInfo, model_info
+from artigraph_neo4j.serializer.base import Serializer
+from artigraph_neo4j.storage.base import Storage
+
+__all__ = ["FieldPlan", "ModelPlan", "artifact_field", "plan_of"]
+
+T = TypeVar("T")
+
+_KEY = "artigraph_neo4j.field"
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    serializer: Serializer[Any] | None
+    storage: Storage | None
+
+
+@overload
+def artifact_field(
+    *,
+    serializer: Serializer[T],
+    storage: Storage | None = None,
+    default: T,
+    init: bool = True,
+    repr: bool = True,
+    hash: bool | None = None,
+    compare: bool = True,
+    metadata: Mapping[Any, Any] | None = None,
+    kw_only: bool = ...,
+) -> T: ...
+@overload
+def artifact_field(
+    *,
+    serializer: Serializer[T],
+    storage: Storage | None = None,
+    default_factory: Callable[[], T],
+    init: bool = True,
+    repr: bool = True,
+    hash: bool | None = None,
+    compare: bool = True,
+    metadata: Mapping[Any, Any] | None = None,
+    kw_only: bool = ...,
+) -> T: ...
+@overload
+def artifact_field(
+    *,
+    serializer: Serializer[T],
+    storage: Storage | None = None,
+    init: bool = True,
+    repr: bool = True,
+    hash: bool | None = None,
+    compare: bool = True,
+    metadata: Mapping[Any, Any] | None = None,
+    kw_only: bool = ...,
+) -> T: ...
+@overload
+def artifact_field(
+    *,
+    serializer: None = None,
+    storage: Storage | None = None,
+    default: T,
+    init: bool = True,
+    repr: bool = True,
+    hash: bool | None = None,
+    compare: bool = True,
+    metadata: Mapping[Any, Any] | None = None,
+    kw_only: bool = ...,
+) -> T: ...
+@overload
+def artifact_field(
+    *,
+    serializer: None = None,
+    storage: Storage | None = None,
+    default_factory: Callable[[], T],
+    init: bool = True,
+    repr: bool = True,
+    hash: bool | None = None,
+    compare: bool = True,
+    metadata: Mapping[Any, Any] | None = None,
+    kw_only: bool = ...,
+) -> T: ...
+@overload
+def artifact_field(
+    *,
+    serializer: None = None,
+    storage: Storage | None = None,
+    init: bool = True,
+    repr: bool = True,
+    hash: bool | None = None,
+    compare: bool = True,
+    metadata: Mapping[Any, Any] | None = None,
+    kw_only: bool = ...,
+) -> Any: ...
+def artifact_field(
+    *,
+    serializer: Serializer[Any] | None = None,
+    storage: Storage | None = None,
+    metadata: Mapping[Any, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """A dataclass field that says how, and where, its value is stored.
+
+    Args:
+        serializer: Makes the value bytes; by default it is inferred from the value's type.
+        storage: Where the bytes go; by default into the graph, or into the engine's storage when
+            they are many.
+        metadata: Further metadata of the field, kept.
+        **options: All else that ``dataclasses.field`` takes: ``default``, ``default_factory``,
+            ``init``, ``repr``, ``hash``, ``compare``, ``kw_only``.
+
+    Returns:
+        A ``dataclasses.Field``, typed as the field's value.
+
+    Raises:
+        ModelError: ``serializer`` or ``storage`` is no such thing.
+    """
+    if serializer is not None and not isinstance(serializer, Serializer):
+        raise ModelError(f"serializer= takes an instance of Serializer, not {serializer!r}")
+    if storage is not None and not isinstance(storage, Storage):
+        raise ModelError(f"storage= takes an instance of Storage, not {storage!r}")
+    config = {_KEY: _Config(serializer, storage)}
+    return dataclasses.field(metadata={**(metadata or {}), **config}, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """How one field is stored.
+
+    Attributes:
+        name: The field.
+        property: The property of the node that holds it.
+        serializer: The one given by ``artifact_field``, or None.
+        storage: Likewise.
+        required: Whether the class cannot be made without it.
+    """
+
+    name: str
+    property: str
+    serializer: Serializer[Any] | None
+    storage: Storage | None
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """How objects of one class are stored; made once a class.
+
+    Attributes:
+        info: The model's name and version.
+        fields: Its stored fields by name, in order of definition.
+        labels: The labels of its nodes: the base label, ``Artifact``, and the name of every model
+            it inherits from.
+        origin: ``module:qualname``, stored as a hint for reading.
+    """
+
+    info: ModelInfo
+    fields: dict[str, FieldPlan]
+    labels: list[str]
+    origin: str
+
+
+_plans: WeakKeyDictionary[type[ModelBase], ModelPlan] = WeakKeyDictionary()
+_PUBLIC = frozenset({"create", "read", "migrate"})
+
+
+def plan_of(cls: type[ModelBase]) -> ModelPlan:
+    """The plan of a model class.
+
+    Raises:
+        ModelError: The class is no dataclass, or a field hides a method or cannot be restored.
+    """
+    plan = _plans.get(cls)
+    if plan is None:
+        plan = _plans[cls] = _make_plan(cls)
+    return plan
+
+
+def _make_plan(cls: type[ModelBase]) -> ModelPlan:
+    info = model_info(cls)
+    if "__dataclass_fields__" not in vars(cls) and _declares_fields(cls):
+        raise ModelError(f"model {cls.__qualname__} is no dataclass; put @dataclass above it")
+    fields: dict[str, FieldPlan] = {}
+    for field in _all_fields(cls):
+        if field.name in _PUBLIC:
+            raise ModelError(
+                f"{cls.__qualname__}.{field.name}: the field would hide a method of every model; "
+                "give it another name"
+            )
+        required = field.default is MISSING and field.default_factory is MISSING
+        if getattr(field, "_field_type", None) is getattr(dataclasses, "_FIELD_INITVAR", ...):
+            if required:
+                raise ModelError(
+                    f"{cls.__qualname__}.{field.name}: an InitVar is not stored, so it needs a "
+                    "default to be read back"
+                )
+            continue
+        if not field.init:  # __post_init__ computes it again
+            continue
+        config = field.metadata.get(_KEY) or _Config(None, None)
+        fields[field.name] = FieldPlan(
+            field.name, property_name(field.name), config.serializer, config.storage, required
+        )
+    return ModelPlan(info, fields, _labels(cls), f"{cls.__module__}:{cls.__qualname__}")
+
+
+def _all_fields(cls: type[ModelBase]) -> list[dataclasses.Field[Any]]:
+    # dataclasses.fields() leaves out InitVars, which have to be refused.
+    table: dict[str, dataclasses.Field[Any]] = getattr(cls, "__dataclass_fields__", {})
+    class_variable = getattr(dataclasses, "_FIELD_CLASSVAR", ...)
+    return [f for f in table.values() if getattr(f, "_field_type", None) is not class_variable]
+
+
+def _declares_fields(cls: type[ModelBase]) -> bool:
+    return bool(vars(cls).get("__annotations__")) or not hasattr(cls, "__dataclass_fields__")
+
+
+def _labels(cls: type[ModelBase]) -> list[str]:
+    names = [
+        c.__artifact_model__.name
+        for c in cls.__mro__
+        if issubclass(c, ModelBase) and c.__artifact_model__ is not None
+    ]
+    return ["ArtigraphNode", "Artifact", *dict.fromkeys(names)]

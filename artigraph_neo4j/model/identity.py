@@ -1,0 +1,116 @@
+"""Which class of this program a stored artifact is read as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from artigraph_neo4j.errors import ArtifactTypeError, UnknownModelError
+from artigraph_neo4j.model.base import ModelBase, ModelInfo
+
+__all__ = ["Resolver", "known_models"]
+
+
+class Resolver:
+    """Finds classes for stored models during one read.
+
+    The rule: live classes of the stored name (or with it as an alias) are candidates; of one module
+    and qualified name the latest definition counts, so redefining a class is no event. One
+    candidate is it. Of several, the class that was asked for decides, then the stored module and
+    qualified name; ``__main__`` stands for any module, since a script and a notebook are it.
+
+    Args:
+        wanted: The class that ``read`` was called on or that ``model=`` named, or None.
+    """
+
+    def __init__(self, wanted: type[ModelBase] | None = None) -> None:
+        is_any = wanted is None or vars(wanted).get("__artifact_model__") is None
+        self._wanted = None if is_any else wanted
+        self._found: dict[tuple[str, str, bool], type[ModelBase]] = {}
+
+    def find(self, name: str, origin: str, artifact: str, *, root: bool) -> type[ModelBase]:
+        """The class for one stored artifact.
+
+        Args:
+            name: The stored model name.
+            origin: The stored ``module:qualname``.
+            artifact: The artifact's id, for messages.
+            root: Whether it is what was asked for, rather than nested in that.
+
+        Raises:
+            ArtifactTypeError: It is of another model than the one asked for.
+            UnknownModelError: No class fits, or several do.
+        """
+        key = (name, origin, root)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._find(name, origin, artifact, root)
+        return found
+
+    def _find(self, name: str, origin: str, artifact: str, root: bool) -> type[ModelBase]:
+        candidates = known_models(name)
+        wanted = self._wanted if root else None
+        if wanted is not None:
+            info: Any = wanted.__artifact_model__
+            if _answers_to(info, name):
+                return wanted
+            candidates = [c for c in candidates if issubclass(c, wanted)]
+            if not candidates:
+                raise ArtifactTypeError(
+                    f"artifact {artifact} is of model {name!r} ({origin}), not of {info.name!r} "
+                    f"({_origin(wanted)}); read it through its own class or through ArtifactModel"
+                )
+        if len(candidates) > 1:
+            candidates = _closest(candidates, origin) or candidates
+        if len(candidates) == 1:
+            return candidates[0]
+        if not candidates:
+            raise UnknownModelError(
+                f"artifact {artifact} is of model {name!r}, which no class of this program is; "
+                f"it was written by {origin}: import that module, or give today's class "
+                f"name={name!r} or aliases=({name!r},)"
+            )
+        raise UnknownModelError(
+            f"artifact {artifact} is of model {name!r}, and several classes are: "
+            f"{', '.join(sorted(map(_origin, candidates)))}; read it through one of them, or tell "
+            "them apart with name="
+        )
+
+
+def known_models(name: str | None = None) -> list[type[ModelBase]]:
+    """The live model classes that answer to a name, or all; the latest of each definition."""
+    latest: dict[str, type[ModelBase]] = {}
+    for cls in _subclasses(ModelBase):
+        info = cls.__artifact_model__
+        if info is None or not (name is None or _answers_to(info, name)):
+            continue
+        other = latest.get(_origin(cls))
+        if other is None or _serial(cls) > _serial(other):
+            latest[_origin(cls)] = cls
+    return list(latest.values())
+
+
+def _answers_to(info: ModelInfo, name: str) -> bool:
+    return name == info.name or name in info.aliases
+
+
+def _closest(candidates: list[type[ModelBase]], origin: str) -> list[type[ModelBase]]:
+    """Those defined where the stored one was; failing that, those in the same or any module."""
+    module = origin.split(":")[0]
+    exact = [c for c in candidates if _origin(c) == origin]
+    return exact or [c for c in candidates if c.__module__ in (module, "__main__")]
+
+
+def _origin(cls: type[ModelBase]) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _serial(cls: type[ModelBase]) -> int:
+    info = cls.__artifact_model__
+    return -1 if info is None else info.serial
+
+
+def _subclasses(cls: type[ModelBase]) -> Iterator[type[ModelBase]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)
