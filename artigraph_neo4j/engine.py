@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -82,7 +83,12 @@ class Engine:
         return await self.call(work)
 
     async def write(
-        self, text: str, parameters: Mapping[str, Any], *, settle: bool = False
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        *,
+        settle: bool = False,
+        done: Callable[[list[Row]], object] | None = None,
     ) -> list[Row]:
         """Run a writing statement, which must be one that may run twice; one round trip.
 
@@ -90,11 +96,15 @@ class Engine:
             text: The Cypher text.
             parameters: Its parameters.
             settle: Come to an end even when the caller is cancelled.
+            done: Called with the rows once they are there, also for a caller that was cancelled.
         """
 
         async def work() -> list[Row]:
             connection, _ = await self._opened()
-            return await connection.run(text, parameters, "write")
+            rows = await connection.run(text, parameters, "write")
+            if done is not None:
+                done(rows)
+            return rows
 
         return await self.call(work, settle=settle)
 
@@ -105,6 +115,23 @@ class Engine:
             return (await self._opened())[1]
 
         return await self.call(work)
+
+    async def settings(self) -> Settings:
+        """How to reach this graph with another driver, the database's name included.
+
+        Raises:
+            EngineError: The engine has a ready-made driver, whose settings nobody knows.
+        """
+        if not isinstance(self._target, Target):
+            raise EngineError("an engine with a ready-made driver does not know its settings")
+        target = self._target
+
+        async def work() -> Settings:
+            loop = asyncio.get_running_loop()
+            return (await loop.run_in_executor(None, target.resolve))[0]
+
+        found = await self.call(work)
+        return replace(found, database=self._database or found.database)
 
     async def call(
         self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False
@@ -137,6 +164,7 @@ class Engine:
         task = self._opening
         if task is None or task.get_loop() is not loop:  # another loop: this process was forked
             task = self._opening = loop.create_task(self._open())
+            task.add_done_callback(lambda t: t.cancelled() or t.exception())
             iothread.at_shutdown(self._close)
         try:
             return await asyncio.shield(task)

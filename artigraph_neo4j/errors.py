@@ -16,7 +16,8 @@
     ├── SpanError              a span cannot be opened, entered or closed so
     ├── SerializationError     a value cannot be written, or bytes cannot be read back
     └── StorageError           a storage failed
-        └── BlobNotFoundError  a stored value is missing from its storage  (also a LookupError)
+        ├── BlobNotFoundError  a stored value is missing from its storage  (also a LookupError)
+        └── IntegrityError     a stored value is not the one that was written
 
 Errors of the driver or of a storage's client stay reachable as ``__cause__``. No message holds a
 password or a secret key.
@@ -29,6 +30,7 @@ __all__ = [
     "ConnectionFailed",
     "DuplicateLabelError",
     "EngineError",
+    "IntegrityError",
     "LocalStackError",
     "MigrationError",
     "ModelError",
@@ -99,3 +101,7 @@ class StorageError(ArtigraphError):
 
 class BlobNotFoundError(StorageError, LookupError):
     """A stored value is missing from its storage."""
+
+
+class IntegrityError(StorageError):
+    """A stored value is not the one that was written."""

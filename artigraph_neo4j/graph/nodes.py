@@ -142,11 +142,18 @@ class Span(ArtigraphNode):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label!r} {self.status} {self.node_id}>"
 
+    __str__ = __repr__
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Span) and self.node_id == other.node_id
 
     def __hash__(self) -> int:
         return hash(self.node_id)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the graph has this span: it was opened or read."""
+        return self._stored is not None
 
     @property
     def extra(self) -> dict[str, Any]:

@@ -12,7 +12,14 @@ from neomodel.properties import Property
 from artigraph_neo4j.errors import SpanError
 from artigraph_neo4j.graph.nodes import OWN_PROPERTIES, Span, SpanMeta
 
-__all__ = ["SPAN_MAP", "changed_properties", "mark_stored", "new_properties", "span_from_row"]
+__all__ = [
+    "SPAN_MAP",
+    "changed_properties",
+    "mark_closed",
+    "mark_opened",
+    "new_properties",
+    "span_from_row",
+]
 
 SPAN_MAP = (
     "[elementId({0}), labels({0}), "
@@ -69,13 +76,24 @@ def changed_properties(span: Span) -> dict[str, Any]:
     return {key: value for key, value in _deflated(span).items() if value != stored.get(key)}
 
 
-def mark_stored(span: Span, properties: Mapping[str, Any]) -> None:
-    """Note what the graph holds of a span, so that only changes are written later."""
-    span._stored = {  # noqa: SLF001 - declared there for this module
-        **(span._stored or {}),  # noqa: SLF001
-        **{key: value for key, value in properties.items() if key not in OWN_PROPERTIES},
-        "label": span.label,
-    }
+def mark_opened(
+    span: Span, row: list[Any], opened_at: datetime, properties: Mapping[str, Any]
+) -> None:
+    """Note on the object what the graph has of it since it was opened."""
+    element_id, labels, root_id, depth = row
+    span.__dict__.update(
+        element_id_property=element_id,
+        opened_at=opened_at,
+        root_id=root_id,
+        depth=depth,
+        _node_labels=tuple(labels),
+        _stored={k: v for k, v in properties.items() if k not in OWN_PROPERTIES or k == "label"},
+    )
+
+
+def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
+    """Note on the object what was written when it was closed."""
+    span.__dict__["_stored"] = {**(span._stored or {}), **changed}  # noqa: SLF001
 
 
 def span_from_row(row: list[Any]) -> Span:

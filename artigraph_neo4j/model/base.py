@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -63,9 +64,15 @@ class ModelBase:
     __artifact_model__: ClassVar[ModelInfo | None] = None
 
     def __init_subclass__(
-        cls, *, version: int | None = None, name: str | None = None, aliases: tuple[str, ...] = ()
+        cls,
+        *,
+        version: int | None = None,
+        name: str | None = None,
+        aliases: Sequence[str] = (),
     ) -> None:
         super().__init_subclass__()
+        if vars(cls).get("__artifact_model__", ...) is None:
+            return  # a base class that says it is no model itself
         own: ModelInfo | None = vars(cls).get("__artifact_model__")
         if version is None and own is not None:
             # dataclass(slots=True) builds the class a second time, without the keywords.
@@ -80,10 +87,8 @@ class ModelBase:
                 f"model {cls.__qualname__}: the version must be an int of 1 or more, "
                 f"not {version!r}"
             )
-        if isinstance(aliases, str):
-            aliases = (aliases,)
         label = check_label(name or cls.__name__, "model", cls.__qualname__)
-        cls.__artifact_model__ = ModelInfo(label, version, tuple(aliases), next(_serial))
+        cls.__artifact_model__ = ModelInfo(label, version, (aliases,) if isinstance(aliases, str) else tuple(aliases), next(_serial))
 
 
 def _bases(cls: type) -> str:

@@ -78,7 +78,7 @@ class Pending:
     heavy: bool
     storage: Storage | None
 
-    def bytes(self) -> bytes:
+    def serialized(self) -> bytes:
         """The serialized value.
 
         Raises:
