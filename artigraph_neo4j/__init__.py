@@ -7,7 +7,7 @@ The names below are the public ones, with ``artigraph_neo4j.errors``, ``artigrap
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.engine import Engine, engine_context, get_engine, set_engine
-from artigraph_neo4j.errors import ArtigraphError
+from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
@@ -39,6 +39,7 @@ __all__ = [
     "ArtifactModel",
     "ArtigraphError",
     "Engine",
+    "NotFoundError",
     "Serializer",
     "Span",
     "Storage",

@@ -7,13 +7,13 @@ something else. What is not native goes through a serializer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from neo4j.time import Date, DateTime
+
+from artigraph_neo4j.zones import zone_from, zone_to
 
 __all__ = ["NOT_NATIVE", "from_native", "native_size", "to_native"]
 
@@ -45,7 +45,7 @@ def from_native(stored: Any, entry: Entry) -> Any:
             return stored * _MICROSECOND
         case "instant":
             native = stored.to_native() if isinstance(stored, DateTime) else stored
-            return native.astimezone(UTC).astimezone(_zone(tuple(entry[1:])))
+            return native.astimezone(UTC).astimezone(zone_from(entry[1:]))
         case _:
             return stored
 
@@ -96,7 +96,7 @@ def _datetime(value: datetime) -> tuple[Any, Entry]:
     zone = value.tzinfo
     if zone is None:
         return (value, "datetime") if value.fold == 0 else (NOT_NATIVE, "")
-    entry = _zone_entry(zone)
+    entry = zone_to(zone)
     if entry is None:
         return NOT_NATIVE, ""
     try:
@@ -107,34 +107,6 @@ def _datetime(value: datetime) -> tuple[Any, Entry]:
     # A time that a change of clocks skipped has no instant of its own.
     same = back.replace(tzinfo=None) == value.replace(tzinfo=None) and back.fold == value.fold
     return (instant, ["instant", *entry]) if same else (NOT_NATIVE, "")
-
-
-def _zone_entry(zone: Any) -> list[Any] | None:
-    if type(zone) is ZoneInfo:
-        return ["zone", zone.key] if zone.key and ZoneInfo(zone.key) is zone else None
-    if type(zone) is not timezone:
-        return None
-    if zone is UTC:
-        return ["utc"]
-    offset = zone.utcoffset(None) // _MICROSECOND
-    name = zone.tzname(None)
-    plain = timezone(zone.utcoffset(None)).tzname(None)
-    return ["offset", offset] if name == plain else ["offset", offset, name]
-
-
-@lru_cache(maxsize=1024)
-def _zone(entry: tuple[Any, ...]) -> timezone | ZoneInfo:
-    match entry:
-        case ("utc",):
-            return UTC
-        case ("zone", key):
-            return ZoneInfo(key)
-        case ("offset", microseconds):
-            return timezone(timedelta(microseconds=microseconds))
-        case ("offset", microseconds, name):
-            return timezone(timedelta(microseconds=microseconds), name)
-        case _:
-            raise ZoneInfoNotFoundError(f"unknown zone {entry!r}")
 
 
 def _timedelta(value: timedelta) -> tuple[Any, Entry]:

@@ -1,0 +1,10 @@
+"""Serializers: values to bytes and back. One format a module; write your own with ``Serializer``."""
+
+from artigraph_neo4j.serializer.base import (
+    Serializer,
+    find_serializer,
+    infer_serializer,
+    serializer_names,
+)
+
+__all__ = ["Serializer", "find_serializer", "infer_serializer", "serializer_names"]

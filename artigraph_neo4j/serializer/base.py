@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from artigraph_neo4j.registry import Registry
@@ -69,15 +72,62 @@ class Serializer(ABC, Generic[T]):
 _by_name: Registry[Serializer[Any]] = Registry("serializer")
 _by_type: dict[type[Any], Serializer[Any]] = {}
 
+_OF_PACKAGE = {
+    "datetime": "artigraph_neo4j.serializer.datetime",
+    "numpy": "artigraph_neo4j.serializer.numpy",
+    "pandas": "artigraph_neo4j.serializer.pandas",
+    "pyarrow": "artigraph_neo4j.serializer.arrow",
+}
+"""Modules of ours that register serializers for a package's types, imported when one turns up."""
+
+_OF_NAME = {
+    "arrow": "artigraph_neo4j.serializer.arrow",
+    "datetime": "artigraph_neo4j.serializer.datetime",
+    "numpy": "artigraph_neo4j.serializer.numpy",
+    "pandas": "artigraph_neo4j.serializer.pandas",
+    "time": "artigraph_neo4j.serializer.datetime",
+    "timedelta": "artigraph_neo4j.serializer.datetime",
+}
+"""The same by the first part of a stored name."""
+
+ENTRY_POINTS = "artigraph.serializers"
+"""Third parties name their module here: ``name = "package.module"``; importing it registers."""
+
 
 def find_serializer(name: str) -> Serializer[Any] | None:
-    """The registered serializer of this name, or None."""
-    return _by_name.get(name)
+    """The serializer of this name, or None.
+
+    Looks at what is registered, then imports what may register it: a module of this library, then
+    those that installed packages name in the entry point group ``artigraph.serializers``.
+    """
+    found = _by_name.get(name)
+    if found is None and (module := _OF_NAME.get(name.split(".")[0])):
+        importlib.import_module(module)
+        found = _by_name.get(name)
+    if found is None and _load_entry_points():
+        found = _by_name.get(name)
+    return found
 
 
 def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
     """The registered serializer for the nearest class in ``type_.__mro__``, or None."""
-    return next((_by_type[c] for c in type_.__mro__ if c in _by_type), None)
+    for cls in type_.__mro__:
+        if cls not in _by_type and (module := _OF_PACKAGE.get(cls.__module__.split(".")[0])):
+            importlib.import_module(module)
+        if cls in _by_type:
+            return _by_type[cls]
+    if type_.__module__ != "builtins" and _load_entry_points():
+        return next((_by_type[cls] for cls in type_.__mro__ if cls in _by_type), None)
+    return None
+
+
+@cache
+def _load_entry_points() -> bool:
+    """Import all modules of the entry point group, once; whether there is any."""
+    points = entry_points(group=ENTRY_POINTS)
+    for point in points:
+        point.load()
+    return bool(points)
 
 
 def serializer_names() -> list[str]:

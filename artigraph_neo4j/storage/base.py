@@ -89,8 +89,25 @@ _living: WeakValueDictionary[str, Storage] = WeakValueDictionary()
 
 
 def find_storage(name: str) -> Storage | None:
-    """The registered storage of this name, else the newest living one, else None."""
-    return _registered.get(name) or _living.get(name)
+    """The registered storage of this name, else the newest living one, else None.
+
+    One that has its default name is made anew when this process has none: the name of a
+    ``FileSystemStorage`` or ``S3Storage`` says where it is, and credentials are in the environment.
+    """
+    found = _registered.get(name) or _living.get(name)
+    if found is not None:
+        return found
+    scheme, _, rest = name.partition(":")
+    if scheme == "file" and rest.startswith("/"):
+        from artigraph_neo4j.storage.file import FileSystemStorage
+
+        return FileSystemStorage(rest).register()
+    if scheme == "s3" and rest:
+        from artigraph_neo4j.storage.aws import S3Storage
+
+        bucket, _, prefix = rest.partition("/")
+        return S3Storage(bucket, prefix).register()
+    return None
 
 
 def storage_names() -> list[str]:

@@ -1,0 +1,24 @@
+"""What the extra ``[local]`` installs, imported when it is needed, with a clear error."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from artigraph_neo4j.errors import LocalStackError
+
+__all__ = ["need"]
+
+
+def need(module: str) -> Any:
+    """Import ``module``, which the extra ``[local]`` brings.
+
+    Raises:
+        LocalStackError: It is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise LocalStackError(
+            f'the local stack needs {module}: pip install "artigraph-neo4j[local]"'
+        ) from error

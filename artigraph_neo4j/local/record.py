@@ -1,0 +1,117 @@
+"""What ``up`` started, written down: which processes, where they listen, how to log in."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from artigraph_neo4j.local.files import write_private
+from artigraph_neo4j.local.process import Process
+
+__all__ = ["Credentials", "Record", "StackInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class StackInfo:
+    """How to reach a running stack.
+
+    Attributes:
+        bolt_url: Neo4j for drivers.
+        browser_url: Neo4j Browser.
+        username: The user of Neo4j.
+        password: Its password; not shown by ``repr``.
+        database: The database.
+        s3_endpoint: The S3 service, or an empty string without one.
+        s3_access_key: The access key's id.
+        s3_secret_key: Its secret; not shown by ``repr``.
+        s3_bucket: A bucket that exists.
+        s3_region: A region to name; any will do.
+        neo4j_version: The version of Neo4j.
+        directory: Where the data is.
+    """
+
+    bolt_url: str
+    browser_url: str
+    username: str
+    password: str = field(repr=False)
+    database: str
+    s3_endpoint: str
+    s3_access_key: str
+    s3_secret_key: str = field(repr=False)
+    s3_bucket: str
+    s3_region: str
+    neo4j_version: str
+    directory: Path
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which this library and AWS clients find the stack."""
+        found = {
+            "NEO4J_URI": self.bolt_url,
+            "NEO4J_USERNAME": self.username,
+            "NEO4J_PASSWORD": self.password,
+            "NEO4J_DATABASE": self.database,
+        }
+        if self.s3_endpoint:
+            found |= {
+                "AWS_ENDPOINT_URL_S3": self.s3_endpoint,
+                "AWS_ACCESS_KEY_ID": self.s3_access_key,
+                "AWS_SECRET_ACCESS_KEY": self.s3_secret_key,
+                "AWS_REGION": self.s3_region,
+                "AWS_DEFAULT_REGION": self.s3_region,
+                "ARTIGRAPH_S3_BUCKET": self.s3_bucket,
+            }
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Generated once for a directory; kept in a file that only its user can read."""
+
+    neo4j_password: str
+    s3_access_key: str
+    s3_secret_key: str
+
+    @classmethod
+    def of(cls, directory: Path) -> Credentials:
+        """Those of a directory, made on first use."""
+        path = directory / "credentials.json"
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
+            made = cls(secrets.token_urlsafe(18), secrets.token_hex(10), secrets.token_urlsafe(30))
+            write_private(path, json.dumps(asdict(made)))
+            return made
+
+
+@dataclass(slots=True)
+class Record:
+    """The servers of a directory.
+
+    Attributes:
+        neo4j_version: The version that was started.
+        processes: ``neo4j`` and ``s3``, while they run.
+        ports: Every port by name; tried first at the next start.
+    """
+
+    neo4j_version: str = ""
+    processes: dict[str, Process] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, directory: Path) -> Record:
+        """The record of a directory; an empty one where there is none, or a broken one."""
+        try:
+            data: dict[str, Any] = json.loads((directory / "stack.json").read_text())
+            processes = {name: Process(*pair) for name, pair in data["processes"].items()}
+            return cls(data["neo4j_version"], processes, data["ports"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+
+    def write(self, directory: Path) -> None:
+        """Keep the record."""
+        processes = {name: [p.pid, p.created] for name, p in self.processes.items()}
+        data = {"neo4j_version": self.neo4j_version, "processes": processes, "ports": self.ports}
+        write_private(directory / "stack.json", json.dumps(data, indent=1))

@@ -1,0 +1,54 @@
+"""Text and bytes as they are."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import Serializer
+
+__all__ = ["BytesSerializer", "StringSerializer", "bytes_serializer", "string_serializer"]
+
+
+class StringSerializer(Serializer[str]):
+    """UTF-8 text. Refuses subclasses of ``str`` and lone surrogates, which UTF-8 cannot hold."""
+
+    name: ClassVar[str] = "str"
+    text: ClassVar[bool] = True
+
+    def serialize(self, value: str, /) -> bytes:
+        """The text in UTF-8."""
+        if type(value) is not str:
+            raise SerializationError(f"{type(value).__qualname__} is not exactly str")
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:
+            raise SerializationError("the text has a lone surrogate") from error
+
+    def deserialize(self, data: bytes, /) -> str:
+        """The text."""
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise SerializationError(f"no UTF-8: {error}") from error
+
+
+class BytesSerializer(Serializer[bytes]):
+    """Bytes, unchanged. Refuses ``bytearray`` and others, which would come back as ``bytes``."""
+
+    name: ClassVar[str] = "bytes"
+
+    def serialize(self, value: bytes, /) -> bytes:
+        """The bytes themselves."""
+        if type(value) is not bytes:
+            raise SerializationError(f"{type(value).__qualname__} is not exactly bytes")
+        return value
+
+    def deserialize(self, data: bytes, /) -> bytes:
+        """The bytes themselves."""
+        return data
+
+
+string_serializer = StringSerializer().register()
+bytes_serializer = BytesSerializer(
+).register()

@@ -1,0 +1,53 @@
+"""Time zones as plain data: UTC, fixed offsets and IANA names; others cannot come back."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta, timezone, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+__all__ = ["ZoneEntry", "zone_from", "zone_to"]
+
+ZoneEntry = list[str | int]
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def zone_to(zone: tzinfo) -> ZoneEntry | None:
+    """A zone as ``["utc"]``, ``["offset", microseconds]``, the same with a name, or
+    ``["zone", IANA name]``; None where it is something else (pytz, dateutil, a file's zone).
+    """
+    if type(zone) is ZoneInfo:
+        return ["zone", zone.key] if zone.key and ZoneInfo(zone.key) is zone else None
+    if type(zone) is not timezone:
+        return None
+    if zone is UTC:
+        return ["utc"]
+    offset = zone.utcoffset(None)
+    name = zone.tzname(None)
+    entry: ZoneEntry = ["offset", offset // _MICROSECOND]
+    return entry if name == timezone(offset).tzname(None) else [*entry, name]
+
+
+def zone_from(entry: ZoneEntry | tuple[str | int, ...]) -> tzinfo:
+    """The zone that ``zone_to`` described.
+
+    Raises:
+        ZoneInfoNotFoundError: This machine has no such zone.
+    """
+    return _zone_from(tuple(entry))
+
+
+@lru_cache(maxsize=1024)
+def _zone_from(entry: tuple[str | int, ...]) -> tzinfo:
+    match entry:
+        case ("utc",):
+            return UTC
+        case ("zone", str(key)):
+            return ZoneInfo(key)
+        case ("offset", int(microseconds)):
+            return timezone(timedelta(microseconds=microseconds))
+        case ("offset", int(microseconds), str(name)):
+            return timezone(timedelta(microseconds=microseconds), name)
+        case _:
+            raise ZoneInfoNotFoundError(f"unknown zone {entry!r}")

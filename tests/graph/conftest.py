@@ -1,0 +1,50 @@
+"""An engine on the graph under test. Tests find what they made by id, so they need no clean graph."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from artigraph_neo4j import Engine, engine_context, set_engine
+from artigraph_neo4j.graph.connection import Statement
+
+
+@pytest.fixture(scope="session")
+def session_engine(graph_service: Any) -> Iterator[Engine]:
+    engine = set_engine(
+        graph_service.uri,
+        username=graph_service.username,
+        password=graph_service.password,
+        database=graph_service.database,
+        create_schema=True,
+    )
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(autouse=True)
+def engine(session_engine: Engine) -> Iterator[Engine]:
+    with engine_context(session_engine):
+        yield session_engine
+
+
+@pytest.fixture
+def statements(engine: Engine) -> Iterator[list[Statement]]:
+    """Every statement that the engine runs during the test."""
+    seen: list[Statement] = []
+    observer = seen.append
+    engine.observers.append(observer)
+    yield seen
+    engine.observers.remove(observer)
+
+
+@pytest.fixture
+async def query(engine: Engine) -> AsyncIterator[Any]:
+    """Runs a Cypher query on the graph, as its reader in Neo4j Browser would."""
+
+    async def run(text: str, **parameters: Any) -> list[list[Any]]:
+        return await engine.read(text, parameters)
+
+    yield run
