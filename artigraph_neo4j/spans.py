@@ -118,7 +118,7 @@ async def _open(engine: Engine, span: Span, parent: str | None) -> None:
         },
         settle=True,
         # Also for a caller that was cancelled meanwhile, so that it can close what it opened.
-        done=lambda rows: [mark_opened(span, row, now, properties) for row in rows],
+        done=lambda rows: mark_opened(span, rows, now, properties),
     )
     if not rows:
         raise NotFoundError(f"the parent, span {parent}, is not in the graph (any more)")

@@ -77,10 +77,12 @@ def changed_properties(span: Span) -> dict[str, Any]:
 
 
 def mark_opened(
-    span: Span, row: list[Any], opened_at: datetime, properties: Mapping[str, Any]
+    span: Span, rows: list[list[Any]], opened_at: datetime, properties: Mapping[str, Any]
 ) -> None:
-    """Note on the object what the graph has of it since it was opened."""
-    element_id, labels, root_id, depth = row
+    """Note on the object what the graph has of it since it was opened; no row: it was not."""
+    if not rows:
+        return
+    ((element_id, labels, root_id, depth),) = rows
     span.__dict__.update(
         element_id_property=element_id,
         opened_at=opened_at,

@@ -27,7 +27,9 @@ server.https.enabled=false
 server.memory.heap.initial_size=256m
 server.memory.heap.max_size={heap}
 server.memory.pagecache.size=256m
+db.tx_log.preallocate=false
 db.tx_log.rotation.retention_policy=2 files
+db.shutdown_transaction_end_timeout=1s
 dbms.usage_report.enabled=false
 """
 

@@ -118,11 +118,10 @@ class S3Storage(Storage):
         """
         async with self._request("read", location) as client:
             answer = await client.get_object(Bucket=self.bucket, Key=location)
-            data = bytearray()
-            async with answer["Body"] as body:
-                async for chunk in body.iter_chunks(_MIB):
-                    data += chunk
-            return bytes(data)
+            body = answer["Body"]
+            async with body:
+                chunks = [chunk async for chunk in body.iter_chunks(_MIB)]
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def update(self, location: str, data: bytes, /) -> None:
         """Replace the object at ``location``."""

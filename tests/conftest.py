@@ -1,0 +1,52 @@
+"""Fixtures that give tests real servers. None is bound to an event loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from artigraph_neo4j.local import LocalStack
+from tests.services import GraphService, S3Service, Services, discard, new_stack
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    found = Services()
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def graph_service(services: Services) -> GraphService:
+    """Neo4j: ``NEO4J_URI`` when set, else a container, else the local stack."""
+    return services.graph()
+
+
+@pytest.fixture(scope="session")
+def s3_service(services: Services) -> S3Service:
+    """S3: ``ARTIGRAPH_TEST_S3_ENDPOINT`` when set, else the local stack's."""
+    return services.s3()
+
+
+@pytest.fixture
+def killable_stack() -> Iterator[LocalStack]:
+    """A running Neo4j of the test's own, which it may kill."""
+    stack = new_stack("killable", s3=False)
+    try:
+        stack.up(timeout=180)
+        yield stack
+    finally:
+        discard(stack)
+
+
+@pytest.fixture(autouse=True)
+def _no_foreign_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see no graph, stack or account of the user who runs them, except through fixtures."""
+    monkeypatch.setenv("ARTIGRAPH_HOME", os.path.join(str(request.config.rootpath), ".artigraph-none"))
+    for name in [*os.environ]:
+        if name.startswith(("NEO4J_", "AWS_")):
+            monkeypatch.delenv(name)

@@ -1,0 +1,148 @@
+"""The servers that tests run on: given by the environment, in Docker, or the local stack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from artigraph_neo4j.local import LocalStack, StackInfo
+from artigraph_neo4j.local.process import Process
+from artigraph_neo4j.local.record import Record
+
+ROOT = Path(tempfile.gettempdir()) / f"artigraph-tests-{os.getuid()}"
+"""Stacks of test runs, a directory each; named so that the next run finds what a killed one left."""
+
+VERSION = os.environ.get("ARTIGRAPH_TEST_NEO4J", "2026.09.0")
+
+
+@dataclass(frozen=True)
+class GraphService:
+    uri: str
+    username: str | None
+    password: str | None = field(repr=False)
+    database: str | None
+
+
+@dataclass(frozen=True)
+class S3Service:
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    region: str
+
+
+def new_stack(name: str, *, s3: bool = True, version: str = VERSION) -> LocalStack:
+    """A stack in a directory of its own, with ports that no user's stack would take first."""
+    ROOT.mkdir(mode=0o700, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=ROOT))
+    Record(ports={"bolt": 0, "http": 0}).write(directory)
+    return LocalStack(directory, neo4j_version=version, s3=s3, heap="768m")
+
+
+def discard(stack: LocalStack) -> None:
+    """Kill a stack's servers and remove its data."""
+    for process in Record.read(stack.directory).processes.values():
+        process.kill()
+    shutil.rmtree(stack.directory, ignore_errors=True)
+
+
+def discard_leftovers() -> None:
+    """End what a run left behind that was killed before it could."""
+    if not ROOT.is_dir():
+        return
+    for directory in ROOT.iterdir():
+        owner = int(directory.name.split("-")[0])
+        if owner != os.getpid() and not _is_test_run(owner):
+            discard(LocalStack(directory))
+
+
+def _is_test_run(pid: int) -> bool:
+    import psutil
+
+    try:
+        return any("pytest" in part for part in psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+class Services:
+    """Starts servers when a test first asks, stops them at the end."""
+
+    def __init__(self) -> None:
+        self._stack: LocalStack | None = None
+        self._info: StackInfo | None = None
+        self._cleanups: list[Callable[[], Any]] = []
+        # pytest turns SIGINT into an exception; SIGTERM would end it without any clean-up.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def local(self) -> StackInfo:
+        if self._info is None:
+            discard_leftovers()
+            self._stack = new_stack("shared")
+            self._cleanups.append(lambda: discard(self._stack) if self._stack else None)
+            self._info = self._stack.up(timeout=180)
+        return self._info
+
+    def graph(self) -> GraphService:
+        if uri := os.environ.get("NEO4J_URI"):
+            env = os.environ.get
+            return GraphService(
+                uri, env("NEO4J_USERNAME"), env("NEO4J_PASSWORD"), env("NEO4J_DATABASE")
+            )
+        if _docker_answers():
+            return self._in_docker()
+        info = self.local()
+        return GraphService(info.bolt_url, info.username, info.password, info.database)
+
+    def _in_docker(self) -> GraphService:
+        from testcontainers.community.neo4j import Neo4jContainer
+
+        container = Neo4jContainer(f"neo4j:{VERSION}", password="artigraph-test")
+        container.start()
+        self._cleanups.append(container.stop)
+        return GraphService(container.get_connection_url(), "neo4j", "artigraph-test", None)
+
+    def s3(self) -> S3Service:
+        if endpoint := os.environ.get("ARTIGRAPH_TEST_S3_ENDPOINT"):
+            env = os.environ
+            return S3Service(
+                endpoint,
+                env.get("ARTIGRAPH_S3_BUCKET", "artifacts"),
+                env["AWS_ACCESS_KEY_ID"],
+                env["AWS_SECRET_ACCESS_KEY"],
+                env.get("AWS_DEFAULT_REGION", "us-east-1"),
+            )
+        info = self.local()
+        return S3Service(
+            info.s3_endpoint, info.s3_bucket, info.s3_access_key, info.s3_secret_key, info.s3_region
+        )
+
+    def close(self) -> None:
+        for cleanup in reversed(self._cleanups):
+            cleanup()
+
+
+def _docker_answers() -> bool:
+    """Whether an engine answers; the client alone, which may be installed, is no use."""
+    try:
+        import docker
+
+        client = docker.from_env(timeout=3)
+    except Exception:
+        return False
+    try:
+        return bool(client.ping())
+    except Exception:
+        return False
+    finally:
+        client.close()
+
+
+__all__ = ["GraphService", "Process", "S3Service", "Services", "discard", "new_stack"]
