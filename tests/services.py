@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,18 +133,19 @@ class Services:
 
 def _docker_answers() -> bool:
     """Whether an engine answers; the client alone, which may be installed, is no use."""
-    try:
-        import docker
+    import docker
 
-        client = docker.from_env(timeout=3)
-    except Exception:
-        return False
-    try:
-        return bool(client.ping())
-    except Exception:
-        return False
-    finally:
-        client.close()
+    with warnings.catch_warnings():
+        # A client that cannot connect leaves its socket to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            client = docker.from_env(timeout=3)
+            answers = bool(client.ping())
+            client.close()
+        except Exception:
+            answers = False
+        gc.collect()
+    return answers
 
 
 __all__ = ["GraphService", "Process", "S3Service", "Services", "discard", "new_stack"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 from neomodel.properties import Property
 
@@ -33,19 +33,19 @@ _TIMES = ("opened_at", "closed_at")
 
 
 def _declared(cls: type[Span]) -> dict[str, Property[Any]]:
-    """The properties a class has beyond those of ``Span``, by attribute name; cached."""
-    found = _plans.get(cls)
+    """The properties a class has beyond those of ``Span``, by attribute name.
+
+    Cached on the class: properties refer to their class, so a table elsewhere would keep it alive.
+    """
+    found: dict[str, Property[Any]] | None = vars(cls).get("_declared_properties")
     if found is None:
         found = {
             name: property_
             for name, property_ in cls.defined_properties(aliases=False, rels=False).items()
             if name not in OWN_PROPERTIES
         }
-        _plans[cls] = found
+        cls._declared_properties = found  # type: ignore[attr-defined]
     return found
-
-
-_plans: WeakKeyDictionary[type[Span], dict[str, Property[Any]]] = WeakKeyDictionary()
 
 
 def _deflated(span: Span) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _class_of(labels: frozenset[str]) -> type[Span]:
     return best
 
 
-_classes: dict[tuple[frozenset[str], int], type[Span]] = {}
+_classes: WeakValueDictionary[tuple[frozenset[str], int], type[Span]] = WeakValueDictionary()
 
 
 def _subclasses(cls: type[Span]) -> Iterator[type[Span]]:

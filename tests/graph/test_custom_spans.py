@@ -1,0 +1,153 @@
+"""Custom spans: neomodel properties, labels, unknown classes, neomodel's own API."""
+
+from __future__ import annotations
+
+import gc
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from neomodel import ArrayProperty, FloatProperty, IntegerProperty, JSONProperty, StringProperty
+
+from artigraph_neo4j import (
+    Span,
+    bind_neomodel,
+    read_child_spans,
+    read_root_spans,
+    read_span,
+    span_context,
+)
+from artigraph_neo4j.errors import EngineError, ModelError, SpanError
+
+
+class Trial(Span):
+    metric = FloatProperty()
+    params = JSONProperty()
+    tags = ArrayProperty(StringProperty())
+    attempt = IntegerProperty(default=1)
+
+
+class GpuTrial(Trial):
+    polymorphic_identity = "gpu trial `x`"
+    device = StringProperty()
+
+
+async def test_properties_are_stored_and_those_changed_inside_are_written_at_the_end(
+    query: Any,
+) -> None:
+    async with span_context(Trial(label="t", params={"lr": 0.1}, tags=["a"])) as trial:
+        trial.metric = 0.5
+        trial.tags = ["a", "b"]
+    rows = await query(
+        "MATCH (t:Trial {node_id: $id}) RETURN t.metric, t.params, t.tags, t.attempt",
+        id=trial.node_id,
+    )
+    assert rows == [[0.5, '{"lr": 0.1}', ["a", "b"], 1]]
+    found = await read_span(trial.node_id)
+    assert isinstance(found, Trial)
+    assert (found.metric, found.params, found.tags) == (0.5, {"lr": 0.1}, ["a", "b"])
+
+
+async def test_a_property_can_be_taken_away() -> None:
+    async with span_context(Trial(metric=1.0)) as trial:
+        trial.metric = None  # type: ignore[assignment]
+    found: Any = await read_span(trial.node_id)
+    assert found.metric is None
+
+
+async def test_a_subclass_of_a_custom_span_is_read_as_itself_by_every_query() -> None:
+    async with span_context(Trial(label="outer")) as outer:
+        async with span_context(GpuTrial(device="0")) as inner:
+            pass
+    (child,) = await read_child_spans(outer.node_id)
+    assert type(child) is GpuTrial
+    assert child == inner
+    assert set(child.node_labels) == {"ArtigraphNode", "Span", "Trial", "gpu trial `x`"}
+    assert type((await read_root_spans(limit=1))[0]) is Trial
+
+
+async def test_a_program_without_the_class_still_reads_the_span() -> None:
+    def write() -> Any:
+        class Passing(Span):
+            score = IntegerProperty()
+
+        return Passing(label="p", score=7)
+
+    async with span_context(write()) as span:
+        node_id = span.node_id
+    del span
+    gc.collect()
+    found = await read_span(node_id)
+    assert type(found) is Span
+    assert found.label == "p"
+    assert found.extra == {"score": 7}
+    assert "Passing" in found.node_labels
+
+
+async def test_the_status_may_be_set_by_hand() -> None:
+    async with span_context(label="judged") as span:
+        span.status = "ERROR"
+    assert (await read_span(span.node_id)).status == "ERROR"
+
+
+async def test_what_neomodel_offers_works_after_binding() -> None:
+    async with span_context(Trial(label="bound", metric=0.25, params={"a": [1]})) as trial:
+        pass
+    read: Any = await read_span(trial.node_id)
+    async with bind_neomodel():
+        (found,) = await Trial.nodes.filter(node_id=trial.node_id)
+        assert (found.label, found.metric, found.params) == ("bound", 0.25, {"a": [1]})
+        assert found.opened_at == trial.opened_at
+        found.metric = 0.75
+        await found.save()
+        # An object read before never takes back what was recorded since.
+        read.status, read.closed_at, read.tags = "UNSET", None, ["kept"]
+        await read.save()
+        await found.refresh()
+        assert (found.metric, found.tags) == (0.75, ["kept"])
+    after: Any = await read_span(trial.node_id)
+    assert (after.status, after.closed_at) == ("OK", trial.closed_at)
+    assert (after.metric, after.tags) == (0.75, ["kept"])
+    assert isinstance(after.opened_at, datetime)
+
+
+async def test_a_span_saved_by_neomodel_is_a_root_like_others() -> None:
+    async with bind_neomodel():
+        trial = await Trial(label="saved", metric=1.5).save()
+        with pytest.raises(EngineError, match="has a connection already"):
+            await bind_neomodel()
+    found: Any = await read_span(trial.node_id)
+    assert (found.root_id, found.depth, found.metric) == (trial.node_id, 0, 1.5)
+    assert found.opened_at <= datetime.now(UTC)
+    assert (await read_root_spans(limit=1))[0] == found
+
+
+async def test_wrong_names_and_values_are_named() -> None:
+    with pytest.raises(SpanError, match="Trial has no property 'metrik'; it has .*metric"):
+        Trial(metrik=1)
+    with pytest.raises(SpanError, match=r"Trial\.attempt: a str"):
+        async with span_context(Trial(attempt="many")):
+            pass
+    with pytest.raises(ModelError, match="'status' is a name of Span"):
+
+        class A(Span):
+            status = StringProperty()
+
+    with pytest.raises(ModelError, match="'save' is a name of"):
+
+        class B(Span):
+            save = StringProperty()
+
+    with pytest.raises(ModelError, match="label of this library"):
+
+        class Artifact(Span):
+            pass
+
+    with pytest.raises(ModelError, match="label of a span class already"):
+        from dataclasses import dataclass
+
+        from artigraph_neo4j import ArtifactModel
+
+        @dataclass
+        class Trial2(ArtifactModel, version=1, name="Trial"):
+            pass

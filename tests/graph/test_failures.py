@@ -1,0 +1,213 @@
+"""Lost answers, killed servers, unreachable ones: everything is there exactly once, or an error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    create_span_artifact,
+    create_span_artifacts,
+    engine_context,
+    read_child_artifacts,
+    read_descendant_spans,
+    read_span,
+    read_span_artifacts,
+    set_engine,
+    span_context,
+)
+from artigraph_neo4j.errors import (
+    BlobNotFoundError,
+    ConnectionFailed,
+    IntegrityError,
+    SchemaError,
+    StorageError,
+)
+from artigraph_neo4j.local import LocalStack
+from artigraph_neo4j.model.fields import artifact_field
+from artigraph_neo4j.storage.memory import MemoryStorage
+from tests.proxy import Proxy
+
+
+@dataclass
+class Item(ArtifactModel, version=1):
+    n: int
+    nested: Any = None
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_an_answer_lost_after_the_commit_changes_nothing(
+    graph_service: Any, session_engine: Engine, times: int, query: Any
+) -> None:
+    proxy = Proxy(graph_service.uri)
+    storage = MemoryStorage("lost-answers")
+    with (
+        proxy.running() as url,
+        engine_context(
+            url,
+            username=graph_service.username,
+            password=graph_service.password,
+            database=graph_service.database,
+            storage=storage,
+            offload_bytes=1000,
+            create_schema=True,
+        ) as through,
+    ):
+        await through.graph()
+        context = span_context(label="lossy")
+        proxy.cut = times
+        span = await context.__aenter__()
+        proxy.cut = times
+        await create_span_artifact("current", label="one", data=Item(1, [Item(2), "x" * 2000]))
+        proxy.cut = times
+        await create_span_artifacts("current", {f"m{i}": Item(i, Item(-i)) for i in range(20)})
+        proxy.cut = times
+        await Item(3).create("alone")
+        proxy.cut = times
+        await context.__aexit__(None, None, None)
+        assert proxy.lost == 5 * times
+    with engine_context(session_engine):
+        found = await read_span(span.node_id)
+        assert (found.status, found.depth) == ("OK", 0)
+        rows = await query(
+            "MATCH (:Span {node_id: $id})-[h:HAS_ARTIFACT]->(a) "
+            "OPTIONAL MATCH (a)-[f:HAS_FIELD]->(c) OPTIONAL MATCH (a)-[k:STORED_IN]->(b) "
+            "RETURN count(DISTINCT a), count(DISTINCT h), count(DISTINCT f), count(DISTINCT b)",
+            id=span.node_id,
+        )
+        assert rows == [[21, 21, 21, 1]]
+
+
+async def test_kill_9_of_the_server_costs_the_callers_only_time(
+    killable_stack: LocalStack, tmp_path: Path
+) -> None:
+    info = killable_stack.info()
+    assert info is not None
+    seed = random.randrange(2**32)
+    draw = random.Random(seed)
+    journal = (tmp_path / "journal").open("a")
+    written = 0
+
+    def note(**entry: Any) -> None:
+        nonlocal written
+        written += 1
+        journal.write(json.dumps(entry) + "\n")
+        journal.flush()
+
+    def crash() -> None:
+        while written < draw.randrange(200, 1200):
+            time.sleep(0.005)
+        killable_stack.kill()
+        time.sleep(draw.uniform(0, 3))
+        killable_stack.up(timeout=60)
+
+    async def worker(number: int) -> None:
+        for i in range(125):
+            async with span_context(label=f"{number}-{i}") as span:
+                note(opened=span.node_id)
+                made = await create_span_artifact("current", label="a", data=Item(i, Item(-i)))
+                note(artifact=made, n=i)
+            note(closed=span.node_id)
+
+    with engine_context(
+        info.bolt_url, username=info.username, password=info.password, create_schema=True
+    ) as engine:
+        thread = threading.Thread(target=crash)
+        async with span_context(label="root") as root:
+            thread.start()
+            await asyncio.gather(*(worker(k) for k in range(4)))
+        await asyncio.to_thread(thread.join)
+        journal.close()
+        entries = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+        spans = {s.node_id: s for s in await read_descendant_spans(root.node_id)}
+        assert set(spans) == {e["opened"] for e in entries if "opened" in e}, f"seed {seed}"
+        assert len(spans) == 500
+        assert all(s.status == "OK" and s.closed_at for s in spans.values())
+        counts = await engine.read(
+            "MATCH (:Span {node_id: $id})-[:PARENT_OF]->(s)-[h:HAS_ARTIFACT]->(a:Item)"
+            "-[f:HAS_FIELD]->(c:Item) WHERE a.n = -c.n AND s.label ENDS WITH '-' + a.n "
+            "RETURN collect(a.node_id), count(DISTINCT s), count(DISTINCT c)",
+            {"id": root.node_id},
+        )
+        ((artifacts, owners, nested),) = counts
+        assert sorted(artifacts) == sorted(e["artifact"] for e in entries if "artifact" in e)
+        assert (owners, nested) == (500, 500)
+
+
+async def test_an_unreachable_server_is_an_error_that_names_it_and_no_secret() -> None:
+    engine = set_engine("bolt://user:hunter2-secret@127.0.0.1:9", create_schema=True)
+    engine._connect_seconds = 0.5
+    with engine_context(engine):
+        with pytest.raises(ConnectionFailed, match="could not be reached") as caught:
+            await Item(1).create()
+        assert "hunter2" not in repr(engine) + str(caught.value)
+    await engine.aclose()
+
+
+async def test_a_wrong_password_is_said_at_once(killable_stack: LocalStack) -> None:
+    info = killable_stack.info()
+    assert info is not None
+    with engine_context(info.bolt_url, username="neo4j", password="not this one"):
+        with pytest.raises(ConnectionFailed, match="refused the login") as caught:
+            await Item(1).create()
+        assert "not this one" not in str(caught.value)
+    # A graph without a schema, and one of a newer library.
+    with engine_context(info.bolt_url, username="neo4j", password=info.password):
+        with pytest.raises(SchemaError, match="create_schema=True"):
+            await Item(1).create()
+    with engine_context(
+        info.bolt_url, username="neo4j", password=info.password, create_schema=True
+    ) as engine:
+        await Item(1).create()
+        await engine.write("MATCH (g:ArtigraphGraph) SET g.schema_version = 99", {})
+    with engine_context(info.bolt_url, username="neo4j", password=info.password):
+        with pytest.raises(SchemaError, match="schema version 99.*upgrade"):
+            await Item(1).create()
+
+
+class Broken(MemoryStorage):
+    async def put(self, data: bytes, /, *, key: str) -> str:
+        raise OSError("disk full")
+
+
+async def test_a_storage_that_fails_leaves_nothing_in_the_graph(query: Any) -> None:
+    storage = Broken("broken")
+
+    @dataclass
+    class Outside(ArtifactModel, version=1):
+        mark: int
+        text: str = artifact_field(storage=storage)
+
+    async with span_context() as span:
+        with pytest.raises(StorageError, match=r"Outside\.text: 1 bytes.*disk full"):
+            await create_span_artifacts("current", {"a": Item(1), "b": Outside(424_242, "x")})
+    assert await read_child_artifacts(span.node_id) == []
+    assert await query("MATCH (n:Outside {mark: 424242}) RETURN count(n)") == [[0]]
+
+
+async def test_a_changed_or_missing_value_is_named() -> None:
+    storage = MemoryStorage("damaged")
+
+    @dataclass
+    class Damaged(ArtifactModel, version=1):
+        text: str = artifact_field(storage=storage)
+
+    async with span_context() as span:
+        node_id = await create_span_artifact("current", label="d", data=Damaged("whole"))
+    (location,) = storage.blobs
+    storage.blobs[location] = b"other"
+    with pytest.raises(IntegrityError, match=rf"{node_id}, field Damaged\.text.*has changed"):
+        await Damaged.read(node_id)
+    storage.blobs.clear()
+    with pytest.raises(BlobNotFoundError, match=rf"{node_id}, field Damaged\.text.*is gone"):
+        await read_span_artifacts(span.node_id)
