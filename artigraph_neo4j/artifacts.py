@@ -72,6 +72,7 @@ async def create(
     if not artifacts:
         return []
     engine = get_engine()
+    await engine.ready()
     limit = engine.offload_bytes if engine.storage is not None else None
     if len(artifacts) >= THREAD_FROM:
         encoded = await asyncio.to_thread(encode, artifacts, inline_bytes=limit)

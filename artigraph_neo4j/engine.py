@@ -108,6 +108,14 @@ class Engine:
 
         return await self.call(work, settle=settle)
 
+    async def ready(self) -> None:
+        """Open the connection if it is not; after that ``storage`` is known, ``"local"`` included.
+
+        No round trip, and no hop to the I/O thread, once it is open.
+        """
+        if self._opening is None or not self._opening.done():
+            await self.graph()
+
     async def graph(self) -> Graph:
         """Which graph this is; a round trip only the first time."""
 
@@ -162,7 +170,10 @@ class Engine:
         """The connection, opened by the first of all concurrent callers."""
         loop = asyncio.get_running_loop()
         task = self._opening
-        if task is None or task.get_loop() is not loop:  # another loop: this process was forked
+        if task is not None and task.get_loop() is not loop:  # this process was forked
+            iothread.keep_forever(task)
+            task = None
+        if task is None:
             task = self._opening = loop.create_task(self._open())
             task.add_done_callback(lambda t: t.cancelled() or t.exception())
             iothread.at_shutdown(self._close)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import ctypes
 import logging
 import os
 import selectors
@@ -19,7 +20,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from typing import Any, TypeVar
 
-__all__ = ["IOThread", "at_shutdown", "io_thread", "settle"]
+__all__ = ["IOThread", "at_shutdown", "io_thread", "keep_forever", "settle"]
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -97,7 +98,6 @@ class IOThread:
 
 _hooks: list[Callable[[], Awaitable[None]]] = []
 _current: IOThread | None = None
-_abandoned: list[IOThread] = []  # kept for ever: their sockets must not be finalized in a child
 _lock = threading.Lock()
 
 
@@ -123,12 +123,23 @@ def _stop() -> None:
         thread.stop()
 
 
+def keep_forever(thing: object) -> None:
+    """Never finalize an object: in a forked child, what the parent's loop holds.
+
+    A transport or driver that is collected closes itself, by way of a loop that runs in the parent
+    only. A reference from a module would not do, since modules are cleared when a process ends.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
 def _after_fork_in_child() -> None:
     global _current, _lock
     _lock = threading.Lock()
     if _current is not None:
         _current.abandon()
-        _abandoned.append(_current)
+        for thing in [_current, *_hooks]:  # the hooks belong to what has connections
+            keep_forever(thing)
+        _hooks.clear()
         _current = None
 
 
