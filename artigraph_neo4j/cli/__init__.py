@@ -1,0 +1,23 @@
+"""The command ``artigraph``; one module for each group of commands.
+
+Exit codes: 0 it worked, 1 it did not (the message says why), 2 the command line is wrong,
+3 ``status``: the stack does not run.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from artigraph_neo4j.cli.app import app
+    except ImportError as error:
+        print(  # noqa: T201
+            f'the command needs {error.name}: pip install "artigraph-neo4j[cli]"', file=sys.stderr
+        )
+        sys.exit(1)
+    app()

@@ -30,6 +30,7 @@ server.memory.pagecache.size=256m
 db.tx_log.preallocate=false
 db.tx_log.rotation.retention_policy=2 files
 db.shutdown_transaction_end_timeout=1s
+internal.server.bolt.thread_pool_shutdown_wait_time=100ms
 dbms.usage_report.enabled=false
 """
 

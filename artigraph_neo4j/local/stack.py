@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -202,6 +203,8 @@ class LocalStack:
         )
 
     def _stop(self, record: Record, timeout: float) -> None:
+        for process in record.processes.values():
+            process.signal(signal.SIGTERM)  # to all first, so that they end side by side
         for name, process in list(record.processes.items()):
             if not process.stop(timeout):
                 logger.warning("%s did not end within %.0f s and was killed", name, timeout)

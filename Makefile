@@ -1,0 +1,91 @@
+# Everything a fresh machine with Python 3.11 or later needs: make demo, make test.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PYTEST := $(BIN)/python -m pytest
+COMPOSE := docker compose -f docker/compose.yaml --env-file docker/.env
+ENGINE = $(shell timeout 5 docker info >/dev/null 2>&1 && echo yes)
+
+.PHONY: help demo test test-unit test-graph test-storage test-local test-docs lint types layers \
+	check up down status browser lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
+
+# The stamp is written last: a virtual environment whose making was killed has none, and is made anew.
+$(STAMP): .ci/requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; none was found"; exit 1; }
+	@echo "Making the virtual environment $(VENV) with $(PYTHON); the first time takes a minute or two"
+	@rm -f $(STAMP)
+	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .ci/requirements.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Run the demo study on the local stack, and leave Neo4j Browser up
+	@$(BIN)/python -m artigraph_neo4j.demo
+
+test: $(STAMP) ## Run all tests, on servers of their own
+	$(PYTEST)
+
+test-unit: $(STAMP) ## Run the tests that need no server
+	$(PYTEST) tests/unit
+
+test-graph: $(STAMP) ## Run the tests on Neo4j
+	$(PYTEST) tests/graph
+
+test-storage: $(STAMP) ## Run the tests of storages, S3 included
+	$(PYTEST) tests/storage
+
+test-local: $(STAMP) ## Run the tests of the local stack
+	$(PYTEST) tests/local
+
+test-docs: $(STAMP) ## Run every example of README and docs
+	$(PYTEST) tests/docs
+
+lint: $(STAMP) ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## Check types with two checkers
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+layers: $(STAMP) ## Check that imports point one way
+	$(BIN)/lint-imports
+
+check: lint types layers test ## Run all checks and all tests
+
+up: $(STAMP) ## Start Neo4j and S3: in Docker where an engine answers, else the local stack
+ifeq ($(ENGINE),yes)
+	@test -f docker/.env || cp docker/.env.example docker/.env
+	$(COMPOSE) up -d --wait
+else
+	@$(BIN)/artigraph up
+endif
+
+down: $(STAMP) ## Stop what `make up` started
+ifeq ($(ENGINE),yes)
+	$(COMPOSE) down
+else
+	@$(BIN)/artigraph down
+endif
+
+status: $(STAMP) ## Show what runs
+	@$(BIN)/artigraph status
+
+browser: $(STAMP) ## Open Neo4j Browser
+	@$(BIN)/artigraph browser
+
+lock: $(STAMP) ## Pin the development environment anew, with hashes
+	@$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate -q -o .ci/requirements.txt
+
+clean: ## Remove the virtual environment and caches (not the stack's data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

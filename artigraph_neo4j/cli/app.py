@@ -1,0 +1,71 @@
+"""The application that all commands hang on, and what they share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from artigraph_neo4j._version import __version__
+from artigraph_neo4j.errors import ArtigraphError
+
+__all__ = ["Directory", "Json", "app", "errors_said", "print_json"]
+
+app = typer.Typer(
+    name="artigraph",
+    help="Typed artifacts and nested spans in Neo4j. Exit codes: 0 done, 1 failed, 2 wrong usage, "
+    "3 (status) not running.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Directory = Annotated[
+    Path | None,
+    typer.Option("--dir", help="Where the stack's data is.", envvar="ARTIGRAPH_HOME"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@contextmanager
+def errors_said() -> Iterator[None]:
+    """Errors of this library as one line on standard error, exit code 1."""
+    try:
+        yield
+    except ArtigraphError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"[red]error:[/red] {_escaped(str(error))}"
+        )
+        raise typer.Exit(1) from error
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    sys.stdout.write(json.dumps(value, default=str) + "\n")
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"artigraph-neo4j {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+from artigraph_neo4j.cli import local  # noqa: E402, F401 - it adds its commands to the app

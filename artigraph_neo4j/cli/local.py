@@ -1,0 +1,135 @@
+"""``artigraph up``, ``down``, ``status``, ``env`` and ``browser``: the local stack."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import webbrowser
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from artigraph_neo4j.cli.app import Directory, Json, app, errors_said, print_json
+from artigraph_neo4j.errors import LocalStackError
+from artigraph_neo4j.local import LocalStack, StackInfo, StackStatus
+from artigraph_neo4j.local.stack import DEFAULT_VERSION
+
+__all__ = ["browser", "down", "env", "status", "up"]
+
+
+def _facts(info: StackInfo) -> dict[str, Any]:
+    return {key: str(value) for key, value in asdict(info).items()}
+
+
+def _running(directory: Any) -> StackInfo:
+    stack = LocalStack(directory)
+    info = stack.info()
+    if info is None:
+        raise LocalStackError(f"no stack runs in {stack.directory}; start it with: artigraph up")
+    return info
+
+
+@app.command()
+def up(
+    directory: Directory = None,
+    neo4j_version: Annotated[
+        str, typer.Option("--neo4j-version", help="The version of Neo4j.")
+    ] = DEFAULT_VERSION,
+    json: Json = False,
+) -> None:
+    """Start Neo4j and S3 on this machine, or find them running. The first time takes minutes."""
+    with errors_said():
+        stack = LocalStack(directory, neo4j_version=neo4j_version)
+        info = stack.up()
+    if json:
+        print_json(_facts(info))
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Neo4j", f"{info.bolt_url}  ({info.neo4j_version})")
+    table.add_row("Browser", info.browser_url)
+    table.add_row("Login", f"{info.username} / {info.password}")
+    table.add_row("S3", f"{info.s3_endpoint}  bucket {info.s3_bucket}")
+    table.add_row("Data", str(info.directory))
+    Console(soft_wrap=True).print(table)
+
+
+@app.command()
+def down(directory: Directory = None, json: Json = False) -> None:
+    """Stop the servers cleanly. Data and credentials stay."""
+    with errors_said():
+        stack = LocalStack(directory)
+        ran = stack.info() is not None
+        stack.down()
+    if json:
+        print_json({"directory": stack.directory, "stopped": ran})
+    else:
+        sys.stdout.write("stopped\n" if ran else f"nothing ran in {stack.directory}\n")
+
+
+@app.command()
+def status(directory: Directory = None, json: Json = False) -> None:
+    """Show what runs: addresses, versions, sizes, health. Exit code 3 when not all of it answers."""
+    with errors_said():
+        found = LocalStack(directory).status()
+    if json:
+        servers = [asdict(server) for server in found.servers]
+        print_json({"directory": found.directory, "healthy": found.healthy, "servers": servers})
+    else:
+        Console(soft_wrap=True).print(_status_table(found))
+    if not found.healthy:
+        raise typer.Exit(3)
+
+
+def _status_table(found: StackStatus) -> Table:
+    table = Table("server", "state", "version", "address", "data", title=str(found.directory))
+    for server in found.servers:
+        state = "up" if server.answers else "starting or stuck" if server.running else "down"
+        colour = "green" if server.answers else "red"
+        table.add_row(
+            server.name,
+            f"[{colour}]{state}[/{colour}]",
+            server.version,
+            server.url if server.running else "",
+            decimal(server.bytes),
+        )
+    return table
+
+
+@app.command()
+def env(directory: Directory = None, json: Json = False) -> None:
+    """Print the environment by which programs find the stack: eval "$(artigraph env)"."""
+    with errors_said():
+        found = _running(directory).environment()
+    if json:
+        print_json(found)
+    else:
+        sys.stdout.writelines(f"export {name}={shlex.quote(v)}\n" for name, v in found.items())
+
+
+@app.command()
+def browser(
+    directory: Directory = None,
+    open_it: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open it in the web browser.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Open Neo4j Browser on the running stack and say how to log in."""
+    with errors_said():
+        info = _running(directory)
+    if json:
+        print_json({k: v for k, v in _facts(info).items() if k in _BROWSER_FACTS})
+    else:
+        sys.stdout.write(
+            f"{info.browser_url}\nconnect to {info.bolt_url} as {info.username} with password "
+            f"{info.password}\n"
+        )
+    if open_it:
+        webbrowser.open(info.browser_url)
+
+
+_BROWSER_FACTS = ("browser_url", "bolt_url", "username", "password")
