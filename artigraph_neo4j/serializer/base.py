@@ -8,11 +8,24 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.registry import Registry
 
-__all__ = ["Serializer", "find_serializer", "infer_serializer", "serializer_names"]
+__all__ = [
+    "MAX_DEPTH",
+    "Serializer",
+    "exactly",
+    "find_serializer",
+    "infer_serializer",
+    "serializer_names",
+    "shorten_path",
+]
 
 T = TypeVar("T")
+
+MAX_DEPTH = 200
+"""How deep containers may be nested, so that what could be written can also be read back, from
+whatever depth of calls."""
 
 
 class Serializer(ABC, Generic[T]):
@@ -67,6 +80,28 @@ class Serializer(ABC, Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def exactly(type_: type[T], value: T) -> T:
+    """The value, which is of this very type: a subclass would come back as something else.
+
+    Raises:
+        SerializationError: It is of another type.
+    """
+    if type(value) is type_:
+        return value
+    got, wanted = type(value), type_
+    raise SerializationError(
+        f"a value of type {got.__module__}.{got.__qualname__} is not exactly a "
+        f"{wanted.__module__}.{wanted.__qualname__}; convert it, or give the field a serializer "
+        "of your own"
+    )
+
+
+def shorten_path(steps: list[str]) -> str:
+    """The way to a place in a value as text, from its steps, inner ones first."""
+    path = steps[::-1]
+    return "".join(path if len(path) <= 20 else [*path[:10], "…", *path[-10:]])
 
 
 _by_name: Registry[Serializer[Any]] = Registry("serializer")

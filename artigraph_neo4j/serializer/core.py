@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer
+from artigraph_neo4j.serializer.base import Serializer, exactly
 
 __all__ = ["BytesSerializer", "StringSerializer", "bytes_serializer", "string_serializer"]
 
@@ -17,13 +17,17 @@ class StringSerializer(Serializer[str]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: str, /) -> bytes:
-        """The text in UTF-8."""
-        if type(value) is not str:
-            raise SerializationError(f"{type(value).__qualname__} is not exactly str")
+        """The text in UTF-8.
+
+        Raises:
+            SerializationError: It is a subclass, or has a lone surrogate; msgpack keeps those.
+        """
         try:
-            return value.encode()
+            return exactly(str, value).encode()
         except UnicodeEncodeError as error:
-            raise SerializationError("the text has a lone surrogate") from error
+            raise SerializationError(
+                "the text has a lone surrogate, which UTF-8 cannot hold; use msgpack_serializer"
+            ) from error
 
     def deserialize(self, data: bytes, /) -> str:
         """The text."""
@@ -40,9 +44,7 @@ class BytesSerializer(Serializer[bytes]):
 
     def serialize(self, value: bytes, /) -> bytes:
         """The bytes themselves."""
-        if type(value) is not bytes:
-            raise SerializationError(f"{type(value).__qualname__} is not exactly bytes")
-        return value
+        return exactly(bytes, value)
 
     def deserialize(self, data: bytes, /) -> bytes:
         """The bytes themselves."""
@@ -50,5 +52,4 @@ class BytesSerializer(Serializer[bytes]):
 
 
 string_serializer = StringSerializer().register()
-bytes_serializer = BytesSerializer(
-).register()
+bytes_serializer = BytesSerializer().register()

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time, timedelta
-from typing import Any, ClassVar
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, ClassVar, TypeVar
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer
+from artigraph_neo4j.serializer.base import Serializer, exactly
 from artigraph_neo4j.zones import ZoneEntry, zone_from, zone_to
 
 __all__ = [
+    "DateSerializer",
     "DatetimeSerializer",
     "TimeSerializer",
     "TimedeltaSerializer",
+    "date_serializer",
     "datetime_serializer",
+    "duration_from_text",
+    "duration_to_text",
+    "time_from_text",
     "time_serializer",
+    "time_to_text",
     "timedelta_serializer",
 ]
+
+T = TypeVar("T", datetime, time)
 
 _PATTERN = re.compile(
     r"(?P<local>[^Z+\[;]+?)"
@@ -28,9 +36,24 @@ _PATTERN = re.compile(
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def _zone_text(zone: Any) -> str:
-    entry = zone_to(zone)
-    match entry:
+def time_to_text(value: datetime | time) -> bytes:
+    """ISO 8601, with the zone's name in brackets (as RFC 9557), and ``;fold=1`` where it is 1.
+
+    The local time is what is kept, so that a time which a change of clocks skipped comes back too.
+
+    Raises:
+        SerializationError: The zone is neither a ``timezone`` nor a ``ZoneInfo`` found by its key.
+    """
+    zone = "" if value.tzinfo is None else _zone_to_text(value.tzinfo)
+    fold = ";fold=1" if value.fold else ""
+    try:
+        return f"{value.replace(tzinfo=None, fold=0).isoformat()}{zone}{fold}".encode()
+    except UnicodeEncodeError as error:
+        raise SerializationError("the name of the time zone has a lone surrogate") from error
+
+
+def _zone_to_text(zone: tzinfo) -> str:
+    match zone_to(zone):
         case ["utc"]:
             return "Z"
         case ["zone", key]:
@@ -45,24 +68,23 @@ def _zone_text(zone: Any) -> str:
             )
 
 
-def _to_text(value: Any) -> bytes:
-    zone = "" if value.tzinfo is None else _zone_text(value.tzinfo)
-    fold = ";fold=1" if value.fold else ""
-    return f"{value.replace(tzinfo=None, fold=0).isoformat()}{zone}{fold}".encode()
+def time_from_text(cls: type[T], data: bytes) -> T:
+    """The ``datetime`` or ``time`` that ``time_to_text`` wrote.
 
-
-def _from_text(cls: Any, data: bytes) -> Any:
+    Raises:
+        SerializationError: The text has another form, or this machine has no such zone.
+    """
     try:
         found = _PATTERN.fullmatch(data.decode())
-        if found is None:
-            raise ValueError(f"{data[:80]!r} has another form")
-        fold = 1 if found["fold"] else 0
-        return cls.fromisoformat(found["local"]).replace(tzinfo=_zone(found), fold=fold)
-    except (ValueError, KeyError) as error:
+        if found is not None:
+            local = cls.fromisoformat(found["local"])
+            return local.replace(tzinfo=_zone_from_text(found), fold=1 if found["fold"] else 0)
+    except (ValueError, KeyError) as error:  # an unknown zone is a KeyError
         raise SerializationError(f"no {cls.__name__}: {error}") from error
+    raise SerializationError(f"no {cls.__name__}: {data[:80]!r} has another form")
 
 
-def _zone(found: re.Match[str]) -> Any:
+def _zone_from_text(found: re.Match[str]) -> tzinfo | None:
     if found["utc"]:
         return UTC
     if found["offset"] is None:
@@ -73,30 +95,37 @@ def _zone(found: re.Match[str]) -> Any:
     return zone_from(entry if found["name"] is None else [*entry, found["name"]])
 
 
-class DatetimeSerializer(Serializer[datetime]):
-    """ISO 8601 text, with the zone's IANA name in brackets (as RFC 9557) and ``;fold=1``.
+def duration_to_text(value: timedelta) -> bytes:
+    """The number of microseconds."""
+    return str(value // _MICROSECOND).encode()
 
-    The local time is what is kept, so times that a change of clocks skipped come back too.
+
+def duration_from_text(data: bytes) -> timedelta:
+    """The duration of so many microseconds.
+
+    Raises:
+        SerializationError: It is no number, or too large a one.
     """
+    try:
+        return int(data) * _MICROSECOND
+    except (ValueError, OverflowError) as error:
+        raise SerializationError(f"no number of microseconds: {error}") from error
+
+
+class DatetimeSerializer(Serializer[datetime]):
+    """ISO 8601 text with the zone's IANA name and the fold; see ``time_to_text``."""
 
     name: ClassVar[str] = "datetime"
     types: ClassVar[tuple[type[Any], ...]] = (datetime,)
     text: ClassVar[bool] = True
 
     def serialize(self, value: datetime, /) -> bytes:
-        """The text.
-
-        Raises:
-            SerializationError: It is a subclass, or its zone is none of the standard library's.
-        """
-        if type(value) is not datetime:
-            raise SerializationError(f"{type(value).__qualname__} is not exactly datetime")
-        return _to_text(value)
+        """The text; see ``time_to_text``."""
+        return time_to_text(exactly(datetime, value))
 
     def deserialize(self, data: bytes, /) -> datetime:
-        """The time."""
-        found: datetime = _from_text(datetime, data)
-        return found
+        """The time; see ``time_from_text``."""
+        return time_from_text(datetime, data)
 
 
 class TimeSerializer(Serializer[time]):
@@ -107,15 +136,31 @@ class TimeSerializer(Serializer[time]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: time, /) -> bytes:
-        """The text."""
-        if type(value) is not time:
-            raise SerializationError(f"{type(value).__qualname__} is not exactly time")
-        return _to_text(value)
+        """The text; see ``time_to_text``."""
+        return time_to_text(exactly(time, value))
 
     def deserialize(self, data: bytes, /) -> time:
-        """The time."""
-        found: time = _from_text(time, data)
-        return found
+        """The time; see ``time_from_text``."""
+        return time_from_text(time, data)
+
+
+class DateSerializer(Serializer[date]):
+    """ISO 8601 text."""
+
+    name: ClassVar[str] = "date"
+    types: ClassVar[tuple[type[Any], ...]] = (date,)
+    text: ClassVar[bool] = True
+
+    def serialize(self, value: date, /) -> bytes:
+        """The text."""
+        return exactly(date, value).isoformat().encode()
+
+    def deserialize(self, data: bytes, /) -> date:
+        """The date."""
+        try:
+            return date.fromisoformat(data.decode())
+        except ValueError as error:
+            raise SerializationError(f"no date: {error}") from error
 
 
 class TimedeltaSerializer(Serializer[timedelta]):
@@ -126,19 +171,15 @@ class TimedeltaSerializer(Serializer[timedelta]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: timedelta, /) -> bytes:
-        """The number."""
-        if type(value) is not timedelta:
-            raise SerializationError(f"{type(value).__qualname__} is not exactly timedelta")
-        return str(value // _MICROSECOND).encode()
+        """The number; see ``duration_to_text``."""
+        return duration_to_text(exactly(timedelta, value))
 
     def deserialize(self, data: bytes, /) -> timedelta:
-        """The duration."""
-        try:
-            return int(data) * _MICROSECOND
-        except ValueError as error:
-            raise SerializationError(f"no number of microseconds: {error}") from error
+        """The duration; see ``duration_from_text``."""
+        return duration_from_text(data)
 
 
 datetime_serializer = DatetimeSerializer().register()
 time_serializer = TimeSerializer().register()
+date_serializer = DateSerializer().register()
 timedelta_serializer = TimedeltaSerializer().register()

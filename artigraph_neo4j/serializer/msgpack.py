@@ -1,86 +1,125 @@
 """msgpack with extension types, for plain values that JSON would change.
 
-Strings, numbers, bytes, lists and dicts are plain msgpack (a dict may have any keys; text is UTF-8,
-lone surrogates pass). Everything else is an extension type whose data is msgpack again: see
-``CODES``; what has a registered serializer (an array, a frame) is that serializer's name and bytes.
-Exact types only: a subclass of a built-in type is refused, never flattened.
+None, numbers, text, bytes, lists and dicts with plain keys are plain msgpack; lone surrogates of a
+text pass as UTF-8 would write them. A single value of another type is an extension type of its own
+(``LEAVES``), mostly readable text. Several values together are an array that starts with an empty
+extension, a mark that says what they make (``MARKS``): a tuple is ``[mark 1, first, second, …]``.
+So any msgpack reader shows the whole value. Exact types only: a subclass of a built-in type is
+refused, never flattened.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from fractions import Fraction
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, NoReturn, get_args
 from uuid import UUID
 
 import msgpack
 from msgpack import ExtType
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, find_serializer, infer_serializer
-from artigraph_neo4j.serializer.classes import Kind, class_name, find_class, kind_of
-from artigraph_neo4j.zones import zone_from, zone_to
+from artigraph_neo4j.serializer.base import (
+    MAX_DEPTH,
+    Serializer,
+    find_serializer,
+    infer_serializer,
+    shorten_path,
+)
+from artigraph_neo4j.serializer.classes import Kind, restore, state_of
+from artigraph_neo4j.serializer.datetime import (
+    duration_from_text,
+    duration_to_text,
+    time_from_text,
+    time_to_text,
+)
 
-__all__ = ["CODES", "MsgpackSerializer", "msgpack_serializer", "pack", "unpack"]
+__all__ = ["LEAVES", "MARKS", "Leaf", "MsgpackSerializer", "msgpack_serializer", "pack", "unpack"]
 
 Default = Callable[[Any], ExtType | None]
 ExtHook = Callable[[int, bytes], Any]
 
-_MICROSECOND = timedelta(microseconds=1)
+
+class Leaf(NamedTuple):
+    """How a single value becomes the data of an extension type, and back."""
+
+    type: type[Any]
+    to_data: Callable[[Any], bytes]
+    from_data: Callable[[bytes], Any]
 
 
-def _time_to(value: Any) -> list[Any]:
-    zone = None
-    if value.tzinfo is not None:
-        zone = zone_to(value.tzinfo)
-        if zone is None:
-            raise SerializationError(
-                f"the time zone {value.tzinfo!r} cannot come back; use datetime.timezone or "
-                "zoneinfo.ZoneInfo"
-            )
-    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, zone]
-
-
-def _time_from(cls: Any, data: list[Any]) -> Any:
-    text, fold, zone = data
-    tzinfo = None if zone is None else zone_from(zone)
-    return cls.fromisoformat(text).replace(fold=fold, tzinfo=tzinfo)
+def _text(type_: type[Any]) -> Leaf:
+    """A leaf that is ``str(value)``; a path may have surrogates."""
+    return Leaf(
+        type_,
+        lambda value: str(value).encode("utf-8", "surrogatepass"),
+        lambda data: type_(data.decode("utf-8", "surrogatepass")),
+    )
 
 
 def _int_to(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
 
 
-CODES: dict[int, tuple[type[Any], Callable[[Any], Any], Callable[[Any], Any]]] = {
-    1: (tuple, list, tuple),
-    2: (set, list, set),
-    3: (frozenset, list, frozenset),
-    4: (int, _int_to, lambda data: int.from_bytes(data, "big", signed=True)),
-    5: (complex, lambda v: [v.real, v.imag], lambda data: complex(*data)),
-    6: (Decimal, str, Decimal),
-    7: (UUID, lambda v: v.bytes, lambda data: UUID(bytes=data)),
-    8: (date, date.isoformat, date.fromisoformat),
-    9: (time, _time_to, lambda data: _time_from(time, data)),
-    10: (datetime, _time_to, lambda data: _time_from(datetime, data)),
-    11: (timedelta, lambda v: v // _MICROSECOND, lambda data: data * _MICROSECOND),
-    12: (range, lambda v: [v.start, v.stop, v.step], lambda data: range(*data)),
-    13: (bytearray, bytes, bytearray),
-    14: (PosixPath, str, PosixPath),
-    15: (PurePosixPath, str, PurePosixPath),
-    16: (PureWindowsPath, str, PureWindowsPath),
-    17: (WindowsPath, str, WindowsPath),
+def _int_from(data: bytes) -> int:
+    return int.from_bytes(data, "big", signed=True)
+
+
+def _range_to(value: range) -> bytes:
+    return f"{value.start}:{value.stop}:{value.step}".encode()
+
+
+LEAVES: dict[int, Leaf] = {
+    4: Leaf(int, _int_to, _int_from),
+    5: Leaf(
+        complex,
+        lambda value: struct.pack(">dd", value.real, value.imag),
+        lambda data: complex(*struct.unpack(">dd", data)),
+    ),
+    6: _text(Decimal),
+    7: Leaf(UUID, lambda value: value.bytes, lambda data: UUID(bytes=data)),
+    8: Leaf(
+        date, lambda value: value.isoformat().encode(), lambda d: date.fromisoformat(d.decode())
+    ),
+    9: Leaf(time, time_to_text, lambda data: time_from_text(time, data)),
+    10: Leaf(datetime, time_to_text, lambda data: time_from_text(datetime, data)),
+    11: Leaf(timedelta, duration_to_text, duration_from_text),
+    12: Leaf(range, _range_to, lambda data: range(*map(int, data.split(b":")))),
+    13: Leaf(bytearray, bytes, bytearray),
+    14: _text(PosixPath),
+    15: _text(PurePosixPath),
+    16: _text(PureWindowsPath),
+    17: _text(WindowsPath),
+    18: _text(Fraction),
 }
-"""Extension types: code to type, to msgpack data, and back. Never change one; add others."""
+"""Extension types of single values, by code. Never change one; add others."""
 
-_SERIALIZED = 40
-"""The extension type of ``[serializer name, bytes]``."""
+MARKS: dict[int, str] = {
+    1: "tuple",
+    2: "set",
+    3: "frozenset",
+    20: "dict",  # [mark, key, value, key, value, …], where a key is not plain
+    30: "enum",  # [mark, class, member]
+    31: "namedtuple",  # [mark, class, {field: value}]
+    32: "dataclass",
+    33: "flag",  # [mark, class, number]
+    34: "pydantic",  # [mark, class, {"fields", "set", "extra", "private"}]
+    40: "serialized",  # [mark, serializer name, bytes]
+}
+"""Extension types without data, by code, that say what the rest of an array makes.
 
-_CLASS_CODES: dict[Kind, int] = {"enum": 30, "namedtuple": 31, "dataclass": 32}
-_BY_TYPE = {kind: (code, to) for code, (kind, to, _) in CODES.items()}
+Codes from 100 on are for ``default`` and ``ext_hook``; 127 is the reference to a nested model.
+"""
+
+_FIRST_FREE_CODE = 100
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+_CODE_OF = {leaf.type: code for code, leaf in LEAVES.items()}
+_MARK_OF = {name: ExtType(code, b"") for code, name in MARKS.items()}
+_GROUPS: dict[type[Any], str] = {tuple: "tuple", set: "set", frozenset: "frozenset"}
 
 
 def pack(value: Any, *, default: Default | None = None) -> bytes:
@@ -88,78 +127,132 @@ def pack(value: Any, *, default: Default | None = None) -> bytes:
 
     Args:
         value: The value.
-        default: Asked first about everything that is not plain msgpack; returns an ``ExtType`` of a
-            code from 100 on, or None.
+        default: Asked first about everything but None, bool, int, float, str, bytes, list and dict;
+            returns an ``ExtType`` of a code from 100 on, or None.
 
     Raises:
-        SerializationError: It holds something of another type, itself, or is nested too deeply.
+        SerializationError: It holds something of another type, itself, or is nested too deeply; the
+            message says where.
     """
     try:
-        return _pack(value, default)
-    except (RecursionError, ValueError) as error:
-        if isinstance(error, ValueError) and "recursion" not in str(error):
-            raise SerializationError(str(error)) from error
-        raise SerializationError("it contains itself or is nested too deeply") from error
+        return _packb(_Packing(default).tree(value, 0))
+    except _RefusedError as refused:
+        raise SerializationError(refused.message) from refused.__cause__
+    except (RecursionError, ValueError) as error:  # the message of ValueError is msgpack's own
+        raise SerializationError(f"it is nested too deeply or too large ({error})") from error
 
 
-def _pack(value: Any, default: Default | None) -> bytes:
-    def other(item: Any) -> ExtType:
-        found = None if default is None else default(item)
-        if found is not None:
-            return found
-        kind = type(item)
-        if kind in _BY_TYPE:
-            code, to = _BY_TYPE[kind]
-            return ExtType(code, _pack(to(item), default))
-        serializer = infer_serializer(kind)
-        if serializer is not None:
-            return ExtType(_SERIALIZED, _pack([serializer.name, serializer.serialize(item)], None))
-        return _of_class(item, kind, default)
-
+def _packb(tree: Any) -> bytes:
     packed: bytes = msgpack.packb(
-        _clean(value), default=other, strict_types=True, unicode_errors="surrogatepass"
+        tree, default=_big_int, strict_types=True, unicode_errors="surrogatepass"
     )
     return packed
 
 
-def _clean(value: Any) -> Any:
-    """What msgpack would silently change, made an extension type; the same object otherwise."""
-    kind = type(value)
-    if kind is list:
-        items = [_clean(item) for item in value]
-        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
-    if kind is dict:
-        cleaned = {key: _clean(item) for key, item in value.items()}
-        same = all(cleaned[key] is item for key, item in value.items())
-        return value if same else cleaned
-    if kind is bytearray:
-        return ExtType(13, _pack(bytes(value), None))
-    if kind in _REFUSED:
-        raise SerializationError(f"a {kind.__qualname__} cannot be stored")
-    return value
+def _big_int(value: int) -> ExtType:
+    """Asked by msgpack about integers of more than 64 bits, the one thing left that it cannot."""
+    return ExtType(4, _int_to(value))
 
 
-_REFUSED = frozenset({memoryview, ExtType, msgpack.Timestamp})
-"""Written by msgpack without asking, and read back as something else."""
+class _RefusedError(Exception):
+    """Something that cannot be packed, and the way to it, inner steps first."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.steps: list[str] = []
+
+    @property
+    def message(self) -> str:
+        at = f"at {shorten_path(self.steps)}: " if self.steps else ""
+        return f"{at}{self.args[0]}"
 
 
-def _of_class(item: Any, cls: type[Any], default: Default | None) -> ExtType:
-    kind = kind_of(cls)
-    data: Any
-    match kind:
-        case "enum":
-            data = item.name if item.name in cls.__members__ else item.value  # a combined flag
-        case "namedtuple":
-            data = list(item)
-        case "dataclass":
-            data = {f.name: getattr(item, f.name) for f in dataclasses.fields(cls) if f.init}
-        case _:
-            raise SerializationError(
-                f"a {cls.__module__}.{cls.__qualname__} cannot be stored; register a serializer "
-                "for its type, or give the field one: artifact_field(serializer=...)"
-            )
-    named = isinstance(item, Enum) and isinstance(data, str) and item.name == data
-    return ExtType(_CLASS_CODES[kind], _pack([class_name(cls), named, data], default))
+class _Packing:
+    """Makes of a value a tree of what msgpack packs as it is."""
+
+    def __init__(self, default: Default | None) -> None:
+        self._default = default
+
+    def tree(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if depth > MAX_DEPTH:
+            raise _RefusedError(f"it is nested more than {MAX_DEPTH} deep, or contains itself")
+        if kind is list:
+            return self._items(value, depth)
+        if kind is dict:
+            return self._dict(value, depth)
+        if self._default is not None and (found := self._default(value)) is not None:
+            return found
+        if (code := _CODE_OF.get(kind)) is not None:
+            return ExtType(code, _attempt(LEAVES[code].to_data, value))
+        if group := _GROUPS.get(kind):
+            items = self._items(list(value), depth)
+            return [_MARK_OF[group], *(items if kind is tuple else sorted(items, key=_packb))]
+        return self._instance(value, kind, depth)
+
+    def _items(self, values: list[Any], depth: int) -> list[Any]:
+        if _PLAIN.issuperset(map(type, values)):
+            return values
+        tree: list[Any] = []
+        for position, item in enumerate(values):
+            try:
+                tree.append(self.tree(item, depth + 1))
+            except _RefusedError as refused:
+                refused.steps.append(f"[{position}]")
+                raise
+        return tree
+
+    def _dict(self, value: dict[Any, Any], depth: int) -> Any:
+        plain_keys = _PLAIN.issuperset(map(type, value))
+        if plain_keys and _PLAIN.issuperset(map(type, value.values())):
+            return value
+        pairs: list[tuple[Any, Any]] = []
+        for key, item in value.items():
+            try:
+                pairs.append((self.tree(key, depth + 1), self.tree(item, depth + 1)))
+            except _RefusedError as refused:
+                refused.steps.append(f"[{key!r:.80}]")
+                raise
+        return dict(pairs) if plain_keys else [_MARK_OF["dict"], *_flat(pairs)]
+
+    def _instance(self, value: Any, cls: type[Any], depth: int) -> list[Any]:
+        serializer = infer_serializer(cls)
+        if serializer is not None:
+            data = _attempt(serializer.serialize, value)
+            return [_MARK_OF["serialized"], serializer.name, data]
+        state = _attempt(state_of, value)
+        if state is None:
+            _refuse(cls)
+        return [_MARK_OF[state.kind], state.name, self.tree(state.data, depth + 1)]
+
+
+def _attempt(work: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return work(value)
+    except (SerializationError, ValueError) as error:
+        raise _RefusedError(str(error)) from error
+
+
+def _flat(pairs: Iterable[tuple[Any, Any]]) -> Iterable[Any]:
+    return (item for pair in pairs for item in pair)
+
+
+def _refuse(cls: type[Any]) -> NoReturn:
+    built_in = next((b for b in cls.__mro__[1:] if b in _PLAIN or b in _SHAPES), None)
+    advice = (
+        f"make it a plain {built_in.__name__}, or "
+        if built_in
+        else "make it a dataclass at the top of a module, or "
+    )
+    raise _RefusedError(
+        f"a value of type {cls.__module__}.{cls.__qualname__} has no serializer; {advice}register "
+        "a serializer for its type, or give the field one: artifact_field(serializer=...)"
+    )
+
+
+_SHAPES = frozenset({list, dict, *_GROUPS, *_CODE_OF})
 
 
 def unpack(data: bytes, *, ext_hook: ExtHook | None = None) -> Any:
@@ -172,44 +265,69 @@ def unpack(data: bytes, *, ext_hook: ExtHook | None = None) -> Any:
     Raises:
         SerializationError: The bytes are something else, or name a class that is not there.
     """
-    def hook(code: int, inner: bytes) -> Any:
-        if code >= 100 and ext_hook is not None:
-            return ext_hook(code, inner)
-        if code in CODES:
-            return CODES[code][2](again(inner))
-        if code == _SERIALIZED:
-            name, serialized = again(inner)
-            serializer = find_serializer(name)
-            if serializer is None:
-                raise SerializationError(f"serializer {name!r} is not known to this process")
-            return serializer.deserialize(serialized)
-        kind = next((k for k, c in _CLASS_CODES.items() if c == code), None)
-        if kind is None:
-            raise SerializationError(f"unknown msgpack extension type {code}")
-        return _to_class(kind, *again(inner))
 
-    def again(inner: bytes) -> Any:
-        return msgpack.unpackb(
-            inner, ext_hook=hook, strict_map_key=False, unicode_errors="surrogatepass"
-        )
+    def ext(code: int, inner: bytes) -> Any:
+        if code in LEAVES:
+            return LEAVES[code].from_data(inner)
+        if code in MARKS:
+            return _Mark(code)
+        if code >= _FIRST_FREE_CODE and ext_hook is not None:
+            return ext_hook(code, inner)
+        raise SerializationError(f"unknown msgpack extension type {code}")
 
     try:
-        return again(data)
+        return msgpack.unpackb(
+            data,
+            ext_hook=ext,
+            list_hook=_list,
+            strict_map_key=False,
+            unicode_errors="surrogatepass",
+        )
     except SerializationError:
         raise
     except Exception as error:
-        raise SerializationError(f"no msgpack of this library: {error}") from error
+        raise SerializationError(
+            f"no msgpack of this library: {type(error).__name__}: {error}"
+        ) from error
 
 
-def _to_class(kind: Kind, name: str, named: bool, data: Any) -> Any:
-    cls = find_class(name, kind)
-    match kind:
-        case "enum":
-            return cls[data] if named else cls(data)
-        case "namedtuple":
-            return cls._make(data)
-        case "dataclass":
-            return cls(**data)
+class _Mark:
+    __slots__ = ("code",)
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+def _list(items: list[Any]) -> Any:
+    """Called for each array, inner ones first."""
+    if not items or type(items[0]) is not _Mark:
+        return items
+    what, rest = MARKS[items[0].code], items[1:]
+    match what:
+        case "tuple":
+            return tuple(rest)
+        case "set":
+            return set(rest)
+        case "frozenset":
+            return frozenset(rest)
+        case "dict":
+            return dict(zip(rest[::2], rest[1::2], strict=True))
+        case "serialized":
+            return _serialized(*rest)
+        case _:
+            return restore(_KINDS[what], *rest)
+
+
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+
+
+def _serialized(name: str, data: bytes) -> Any:
+    serializer = find_serializer(name)
+    if serializer is None:
+        raise SerializationError(
+            f"serializer {name!r} is not known to this process; register() one of that name"
+        )
+    return serializer.deserialize(data)
 
 
 class MsgpackSerializer(Serializer[Any]):

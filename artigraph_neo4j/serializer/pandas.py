@@ -65,7 +65,9 @@ def _write(frame: Any) -> bytes:
     extra: dict[str, Any] = {"attrs": attrs} if attrs else {}
     names = list(index.names)
     if _columns_apart(columns):
-        labels = _parquet(pa.Table.from_pandas(columns.to_frame(index=False, name=_levels(columns))))
+        labels = _parquet(
+            pa.Table.from_pandas(columns.to_frame(index=False, name=_levels(columns)))
+        )
         kind = type(columns).__name__
         extra["columns"] = [labels, list(columns.names), kind]
         bare.columns = [f"c{i}" for i in range(len(columns))]
@@ -251,7 +253,7 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
     types: ClassVar[tuple[type[Any], ...]] = (pd.Timestamp,)
 
     def serialize(self, value: pd.Timestamp, /) -> bytes:
-        """msgpack of the count of units since 1970, the unit, the zone and the fold."""
+        """Msgpack of the count of units since 1970, the unit, the zone and the fold."""
         zone = None if value.tz is None else zone_to(value.tz)
         if type(value) is not pd.Timestamp or (zone is None and value.tz is not None):
             raise SerializationError(
@@ -276,7 +278,7 @@ class TimedeltaSerializer(Serializer[pd.Timedelta]):
     types: ClassVar[tuple[type[Any], ...]] = (pd.Timedelta,)
 
     def serialize(self, value: pd.Timedelta, /) -> bytes:
-        """msgpack of the count of units and the unit."""
+        """Msgpack of the count of units and the unit."""
         return pack([int(value.asm8.astype("int64")), value.unit])
 
     def deserialize(self, data: bytes, /) -> pd.Timedelta:
