@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
-from artigraph_neo4j import iothread
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
-from artigraph_neo4j.storage.base import Storage, blob_key
+from artigraph_neo4j.storage.aws_client import (
+    CONNECTION_ERRORS,
+    ClientError,
+    Connection,
+    close_clients,
+    error_code,
+    mapped_errors,
+)
+from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key, slices
 
-try:
-    import aioboto3
-    from boto3.s3.transfer import TransferConfig
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError as error:  # pragma: no cover - an install without the extra
-    raise ImportError('S3Storage needs aioboto3: pip install "artigraph-neo4j[s3]"') from error
+__all__ = ["S3Storage", "close_clients"]
 
-if TYPE_CHECKING:
-    from types_aiobotocore_s3 import S3Client
-
-__all__ = ["S3Storage"]
-
-_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _MIB = 1024 * 1024
+_PART_BYTES = 16 * _MIB
+_PARTS_AT_ONCE = 4
+_READ_BYTES = _MIB
+_READ_ATTEMPTS = 4
+_CONTENT_NAMED = re.compile(r"(?:.*/)?[0-9a-f]{64}-[^/]+")
 
 
 class S3Storage(Storage):
@@ -34,7 +35,7 @@ class S3Storage(Storage):
 
     Credentials, region and endpoint are found the AWS way (``AWS_*`` variables, profiles, roles;
     ``AWS_ENDPOINT_URL_S3`` for MinIO, SeaweedFS and others) unless they are given here. The bucket
-    has to exist.
+    has to exist. Storages that connect in the same way share their connections.
 
     Args:
         bucket: The bucket.
@@ -43,12 +44,15 @@ class S3Storage(Storage):
             services have buckets of one name.
         endpoint_url: The service's address.
         region_name: The region.
+        profile_name: The profile of the AWS configuration files to use.
         access_key: The access key's id.
         secret_key: The access key's secret; never shown.
+        session_token: The token that belongs to temporary credentials.
+        session: An ``aioboto3.Session`` of your own, for credentials that are found otherwise.
         put_extra_args: Further arguments of every upload, such as
             ``{"ServerSideEncryption": "aws:kms"}``.
         max_concurrency: Requests at once.
-        multipart_bytes: From this size on a value goes up in parts.
+        multipart_threshold: From this size on a value goes up in parts.
     """
 
     def __init__(
@@ -59,25 +63,36 @@ class S3Storage(Storage):
         name: str | None = None,
         endpoint_url: str | None = None,
         region_name: str | None = None,
+        profile_name: str | None = None,
         access_key: str | None = None,
         secret_key: str | None = None,
+        session_token: str | None = None,
+        session: Any = None,
         put_extra_args: dict[str, Any] | None = None,
         max_concurrency: int = 16,
-        multipart_bytes: int = 64 * _MIB,
+        multipart_threshold: int = 64 * _MIB,
     ) -> None:
         self.bucket = bucket
         self.prefix = prefix.strip("/")
         self.name = name or f"s3:{bucket}" + (f"/{self.prefix}" if self.prefix else "")
         self._put_extra_args = dict(put_extra_args or {})
-        self._multipart_bytes = multipart_bytes
-        self._max_concurrency = max_concurrency
-        self._options = {
-            "endpoint_url": endpoint_url,
-            "region_name": region_name,
-            "aws_access_key_id": access_key,
-            "aws_secret_access_key": secret_key,
-        }
-        self._clients: dict[asyncio.AbstractEventLoop, _Client] = {}
+        self._multipart_threshold = multipart_threshold
+        self._connection = Connection(
+            endpoint_url,
+            region_name,
+            profile_name,
+            access_key,
+            secret_key,
+            session_token,
+            session,
+            max_concurrency,
+        )
+
+    @classmethod
+    def from_name(cls, rest: str) -> Self:
+        """The storage whose default name is ``s3:`` and ``rest``."""
+        bucket, _, prefix = rest.partition("/")
+        return cls(bucket, prefix)
 
     async def create(self, data: bytes, /) -> str:
         """Upload ``data`` under a key made of its SHA-256, and return the key."""
@@ -86,28 +101,80 @@ class S3Storage(Storage):
     async def put(self, data: bytes, /, *, key: str) -> str:
         """Upload ``data`` under ``key``, behind the prefix; returns the whole key.
 
+        A key that ``blob_key`` made is only ever written once, since it names its content.
+
         Raises:
             StorageError: The service refused it or was out of reach.
         """
-        location = f"{self.prefix}/{key.lstrip('/')}" if self.prefix else key.lstrip("/")
-        await self._upload(location, data)
+        location = self._location(key)
+        await self._upload(location, data, once=_CONTENT_NAMED.fullmatch(key) is not None)
         return location
 
-    async def _upload(self, location: str, data: bytes) -> None:
+    async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
+        """Upload what ``chunks`` gives, in parts, holding only a few of them in memory."""
+        location = self._location(key)
+        await self._upload_parts(location, chunks)
+        return location
+
+    async def _upload(self, location: str, data: bytes, *, once: bool) -> None:
+        if len(data) >= self._multipart_threshold:
+            await self._upload_parts(location, slices(data, _PART_BYTES))
+            return
+        condition = {"IfNoneMatch": "*"} if once else {}
         async with self._request("store", location) as client:
-            if len(data) < self._multipart_bytes:
+            try:
                 await client.put_object(
-                    Bucket=self.bucket, Key=location, Body=data, **self._put_extra_args
+                    Bucket=self.bucket,
+                    Key=location,
+                    Body=data,
+                    **condition,
+                    **self._put_extra_args,
                 )
-                return
-            parts = TransferConfig(multipart_chunksize=16 * _MIB, max_concurrency=4)
-            await client.upload_fileobj(
-                BytesIO(data),
-                self.bucket,
-                location,
-                ExtraArgs=self._put_extra_args,
-                Config=parts,
-            )
+            except ClientError as error:
+                # It is there, put by an attempt whose answer was lost: its name says what it is.
+                if not once or error_code(error) not in ("PreconditionFailed", "412"):
+                    raise
+
+    async def _upload_parts(self, location: str, chunks: AsyncIterable[bytes]) -> None:
+        target = {"Bucket": self.bucket, "Key": location}
+        async with self._request("store", location) as client:
+            upload = await client.create_multipart_upload(**target, **self._put_extra_args)
+        target["UploadId"] = upload["UploadId"]
+        try:
+            parts = await self._send_parts(target, chunks)
+            async with self._request("store", location) as client:
+                await client.complete_multipart_upload(
+                    **target, MultipartUpload={"Parts": parts}, **_complete_args(upload)
+                )
+        except BaseException:
+            with suppress(StorageError):
+                async with self._request("abort", location) as client:
+                    await client.abort_multipart_upload(**target)
+            raise
+
+    async def _send_parts(
+        self, target: dict[str, str], chunks: AsyncIterable[bytes]
+    ) -> list[dict[str, Any]]:
+        room = asyncio.Semaphore(_PARTS_AT_ONCE)
+
+        async def send(number: int, data: bytes) -> dict[str, Any]:
+            try:
+                async with self._request("store a part of", target["Key"]) as client:
+                    answer = await client.upload_part(**target, PartNumber=number, Body=data)
+            finally:
+                room.release()
+            sums = {name: value for name, value in answer.items() if name.startswith("Checksum")}
+            return {"PartNumber": number, "ETag": answer["ETag"], **sums}
+
+        tasks: list[asyncio.Task[dict[str, Any]]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                async for data in _parts(chunks):
+                    await room.acquire()
+                    tasks.append(group.create_task(send(len(tasks) + 1, data)))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
 
     async def read(self, location: str, /) -> bytes:
         """The bytes of the object.
@@ -116,23 +183,41 @@ class S3Storage(Storage):
             BlobNotFoundError: There is none.
             StorageError: The service refused it or was out of reach.
         """
-        async with self._request("read", location) as client:
-            answer = await client.get_object(Bucket=self.bucket, Key=location)
-            body = answer["Body"]
-            async with body:
-                chunks = [chunk async for chunk in body.iter_chunks(_MIB)]
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        sink = BytesIO()  # gives its buffer away without a copy, unlike b"".join
+        async for chunk in self.stream(location):
+            sink.write(chunk)
+        return sink.getvalue()
+
+    async def stream(self, location: str, /) -> AsyncIterator[bytes]:
+        """The bytes of the object, a chunk at a time; goes on after a lost connection."""
+        done, etag = 0, None
+        for attempt in range(1, _READ_ATTEMPTS + 1):
+            rest = {"Range": f"bytes={done}-", "IfMatch": etag} if done else {}
+            async with self._request("read", location) as client:
+                answer = await client.get_object(Bucket=self.bucket, Key=location, **rest)
+                etag = answer["ETag"]
+                try:
+                    async with answer["Body"]:
+                        async for chunk in answer["Body"].iter_chunks(_READ_BYTES):
+                            done += len(chunk)
+                            yield chunk
+                except CONNECTION_ERRORS:
+                    if attempt == _READ_ATTEMPTS:
+                        raise
+                    continue
+            return
 
     async def update(self, location: str, data: bytes, /) -> None:
         """Replace the object at ``location``."""
         if not await self.exists(location):
             raise BlobNotFoundError(f"bucket {self.bucket!r} has no object {location!r}")
-        await self._upload(location, data)
+        await self._upload(location, data, once=False)
 
     async def delete(self, location: str, /) -> None:
         """Delete the object, if there is one."""
-        async with self._request("delete", location) as client:
-            await client.delete_object(Bucket=self.bucket, Key=location)
+        with suppress(BlobNotFoundError):
+            async with self._request("delete", location) as client:
+                await client.delete_object(Bucket=self.bucket, Key=location)
 
     async def exists(self, location: str, /) -> bool:
         """Whether there is an object at ``location``."""
@@ -143,65 +228,51 @@ class S3Storage(Storage):
             return False
         return True
 
+    async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
+        """What is kept below ``prefix``, a key that ``put`` may be given, in pages."""
+        start = self._location(prefix) if prefix else f"{self.prefix}/".lstrip("/")
+        more: dict[str, str] = {}
+        while True:
+            async with self._request("list", start) as client:
+                page = await client.list_objects_v2(Bucket=self.bucket, Prefix=start, **more)
+            for found in page.get("Contents", ()):
+                yield StoredBytes(found["Key"], found["Size"], found["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
     async def aclose(self) -> None:
-        """Close the client of the running loop; the next call opens another."""
-        held = self._clients.pop(asyncio.get_running_loop(), None)
-        if held is not None:
-            await held.stack.aclose()
+        """Close the connections of the running loop; the next call opens others."""
+        await self._connection.aclose()
+
+    def _location(self, key: str) -> str:
+        key = key.lstrip("/")
+        if not key:
+            raise StorageError(f"an empty key cannot be used in bucket {self.bucket!r}")
+        return f"{self.prefix}/{key}" if self.prefix else key
 
     @asynccontextmanager
-    async def _request(self, action: str, location: str) -> AsyncIterator[S3Client]:
-        held = await self._client()
+    async def _request(self, action: str, location: str) -> AsyncGenerator[Any]:
+        held = await self._connection.client()
         what = f"could not {action} {location!r} in bucket {self.bucket!r}"
-        try:
+        with mapped_errors(what, self.bucket, location):
             async with held.gate:
                 yield held.client
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "?")
-            if code in _MISSING:
-                raise BlobNotFoundError(
-                    f"bucket {self.bucket!r} has no object {location!r}"
-                ) from error
-            raise StorageError(f"{what}: {code}; {_HINTS.get(code, 'see the cause')}") from error
-        except (BotoCoreError, OSError) as error:
-            raise StorageError(
-                f"{what}: {type(error).__name__}: {error}; check endpoint and credentials (AWS_*)"
-            ) from error
-
-    async def _client(self) -> _Client:
-        """One client a loop: a client cannot leave the loop it was made on, and making one is slow."""
-        loop = asyncio.get_running_loop()
-        for other in [known for known in self._clients if known.is_closed()]:
-            del self._clients[other]
-        held = self._clients.get(loop)
-        if held is None:
-            held = self._clients[loop] = _Client(self._max_concurrency)
-            iothread.at_shutdown(self.aclose)
-        async with held.lock:
-            if held.client is None:
-                session = aioboto3.Session()
-                config = Config(
-                    retries={"mode": "standard", "max_attempts": 4},
-                    connect_timeout=5,
-                    read_timeout=60,
-                    max_pool_connections=self._max_concurrency,
-                )
-                made = session.client("s3", config=config, **self._options)
-                held.client = await held.stack.enter_async_context(made)
-        return held
 
 
-class _Client:
-    def __init__(self, concurrency: int) -> None:
-        self.client: Any = None
-        self.lock = asyncio.Lock()
-        self.gate = asyncio.Semaphore(concurrency)
-        self.stack = AsyncExitStack()
+def _complete_args(upload: dict[str, Any]) -> dict[str, str]:
+    kind = upload.get("ChecksumType")
+    return {"ChecksumType": kind} if kind else {}
 
 
-_HINTS = {
-    "NoSuchBucket": "create the bucket first",
-    "AccessDenied": "the credentials lack this permission",
-    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
-}
+async def _parts(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Chunks put together to parts, larger ones later: 10,000 is all that an upload may have."""
+    held, size, number = [], 0, 0
+    async for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= _PART_BYTES * (1 + number // 1000):
+            yield held[0] if len(held) == 1 else b"".join(held)
+            held, size, number = [], 0, number + 1
+    if held or not number:
+        yield b"".join(held)

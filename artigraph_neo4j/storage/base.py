@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import datetime
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
 
+from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.registry import Registry
 
-__all__ = ["Storage", "blob_key", "find_storage", "storage_names"]
+__all__ = ["Storage", "StoredBytes", "blob_key", "find_storage", "slices", "storage_names"]
+
+
+class StoredBytes(NamedTuple):
+    """One thing that a storage keeps.
+
+    Attributes:
+        location: By which ``read`` finds it.
+        size: In bytes.
+        modified: When it was written, by the storage's clock, in UTC.
+    """
+
+    location: str
+    size: int
+    modified: datetime
 
 
 class Storage(ABC):
     """Keeps bytes outside the graph.
 
-    Subclass it, set ``name`` and implement the methods. All of them run on the library's I/O event
-    loop, so they must not block it. An instance is found again by its name as long as it lives;
-    ``register()`` keeps it alive.
+    Subclass it, set ``name`` and implement the abstract methods. All methods run on the library's
+    I/O event loop, so they must not block it. An instance is found again by its name as long as it
+    lives; ``register()`` keeps it alive.
 
     Attributes:
         name: Says which storage this is; it is stored with every value kept here.
@@ -28,7 +48,11 @@ class Storage(ABC):
 
     @abstractmethod
     async def create(self, data: bytes, /) -> str:
-        """Keep ``data`` and return the location by which ``read`` finds it."""
+        """Keep ``data`` and return the location by which ``read`` finds it.
+
+        Raises:
+            StorageError: The bytes could not be kept.
+        """
 
     @abstractmethod
     async def read(self, location: str, /) -> bytes:
@@ -36,6 +60,7 @@ class Storage(ABC):
 
         Raises:
             BlobNotFoundError: Nothing is kept there.
+            StorageError: The storage failed.
         """
 
     @abstractmethod
@@ -44,15 +69,24 @@ class Storage(ABC):
 
         Raises:
             BlobNotFoundError: Nothing is kept there.
+            StorageError: The storage failed.
         """
 
     @abstractmethod
     async def delete(self, location: str, /) -> None:
-        """Delete what is at ``location``; deleting what is not there is no error."""
+        """Delete what is at ``location``; deleting what is not there is no error.
+
+        Raises:
+            StorageError: The storage failed.
+        """
 
     @abstractmethod
     async def exists(self, location: str, /) -> bool:
-        """Whether something is kept at ``location``."""
+        """Whether something is kept at ``location``.
+
+        Raises:
+            StorageError: The storage failed.
+        """
 
     async def put(self, data: bytes, /, *, key: str) -> str:
         """Keep ``data``, under ``key`` where this storage lets its callers name things.
@@ -62,9 +96,41 @@ class Storage(ABC):
 
         Returns:
             The location by which ``read`` finds the bytes.
+
+        Raises:
+            StorageError: The bytes could not be kept.
         """
         del key
         return await self.create(data)
+
+    async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
+        """The same for bytes that come in chunks. The default gathers them in memory.
+
+        Raises:
+            StorageError: The bytes could not be kept.
+        """
+        return await self.put(b"".join([chunk async for chunk in chunks]), key=key)
+
+    async def stream(self, location: str, /) -> AsyncIterator[bytes]:
+        """The bytes at ``location`` in chunks. The default reads them all, and gives them at once.
+
+        Raises:
+            BlobNotFoundError: Nothing is kept there.
+            StorageError: The storage failed.
+        """
+        yield await self.read(location)
+
+    async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
+        """What is kept under keys that begin with ``prefix``, in no order.
+
+        Raises:
+            StorageError: This storage cannot list what it keeps, as the default cannot.
+        """
+        raise StorageError(f"{self!r} cannot list what it keeps")
+        yield  # what makes this a generator, as overrides are
+
+    async def aclose(self) -> None:  # noqa: B027 - most storages have nothing to close
+        """Give back connections that belong to the running loop; the next call may open others."""
 
     def register(self) -> Self:
         """Keep this storage known for the life of the process; returns itself.
@@ -86,28 +152,49 @@ class Storage(ABC):
 
 _registered: Registry[Storage] = Registry("storage")
 _living: WeakValueDictionary[str, Storage] = WeakValueDictionary()
+_rebuilt: dict[str, Storage] = {}
+
+_OF_SCHEME = {
+    "file": ("artigraph_neo4j.storage.file", "FileSystemStorage"),
+    "s3": ("artigraph_neo4j.storage.aws", "S3Storage"),
+}
+"""Storages whose default name, after the scheme, says what they are made of."""
+
+ENTRY_POINTS = "artigraph.storages"
+"""Third parties name a module here, ``name = "package.module"``; importing it registers."""
 
 
 def find_storage(name: str) -> Storage | None:
-    """The registered storage of this name, else the newest living one, else None.
+    """The registered storage of this name, else the newest living one, else a new one, else None.
 
     One that has its default name is made anew when this process has none: the name of a
     ``FileSystemStorage`` or ``S3Storage`` says where it is, and credentials are in the environment.
+    At last, what installed packages name in the entry point group ``artigraph.storages`` is loaded.
     """
-    found = _registered.get(name) or _living.get(name)
-    if found is not None:
-        return found
+    found = _registered.get(name) or _living.get(name) or _rebuild(name)
+    if found is None and _load_entry_points():
+        found = _registered.get(name)
+    return found
+
+
+def _rebuild(name: str) -> Storage | None:
     scheme, _, rest = name.partition(":")
-    if scheme == "file" and rest.startswith("/"):
-        from artigraph_neo4j.storage.file import FileSystemStorage
+    if not rest or scheme not in _OF_SCHEME:
+        return None
+    module, cls = _OF_SCHEME[scheme]
+    found: Storage | None = getattr(importlib.import_module(module), cls).from_name(rest)
+    if found is not None:
+        _rebuilt[name] = found  # keeps it alive; a storage that the user makes takes its place
+    return found
 
-        return FileSystemStorage(rest).register()
-    if scheme == "s3" and rest:
-        from artigraph_neo4j.storage.aws import S3Storage
 
-        bucket, _, prefix = rest.partition("/")
-        return S3Storage(bucket, prefix).register()
-    return None
+@cache
+def _load_entry_points() -> bool:
+    """Import all modules of the entry point group, once; whether there is any."""
+    points = entry_points(group=ENTRY_POINTS)
+    for point in points:
+        point.load()
+    return bool(points)
 
 
 def storage_names() -> list[str]:
@@ -118,3 +205,9 @@ def storage_names() -> list[str]:
 def blob_key(data: bytes) -> str:
     """A fresh key for ``data``: its SHA-256 in hex, a dash and a new id."""
     return f"{hashlib.sha256(data).hexdigest()}-{new_id()}"
+
+
+async def slices(data: bytes, size: int) -> AsyncIterator[bytes]:
+    """Bytes in pieces of ``size``, the last one shorter."""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]

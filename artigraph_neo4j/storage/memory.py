@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
 from artigraph_neo4j.errors import BlobNotFoundError
-from artigraph_neo4j.storage.base import Storage, blob_key
+from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
 
 __all__ = ["MemoryStorage"]
 
@@ -13,11 +16,15 @@ class MemoryStorage(Storage):
 
     Args:
         name: What tells it from others; ``memory:`` is put before it.
+
+    Attributes:
+        blobs: What it keeps, by location.
     """
 
     def __init__(self, name: str = "default") -> None:
         self.name = f"memory:{name}"
         self.blobs: dict[str, bytes] = {}
+        self._modified: dict[str, datetime] = {}
 
     async def create(self, data: bytes, /) -> str:
         """Keep ``data`` and return its location."""
@@ -26,6 +33,7 @@ class MemoryStorage(Storage):
     async def put(self, data: bytes, /, *, key: str) -> str:
         """Keep ``data`` under ``key``, which becomes its location."""
         self.blobs[key] = bytes(data)
+        self._modified[key] = datetime.now(UTC)
         return key
 
     async def read(self, location: str, /) -> bytes:
@@ -38,12 +46,19 @@ class MemoryStorage(Storage):
     async def update(self, location: str, data: bytes, /) -> None:
         """Replace the bytes at ``location``."""
         await self.read(location)
-        self.blobs[location] = bytes(data)
+        await self.put(data, key=location)
 
     async def delete(self, location: str, /) -> None:
         """Delete what is at ``location``, if anything is."""
         self.blobs.pop(location, None)
+        self._modified.pop(location, None)
 
     async def exists(self, location: str, /) -> bool:
         """Whether something is kept at ``location``."""
         return location in self.blobs
+
+    async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
+        """What is kept under keys that begin with ``prefix``."""
+        for location, data in list(self.blobs.items()):
+            if location.startswith(prefix):
+                yield StoredBytes(location, len(data), self._modified[location])

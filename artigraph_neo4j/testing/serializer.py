@@ -1,0 +1,126 @@
+"""What every serializer has to do."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import pytest
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import Serializer, find_serializer
+
+__all__ = ["SerializerTests", "difference"]
+
+
+def difference(left: Any, right: Any, path: str = "value") -> str | None:
+    """How two plain values differ, type and sign of zero included, or None.
+
+    ``nan`` is the same as ``nan`` here; dicts have to have their keys in the same order.
+    """
+    if type(left) is not type(right):
+        return f"{path} is a {type(left).__name__}, and a {type(right).__name__}"
+    if isinstance(left, float):
+        same = struct.pack(">d", left) == struct.pack(">d", right)
+        return (
+            None if same or (math.isnan(left) and math.isnan(right)) else _differ(left, right, path)
+        )
+    if isinstance(left, complex):
+        return difference((left.real, left.imag), (right.real, right.imag), path)
+    if isinstance(left, (list, tuple)):
+        return _difference_of_items(left, right, path)
+    if isinstance(left, dict):
+        return _difference_of_items(list(left), list(right), f"keys of {path}") or next(
+            filter(
+                None,
+                (
+                    difference(left[a], right[b], f"{path}[{a!r}]")
+                    for a, b in zip(left, right, strict=True)
+                ),
+            ),
+            None,
+        )
+    if isinstance(left, (set, frozenset)):
+        ours, theirs = (sorted(items, key=_sort_key) for items in (left, right))
+        return _difference_of_items(ours, theirs, f"items of {path}")
+    equal = repr(left) == repr(right) if left != left else left == right
+    return None if equal else _differ(left, right, path)
+
+
+def _difference_of_items(left: Any, right: Any, path: str) -> str | None:
+    if len(left) != len(right):
+        return f"{path} has {len(left)} items, and {len(right)}"
+    pairs = enumerate(zip(left, right, strict=True))
+    return next(filter(None, (difference(a, b, f"{path}[{i}]") for i, (a, b) in pairs)), None)
+
+
+def _sort_key(value: Any) -> tuple[str, str]:
+    return type(value).__name__, repr(value)
+
+
+def _differ(left: Any, right: Any, path: str) -> str:
+    return f"{path} is {left!r:.200}, and {right!r:.200}"
+
+
+class SerializerTests:
+    """Subclass it as ``TestYours``, and say what the serializer takes and what it refuses.
+
+    Attributes:
+        serializer: The one to test, registered or not.
+        values: What has to come back as it was.
+        refused: What it has to refuse with a ``SerializationError``.
+        garbage: Bytes that are not of its format; empty where any bytes are.
+    """
+
+    serializer: ClassVar[Serializer[Any]]
+    values: ClassVar[Iterable[Any]] = ()
+    refused: ClassVar[Iterable[Any]] = ()
+    garbage: ClassVar[Iterable[bytes]] = (b"\xc1 garbage \xff",)
+
+    def difference(self, left: Any, right: Any) -> str | None:
+        """How two values differ, or None; override it where plain comparison will not do."""
+        return difference(left, right)
+
+    def test_has_a_short_name(self) -> None:
+        name = self.serializer.name
+        assert isinstance(name, str)
+        assert 0 < len(name) <= 64
+        assert name.isascii()
+        assert name == name.strip()
+
+    def test_values_come_back(self) -> None:
+        for value in self.values:
+            data = self.serializer.serialize(value)
+            assert type(data) is bytes
+            assert self.difference(value, self.serializer.deserialize(data)) is None, repr(value)
+
+    def test_values_come_back_twice(self) -> None:
+        """What came back is as good as what was written."""
+        for value in self.values:
+            once = self.serializer.deserialize(self.serializer.serialize(value))
+            twice = self.serializer.deserialize(self.serializer.serialize(once))
+            assert self.difference(value, twice) is None, repr(value)
+
+    def test_text_is_text(self) -> None:
+        if self.serializer.text:
+            for value in self.values:
+                self.serializer.serialize(value).decode("utf-8")
+
+    def test_refuses_what_it_would_change(self) -> None:
+        for value in self.refused:
+            with pytest.raises(SerializationError):
+                self.serializer.serialize(value)
+
+    def test_says_when_bytes_are_not_its_own(self) -> None:
+        for data in self.garbage:
+            with pytest.raises(SerializationError):
+                self.serializer.deserialize(data)
+
+    def test_takes_the_types_it_says(self) -> None:
+        for value in self.values:
+            assert not self.serializer.types or isinstance(value, self.serializer.types)
+
+    def test_is_found_by_its_name_once_registered(self) -> None:
+        assert find_serializer(self.serializer.name) in (None, self.serializer)
