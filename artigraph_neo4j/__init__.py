@@ -1,7 +1,7 @@
 """Typed, versioned artifacts and nested spans, kept as a graph in Neo4j.
 
-The names below are the public ones, with ``artigraph_neo4j.errors``, ``artigraph_neo4j.serializer``,
-``artigraph_neo4j.storage`` and ``artigraph_neo4j.local``.
+The names below are the public ones, with those of ``artigraph_neo4j.errors``,
+``artigraph_neo4j.serializer``, ``artigraph_neo4j.storage`` and ``artigraph_neo4j.local``.
 """
 
 from artigraph_neo4j._version import __version__

@@ -29,7 +29,7 @@ __all__ = ["artifact_key", "create", "one", "read_many", "read_one", "read_one_b
 M = TypeVar("M", bound=ModelBase)
 
 THREAD_FROM = 200
-"""From this many artifacts on, a call encodes or builds them in a thread, not on the caller's loop."""
+"""A call for this many artifacts or more encodes or builds them in a thread."""
 
 
 def artifact_key(span_id: str, label: str) -> str:
@@ -98,10 +98,12 @@ async def _write(
     span_id: str | None,
     blob_rows: list[dict[str, Any]],
 ) -> None:
-    label_of = {
-        node.node_id: label for node, label in zip(encoded.roots, labels, strict=True)
-    }
-    has = [] if span_id is None else [_has(node, label_of[node.node_id], span_id) for node in encoded.roots]
+    label_of = {node.node_id: label for node, label in zip(encoded.roots, labels, strict=True)}
+    has = (
+        []
+        if span_id is None
+        else [_has(node, label_of[node.node_id], span_id) for node in encoded.roots]
+    )
     parameters = {
         "spans": [] if span_id is None else [span_id],
         "nodes": [_row(node, label_of.get(node.node_id)) for node in encoded.nodes],
@@ -173,16 +175,12 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
     return one(await _join([Stored(nodes, span_id, found_label)], wanted), wanted)
 
 
-async def read_many(
-    statement: str, span_id: str, wanted: type[M]
-) -> list[tuple[str | None, M]]:
+async def read_many(statement: str, span_id: str, wanted: type[M]) -> list[tuple[str | None, M]]:
     """Labels and artifacts from a statement that returns chunks of ``[owner, label, nodes]``."""
     rows = await get_engine().read(statement, {"span": span_id})
     if rows == [[None]]:
         raise NotFoundError(f"there is no span with id {span_id!r}")
-    stored = [
-        Stored(nodes, owner, label) for (chunk,) in rows for owner, label, nodes in chunk
-    ]
+    stored = [Stored(nodes, owner, label) for (chunk,) in rows for owner, label, nodes in chunk]
     artifacts = await _join(stored, wanted)
     return [
         (item.label, one([artifact], wanted))
@@ -195,8 +193,7 @@ def one(artifacts: Sequence[ModelBase], wanted: type[M]) -> M:
     artifact = artifacts[0]
     if not isinstance(artifact, wanted):
         raise ArtifactTypeError(
-            f"the stored artifact is a {type(artifact).__qualname__}, "
-            f"not a {wanted.__qualname__}"
+            f"the stored artifact is a {type(artifact).__qualname__}, not a {wanted.__qualname__}"
         )
     return artifact
 

@@ -1,4 +1,4 @@
-"""Bytes of fields: made, sent to a storage, fetched and checked, many at a time but not too many."""
+"""Bytes of fields: made, sent to a storage, fetched and checked; many, not too many, at a time."""
 
 from __future__ import annotations
 

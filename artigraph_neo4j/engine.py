@@ -141,9 +141,7 @@ class Engine:
         found = await self.call(work)
         return replace(found, database=self._database or found.database)
 
-    async def call(
-        self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False
-    ) -> T:
+    async def call(self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False) -> T:
         """Run a coroutine where this engine does its I/O, with the caller's context variables."""
 
         def start() -> asyncio.Future[T]:

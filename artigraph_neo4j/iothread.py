@@ -74,7 +74,7 @@ class IOThread:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=SHUTDOWN_SECONDS / 2)
-        for hook in list(_hooks):
+        for hook in _hooks:
             try:
                 await hook()
             except Exception:  # the other hooks still have connections to close

@@ -13,7 +13,9 @@ __all__ = ["ArtifactModel"]
 
 
 class ArtifactModel(ModelBase):
-    """Subclass it as a dataclass, with a version, to describe artifacts::
+    """Describes artifacts: subclass it as a dataclass, with a version.
+
+    ::
 
         @dataclass
         class MyDataModel(ArtifactModel, version=1):
@@ -89,5 +91,3 @@ class ArtifactModel(ModelBase):
             data: The stored fields by name; nested models are built, and migrated, already.
         """
         return run_steps(cls, version, data)
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from neo4j import AsyncDriver, AsyncGraphDatabase
 from neomodel import adb
@@ -68,8 +68,9 @@ class bind_neomodel:  # noqa: N801 - used like a function
     def __await__(self) -> Generator[Any, Any, bind_neomodel]:
         return self._bind().__await__()
 
-    async def __aenter__(self) -> bind_neomodel:
-        return await self._bind()
+    async def __aenter__(self) -> Self:
+        await self._bind()
+        return self
 
     async def __aexit__(
         self,

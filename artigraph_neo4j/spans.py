@@ -250,7 +250,5 @@ async def read_span_artifacts(span: str, /) -> dict[str, Any]:
         SpanError, NotFoundError, UnknownModelError, MigrationError, SerializationError,
         StorageError, ConnectionFailed: As ``read_span_artifact``.
     """
-    found = await artifacts.read_many(
-        cypher.ARTIFACTS_OF, get_current_span_id(span), ArtifactModel
-    )
+    found = await artifacts.read_many(cypher.ARTIFACTS_OF, get_current_span_id(span), ArtifactModel)
     return {label: artifact for label, artifact in found if label is not None}

@@ -14,8 +14,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def zone_to(zone: tzinfo) -> ZoneEntry | None:
-    """A zone as ``["utc"]``, ``["offset", microseconds]``, the same with a name, or
-    ``["zone", IANA name]``; None where it is something else (pytz, dateutil, a file's zone).
+    """A zone as plain data; None for what cannot come back (pytz, dateutil, a file's zone).
+
+    ``["utc"]``, ``["offset", microseconds]``, the same with a name, or ``["zone", IANA name]``.
     """
     if type(zone) is ZoneInfo:
         return ["zone", zone.key] if zone.key and ZoneInfo(zone.key) is zone else None

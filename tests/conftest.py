@@ -46,7 +46,9 @@ def killable_stack() -> Iterator[LocalStack]:
 @pytest.fixture(autouse=True)
 def _no_foreign_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no graph, stack or account of the user who runs them, except through fixtures."""
-    monkeypatch.setenv("ARTIGRAPH_HOME", os.path.join(str(request.config.rootpath), ".artigraph-none"))
+    monkeypatch.setenv(
+        "ARTIGRAPH_HOME", os.path.join(str(request.config.rootpath), ".artigraph-none")
+    )
     for name in [*os.environ]:
         if name.startswith(("NEO4J_", "AWS_")):
             monkeypatch.delenv(name)

@@ -16,9 +16,10 @@ from typing import Any
 from artigraph_neo4j.local import LocalStack, StackInfo
 from artigraph_neo4j.local.process import Process
 from artigraph_neo4j.local.record import Record
+from artigraph_neo4j.local.s3 import PORTS as s3_ports
 
 ROOT = Path(tempfile.gettempdir()) / f"artigraph-tests-{os.getuid()}"
-"""Stacks of test runs, a directory each; named so that the next run finds what a killed one left."""
+"""Stacks of test runs, a directory each, where the next run finds what a killed one left."""
 
 VERSION = os.environ.get("ARTIGRAPH_TEST_NEO4J", "2026.09.0")
 
@@ -44,7 +45,7 @@ def new_stack(name: str, *, s3: bool = True, version: str = VERSION) -> LocalSta
     """A stack in a directory of its own, with ports that no user's stack would take first."""
     ROOT.mkdir(mode=0o700, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=ROOT))
-    Record(ports={"bolt": 0, "http": 0}).write(directory)
+    Record(ports=dict.fromkeys(["bolt", "http", *s3_ports], 0)).write(directory)
     return LocalStack(directory, neo4j_version=version, s3=s3, heap="768m")
 
 

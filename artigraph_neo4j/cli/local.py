@@ -72,7 +72,7 @@ def down(directory: Directory = None, json: Json = False) -> None:
 
 @app.command()
 def status(directory: Directory = None, json: Json = False) -> None:
-    """Show what runs: addresses, versions, sizes, health. Exit code 3 when not all of it answers."""
+    """Show addresses, versions, sizes and health. Exit code 3 when not all of it answers."""
     with errors_said():
         found = LocalStack(directory).status()
     if json:

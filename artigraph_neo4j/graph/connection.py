@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from neo4j import AsyncDriver, Query
+from neo4j import AsyncDriver
 from neo4j.api import READ_ACCESS, WRITE_ACCESS, AsyncBookmarkManager
 from neo4j.exceptions import AuthError, ConstraintError, DriverError, Neo4jError
 
@@ -131,7 +131,10 @@ class Connection:
                 default_access_mode=mode,
                 bookmark_manager=self._bookmarks,
             ) as session:
-                result = await session.run(Query(text), dict(parameters))
+                result = await session.run(
+                    text,  # pyright: ignore[reportArgumentType] - not literal, but never a user's
+                    dict(parameters),
+                )
                 rows = await result.values()
                 return rows
         finally:

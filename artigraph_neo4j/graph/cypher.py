@@ -170,7 +170,14 @@ CALL (s) {{
 
 
 def _spans(match: str) -> str:
-    return f"{_SPAN}\nCALL (s) {{\n  {match}\n  RETURN collect({SPAN_MAP.format('d')}) AS found\n}}{_CHUNKS}"
+    return f"""
+{_SPAN}
+CALL (s) {{
+  {match}
+  RETURN collect({SPAN_MAP.format("d")}) AS found
+}}
+{_CHUNKS}
+"""
 
 
 SPAN_BY_ID = _spans("WITH s AS d WHERE d IS NOT NULL")

@@ -57,7 +57,9 @@ class SpanMeta(type(AsyncStructuredNode)):  # type: ignore[misc] # the metaclass
         SpanMeta.generation += 1
         # Only this class's own: a subclass inherits the attribute, but is a label of its own.
         identity = namespace.get("polymorphic_identity")
-        if any(isinstance(base, SpanMeta) and base.__name__ == "Span" for base in _ancestors(bases)):
+        if any(
+            isinstance(base, SpanMeta) and base.__name__ == "Span" for base in _ancestors(bases)
+        ):
             label = check_label(identity or namespace.get("__label__") or name, "span class", name)
             namespace = {**namespace, "__label__": label}
             _refuse_hidden_names(name, bases, namespace)
@@ -74,7 +76,8 @@ def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str
             continue
         owner = next((b for b in _ancestors(bases) if key in vars(b)), None)
         if owner is not None and not (
-            isinstance(vars(owner)[key], Property) and owner.__name__ not in ("Span", "ArtigraphNode")
+            isinstance(vars(owner)[key], Property)
+            and owner.__name__ not in ("Span", "ArtigraphNode")
         ):
             raise ModelError(
                 f"span class {name}: {key!r} is a name of {owner.__name__}; "
@@ -166,17 +169,15 @@ class Span(ArtigraphNode):
         return self._node_labels
 
     @classmethod
-    def deflate(
-        cls, properties: Any, obj: Any = None, skip_empty: bool = False
-    ) -> dict[str, Any]:
+    def deflate(cls, properties: Any, obj: Any = None, skip_empty: bool = False) -> dict[str, Any]:
         """What neomodel writes: on a span that exists, only what the user declared and changed.
 
         So ``save()`` of an object read earlier never takes back a status or an end that was
         recorded since.
         """
         deflated: dict[str, Any] = super().deflate(properties, obj, skip_empty)
-        if isinstance(obj, Span) and obj._stored is not None:
-            return obj._changes(deflated)
+        if isinstance(obj, Span) and obj.is_recorded:
+            return obj._changes(deflated)  # noqa: SLF001 - a span's own
         if deflated.get("root_id") is None:  # a new span, created by neomodel: a root
             deflated |= {"root_id": deflated["node_id"], "depth": 0}
             deflated.setdefault("opened_at", datetime.now(UTC))

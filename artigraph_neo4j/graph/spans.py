@@ -44,7 +44,7 @@ def _declared(cls: type[Span]) -> dict[str, Property[Any]]:
             for name, property_ in cls.defined_properties(aliases=False, rels=False).items()
             if name not in OWN_PROPERTIES
         }
-        cls._declared_properties = found  # type: ignore[attr-defined]
+        cls._declared_properties = found
     return found
 
 

@@ -105,13 +105,15 @@ def _fetch_all(version: str, wanted: list[tuple[Jar, Any]], seen: _Stamps) -> No
             f"{seen.path.parent} has {free // 1_000_000} MB free, and Neo4j needs about 500 MB; "
             "free some, or name another place with ARTIGRAPH_CACHE"
         )
-    with _progress(f"Neo4j {version}: fetching and checking jars", len(wanted)) as advance:
-        with ThreadPoolExecutor(FETCHES, thread_name_prefix="artigraph-jars") as pool:
-            for (jar, _), path in zip(
-                wanted, pool.map(lambda pair: _fetch(*pair), wanted), strict=True
-            ):
-                seen.note(path, jar.sha256)
-                advance(jar.artifact)
+    with (
+        _progress(f"Neo4j {version}: fetching and checking jars", len(wanted)) as advance,
+        ThreadPoolExecutor(FETCHES, thread_name_prefix="artigraph-jars") as pool,
+    ):
+        for (jar, _), path in zip(
+            wanted, pool.map(lambda pair: _fetch(*pair), wanted), strict=True
+        ):
+            seen.note(path, jar.sha256)
+            advance(jar.artifact)
 
 
 def _fetch(jar: Jar, artifact: Any) -> Path:

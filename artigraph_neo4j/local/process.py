@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Process:
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < 0.05
-            return same and process.status() != psutil.STATUS_ZOMBIE
+            return bool(same and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 
@@ -93,17 +94,24 @@ class Process:
         self.wait(10)
 
     def wait(self, timeout: float) -> bool:
-        """Wait until it has ended; whether it did in time."""
+        """Wait until it has ended and let go of its ports; whether it did in time."""
+        end = time.monotonic() + timeout
+        while not self._gone():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _gone(self) -> bool:
+        """A zombie is gone too, once its last thread is: until then its sockets are open."""
         psutil = need("psutil")
-        if not self.alive():
-            return True
         try:
-            psutil.Process(self.pid).wait(timeout)
-        except psutil.TimeoutExpired:
-            return not self.alive()
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.created) >= 0.05:
+                return True
+            return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
         except psutil.NoSuchProcess:
             return True
-        return True
 
 
 def free_port(preferred: Iterable[int] = ()) -> int:

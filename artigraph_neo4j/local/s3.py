@@ -97,13 +97,14 @@ def wait_until_ready(endpoint: str, process: Process, log: Path, *, deadline: fl
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"{endpoint}/{BUCKET}", timeout=5).close()  # noqa: S310
-            return
         except urllib.error.HTTPError as answer:
             answer.close()
             if answer.code in (401, 403):  # it is there, and wants a signature
                 return
         except OSError:
             pass
+        else:
+            return
         if not process.alive():
             raise LocalStackError(f"the S3 server ended; {log} ends with:\n{tail(log)}")
         time.sleep(0.1)

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_VERSION = "2026.09.0"
 
+ATTEMPTS = 3
+"""How often servers are started anew when a port of theirs was taken meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
@@ -104,15 +107,20 @@ class LocalStack:
             record.neo4j_version = self.neo4j_version
             credentials = Credentials.of(self.directory)
             deadline = time.monotonic() + timeout
-            try:
-                if self._s3 and "s3" not in record.processes:
-                    self._start_s3(record, credentials)
-                if "neo4j" not in record.processes:
-                    self._start_neo4j(record, jars)
-                self._wait(record, credentials, deadline)
-            except BaseException:
-                self._stop(record, 10)
-                raise
+            for attempt in range(ATTEMPTS):
+                try:
+                    self._start(record, credentials, jars, deadline)
+                    break
+                except LocalStackError:
+                    self._stop(record, 10)
+                    taken = self._taken(record)
+                    if not taken or attempt == ATTEMPTS - 1:
+                        raise
+                    # Another program took a port between our look and the server's start.
+                    record.ports |= dict.fromkeys(taken, 0)
+                except BaseException:
+                    self._stop(record, 10)
+                    raise
             return self._info(record, credentials)
 
     def down(self, timeout: float = 60) -> None:
@@ -165,9 +173,22 @@ class LocalStack:
                 del record.processes[name]
         return record
 
+    def _start(
+        self, record: Record, credentials: Credentials, jars: list[Path], deadline: float
+    ) -> None:
+        if self._s3 and "s3" not in record.processes:
+            self._start_s3(record, credentials)
+        if "neo4j" not in record.processes:
+            self._start_neo4j(record, jars)
+        self._wait(record, credentials, deadline)
+
+    @staticmethod
+    def _taken(record: Record) -> list[str]:
+        return [name for name, port in record.ports.items() if port and free_port([port]) != port]
+
     def _start_neo4j(self, record: Record, jars: list[Path]) -> None:
         for name, usual in (("bolt", 7687), ("http", 7474)):
-            record.ports[name] = free_port([record.ports.get(name, usual), usual])
+            record.ports[name] = free_port(_wishes(record, name, usual))
         home = self.directory / "neo4j"
         neo4j.prepare_home(home, record.ports, heap=self._heap)
         command = neo4j.command(self.neo4j_version, home, jars, heap=self._heap)
@@ -179,7 +200,7 @@ class LocalStack:
     def _start_s3(self, record: Record, credentials: Credentials) -> None:
         taken: set[int] = set()
         for name, usual in s3.PORTS.items():
-            port = free_port([p for p in (record.ports.get(name, usual), usual) if p not in taken])
+            port = free_port([p for p in _wishes(record, name, usual) if p not in taken])
             record.ports[name] = port
             taken.add(port)
         record.processes["s3"] = Process.start(
@@ -255,6 +276,12 @@ class LocalStack:
             bool(running and number and _answers(number)),
             _size(self.directory / name),
         )
+
+
+def _wishes(record: Record, name: str, usual: int) -> list[int]:
+    """Ports to try first: that of the last start, then the usual one; 0 there means any."""
+    last = record.ports.get(name, usual)
+    return [last, usual] if last else []
 
 
 def _answers(port: int) -> bool:

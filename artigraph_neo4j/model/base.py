@@ -59,7 +59,7 @@ class ModelBase:
 
     # Slots, so that a model may be a dataclass with slots itself, and what is known about one
     # recorded object hides no field of its user's and takes no part in comparison.
-    __slots__ = ("__weakref__", "__artifact_info__")
+    __slots__ = ("__artifact_info__", "__weakref__")
 
     __artifact_model__: ClassVar[ModelInfo | None] = None
 
@@ -88,7 +88,12 @@ class ModelBase:
                 f"not {version!r}"
             )
         label = check_label(name or cls.__name__, "model", cls.__qualname__)
-        cls.__artifact_model__ = ModelInfo(label, version, (aliases,) if isinstance(aliases, str) else tuple(aliases), next(_serial))
+        cls.__artifact_model__ = ModelInfo(
+            label,
+            version,
+            (aliases,) if isinstance(aliases, str) else tuple(aliases),
+            next(_serial),
+        )
 
 
 def _bases(cls: type) -> str:

@@ -70,7 +70,16 @@ class Stored:
 class StoredNode:
     """One node as it came from the graph."""
 
-    __slots__ = ("blobs", "children", "codec", "node_id", "parent_id", "path", "properties", "value")
+    __slots__ = (
+        "blobs",
+        "children",
+        "codec",
+        "node_id",
+        "parent_id",
+        "path",
+        "properties",
+        "value",
+    )
 
     def __init__(
         self, properties: dict[str, Any], parents: list[list[str]], blobs: list[list[Any]]
@@ -231,9 +240,7 @@ def join(stored: Stored, loaded: list[Loading], resolver: Resolver) -> ModelBase
 
 
 def _class(node: StoredNode, stored: Stored, resolver: Resolver) -> type[ModelBase]:
-    return resolver.find(
-        node.model, node.codec["class"], node.node_id, root=node is stored.root
-    )
+    return resolver.find(node.model, node.codec["class"], node.node_id, root=node is stored.root)
 
 
 def _native(node: StoredNode, name: str, entry: Any) -> Any:

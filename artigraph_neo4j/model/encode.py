@@ -220,9 +220,14 @@ class _Encoder:
             if type(value) in _CONTAINERS and _holds_model(value):
                 tree = self._replace(work, value, plan.name)
                 pending = Pending(
-                    work.node, plan, TREE, lambda: pack(tree, default=_reference), text=False,
-                    heavy=False, storage=plan.storage,
-                )  # fmt: skip
+                    work.node,
+                    plan,
+                    TREE,
+                    lambda: pack(tree, default=_reference),
+                    text=False,
+                    heavy=False,
+                    storage=plan.storage,
+                )
                 self._out.pending.append(pending)
                 return
             plain_text = type(value) is str and to_native(value)[0] is not NOT_NATIVE
@@ -235,14 +240,17 @@ class _Encoder:
             raise SerializationError(f"{where}: {error}") from error
         self._wait(work.node, plan, serializer, value)
 
-    def _wait(
-        self, node: Node, plan: FieldPlan, serializer: Serializer[Any], value: Any
-    ) -> None:
+    def _wait(self, node: Node, plan: FieldPlan, serializer: Serializer[Any], value: Any) -> None:
         self._out.pending.append(
             Pending(
-                node, plan, serializer.name, lambda: serializer.serialize(value), serializer.text,
-                serializer.heavy, plan.storage,
-            )  # fmt: skip
+                node,
+                plan,
+                serializer.name,
+                lambda: serializer.serialize(value),
+                serializer.text,
+                serializer.heavy,
+                plan.storage,
+            )
         )
 
     def _replace(self, work: _Work, value: Any, path: str) -> Any:

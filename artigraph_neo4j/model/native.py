@@ -45,7 +45,7 @@ def from_native(stored: Any, entry: Entry) -> Any:
             return stored * _MICROSECOND
         case "instant":
             native = stored.to_native() if isinstance(stored, DateTime) else stored
-            return native.astimezone(UTC).astimezone(zone_from(entry[1:]))
+            return native.astimezone(UTC).astimezone(zone_from(list(entry[1:])))
         case _:
             return stored
 

@@ -1,8 +1,8 @@
-"""An engine on the graph under test. Tests find what they made by id, so they need no clean graph."""
+"""An engine on the graph under test. Tests find what they made by id; no clean graph is needed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -41,10 +41,10 @@ def statements(engine: Engine) -> Iterator[list[Statement]]:
 
 
 @pytest.fixture
-async def query(engine: Engine) -> AsyncIterator[Any]:
+def query(engine: Engine) -> Any:
     """Runs a Cypher query on the graph, as its reader in Neo4j Browser would."""
 
     async def run(text: str, **parameters: Any) -> list[list[Any]]:
         return await engine.read(text, parameters)
 
-    yield run
+    return run

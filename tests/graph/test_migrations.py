@@ -35,7 +35,7 @@ def point(version: int) -> Any:
         source: str = "?"
 
         @migration(1)
-        def rename(data: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+        def rename(data: dict[str, Any]) -> dict[str, Any]:
             return {"easting": data["x"]}
 
         @migration(2)
@@ -128,7 +128,7 @@ async def test_a_missing_step_and_wrong_results_are_named() -> None:
         metres: int
 
         @migration(2)
-        def convert(data: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+        def convert(data: dict[str, Any]) -> dict[str, Any]:
             return data
 
     with pytest.raises(MigrationError, match=r"no step from version 1.*@migration\(1\)"):

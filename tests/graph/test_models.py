@@ -118,7 +118,13 @@ class Nested(ArtifactModel, version=1):
             [Point(3), Point3(4)],
             (Point(5), 6),
             {"a/b": Point(7), "~": [{"": Empty()}, Frozen(8)], "a": {"b": Point(9)}},
-            deep=Box(Box(Nested(Point(1), None, [Point(1)] * 2, (Point(1), 1), {1: Point(1), "1": Point(2)}))),
+            deep=Box(
+                Box(
+                    Nested(
+                        Point(1), None, [Point(1)] * 2, (Point(1), 1), {1: Point(1), "1": Point(2)}
+                    )
+                )
+            ),
         ),
     ],
     ids=lambda a: type(a).__name__,
@@ -208,7 +214,7 @@ NATIVE = {
 
 async def test_native_values_have_neo4j_types(query: Any) -> None:
     artifact = types.new_class("Native", (ArtifactModel,), {"version": 1})
-    artifact.__annotations__ = {name: Any for name in NATIVE}
+    artifact.__annotations__ = dict.fromkeys(NATIVE, Any)
     artifact = dataclass(artifact)  # type: ignore[assignment]
     value = artifact(**{name: pair[0] for name, pair in NATIVE.items()})  # type: ignore[call-arg]
     node_id = await value.create()  # type: ignore[attr-defined]
@@ -242,7 +248,7 @@ async def test_a_field_may_have_any_name(query: Any) -> None:
         label: str
         type_: int
         artifact_label: str = "mine"
-        данные: int = 3  # noqa: PLC2401
+        данные: int = 3
         version: int = 9
         name: str = "n"
 
@@ -267,9 +273,11 @@ async def test_a_field_may_have_any_name(query: Any) -> None:
         | st.datetimes(timezones=st.none() | st.just(UTC) | st.timezones())
         | st.dates()
         | st.timedeltas(),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(), inner, max_size=3)
-        | st.tuples(inner, inner),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.text(), inner, max_size=3)
+            | st.tuples(inner, inner)
+        ),
         max_leaves=5,
     )
 )

@@ -56,7 +56,7 @@ async def test_an_exception_is_recorded_and_passes_through_untouched() -> None:
 
 
 async def test_an_error_without_text_is_recorded() -> None:
-    class Broken(Exception):  # noqa: N818
+    class Broken(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
@@ -280,7 +280,8 @@ async def test_root_spans_come_newest_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "read", [read_span, read_child_spans, read_descendant_spans, read_ancestor_spans, read_parent_span]
+    "read",
+    [read_span, read_child_spans, read_descendant_spans, read_ancestor_spans, read_parent_span],
 )
 async def test_an_unknown_span_is_an_error(read: Any) -> None:
     with pytest.raises(NotFoundError, match="'no such id'"):

@@ -26,6 +26,10 @@ from artigraph_neo4j.local.process import Process, free_port
 from artigraph_neo4j.local.record import Record
 from tests.services import discard, new_stack
 
+VERSION = (
+    "CALL dbms.components() YIELD name, versions WHERE name = 'Neo4j Kernel' RETURN versions[0]"
+)
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
@@ -72,7 +76,7 @@ def test_up_is_idempotent_and_its_record_is_found(
 
 
 def test_the_servers_are_what_they_say(info: StackInfo) -> None:
-    ((version,),) = run(info, "CALL dbms.components() YIELD versions RETURN versions[0]")
+    ((version,),) = run(info, VERSION)
     assert version == info.neo4j_version
     with urllib.request.urlopen(info.browser_url, timeout=10) as page:
         assert "Neo4j Browser" in page.read().decode()
@@ -138,6 +142,7 @@ def test_a_clean_stop_and_ports_that_others_took(stack: LocalStack, info: StackI
     ports = Record.read(stack.directory).ports
     with socket.socket() as bolt, socket.socket() as s3:
         for taken, name in ((bolt, "bolt"), (s3, "s3")):
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(("127.0.0.1", ports[name]))
             taken.listen()
         moved = stack.up()
@@ -189,7 +194,7 @@ def test_the_lts_version_starts_too() -> None:
     made = new_stack("lts", s3=False, version="5.26.28")
     try:
         info = made.up()
-        ((version,),) = run(info, "CALL dbms.components() YIELD versions RETURN versions[0]")
+        ((version,),) = run(info, VERSION)
         assert version == "5.26.28"
     finally:
         discard(made)
@@ -220,7 +225,9 @@ def test_a_damaged_and_a_half_fetched_jar_are_repaired(tmp_path: Path) -> None:
     repaired = jars.provision("2026.09.0", cache)
     assert [path.name for path in repaired] == wanted
     jars.provision("2026.09.0", cache, verify=True)
-    for path, original in zip(repaired, jars.provision("2026.09.0", cache_directory()), strict=True):
+    for path, original in zip(
+        repaired, jars.provision("2026.09.0", cache_directory()), strict=True
+    ):
         assert path.read_bytes() == original.read_bytes()
 
 

@@ -1,0 +1,86 @@
+"""What the study records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from neomodel import FloatProperty, JSONProperty, StringProperty
+
+from artigraph_neo4j import ArtifactModel, Span, migration
+
+__all__ = ["Baseline", "FlightTable", "FoldScore", "Predictions", "TrainedModel", "Trial"]
+
+
+class Trial(Span):
+    """One combination of a model and its parameters."""
+
+    estimator = StringProperty()
+    parameters = JSONProperty()
+    mean_auc = FloatProperty()
+
+
+@dataclass
+class FlightTable(ArtifactModel, version=1):
+    """A table of flights. The frame is large, so it goes to S3 by itself."""
+
+    source: str
+    rows: int
+    columns: list[str]
+    frame: pd.DataFrame
+
+
+@dataclass
+class TrainedModel(ArtifactModel, version=1):
+    """What a fold learned: the weight of each column, as an array."""
+
+    estimator: str
+    parameters: dict[str, Any]
+    columns: list[str]
+    weights: np.ndarray[Any, Any]
+
+
+@dataclass
+class FoldScore(ArtifactModel, version=1):
+    """How well a fold did; numbers that Cypher can ask about."""
+
+    auc: float
+    accuracy: float
+    train_rows: int
+    test_rows: int
+    seconds: float
+
+
+@dataclass
+class Predictions(ArtifactModel, version=1):
+    """What a fold predicted, beside the truth."""
+
+    score: FoldScore
+    frame: pd.DataFrame
+
+
+def first_baseline() -> Any:
+    """``Baseline`` as the first release of this program defined it."""
+
+    @dataclass
+    class Baseline(ArtifactModel, version=1):
+        percent_on_time: float
+
+    return Baseline
+
+
+@dataclass
+class Baseline(ArtifactModel, version=2):
+    """What one gets by always guessing the more frequent answer; a percentage in version 1."""
+
+    share_late: float
+    accuracy: float
+
+    @migration(1)
+    @staticmethod
+    def to_shares(data: dict[str, Any]) -> dict[str, Any]:
+        """Shares between 0 and 1, and what follows from them."""
+        late = 1 - data["percent_on_time"] / 100
+        return {"share_late": late, "accuracy": max(late, 1 - late)}

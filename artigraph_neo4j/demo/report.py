@@ -1,0 +1,139 @@
+"""Questions that a person has after a study, answered through the library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.tree import Tree
+
+from artigraph_neo4j import (
+    Span,
+    artifact_info,
+    get_engine,
+    read_ancestor_spans,
+    read_child_artifacts,
+    read_child_spans,
+    read_descendant_artifacts,
+    read_descendant_spans,
+    read_span,
+    read_span_artifact,
+)
+from artigraph_neo4j.demo.models import Baseline, FlightTable, Predictions, Trial
+
+__all__ = ["report"]
+
+_COLOURS = {"OK": "green", "ERROR": "red", "UNSET": "yellow"}
+
+
+async def report(study_id: str, console: Console) -> None:
+    """Print what was recorded, and the answers.
+
+    Args:
+        study_id: The id of the study's span.
+        console: Where to print.
+    """
+    console.rule("What was recorded")
+    console.print(await _tree(study_id))
+    trials = [s for s in await read_child_spans(study_id) if isinstance(s, Trial)]
+    console.rule("Which trial was best?")
+    console.print(await _ranking(trials, study_id))
+    best = max((t for t in trials if t.status == "OK"), key=lambda t: t.mean_auc)
+    console.rule("What does the best one come from?")
+    await _provenance(best, console)
+    console.rule("What failed, and why?")
+    await _failures(study_id, console)
+    console.rule("What is kept, and where?")
+    console.print(await _storage(study_id))
+
+
+async def _tree(study_id: str) -> Tree:
+    spans = [await read_span(study_id), *await read_descendant_spans(study_id)]
+    children: dict[str, list[str]] = {}
+    for artifact in await read_descendant_artifacts(study_id):
+        info = artifact_info(artifact)
+        if info is not None and info.span_id is not None:
+            line = f"[cyan]{info.label}[/cyan] [dim]{info.model} v{info.model_version}[/dim]"
+            children.setdefault(info.span_id, []).append(line)
+    # The study opens one span after the other, so a span's parent is the last one a level above it.
+    last: list[Tree] = []
+    for span in spans:
+        del last[span.depth :]
+        branch = last[-1].add(_line(span)) if last else Tree(_line(span))
+        last.append(branch)
+        for line in children.get(span.node_id, []):
+            branch.add(line)
+    return last[0]
+
+
+def _line(span: Span) -> str:
+    seconds = (span.closed_at - span.opened_at).total_seconds()
+    colour = _COLOURS[span.status]
+    return (
+        f"[bold]{span.label}[/bold] [{colour}]{span.status}[/{colour}] [dim]{seconds:.1f} s[/dim]"
+    )
+
+
+async def _ranking(trials: list[Trial], study_id: str) -> Table:
+    (prepare,) = [s for s in await read_child_spans(study_id) if s.label == "prepare data"]
+    baseline = await read_span_artifact(prepare.node_id, label="baseline", model=Baseline)
+    table = Table("trial", "parameters", "mean AUC", "accuracy by fold")
+    for trial in sorted(trials, key=lambda t: -(t.mean_auc or 0)):
+        found = await read_descendant_artifacts(trial.node_id)
+        folds = [a.score.accuracy for a in found if isinstance(a, Predictions)]
+        auc = f"{trial.mean_auc:.3f}" if trial.mean_auc else f"[red]{trial.status}[/red]"
+        table.add_row(
+            trial.estimator, str(trial.parameters), auc, "  ".join(f"{a:.3f}" for a in folds)
+        )
+    info = artifact_info(baseline)
+    stored = info.model_version if info else "?"
+    table.caption = (
+        f"always guessing the more frequent answer: accuracy {baseline.accuracy:.3f} "
+        f"(stored as version {stored} of its model, read as version 2)"
+    )
+    return table
+
+
+async def _provenance(best: Trial, console: Console) -> None:
+    path = [best, *await read_ancestor_spans(best.node_id)]
+    console.print(" ← ".join(f"[bold]{span.label}[/bold]" for span in path))
+    study = path[-1]
+    for span in await read_child_spans(study.node_id):
+        if span.label == "prepare data":
+            for artifact in await read_child_artifacts(span.node_id):
+                if isinstance(artifact, FlightTable):
+                    console.print(
+                        f"  data: {artifact.source}, {artifact.rows:,} rows, back from S3 as a "
+                        f"frame of {artifact.frame.memory_usage(deep=True).sum() / 1e6:.0f} MB"
+                    )
+    for fold in await read_child_spans(best.node_id):
+        model = await read_span_artifact(fold.node_id, label="model")
+        top = sorted(zip(model.weights, model.columns, strict=True), reverse=True)[:3]
+        weights = ", ".join(f"{name} {weight:.3f}" for weight, name in top)
+        console.print(f"  {fold.label}: most important {weights}")
+
+
+async def _failures(study_id: str, console: Console) -> None:
+    for span in await read_descendant_spans(study_id):
+        if span.status == "ERROR" and not await read_child_spans(span.node_id):
+            above = [s.label for s in await read_ancestor_spans(span.node_id)]
+            where = " / ".join([*above[::-1], span.label])
+            console.print(f"[red]{where}[/red]\n  {span.exception_type}: ", end="")
+            console.print(span.exception_message.splitlines()[0], markup=False)
+
+
+async def _storage(study_id: str) -> Table:
+    """What no function of the library answers, one Cypher query does."""
+    rows: list[list[Any]] = await get_engine().read(
+        "MATCH (:Span {node_id: $id})-[:PARENT_OF*0..]->(s)-[:HAS_ARTIFACT]->(a) "
+        "OPTIONAL MATCH (a)-[k:STORED_IN]->(b:Blob) "
+        "RETURN a.model, count(DISTINCT a), count(b), sum(b.size), collect(DISTINCT b.storage) "
+        "ORDER BY sum(b.size) DESC",
+        {"id": study_id},
+    )
+    table = Table("model", "artifacts", "values in storage", "size", "storage")
+    for model, artifacts, blobs, size, storages in rows:
+        table.add_row(model, str(artifacts), str(blobs), decimal(size or 0), ", ".join(storages))
+    return table
