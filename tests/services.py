@@ -51,8 +51,7 @@ def new_stack(name: str, *, s3: bool = True, version: str = VERSION) -> LocalSta
 
 def discard(stack: LocalStack) -> None:
     """Kill a stack's servers and remove its data."""
-    for process in Record.read(stack.directory).processes.values():
-        process.kill()
+    stack.down(timeout=0)
     shutil.rmtree(stack.directory, ignore_errors=True)
 
 
@@ -61,8 +60,8 @@ def discard_leftovers() -> None:
     if not ROOT.is_dir():
         return
     for directory in ROOT.iterdir():
-        owner = int(directory.name.split("-")[0])
-        if owner != os.getpid() and not _is_test_run(owner):
+        owner = directory.name.split("-")[0]
+        if owner.isdigit() and int(owner) != os.getpid() and not _is_test_run(int(owner)):
             discard(LocalStack(directory))
 
 

@@ -5,6 +5,7 @@ Maven artifacts, a Java runtime and SeaweedFS as Python wheels. They run as serv
 """
 
 from artigraph_neo4j.local.record import StackInfo
-from artigraph_neo4j.local.stack import LocalStack, ServerStatus, StackStatus, running_stack
+from artigraph_neo4j.local.stack import LocalStack, running_stack
+from artigraph_neo4j.local.status import ServerStatus, StackStatus
 
 __all__ = ["LocalStack", "ServerStatus", "StackInfo", "StackStatus", "running_stack"]

@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["exclusive", "write_private"]
+from artigraph_neo4j.errors import LocalStackError
+
+__all__ = ["disk_usage", "exclusive", "write_private"]
 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only this user can read; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process, however that ends."""
+def exclusive(path: Path) -> Generator[None]:
+    """Hold a lock that ends with the process, however that ends.
+
+    Raises:
+        LocalStackError: This system has no such locks.
+    """
+    if sys.platform == "win32":
+        raise LocalStackError(
+            "the local stack runs on Linux and macOS; use docker/compose.yaml on Windows"
+        )
+    import fcntl  # not at the top: the library itself is imported on Windows too
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def disk_usage(directory: Path) -> int:
+    """The bytes that a directory takes on the disk."""
+    total = 0
+    for root, _, names in os.walk(directory):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(root, name)).st_blocks * 512
+            except OSError:  # a file that a server removed meanwhile
+                continue
+    return total

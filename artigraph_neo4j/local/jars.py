@@ -7,8 +7,9 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -53,7 +54,7 @@ def _read_lock(version: str) -> list[Jar]:
         raise LocalStackError(
             f"no lock for Neo4j {version} is shipped; there is one for {', '.join(versions())}"
         )
-    jars = []
+    jars: list[Jar] = []
     for line in lock.read_text().splitlines():
         if line and not line.startswith("#"):
             coordinate, sha256 = line.split()
@@ -77,20 +78,18 @@ def provision(version: str, cache: Path, *, verify: bool = False) -> list[Path]:
         LocalStackError: There is no lock for this version, or a jar cannot be had as pinned.
     """
     jars = _read_lock(version)
+    stamps = cache / f"neo4j-{version}.json"
+    if not verify and (known := _Stamps(stamps).all_of(jars)):
+        return known
     cache.mkdir(parents=True, exist_ok=True)
-    with exclusive(cache / f"neo4j-{version}.lock"):
-        seen = _Stamps(cache / f"neo4j-{version}.json")
-        context = need("jgo.maven").MavenContext(repo_cache=cache / "maven", timeout=60)
-        artifacts = [_artifact(context, jar) for jar in jars]
-        wanted = [
-            (jar, artifact)
-            for jar, artifact in zip(jars, artifacts, strict=True)
-            if verify or not seen.matches(artifact.cached_path, jar.sha256)
-        ]
-        if wanted:
-            _fetch_all(version, wanted, seen)
+    with exclusive(cache / "jars.lock"):  # one for all versions, since they share jars
+        seen = _Stamps(stamps)  # anew: another process may have fetched while we waited
+        wanted = [jar for jar in jars if verify or seen.path_of(jar) is None]
+        try:
+            _fetch_all(version, wanted, cache, seen)
+        finally:
             seen.save()
-        return [artifact.cached_path for artifact in artifacts]
+        return seen.all_of(jars)
 
 
 def _artifact(context: Any, jar: Jar) -> Any:
@@ -98,33 +97,37 @@ def _artifact(context: Any, jar: Jar) -> Any:
     return component.artifact(classifier=jar.classifier)
 
 
-def _fetch_all(version: str, wanted: list[tuple[Jar, Any]], seen: _Stamps) -> None:
-    free = shutil.disk_usage(seen.path.parent).free
+def _fetch_all(version: str, wanted: list[Jar], cache: Path, seen: _Stamps) -> None:
+    if not wanted:
+        return
+    free = shutil.disk_usage(cache).free
     if free < 500_000_000:
         raise LocalStackError(
-            f"{seen.path.parent} has {free // 1_000_000} MB free, and Neo4j needs about 500 MB; "
+            f"{cache} has {free // 1_000_000} MB free, and Neo4j needs about 500 MB; "
             "free some, or name another place with ARTIGRAPH_CACHE"
         )
-    with (
-        _progress(f"Neo4j {version}: fetching and checking jars", len(wanted)) as advance,
-        ThreadPoolExecutor(FETCHES, thread_name_prefix="artigraph-jars") as pool,
-    ):
-        for (jar, _), path in zip(
-            wanted, pool.map(lambda pair: _fetch(*pair), wanted), strict=True
-        ):
-            seen.note(path, jar.sha256)
-            advance(jar.artifact)
+    context = need("jgo.maven").MavenContext(repo_cache=cache / "maven", timeout=60)
+    pool = ThreadPoolExecutor(FETCHES, thread_name_prefix="artigraph-jars")
+    try:
+        with _progress(f"Neo4j {version}: fetching and checking jars", len(wanted)) as advance:
+            jobs = {pool.submit(_fetch, jar, _artifact(context, jar)): jar for jar in wanted}
+            for done in as_completed(jobs):
+                seen.note(jobs[done], done.result())
+                advance(jobs[done].artifact)
+    finally:  # after a failure, or Ctrl-C, the jars still in the queue are not waited for
+        pool.shutdown(cancel_futures=True)
 
 
 def _fetch(jar: Jar, artifact: Any) -> Path:
     path: Path = artifact.cached_path
     error: Exception | None = None
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             artifact.resolve()
             found = _sha256(path)
         except Exception as failed:  # of the network, of the disk, or a checksum
             error, found = failed, ""
+            time.sleep(attempt)
         if found == jar.sha256:
             return path
         if found:
@@ -132,8 +135,12 @@ def _fetch(jar: Jar, artifact: Any) -> Path:
         path.unlink(missing_ok=True)
     raise LocalStackError(
         f"{jar.group}:{jar.artifact}:{jar.version} could not be had as it is pinned "
-        f"({error or 'its SHA-256 differs'}); check the network and the disk, then run it again"
+        f"({_said(error)}); check the network and the disk, then run it again"
     ) from error
+
+
+def _said(error: Exception | None) -> str:
+    return f"{type(error).__name__}: {error}" if error else "its SHA-256 differs"
 
 
 def _sha256(path: Path) -> str:
@@ -145,36 +152,47 @@ class _Stamps:
     """Size and time of each verified jar, so that starting does not hash 180 MB each time."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._path = path
         try:
             self._known: dict[str, list[Any]] = json.loads(path.read_text())
         except (OSError, ValueError):
             self._known = {}
 
-    def matches(self, path: Path, sha256: str) -> bool:
+    def path_of(self, jar: Jar) -> Path | None:
+        """The jar's path if it is what was verified; None if it has to be looked at."""
         try:
+            name, size, changed = self._known[jar.sha256]
+            path = self._path.parent / name
             stat = path.stat()
-        except OSError:
-            return False
-        return self._known.get(str(path)) == [stat.st_size, stat.st_mtime_ns, sha256]
+        except (OSError, KeyError, ValueError, TypeError):
+            return None
+        return path if (stat.st_size, stat.st_mtime_ns) == (size, changed) else None
 
-    def note(self, path: Path, sha256: str) -> None:
+    def all_of(self, jars: list[Jar]) -> list[Path]:
+        """Their paths, or an empty list if one of them has to be looked at."""
+        paths = [path for path in map(self.path_of, jars) if path]
+        return paths if len(paths) == len(jars) else []
+
+    def note(self, jar: Jar, path: Path) -> None:
+        """Remember a jar that was verified."""
         stat = path.stat()
-        self._known[str(path)] = [stat.st_size, stat.st_mtime_ns, sha256]
+        name = str(path.relative_to(self._path.parent))  # so that a cache can be moved
+        self._known[jar.sha256] = [name, stat.st_size, stat.st_mtime_ns]
 
     def save(self) -> None:
-        write_private(self.path, json.dumps(self._known))
+        """Keep what is known."""
+        write_private(self._path, json.dumps(self._known))
 
 
 @contextmanager
-def _progress(title: str, total: int) -> Iterator[Any]:
+def _progress(title: str, total: int) -> Generator[Callable[[str], None]]:
     """A bar on a terminal; one line at the start and one at the end elsewhere."""
     rich = need("rich.progress")
     console = need("rich.console").Console(stderr=True)
     if not console.is_terminal:
-        print(f"{title} ({total}); this takes a minute the first time", file=sys.stderr, flush=True)  # noqa: T201
+        sys.stderr.write(f"{title} ({total}); this takes a minute the first time\n")
         yield lambda _: None
-        print(f"{title}: done", file=sys.stderr, flush=True)  # noqa: T201
+        sys.stderr.write(f"{title}: done\n")
         return
     columns = (
         rich.TextColumn("{task.description}"),
@@ -185,4 +203,8 @@ def _progress(title: str, total: int) -> Iterator[Any]:
     )
     with rich.Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total, name="")
-        yield lambda name: bar.update(task, advance=1, name=name)
+
+        def advance(name: str) -> None:
+            bar.update(task, advance=1, name=name)
+
+        yield advance

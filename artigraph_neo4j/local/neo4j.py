@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import secrets
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from neo4j import GraphDatabase
-from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
+from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
 from artigraph_neo4j.errors import LocalStackError
-from artigraph_neo4j.local.java import find_java
+from artigraph_neo4j.local.files import write_private
 from artigraph_neo4j.local.process import Process, tail
 
-__all__ = ["USER", "command", "prepare_home", "wait_until_ready"]
+__all__ = [
+    "PORTS",
+    "USER",
+    "answers",
+    "command",
+    "has_data",
+    "marker",
+    "prepare_home",
+    "wait_until_ready",
+]
 
 USER = "neo4j"
+PORTS = {"bolt": 7687, "http": 7474}
+"""The ports that the server opens, all on loopback, with the ones it would choose itself."""
 
 _SETTINGS = """\
 # Written anew at each start.
@@ -24,83 +40,109 @@ server.bolt.advertised_address=127.0.0.1:{bolt}
 server.http.listen_address=127.0.0.1:{http}
 server.http.advertised_address=127.0.0.1:{http}
 server.https.enabled=false
-server.memory.heap.initial_size=256m
 server.memory.heap.max_size={heap}
 server.memory.pagecache.size=256m
 db.tx_log.preallocate=false
 db.tx_log.rotation.retention_policy=2 files
 db.shutdown_transaction_end_timeout=1s
+# Two waits of 5 s at every stop, for work that no client is left to ask for.
 internal.server.bolt.thread_pool_shutdown_wait_time=100ms
+internal.dbms.bolt.netty_server_shutdown_quiet_period=0
 dbms.usage_report.enabled=false
 """
 
 _OPENS = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch")
 
+_HASH_ROUNDS = 1024
 
-def prepare_home(home: Path, ports: dict[str, int], *, heap: str) -> None:
-    """Write the settings of a server whose data is in ``home``."""
+
+def prepare_home(home: Path, ports: Mapping[str, int], *, heap: str, password: str) -> None:
+    """Write the settings of a server whose data is in ``home``, and its password if it is new."""
     conf = home / "conf"
     conf.mkdir(parents=True, exist_ok=True)
     text = _SETTINGS.format(bolt=ports["bolt"], http=ports["http"], heap=heap)
     (conf / "neo4j.conf").write_text(text)
+    if not has_data(home):
+        # So nobody can log in first with the password that every new server has. The server's
+        # own tool writes the same file, but it is given the password where all can read it: in
+        # its command line.
+        write_private(home / "data" / "dbms" / "auth.ini", _first_user(password))
 
 
-def command(version: str, home: Path, jars: list[Path], *, heap: str) -> list[str]:
-    """The command that runs a version of Neo4j.
+def has_data(home: Path) -> bool:
+    """Whether a server ever ran there."""
+    return (home / "data" / "databases").exists()
 
-    Raises:
-        LocalStackError: No Java fits.
-    """
+
+def _first_user(password: str) -> str:
+    salt = secrets.token_bytes(32)
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    for _ in range(_HASH_ROUNDS - 1):
+        digest = hashlib.sha256(digest).digest()
+    return f"{USER}:SHA-256,{digest.hex()},{salt.hex()},{_HASH_ROUNDS}:\n"
+
+
+def marker(home: Path) -> str:
+    """The argument that tells a server with its data in ``home`` from all other processes."""
+    return f"--home-dir={home}"
+
+
+def command(version: str, home: Path, java: Path, jars: Sequence[Path], *, heap: str) -> list[str]:
+    """The command that runs a version of Neo4j."""
     main = "CommunityEntryPoint" if version.startswith("5.") else "Neo4jCommunity"
     arguments = home / "conf" / "classpath"  # a file, since a command line has a limit
-    arguments.write_text(f'-cp "{":".join(map(str, jars))}"\n')
+    arguments.write_text(f'-cp "{os.pathsep.join(map(str, jars))}"\n')
     return [
-        str(find_java(version)),
+        str(java),
         f"-Xmx{heap}",
         *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS),
         f"@{arguments}",
         f"org.neo4j.server.{main}",
-        f"--home-dir={home}",
+        marker(home),
         f"--config-dir={home / 'conf'}",
     ]
 
 
+def answers(url: str, password: str) -> bool:
+    """Whether the server lets us in."""
+    try:
+        _log_in(url, password)
+    except (DriverError, Neo4jError, OSError):
+        return False
+    return True
+
+
+def _log_in(url: str, password: str) -> None:
+    database: Any = GraphDatabase  # its options are untyped
+    with database.driver(url, auth=(USER, password), connection_timeout=5) as driver:
+        driver.verify_connectivity()
+
+
 def wait_until_ready(
-    url: str, password: str, process: Process, log: Path, *, deadline: float
+    url: str, password: str, process: Process, ports: Mapping[str, int], log: Path, deadline: float
 ) -> None:
-    """Wait until the server answers to ``password``, which a new server is given.
+    """Wait until the server lets us in and serves Neo4j Browser.
 
     Raises:
         LocalStackError: The process ended, refused the password, or did not answer in time.
     """
     error: Exception | None = None
     while time.monotonic() < deadline:
-        try:
-            with GraphDatabase.driver(url, auth=(USER, password)) as driver:
-                driver.verify_connectivity()
-                return
-        except AuthError as refused:
-            error = refused
-            _set_first_password(url, password)
-        except (DriverError, Neo4jError, OSError) as failed:
-            error = failed
         if not process.alive():
             raise LocalStackError(f"Neo4j ended while it started; {log} ends with:\n{tail(log)}")
-        time.sleep(0.2)
+        # First of all the port has to be its own: another server there must never see our password.
+        if all(process.listens(ports[name]) for name in PORTS):
+            try:
+                return _log_in(url, password)
+            except AuthError as refused:
+                raise LocalStackError(
+                    f"Neo4j at {url} refused the password in credentials.json: either is from "
+                    "elsewhere; restore the one that belongs to this data"
+                ) from refused
+            except (DriverError, Neo4jError, OSError) as failed:
+                error = failed
+        time.sleep(0.1)
     raise LocalStackError(
-        f"Neo4j did not answer in time ({error}); {log} ends with:\n{tail(log)}"
+        f"Neo4j did not answer in time ({error or 'it does not listen yet'}); {log} ends with:\n"
+        f"{tail(log)}"
     ) from error
-
-
-def _set_first_password(url: str, password: str) -> None:
-    """A new server has the password "neo4j" and allows nothing but to change it."""
-    try:
-        with (
-            GraphDatabase.driver(url, auth=(USER, "neo4j")) as driver,
-            driver.session(database="system") as session,
-        ):
-            session.run(
-                "ALTER CURRENT USER SET PASSWORD FROM $old TO $new", old="neo4j", new=password
-            ).consume()
-    except (DriverError, ClientError):
-        return  # it has another one; the caller's next attempt says so

@@ -5,31 +5,33 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local.needs import need
 
-__all__ = ["Process", "free_port", "tail"]
+__all__ = ["Process", "server_environment", "tail"]
 
 # Starts the server in a session of its own and ends at once: so no terminal's Ctrl-C reaches it,
 # and it is no child that somebody would have to wait for.
 _LAUNCH = """
-import json, subprocess, sys
+import json, os, subprocess, sys
 job = json.load(sys.stdin)
 with open(job["log"], "ab") as log:
     server = subprocess.Popen(job["command"], env=job["env"], stdin=subprocess.DEVNULL,
                               stdout=log, stderr=log, start_new_session=True, cwd=job["cwd"])
 print(server.pid, flush=True)
-import os; os._exit(0)
+os._exit(0)
 """
+
+_INHERITED = ("HOME", "JAVA_TOOL_OPTIONS", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Process:
 
     @classmethod
     def start(cls, command: Sequence[str], *, log: Path, env: Mapping[str, str]) -> Process:
-        """Start a server that writes its output to ``log``.
+        """Start a server in the directory of its log, to which its output is appended.
 
         Raises:
             LocalStackError: It cannot be started.
@@ -55,7 +57,8 @@ class Process:
             check=False,
         )
         if launched.returncode or not launched.stdout.strip():
-            raise LocalStackError(f"{command[0]} could not be started: {launched.stderr[-2000:]}")
+            reason = launched.stderr.strip().rpartition("\n")[2]
+            raise LocalStackError(f"{command[0]} could not be started: {reason}")
         pid = int(launched.stdout)
         psutil = need("psutil")
         try:
@@ -63,15 +66,34 @@ class Process:
         except psutil.NoSuchProcess as error:
             raise LocalStackError(f"{command[0]} ended at once:\n{tail(log)}") from error
 
+    @classmethod
+    def with_argument(cls, argument: str) -> Iterator[Process]:
+        """Processes of this user that were started with exactly this argument."""
+        psutil = need("psutil")
+        for process in psutil.process_iter(["uids", "cmdline", "create_time"]):
+            info = process.info
+            mine = info["uids"] is not None and info["uids"].real == os.getuid()
+            if mine and argument in (info["cmdline"] or ()):
+                yield cls(process.pid, info["create_time"])
+
     def alive(self) -> bool:
         """Whether this very process runs."""
         psutil = need("psutil")
+        process = self._find()
         try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < 0.05
-            return bool(same and process.status() != psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
+            return process is not None and bool(process.status() != psutil.STATUS_ZOMBIE)
+        except psutil.Error:
             return False
+
+    def listens(self, port: int) -> bool:
+        """Whether it, and not some other process, listens on this port."""
+        psutil = need("psutil")
+        process = self._find()
+        try:
+            found: list[Any] = process.net_connections("tcp") if process else []
+        except psutil.Error:
+            return False
+        return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in found)
 
     def signal(self, number: int) -> None:
         """Send a signal, if it still runs."""
@@ -84,8 +106,7 @@ class Process:
         self.signal(signal.SIGTERM)
         if self.wait(timeout):
             return True
-        self.signal(signal.SIGKILL)
-        self.wait(10)
+        self.kill()
         return False
 
     def kill(self) -> None:
@@ -105,27 +126,28 @@ class Process:
     def _gone(self) -> bool:
         """A zombie is gone too, once its last thread is: until then its sockets are open."""
         psutil = need("psutil")
+        process = self._find()
         try:
-            process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.created) >= 0.05:
-                return True
-            return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
-        except psutil.NoSuchProcess:
+            return process is None or (
+                process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+            )
+        except psutil.Error:
             return True
 
+    def _find(self) -> Any:
+        """The process, or None if it is gone or its pid is another's."""
+        psutil = need("psutil")
+        try:
+            process = psutil.Process(self.pid)
+            # The boot time, from which it is reckoned, is read anew by each process and jitters.
+            return process if abs(process.create_time() - self.created) < 0.05 else None
+        except psutil.Error:
+            return None
 
-def free_port(preferred: Iterable[int] = ()) -> int:
-    """The first of the preferred ports that is free on loopback, else any free one."""
-    for port in [*preferred, 0]:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise LocalStackError("no free port on 127.0.0.1")
+
+def server_environment() -> dict[str, str]:
+    """What a server gets of our environment: nothing that may be a secret."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
 def tail(log: Path, lines: int = 15) -> str:

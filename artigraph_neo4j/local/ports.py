@@ -1,0 +1,58 @@
+"""Ports on loopback: those of the last start, else the usual ones, else any free ones."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from artigraph_neo4j.errors import LocalStackError
+
+__all__ = ["choose_ports", "is_free"]
+
+
+def choose_ports(usual: Mapping[str, int], last: Mapping[str, int]) -> dict[str, int]:
+    """A free port for each name in ``usual``, all different.
+
+    Args:
+        usual: The port that each would have by itself.
+        last: The ports of an earlier start; 0 for "not the usual one".
+
+    Raises:
+        LocalStackError: No port is free.
+    """
+    chosen: dict[str, int] = {}
+    distance = 0
+    with ExitStack() as held:  # all are held until all are chosen, so none is chosen twice
+        for name, port in usual.items():
+            # Ports that have to move do so by one distance: some servers reckon one from another.
+            moved = port + distance if distance else 0
+            tried = (_bind(found) for found in (last.get(name, port), moved) if found)
+            probe = next(filter(None, tried), None) or _bind(0)
+            if probe is None:
+                raise LocalStackError("no port is free on 127.0.0.1")
+            held.enter_context(probe)
+            chosen[name] = int(probe.getsockname()[1])
+            distance = chosen[name] - port
+    return chosen
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port."""
+    probe = _bind(port)
+    if probe is None:
+        return False
+    probe.close()
+    return True
+
+
+def _bind(port: int) -> socket.socket | None:
+    probe = socket.socket()
+    # Else the closed connections of a server that just ended would keep its port for a minute.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind(("127.0.0.1", port))
+    except (OSError, OverflowError):
+        probe.close()
+        return None
+    return probe

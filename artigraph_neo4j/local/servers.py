@@ -1,0 +1,167 @@
+"""The servers of one directory: started, awaited, stopped, and found when no record knows them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from artigraph_neo4j.errors import LocalStackError
+from artigraph_neo4j.local import neo4j, s3
+from artigraph_neo4j.local.ports import choose_ports, is_free
+from artigraph_neo4j.local.process import Process, server_environment
+from artigraph_neo4j.local.record import Credentials, Record
+
+__all__ = ["Plan", "Servers", "bolt_url", "s3_url"]
+
+logger = logging.getLogger(__name__)
+
+_PORTS = {"neo4j": neo4j.PORTS, "s3": s3.PORTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What it takes to start the servers."""
+
+    names: tuple[str, ...]
+    credentials: Credentials
+    java: Path
+    jars: list[Path]
+    heap: str
+    deadline: float
+
+
+class Servers:
+    """The servers of a directory, whose lock the caller holds."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.record = Record.read(directory)
+        for name, process in list(self.record.processes.items()):
+            if not process.alive():
+                logger.info("%s of %s is gone; its record is removed", name, directory)
+                self._forget(name)
+
+    def start(self, plan: Plan) -> None:
+        """Start what does not run and wait for all; what it started does not outlive a failure."""
+        started: set[str] = set()
+        try:
+            while not self._try_to_start(plan, started):
+                pass
+        except BaseException:
+            self.stop(started, 10)
+            raise
+        self.record.ready = True
+        self.record.write(self.directory)
+
+    def stop(self, names: Collection[str], timeout: float) -> None:
+        """Stop these servers, side by side."""
+        stopping = {n: self.record.processes[n] for n in names if n in self.record.processes}
+        for process in stopping.values():
+            process.signal(signal.SIGTERM)
+        until = time.monotonic() + timeout
+        for name, process in stopping.items():
+            if not process.stop(max(0, until - time.monotonic())) and timeout > 0:
+                logger.warning("%s did not end within %.0f s and was killed", name, timeout)
+            self._forget(name)
+        self.record.write(self.directory)
+
+    def stop_all(self, timeout: float) -> None:
+        """Stop everything that has its data here, known or not."""
+        self.stop(list(self.record.processes), timeout)
+        for name in _PORTS:
+            self._stop_strays(name, timeout)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _try_to_start(self, plan: Plan, started: set[str]) -> bool:
+        """Whether all runs; False to try anew on other ports."""
+        for name in plan.names:
+            if name not in self.record.processes:
+                started.add(name)
+                self._launch(name, plan)
+        try:
+            self._wait(plan)
+        except LocalStackError:
+            if not self._lost_a_port():
+                raise
+            return False
+        return True
+
+    def _launch(self, name: str, plan: Plan) -> None:
+        self._stop_strays(name, 60)
+        record = self.record
+        record.ports |= choose_ports(_PORTS[name], record.ports)
+        data = self.directory / name
+        keys = plan.credentials
+        environment = server_environment()
+        if name == "neo4j":
+            neo4j.prepare_home(data, record.ports, heap=plan.heap, password=keys.neo4j_password)
+            command = neo4j.command(
+                record.neo4j_version, data, plan.java, plan.jars, heap=plan.heap
+            )
+        else:
+            command = s3.command(data, record.ports)
+            environment |= s3.environment(keys.s3_access_key, keys.s3_secret_key)
+        record.processes[name] = Process.start(command, log=self._log(name), env=environment)
+        record.ready = False
+        record.write(self.directory)  # at once: who kills us now must find the server
+
+    def _wait(self, plan: Plan) -> None:
+        processes, ports = self.record.processes, self.record.ports
+        if "s3" in plan.names:
+            s3.wait_until_ready(
+                s3_url(self.record), processes["s3"], ports, self._log("s3"), plan.deadline
+            )
+        neo4j.wait_until_ready(
+            bolt_url(self.record),
+            plan.credentials.neo4j_password,
+            processes["neo4j"],
+            ports,
+            self._log("neo4j"),
+            plan.deadline,
+        )
+
+    def _lost_a_port(self) -> bool:
+        """Whether a server ended since somebody took its port after it was found free."""
+        lost = [
+            name
+            for name, process in self.record.processes.items()
+            if not process.alive()
+            and not all(is_free(self.record.ports[port]) for port in _PORTS[name])
+        ]
+        for name in lost:
+            self._forget(name)
+        return bool(lost)
+
+    def _stop_strays(self, name: str, timeout: float) -> None:
+        """Stop a server that no record knows: it holds the data."""
+        data = self.directory / name
+        marker = neo4j.marker(data) if name == "neo4j" else s3.marker(data)
+        for stray in Process.with_argument(marker):
+            logger.warning("stopping %s of %s, which no record knows", name, self.directory)
+            stray.stop(timeout)
+
+    def _forget(self, name: str) -> None:
+        del self.record.processes[name]
+        self.record.ready = False
+        if name == "s3":
+            s3.remove_sockets(self.record.ports)
+
+    def _log(self, name: str) -> Path:
+        logs = self.directory / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        return logs / f"{name}.log"
+
+
+def bolt_url(record: Record) -> str:
+    """Where Neo4j listens for drivers."""
+    return f"bolt://127.0.0.1:{record.ports['bolt']}"
+
+
+def s3_url(record: Record) -> str:
+    """Where S3 listens."""
+    return f"http://127.0.0.1:{record.ports['s3']}"
