@@ -52,6 +52,7 @@ def _bind(port: int) -> socket.socket | None:
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind(("127.0.0.1", port))
+        probe.listen()  # two sockets that only bind may share a port
     except (OSError, OverflowError):
         probe.close()
         return None
