@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.errors import ArtigraphError
@@ -39,13 +40,9 @@ def errors_said() -> Iterator[None]:
         yield
     except ArtigraphError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"[red]error:[/red] {_escaped(str(error))}"
+            f"[red]error:[/red] {escape(str(error))}"
         )
         raise typer.Exit(1) from error
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def print_json(value: Any) -> None:

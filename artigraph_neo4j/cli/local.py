@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.table import Table
 
 from artigraph_neo4j.cli.app import Directory, Json, app, errors_said, print_json
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import LocalStack, StackInfo, StackStatus
-from artigraph_neo4j.local.stack import DEFAULT_VERSION
+from artigraph_neo4j.local.jars import versions
 
 __all__ = ["browser", "down", "env", "status", "up"]
 
@@ -37,24 +38,33 @@ def _running(directory: Any) -> StackInfo:
 def up(
     directory: Directory = None,
     neo4j_version: Annotated[
-        str, typer.Option("--neo4j-version", help="The version of Neo4j.")
-    ] = DEFAULT_VERSION,
+        str | None,
+        typer.Option(
+            "--neo4j-version",
+            help="A version to start; by default that of the data, for new data the newest. One of "
+            + ", ".join(versions()),
+        ),
+    ] = None,
+    heap: Annotated[str, typer.Option("--heap", help="Memory for Neo4j's heap.")] = "1g",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check every jar of Neo4j byte by byte first.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Start Neo4j and S3 on this machine, or find them running. The first time takes minutes."""
     with errors_said():
-        stack = LocalStack(directory, neo4j_version=neo4j_version)
-        info = stack.up()
+        stack = LocalStack(directory, neo4j_version=neo4j_version, heap=heap)
+        info = stack.up(verify=verify)
     if json:
         print_json(_facts(info))
         return
-    table = Table.grid(padding=(0, 2))
-    table.add_row("Neo4j", f"{info.bolt_url}  ({info.neo4j_version})")
-    table.add_row("Browser", info.browser_url)
-    table.add_row("Login", f"{info.username} / {info.password}")
-    table.add_row("S3", f"{info.s3_endpoint}  bucket {info.s3_bucket}")
-    table.add_row("Data", str(info.directory))
-    Console(soft_wrap=True).print(table)
+    sys.stdout.write(
+        f"Neo4j    {info.bolt_url}  ({info.neo4j_version})\n"
+        f"Browser  {info.browser_url}\n"
+        f"Login    {info.username} / {info.password}\n"
+        f"S3       {info.s3_endpoint}  bucket {info.s3_bucket}\n"
+        f"Data     {info.directory}\n"
+    )
 
 
 @app.command()
@@ -62,7 +72,7 @@ def down(directory: Directory = None, json: Json = False) -> None:
     """Stop the servers cleanly. Data and credentials stay."""
     with errors_said():
         stack = LocalStack(directory)
-        ran = stack.info() is not None
+        ran = any(server.running for server in stack.status().servers)
         stack.down()
     if json:
         print_json({"directory": stack.directory, "stopped": ran})
@@ -85,7 +95,9 @@ def status(directory: Directory = None, json: Json = False) -> None:
 
 
 def _status_table(found: StackStatus) -> Table:
-    table = Table("server", "state", "version", "address", "data", title=str(found.directory))
+    table = Table(
+        "server", "state", "version", "address", "data", title=escape(str(found.directory))
+    )
     for server in found.servers:
         state = "up" if server.answers else "starting or stuck" if server.running else "down"
         colour = "green" if server.answers else "red"
