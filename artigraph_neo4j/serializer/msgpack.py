@@ -143,7 +143,7 @@ def pack(value: Any, *, default: Default | None = None) -> bytes:
 
 
 def _packb(tree: Any) -> bytes:
-    packed: bytes = msgpack.packb(
+    packed: bytes = msgpack.packb(  # pyright: ignore[reportAssignmentType]
         tree, default=_big_int, strict_types=True, unicode_errors="surrogatepass"
     )
     return packed
