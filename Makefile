@@ -8,8 +8,10 @@ STAMP := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PYTEST := $(BIN)/python -m pytest
-COMPOSE := docker compose -f docker/compose.yaml --env-file docker/.env
-ENGINE = $(shell timeout 5 docker info >/dev/null 2>&1 && echo yes)
+# Asked only by the targets that need to know: a client without an engine is no use.
+ENGINE := timeout 5 docker info >/dev/null 2>&1
+COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
+	-f docker/compose.yaml --env-file docker/.env
 
 .PHONY: help demo test test-unit test-graph test-storage test-local test-docs lint types layers \
 	check up down status browser lock clean
@@ -22,7 +24,7 @@ $(STAMP): .ci/requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; none was found"; exit 1; }
 	@echo "Making the virtual environment $(VENV) with $(PYTHON); the first time takes a minute or two"
 	@rm -f $(STAMP)
-	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .ci/requirements.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
@@ -62,22 +64,17 @@ layers: $(STAMP) ## Check that imports point one way
 check: lint types layers test ## Run all checks and all tests
 
 up: $(STAMP) ## Start Neo4j and S3: in Docker where an engine answers, else the local stack
-ifeq ($(ENGINE),yes)
-	@test -f docker/.env || cp docker/.env.example docker/.env
-	$(COMPOSE) up -d --wait
-else
-	@$(BIN)/artigraph up
-endif
+	@if $(ENGINE); then \
+		test -f docker/.env || { cp docker/.env.example docker/.env; chmod 600 docker/.env; \
+			echo "docker/.env is new: its passwords are those of the example"; }; \
+		$(COMPOSE) up -d --wait; \
+	else $(BIN)/artigraph up; fi
 
-down: $(STAMP) ## Stop what `make up` started
-ifeq ($(ENGINE),yes)
-	$(COMPOSE) down
-else
-	@$(BIN)/artigraph down
-endif
+down: $(STAMP) ## Stop what `make up` started; the data stays
+	@if $(ENGINE) && test -f docker/.env; then $(COMPOSE) down; else $(BIN)/artigraph down; fi
 
 status: $(STAMP) ## Show what runs
-	@$(BIN)/artigraph status
+	@if $(ENGINE) && test -f docker/.env; then $(COMPOSE) ps; else $(BIN)/artigraph status; fi
 
 browser: $(STAMP) ## Open Neo4j Browser
 	@$(BIN)/artigraph browser
