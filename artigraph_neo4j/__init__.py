@@ -6,7 +6,8 @@ The names below are the public ones, with those of ``artigraph_neo4j.errors``,
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.context import get_current_span_id
-from artigraph_neo4j.engine import Engine, engine_context, get_engine, set_engine
+from artigraph_neo4j.current import engine_context, get_engine, set_engine
+from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info

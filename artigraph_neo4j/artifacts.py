@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from artigraph_neo4j import blobs
-from artigraph_neo4j.engine import Engine, get_engine
+from artigraph_neo4j.current import get_engine
+from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import (
     ArtifactTypeError,
     DuplicateLabelError,

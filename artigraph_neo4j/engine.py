@@ -1,14 +1,11 @@
-"""The engine: which graph this process records into, and every way of saying so."""
+"""An engine: one graph, its connection, its default storage, and where its I/O happens."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager
-from contextvars import ContextVar, Token
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, TypeVar
 
 from neo4j import AsyncDriver, AsyncGraphDatabase
@@ -21,9 +18,9 @@ from artigraph_neo4j.graph.connection import Connection, Row, Statement
 from artigraph_neo4j.graph.schema import Graph, create_schema, read_graph
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.storage.base import Storage
-from artigraph_neo4j.target import Target, choose_target
+from artigraph_neo4j.target import Target
 
-__all__ = ["Engine", "engine_context", "get_engine", "set_engine"]
+__all__ = ["OFFLOAD_BYTES", "Engine"]
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -245,168 +242,3 @@ class Engine:
             return
         if isinstance(self._target, Target):
             await connection.driver.close()
-
-
-_default: Engine | None = None
-_scoped: ContextVar[Engine | None] = ContextVar("artigraph_neo4j.engine", default=None)
-
-
-def _make(
-    engine: str | AsyncDriver | None,
-    *,
-    username: str | None,
-    password: str | None,
-    database: str | None,
-    create_schema: bool | None,
-    create_tables: bool | None,
-    storage: Storage | None,
-    offload_bytes: int,
-) -> Engine:
-    create = create_schema if create_schema is not None else create_tables
-    target: Target | AsyncDriver
-    if engine is None or isinstance(engine, str):
-        target = choose_target(engine, username=username, password=password, database=database)
-        create = target.is_local if create is None else create
-    else:
-        target = engine
-    return Engine(
-        target,
-        database=database,
-        create_schema=bool(create),
-        storage=storage,
-        offload_bytes=offload_bytes,
-    )
-
-
-def set_engine(
-    engine: str | AsyncDriver | None = None,
-    *,
-    username: str | None = None,
-    password: str | None = None,
-    database: str | None = None,
-    create_schema: bool | None = None,
-    create_tables: bool | None = None,
-    storage: Storage | None = None,
-    offload_bytes: int = OFFLOAD_BYTES,
-) -> Engine:
-    """Say which graph this process records into. No round trip: the first use opens it.
-
-    Args:
-        engine: ``"neo4j://user:password@host:7687/database"`` (also ``bolt://`` and the schemes
-            with TLS, ``+s`` and ``+ssc``); ``"local"`` for the local stack, started when needed; a
-            ready-made ``AsyncDriver``; or nothing: then ``NEO4J_URI``, ``NEO4J_USERNAME``,
-            ``NEO4J_PASSWORD`` and ``NEO4J_DATABASE`` decide, else the stack that ``artigraph up``
-            started.
-        username: The user, where it is not in the URL.
-        password: The password, where it is not in the URL.
-        database: The database, where it is not in the URL; the server's default otherwise.
-        create_schema: Create constraints and indexes where they are missing. Many processes may do
-            so at once. The default is True for a local stack and False elsewhere.
-        create_tables: The same under its older name.
-        storage: Where values larger than ``offload_bytes`` go by default; for ``"local"`` the
-            stack's S3.
-        offload_bytes: From how many serialized bytes on a value is large.
-
-    Returns:
-        The engine; ``await engine.aclose()`` closes it early, else the end of the process does.
-
-    Raises:
-        EngineError: The URL is none of Neo4j's, or nothing says where the graph is.
-    """
-    global _default
-    made = _make(
-        engine,
-        username=username,
-        password=password,
-        database=database,
-        create_schema=create_schema,
-        create_tables=create_tables,
-        storage=storage,
-        offload_bytes=offload_bytes,
-    )
-    _default = made
-    return made
-
-
-class engine_context(AbstractContextManager[Engine]):  # noqa: N801 - used like a function
-    """Use another engine inside a ``with`` or ``async with`` block, in this context only.
-
-    Takes an ``Engine`` or the arguments of ``set_engine``. An engine that it made is closed at the
-    end of the block.
-    """
-
-    def __init__(
-        self,
-        engine: Engine | str | AsyncDriver | None = None,
-        *,
-        username: str | None = None,
-        password: str | None = None,
-        database: str | None = None,
-        create_schema: bool | None = None,
-        create_tables: bool | None = None,
-        storage: Storage | None = None,
-        offload_bytes: int = OFFLOAD_BYTES,
-    ) -> None:
-        self._owned = not isinstance(engine, Engine)
-        self._engine = (
-            engine
-            if isinstance(engine, Engine)
-            else _make(
-                engine,
-                username=username,
-                password=password,
-                database=database,
-                create_schema=create_schema,
-                create_tables=create_tables,
-                storage=storage,
-                offload_bytes=offload_bytes,
-            )
-        )
-        self._token: Token[Engine | None] | None = None
-
-    def __enter__(self) -> Engine:
-        self._token = _scoped.set(self._engine)
-        return self._engine
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._leave()
-        if self._owned:
-            self._engine.close()
-
-    async def __aenter__(self) -> Engine:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._leave()
-        if self._owned:
-            await self._engine.aclose()
-
-    def _leave(self) -> None:
-        if self._token is not None:
-            _scoped.reset(self._token)
-            self._token = None
-
-
-def get_engine() -> Engine:
-    """The engine of this context: the innermost ``engine_context``, else that of ``set_engine``.
-
-    Raises:
-        EngineError: There is none.
-    """
-    engine = _scoped.get() or _default
-    if engine is None:
-        raise EngineError(
-            'no engine is set; call set_engine("neo4j://user:password@host:7687") once, '
-            'set_engine("local"), or set_engine() with NEO4J_URI in the environment'
-        )
-    return engine

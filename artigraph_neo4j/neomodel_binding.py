@@ -9,7 +9,7 @@ from typing import Any, Self
 from neo4j import AsyncDriver, AsyncGraphDatabase
 from neomodel import adb
 
-from artigraph_neo4j.engine import get_engine
+from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.errors import EngineError
 
 __all__ = ["bind_neomodel"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from artigraph_neo4j import artifacts
 from artigraph_neo4j.context import get_current_span_id
-from artigraph_neo4j.engine import get_engine
+from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.nodes import Span

