@@ -2,22 +2,16 @@
 
 None, numbers, text, bytes, lists and dicts with plain keys are plain msgpack; lone surrogates of a
 text pass as UTF-8 would write them. A single value of another type is an extension type of its own
-(``LEAVES``), mostly readable text. Several values together are an array that starts with an empty
-extension, a mark that says what they make (``MARKS``): a tuple is ``[mark 1, first, second, …]``.
+(``msgpack_leaves``), mostly readable text. Several values together are an array that starts with an
+empty extension, a mark that says what they make (``MARKS``): a tuple is ``[mark 1, first, second]``.
 So any msgpack reader shows the whole value. Exact types only: a subclass of a built-in type is
 refused, never flattened.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from fractions import Fraction
-from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, ClassVar, NamedTuple, NoReturn, get_args
-from uuid import UUID
+from typing import Any, ClassVar, NoReturn, get_args
 
 import msgpack
 from msgpack import ExtType
@@ -31,72 +25,13 @@ from artigraph_neo4j.serializer.base import (
     shorten_path,
 )
 from artigraph_neo4j.serializer.classes import Kind, restore, state_of
-from artigraph_neo4j.serializer.datetime import (
-    duration_from_text,
-    duration_to_text,
-    time_from_text,
-    time_to_text,
-)
+from artigraph_neo4j.serializer.msgpack_leaves import BIG_INT, LEAVES
 
-__all__ = ["LEAVES", "MARKS", "Leaf", "MsgpackSerializer", "msgpack_serializer", "pack", "unpack"]
+__all__ = ["MARKS", "MsgpackSerializer", "msgpack_serializer", "pack", "unpack"]
 
 Default = Callable[[Any], ExtType | None]
 ExtHook = Callable[[int, bytes], Any]
 
-
-class Leaf(NamedTuple):
-    """How a single value becomes the data of an extension type, and back."""
-
-    type: type[Any]
-    to_data: Callable[[Any], bytes]
-    from_data: Callable[[bytes], Any]
-
-
-def _text(type_: type[Any]) -> Leaf:
-    """A leaf that is ``str(value)``; a path may have surrogates."""
-    return Leaf(
-        type_,
-        lambda value: str(value).encode("utf-8", "surrogatepass"),
-        lambda data: type_(data.decode("utf-8", "surrogatepass")),
-    )
-
-
-def _int_to(value: int) -> bytes:
-    return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
-
-
-def _int_from(data: bytes) -> int:
-    return int.from_bytes(data, "big", signed=True)
-
-
-def _range_to(value: range) -> bytes:
-    return f"{value.start}:{value.stop}:{value.step}".encode()
-
-
-LEAVES: dict[int, Leaf] = {
-    4: Leaf(int, _int_to, _int_from),
-    5: Leaf(
-        complex,
-        lambda value: struct.pack(">dd", value.real, value.imag),
-        lambda data: complex(*struct.unpack(">dd", data)),
-    ),
-    6: _text(Decimal),
-    7: Leaf(UUID, lambda value: value.bytes, lambda data: UUID(bytes=data)),
-    8: Leaf(
-        date, lambda value: value.isoformat().encode(), lambda d: date.fromisoformat(d.decode())
-    ),
-    9: Leaf(time, time_to_text, lambda data: time_from_text(time, data)),
-    10: Leaf(datetime, time_to_text, lambda data: time_from_text(datetime, data)),
-    11: Leaf(timedelta, duration_to_text, duration_from_text),
-    12: Leaf(range, _range_to, lambda data: range(*map(int, data.split(b":")))),
-    13: Leaf(bytearray, bytes, bytearray),
-    14: _text(PosixPath),
-    15: _text(PurePosixPath),
-    16: _text(PureWindowsPath),
-    17: _text(WindowsPath),
-    18: _text(Fraction),
-}
-"""Extension types of single values, by code. Never change one; add others."""
 
 MARKS: dict[int, str] = {
     1: "tuple",
@@ -151,7 +86,7 @@ def _packb(tree: Any) -> bytes:
 
 def _big_int(value: int) -> ExtType:
     """Asked by msgpack about integers of more than 64 bits, the one thing left that it cannot."""
-    return ExtType(4, _int_to(value))
+    return ExtType(BIG_INT, LEAVES[BIG_INT].to_data(value))
 
 
 class _RefusedError(Exception):

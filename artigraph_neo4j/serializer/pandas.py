@@ -13,6 +13,14 @@ import base64
 import json
 from typing import Any, ClassVar
 
+try:
+    import pandas as pd
+    import pyarrow as pa
+except ImportError as error:  # pragma: no cover - an install without the extra
+    raise ImportError(
+        'this serializer needs pandas and pyarrow: pip install "artigraph-neo4j[pandas]"'
+    ) from error
+
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import Serializer, exactly
 from artigraph_neo4j.serializer.msgpack import pack, unpack
@@ -36,10 +44,6 @@ from artigraph_neo4j.serializer.pandas_scalars import (
     timestamp_serializer,
 )
 from artigraph_neo4j.serializer.parquet import from_parquet, to_parquet
-
-# Last, since the first of the modules above explains a missing extra.
-import pandas as pd  # isort: skip
-import pyarrow as pa  # isort: skip
 
 __all__ = [
     "DataFrameSerializer",
@@ -112,19 +116,15 @@ def _distinct(names: list[str], index_levels: int) -> list[str]:
 
 def _for_pandas(names: list[str], index: Any) -> bytes:
     """What lets ``pandas.read_parquet`` know which columns are the index."""
-    levels: list[Any] = [name for name in names if name.startswith("__index_level_")]
+    levels: list[Any] = names[len(names) - index.nlevels :]
+    columns = [
+        {"name": None, "field_name": n, "pandas_type": "", "numpy_type": "object", "metadata": None}
+        for n in levels
+    ]
     if isinstance(index, pd.RangeIndex):
-        name = index.name if isinstance(index.name, str) else None
-        levels = [
-            {
-                "kind": "range",
-                "name": name,
-                "start": index.start,
-                "stop": index.stop,
-                "step": index.step,
-            }
-        ]
-    return json.dumps({"index_columns": levels, "column_indexes": [], "columns": []}).encode()
+        span = {"start": index.start, "stop": index.stop, "step": index.step}
+        levels, columns = [{"kind": "range", "name": None, **span}], []
+    return json.dumps({"index_columns": levels, "column_indexes": [], "columns": columns}).encode()
 
 
 # Serializers ------------------------------------------------------------------------------------
@@ -227,8 +227,7 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         except _UNREADABLE as error:
             raise _no_parquet(error) from error
         series.attrs = about["attrs"]
-        series.flags.allows_duplicate_labels = about["duplicates"]
-        return series
+        return series.set_flags(allows_duplicate_labels=about["duplicates"])
 
 
 class IndexSerializer(Serializer["pd.Index[Any]"]):

@@ -20,6 +20,8 @@ def difference(left: Any, right: Any, path: str = "value") -> str | None:
 
     ``nan`` is the same as ``nan`` here; dicts have to have their keys in the same order.
     """
+    if left is right:
+        return None
     if type(left) is not type(right):
         return f"{path} is a {type(left).__name__}, and a {type(right).__name__}"
     if isinstance(left, float):

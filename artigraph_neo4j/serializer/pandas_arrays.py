@@ -1,0 +1,267 @@
+"""The arrays that frames and indexes of pandas are made of, as Arrow arrays, and exactly back.
+
+pandas' own conversion guesses: it turns ``nan`` into a missing value, integer categories into
+numbers, seconds into milliseconds. Here each array says how it has to be made again, as a short
+list beside it, and what has no such recipe is refused.
+"""
+
+# pyarrow has no type information, and pandas-stubs little about extension arrays.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.msgpack import pack, unpack
+from artigraph_neo4j.serializer.pandas_times import (
+    from_periods,
+    from_times,
+    from_zoned,
+    make_periods,
+    make_times,
+    make_zoned,
+    own,
+)
+from artigraph_neo4j.serializer.parquet import column_from_parquet, column_to_parquet
+
+__all__ = ["Recipe", "from_arrow", "from_categories", "to_arrow", "to_categories", "values_of"]
+
+Recipe = list[Any]
+"""Which of the functions below makes the array again, and its arguments."""
+
+_NUMBERS = "biuf"
+_MASKED = {
+    "i": pd.arrays.IntegerArray,
+    "u": pd.arrays.IntegerArray,
+    "f": pd.arrays.FloatingArray,
+    "b": pd.arrays.BooleanArray,
+}
+
+
+def values_of(series: Any) -> Any:
+    """The array behind a series or an index, without a copy."""
+    return series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
+
+
+def to_arrow(values: Any) -> tuple[Any, Recipe]:
+    """An array of pandas or numpy as an Arrow array, and the recipe.
+
+    Raises:
+        SerializationError: There is no recipe for its dtype, or one of its items.
+    """
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype):
+        return _from_numpy(values)
+    for kind, convert in _CONVERTERS.items():
+        if type(dtype) is kind:
+            return convert(values)
+    if type(values) in _MASKED.values():
+        return values.__arrow_array__(), ["masked", dtype.numpy_dtype.str]
+    raise SerializationError(f"dtype {dtype} has no faithful form; convert it to another first")
+
+
+def from_arrow(array: Any, recipe: Recipe) -> Any:
+    """The array that ``to_arrow`` was given."""
+    kind, *arguments = recipe
+    return _MAKERS[kind](array, *arguments)
+
+
+# Numbers ----------------------------------------------------------------------------------------
+
+
+def _from_numpy(values: Any) -> tuple[Any, Recipe]:
+    dtype = values.dtype
+    if dtype.kind in _NUMBERS:
+        return pa.array(values.astype(dtype.newbyteorder("="), copy=False)), ["numpy", dtype.str]
+    if dtype.kind == "c":
+        parts = np.ascontiguousarray(values).view(f"f{dtype.itemsize // 2}")
+        return pa.FixedSizeListArray.from_arrays(pa.array(parts), 2), ["complex", dtype.str]
+    if dtype.kind in "mM":
+        return from_times(np.asarray(values), None)
+    if dtype.kind == "O":
+        return _objects(np.asarray(values))
+    raise SerializationError(f"dtype {dtype} has no faithful form; convert it to another first")
+
+
+def _numbers(array: Any, dtype: str) -> Any:
+    return own(array.to_numpy()).astype(dtype, copy=False)
+
+
+def _complex(array: Any, dtype: str) -> Any:
+    flat = pa.chunked_array([chunk.flatten() for chunk in _chunks(array)], array.type.value_type)
+    return own(flat.to_numpy()).view(dtype)
+
+
+def _masked(array: Any, dtype: str) -> Any:
+    zero = pa.scalar(False if array.type == pa.bool_() else 0, array.type)
+    values = own(pc.fill_null(array, zero).to_numpy()).astype(dtype, copy=False)
+    return _MASKED[np.dtype(dtype).kind](values, own(pc.is_null(array).to_numpy()))
+
+
+# Texts and objects ------------------------------------------------------------------------------
+
+
+def _strings(values: Any) -> tuple[Any, Recipe]:
+    missing = getattr(values.dtype, "na_value", pd.NA)  # always NA before pandas 3
+    array = pa.array(values.to_numpy(object, na_value=None), pa.large_string())
+    return array, ["string", values.dtype.storage, "NA" if missing is pd.NA else "nan"]
+
+
+def _make_strings(array: Any, storage: str, missing: str) -> Any:
+    options: dict[str, Any] = {} if missing == "NA" else {"na_value": np.nan}
+    dtype: Any = pd.StringDtype
+    return dtype(storage, **options).__from_arrow__(array.cast(pa.large_string()))
+
+
+def _objects(values: Any) -> tuple[Any, Recipe]:
+    if {str, type(None)}.issuperset(map(type, values)):
+        try:
+            return pa.array(values, pa.large_string(), from_pandas=False), ["object"]
+        except UnicodeEncodeError:
+            pass  # lone surrogates, which msgpack can hold
+    cells = []
+    for position, value in enumerate(values):
+        try:
+            cells.append(pack(value))
+        except SerializationError as error:
+            raise SerializationError(f"in row {position}: {error}") from error
+    return pa.array(cells, pa.large_binary()), ["msgpack"]
+
+
+def _make_objects(array: Any) -> Any:
+    return _object_array(array.to_pylist())
+
+
+def _make_cells(array: Any) -> Any:
+    return _object_array([unpack(cell) for cell in array.to_pylist()])
+
+
+def _object_array(items: list[Any]) -> Any:
+    """One item a cell, lists and tuples too."""
+    made = np.empty(len(items), dtype=object)
+    for position, item in enumerate(items):
+        made[position] = item
+    return made
+
+
+# Categories, intervals, Arrow ------------------------------------------------------------------
+
+
+def to_categories(codes: Any, categories: Any) -> tuple[Any, Recipe]:
+    """Values by their positions in ``categories``, -1 where one is missing.
+
+    The array has the values themselves, so that others can read it.
+    """
+    inner, recipe = to_arrow(values_of(categories))
+    positions = pa.array(codes, pa.int64(), mask=np.asarray(codes) < 0)
+    values = inner.combine_chunks() if isinstance(inner, pa.ChunkedArray) else inner
+    return values.take(positions), [column_to_parquet(values), recipe]
+
+
+def from_categories(array: Any, data: bytes, recipe: Recipe) -> tuple[Any, Any]:
+    """The codes and the categories."""
+    inner = column_from_parquet(data)
+    return _positions(array, inner), _index(from_arrow(inner, recipe))
+
+
+def _positions(array: Any, categories: Any) -> Any:
+    if pa.types.is_struct(categories.type):  # intervals, which Arrow cannot look up
+        places = {tuple(item.values()): i for i, item in enumerate(categories.to_pylist())}
+        items = [() if item is None else tuple(item.values()) for item in array.to_pylist()]
+        return np.array([places.get(item, -1) for item in items], dtype="i8")
+    found = pc.index_in(array, value_set=_combined(categories), skip_nulls=True)
+    return pc.fill_null(found, -1).to_numpy()
+
+
+def _categories(values: Any) -> tuple[Any, Recipe]:
+    array, recipe = to_categories(values.codes, values.categories)
+    return array, ["category", bool(values.ordered), *recipe]
+
+
+def _make_category(array: Any, ordered: bool, data: bytes, recipe: Recipe) -> Any:
+    codes, categories = from_categories(array, data, recipe)
+    return pd.Categorical.from_codes(codes, categories, ordered=ordered)
+
+
+def _index(values: Any) -> Any:
+    return pd.Index(values, dtype=values.dtype, tupleize_cols=False)
+
+
+def _intervals(values: Any) -> tuple[Any, Recipe]:
+    (left, how_left), (right, how_right) = (
+        to_arrow(values_of(side)) for side in (values.left, values.right)
+    )
+    array = pa.StructArray.from_arrays([left, right], ["left", "right"])
+    return array, ["interval", values.closed, how_left, how_right]
+
+
+def _make_intervals(array: Any, closed: Any, how_left: Recipe, how_right: Recipe) -> Any:
+    left, right = (
+        from_arrow(pa.chunked_array([c.field(i) for c in _chunks(array)], array.type[i].type), how)
+        for i, how in enumerate((how_left, how_right))
+    )
+    return pd.arrays.IntervalArray.from_arrays(left, right, closed=closed)
+
+
+def _arrow(values: Any) -> tuple[Any, Recipe]:
+    array = values.__arrow_array__()
+    back = column_from_parquet(column_to_parquet(array)).cast(array.type)
+    if not _equal(back, array):
+        raise SerializationError(f"Parquet would change {array.type}; convert it to another type")
+    schema = pa.schema([("values", array.type)]).serialize().to_pybytes()
+    return array, ["arrow", schema]
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """Whether two Arrow arrays are, nan and all, which Arrow's own comparison takes for unequal."""
+    if pa.types.is_floating(right.type):
+        return True  # Parquet has them as they are
+    if pa.types.is_nested(right.type):
+        return repr(left.to_pylist()) == repr(right.to_pylist())
+    return bool(left.equals(pa.chunked_array(_chunks(right), right.type)))
+
+
+def _make_arrow(array: Any, schema: bytes) -> Any:
+    wanted = pa.ipc.read_schema(pa.py_buffer(schema)).field(0).type
+    return pd.arrays.ArrowExtensionArray(array if array.type == wanted else array.cast(wanted))
+
+
+def _chunks(array: Any) -> list[Any]:
+    return array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+
+
+def _combined(array: Any) -> Any:
+    combined = array.combine_chunks()
+    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+_CONVERTERS: dict[Any, Callable[[Any], tuple[Any, Recipe]]] = {
+    pd.CategoricalDtype: _categories,
+    pd.DatetimeTZDtype: from_zoned,
+    pd.PeriodDtype: from_periods,
+    pd.IntervalDtype: _intervals,
+    pd.StringDtype: _strings,
+    pd.ArrowDtype: _arrow,
+}
+_MAKERS: dict[str, Callable[..., Any]] = {
+    "numpy": _numbers,
+    "complex": _complex,
+    "masked": _masked,
+    "times": make_times,
+    "zoned": make_zoned,
+    "period": make_periods,
+    "string": _make_strings,
+    "object": _make_objects,
+    "msgpack": _make_cells,
+    "category": _make_category,
+    "interval": _make_intervals,
+    "arrow": _make_arrow,
+}
+"""Recipes, by the first item. Never change one; add others."""

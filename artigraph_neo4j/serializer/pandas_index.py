@@ -1,0 +1,102 @@
+"""Indexes of pandas, for rows and for column labels, as Arrow arrays and exactly back."""
+
+# pandas-stubs knows little about levels and codes.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.pandas_arrays import (
+    from_arrow,
+    from_categories,
+    to_arrow,
+    to_categories,
+    values_of,
+)
+from artigraph_neo4j.serializer.parquet import column_from_parquet, column_to_parquet
+
+__all__ = ["index_from_arrow", "index_to_arrow", "pack_index", "unpack_index"]
+
+
+def index_to_arrow(index: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The index as Arrow arrays, one a level, and plain data that says how to make it again.
+
+    Raises:
+        SerializationError: A level or the ``freq`` has no faithful form.
+    """
+    names = list(index.names)
+    if isinstance(index, pd.MultiIndex):
+        pairs = [
+            to_categories(codes, level)
+            for codes, level in zip(index.codes, index.levels, strict=True)
+        ]
+        recipes = [
+            [recipe, _freq(level)] for (_, recipe), level in zip(pairs, index.levels, strict=True)
+        ]
+        return [array for array, _ in pairs], {"kind": "multi", "names": names, "levels": recipes}
+    if isinstance(index, pd.RangeIndex):
+        span = [index.start, index.stop, index.step]
+        return [], {"kind": "range", "names": names, "range": span}
+    array, recipe = to_arrow(values_of(index))
+    return [array], {"kind": "index", "names": names, "recipe": recipe, "freq": _freq(index)}
+
+
+def _freq(index: Any) -> str | None:
+    freq = None if isinstance(index, pd.PeriodIndex) else getattr(index, "freq", None)
+    if freq is None:
+        return None
+    text: str = freq.freqstr
+    if pd.tseries.frequencies.to_offset(text) != freq:
+        raise SerializationError(f"its freq {freq!r} cannot come back; set another, or freq = None")
+    return text
+
+
+def _with_freq(index: Any, freq: str | None) -> Any:
+    if freq is not None:
+        index.freq = freq
+    return index
+
+
+def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
+    """The index that ``index_to_arrow`` was given."""
+    match about["kind"]:
+        case "multi":
+            parts = [
+                from_categories(array, *recipe)
+                for array, (recipe, _) in zip(arrays, about["levels"], strict=True)
+            ]
+            levels = [
+                _with_freq(level, freq)
+                for (_, level), (_, freq) in zip(parts, about["levels"], strict=True)
+            ]
+            return pd.MultiIndex(
+                levels=levels,
+                codes=[codes for codes, _ in parts],
+                names=about["names"],
+                verify_integrity=False,
+            )
+        case "range":
+            start, stop, step = about["range"]
+            return pd.RangeIndex(start, stop, step, name=about["names"][0])
+        case _:
+            values = from_arrow(arrays[0], about["recipe"])
+            index = pd.Index(values, dtype=values.dtype, tupleize_cols=False)
+            # A name that is a tuple or a list of one would be taken apart by most other ways.
+            return _with_freq(index.set_names([about["names"][0]]), about["freq"])
+
+
+def pack_index(index: Any) -> list[Any]:
+    """An index as plain data: its arrays as Parquet files, and how to make it of them."""
+    arrays, about = index_to_arrow(index)
+    return [[column_to_parquet(array) for array in arrays], about]
+
+
+def unpack_index(data: list[Any]) -> Any:
+    """The index that ``pack_index`` was given."""
+    files, about = data
+    arrays = [column_from_parquet(file) for file in files]
+    return index_from_arrow(arrays, about)

@@ -1,0 +1,136 @@
+"""pandas' single values: timestamps, durations, periods, intervals, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.msgpack import pack, unpack
+from artigraph_neo4j.zones import zone_from, zone_to
+
+__all__ = [
+    "interval_serializer",
+    "missing_serializer",
+    "period_serializer",
+    "timedelta_serializer",
+    "timestamp_serializer",
+]
+
+
+def _counted(data: bytes, length: int) -> list[Any]:
+    found = unpack(data)
+    if type(found) is not list or len(found) != length:
+        raise SerializationError(f"no array of {length} items")
+    return found
+
+
+class TimestampSerializer(Serializer[pd.Timestamp]):
+    """A timestamp with its unit, nanoseconds, zone and fold."""
+
+    name: ClassVar[str] = "pandas.timestamp"
+    types: ClassVar[tuple[type[Any], ...]] = (pd.Timestamp,)
+
+    def serialize(self, value: pd.Timestamp, /) -> bytes:
+        """Msgpack of the number of units since 1970 (UTC where it has a zone), unit, zone, fold.
+
+        Raises:
+            SerializationError: It is of a subclass, or its zone is none of the standard library's.
+        """
+        zone = exactly(pd.Timestamp, value).tz
+        entry = None if zone is None else zone_to(zone)
+        if zone is not None and entry is None:
+            raise SerializationError(
+                f"the time zone {zone!r} cannot come back; use datetime.timezone or "
+                "zoneinfo.ZoneInfo"
+            )
+        return pack([int(value.asm8.astype("int64")), value.unit, entry, value.fold])
+
+    def deserialize(self, data: bytes, /) -> pd.Timestamp:
+        """The timestamp."""
+        count, unit, zone, fold = _counted(data, 4)
+        found = pd.Timestamp(np.datetime64(count, unit))
+        if zone is None:
+            return found.replace(fold=fold)
+        return found.tz_localize("UTC").tz_convert(zone_from(zone))
+
+
+class TimedeltaSerializer(Serializer[pd.Timedelta]):
+    """A duration with its unit, to the nanosecond."""
+
+    name: ClassVar[str] = "pandas.timedelta"
+    types: ClassVar[tuple[type[Any], ...]] = (pd.Timedelta,)
+
+    def serialize(self, value: pd.Timedelta, /) -> bytes:
+        """Msgpack of the number of units and the unit."""
+        exactly(pd.Timedelta, value)
+        return pack([int(value.asm8.astype("int64")), value.unit])
+
+    def deserialize(self, data: bytes, /) -> pd.Timedelta:
+        """The duration."""
+        count, unit = _counted(data, 2)
+        return pd.Timedelta(np.timedelta64(count, unit))
+
+
+class PeriodSerializer(Serializer[pd.Period]):
+    """A span of time, such as a month."""
+
+    name: ClassVar[str] = "pandas.period"
+    types: ClassVar[tuple[type[Any], ...]] = (pd.Period,)
+
+    def serialize(self, value: pd.Period, /) -> bytes:
+        """Msgpack of the number of the span, counted from 1970, and its length."""
+        exactly(pd.Period, value)
+        return pack([value.ordinal, value.freqstr])
+
+    def deserialize(self, data: bytes, /) -> pd.Period:
+        """The span."""
+        ordinal, freq = _counted(data, 2)
+        periods: Any = pd.PeriodIndex
+        found: pd.Period = periods.from_ordinals([ordinal], freq=freq)[0]
+        return found
+
+
+class IntervalSerializer(Serializer["pd.Interval[Any]"]):
+    """Two ends, and which of them belong to it."""
+
+    name: ClassVar[str] = "pandas.interval"
+    types: ClassVar[tuple[type[Any], ...]] = (pd.Interval,)
+
+    def serialize(self, value: pd.Interval[Any], /) -> bytes:
+        """Msgpack of both ends and the closed side."""
+        exactly(pd.Interval, value)
+        return pack([value.left, value.right, value.closed])
+
+    def deserialize(self, data: bytes, /) -> pd.Interval[Any]:
+        """The interval."""
+        left, right, closed = _counted(data, 3)
+        return pd.Interval(left, right, closed)
+
+
+class MissingSerializer(Serializer[Any]):
+    """``pandas.NaT`` and ``pandas.NA``."""
+
+    name: ClassVar[str] = "pandas.missing"
+    types: ClassVar[tuple[type[Any], ...]] = (type(pd.NaT), type(pd.NA))
+    text: ClassVar[bool] = True
+
+    def serialize(self, value: Any, /) -> bytes:
+        """Its name."""
+        return b"NaT" if value is pd.NaT else b"NA"
+
+    def deserialize(self, data: bytes, /) -> Any:
+        """The one of that name."""
+        if data not in (b"NaT", b"NA"):
+            raise SerializationError(f"{data[:80]!r} is neither NaT nor NA")
+        return pd.NaT if data == b"NaT" else pd.NA
+
+
+timestamp_serializer = TimestampSerializer().register()
+timedelta_serializer = TimedeltaSerializer().register()
+period_serializer = PeriodSerializer().register()
+interval_serializer = IntervalSerializer().register()
+missing_serializer = MissingSerializer().register()

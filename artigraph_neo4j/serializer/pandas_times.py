@@ -1,0 +1,84 @@
+"""Times, durations and periods of pandas as Arrow arrays, and exactly back."""
+
+# pyarrow has no type information, and pandas-stubs little about extension arrays.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.zones import zone_from, zone_to
+
+__all__ = [
+    "from_periods",
+    "from_times",
+    "from_zoned",
+    "make_periods",
+    "make_times",
+    "make_zoned",
+    "own",
+]
+
+
+def own(array: Any) -> Any:
+    """An array that may be written to; those that lie in Arrow's memory may not."""
+    return array if array.flags.writeable else array.copy()
+
+
+def from_times(values: Any, zone: Any) -> tuple[Any, list[Any]]:
+    """Times, in UTC where they have a zone, or durations of numpy; missing ones as nulls.
+
+    Raises:
+        SerializationError: The zone is none of the standard library's.
+    """
+    unit, kind = np.datetime_data(values.dtype)[0], values.dtype.kind
+    entry = [] if zone is None else zone_to(zone)
+    if entry is None:
+        raise SerializationError(
+            f"the time zone {zone!r} cannot come back; use datetime.timezone or zoneinfo.ZoneInfo"
+        )
+    counts = pa.array(values.astype(f"{kind}8[{unit}]", copy=False).view("i8"))
+    counts = pc.if_else(pa.array(np.isnat(values)), pa.scalar(None, pa.int64()), counts)
+    if kind == "m":
+        return counts.cast(pa.duration(unit)), ["times", "m", unit]
+    if zone is None:
+        return counts.cast(pa.timestamp(unit)), ["times", "M", unit]
+    return counts.cast(pa.timestamp(unit, str(zone))), ["zoned", unit, *entry]
+
+
+def make_times(array: Any, kind: str, unit: str) -> Any:
+    """Times or durations of numpy."""
+    # Parquet keeps no seconds; a value that was counted in seconds is still a whole number of them.
+    arrow = pa.duration(unit) if kind == "m" else pa.timestamp(unit)
+    counts = pc.fill_null(array.cast(arrow).cast(pa.int64()), np.iinfo("i8").min)
+    return own(counts.to_numpy()).view(f"{kind}8[{unit}]")
+
+
+def make_zoned(array: Any, unit: str, *zone: Any) -> Any:
+    """Times with a zone."""
+    instants = make_times(array.cast(pa.timestamp(array.type.unit, "UTC")), "M", unit)
+    return pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(zone_from(zone)).array
+
+
+def from_zoned(values: Any) -> tuple[Any, list[Any]]:
+    """Times with a zone; see ``from_times``."""
+    return from_times(values.tz_convert("UTC").tz_localize(None).to_numpy(), values.dtype.tz)
+
+
+def from_periods(values: Any) -> tuple[Any, list[Any]]:
+    """Periods, as their numbers counted from 1970."""
+    ordinals = pa.array(values.asi8, mask=np.asarray(values.isna()))
+    return ordinals, ["period", values.freqstr]
+
+
+def make_periods(array: Any, freq: str) -> Any:
+    """Periods."""
+    ordinals = own(pc.fill_null(array, np.iinfo("i8").min).to_numpy())
+    periods: Any = pd.PeriodIndex
+    return periods.from_ordinals(ordinals, freq=freq).array
