@@ -20,5 +20,5 @@ def need(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise LocalStackError(
-            f'the local stack needs {module}: pip install "artigraph-neo4j[local]"'
+            f'the local stack needs {module.partition(".")[0]}: pip install "artigraph-neo4j[local]"'
         ) from error

