@@ -79,6 +79,7 @@ class TestArrays(SerializerTests):
         np.zeros(2, "V5"),
         np.zeros(2, "V0"),
         np.zeros(2, np.dtype([])),
+        np.zeros(1, [(f"field {n} \u0100", "i8") for n in range(1000)]),
         np.broadcast_to(np.array([1, 2]), (3, 2)),
     )
     refused = (
