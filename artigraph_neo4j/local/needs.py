@@ -19,6 +19,7 @@ def need(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        package = module.partition(".")[0]
         raise LocalStackError(
-            f'the local stack needs {module.partition(".")[0]}: pip install "artigraph-neo4j[local]"'
+            f'the local stack needs {package}: pip install "artigraph-neo4j[local]"'
         ) from error
