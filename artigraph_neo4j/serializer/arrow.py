@@ -1,4 +1,7 @@
-"""pyarrow tables, as Arrow IPC files (Feather) or Parquet."""
+"""pyarrow tables and record batches, as Arrow IPC files (Feather) or Parquet."""
+
+# pyarrow has no type information.
+# pyright: reportArgumentType=false
 
 from __future__ import annotations
 
@@ -6,15 +9,11 @@ import io
 from typing import Any, ClassVar
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer
+from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.parquet import from_parquet, restored_schema, to_parquet
 
-try:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-except ImportError as error:  # pragma: no cover - an install without the extra
-    raise ImportError(
-        'this serializer needs pyarrow: pip install "artigraph-neo4j[arrow]"'
-    ) from error
+# After the module above, which explains a missing extra.
+import pyarrow as pa  # isort: skip
 
 __all__ = [
     "FeatherSerializer",
@@ -25,33 +24,52 @@ __all__ = [
     "record_batch_serializer",
 ]
 
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 
-def _write(schema: Any, batches: Any) -> bytes:
+
+def _write(schema: Any, content: Any) -> bytes:
     sink = io.BytesIO()
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_file(sink, schema, options=options) as writer:
-        writer.write(batches)
+    options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
+    try:
+        with pa.ipc.new_file(sink, schema, options=options) as writer:
+            writer.write(content)
+    except pa.ArrowException as error:
+        raise SerializationError(f"an Arrow file cannot hold it: {error}") from error
     return sink.getvalue()
 
 
+def _open(data: bytes) -> Any:
+    return pa.ipc.open_file(pa.BufferReader(data))
+
+
 class FeatherSerializer(Serializer[pa.Table]):
-    """The Arrow IPC file format, version 2 of Feather: every Arrow type and all metadata."""
+    """The Arrow IPC file format, version 2 of Feather: every Arrow type and all metadata.
+
+    Dictionaries that differ between chunks are made one, which an Arrow file needs.
+    """
 
     name: ClassVar[str] = "arrow.feather"
     types: ClassVar[tuple[type[Any], ...]] = (pa.Table,)
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pa.Table, /) -> bytes:
-        """The table as an IPC file."""
-        if type(value) is not pa.Table:
-            raise SerializationError(f"{type(value).__qualname__} is not exactly pyarrow.Table")
-        return _write(value.schema, value)
+        """The table as an IPC file.
+
+        Raises:
+            SerializationError: It is of a subclass, or has nested dictionaries that differ between
+                chunks.
+        """
+        return _write(exactly(pa.Table, value).schema, value)
 
     def deserialize(self, data: bytes, /) -> pa.Table:
-        """The table."""
+        """The table.
+
+        Raises:
+            SerializationError: The bytes are no such file.
+        """
         try:
-            return pa.ipc.open_file(io.BytesIO(data)).read_all()
-        except pa.ArrowException as error:
+            return _open(data).read_all()
+        except _UNREADABLE as error:
             raise SerializationError(f"no Arrow file: {error}") from error
 
 
@@ -63,56 +81,70 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pa.RecordBatch, /) -> bytes:
-        """The batch as an IPC file."""
-        if type(value) is not pa.RecordBatch:
-            raise SerializationError(
-                f"{type(value).__qualname__} is not exactly pyarrow.RecordBatch"
-            )
-        return _write(value.schema, value)
+        """The batch as an IPC file.
+
+        Raises:
+            SerializationError: It is of a subclass.
+        """
+        return _write(exactly(pa.RecordBatch, value).schema, value)
 
     def deserialize(self, data: bytes, /) -> pa.RecordBatch:
-        """The batch."""
+        """The batch.
+
+        Raises:
+            SerializationError: The bytes are no such file, or one of several batches.
+        """
         try:
-            return pa.ipc.open_file(io.BytesIO(data)).get_batch(0)
-        except pa.ArrowException as error:
+            opened = _open(data)
+            if opened.num_record_batches != 1:
+                raise SerializationError(f"it has {opened.num_record_batches} batches, not one")
+            return opened.get_batch(0)
+        except _UNREADABLE as error:
             raise SerializationError(f"no Arrow file: {error}") from error
 
 
 class ParquetSerializer(Serializer[pa.Table]):
-    """Parquet, for other tools to read; only on request, since it has not every Arrow type.
+    """Parquet, which more tools read; only on request, since it has not every Arrow type.
 
-    A table that would come back with another schema or other values is refused.
+    A table of which a column would come back with another type is refused. Chunks are not kept.
     """
 
     name: ClassVar[str] = "arrow.parquet"
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pa.Table, /) -> bytes:
-        """The table as a Parquet file."""
-        if type(value) is not pa.Table:
-            raise SerializationError(f"{type(value).__qualname__} is not exactly pyarrow.Table")
-        sink = io.BytesIO()
+        """The table as a Parquet file.
+
+        Raises:
+            SerializationError: It is of a subclass, or Parquet would change it.
+        """
         try:
-            pq.write_table(value, sink)
-            schema = pq.read_schema(io.BytesIO(sink.getvalue()))
+            data = to_parquet(exactly(pa.Table, value))
+            found = restored_schema(data)
         except pa.ArrowException as error:
-            raise SerializationError(f"Parquet cannot hold this table: {error}") from error
+            raise SerializationError(
+                f"Parquet cannot hold this table: {error}; use feather_serializer"
+            ) from error
         changed = [
-            f"{field.name} ({field.type} would be {found.type})"
-            for field, found in zip(value.schema, schema, strict=True)
-            if not field.equals(found, check_metadata=False)
+            f"{field.name} ({field.type} would be {back.type})"
+            for field, back in zip(value.schema, found, strict=True)
+            if not field.equals(back, check_metadata=False)
         ]
         if changed:
             raise SerializationError(
                 f"Parquet would change the columns {', '.join(changed)}; use feather_serializer"
             )
-        return sink.getvalue()
+        return data
 
     def deserialize(self, data: bytes, /) -> pa.Table:
-        """The table."""
+        """The table.
+
+        Raises:
+            SerializationError: The bytes are no such file.
+        """
         try:
-            return pq.read_table(io.BytesIO(data))
-        except pa.ArrowException as error:
+            return from_parquet(data)
+        except _UNREADABLE as error:
             raise SerializationError(f"no Parquet file: {error}") from error
 
 
