@@ -3,8 +3,8 @@
 None, numbers, text, bytes, lists and dicts with plain keys are plain msgpack; lone surrogates of a
 text pass as UTF-8 would write them. A single value of another type is an extension type of its own
 (``msgpack_leaves``), mostly readable text. Several values together are an array that starts with an
-empty extension, a mark that says what they make (``MARKS``): a tuple is ``[mark 1, first, second]``.
-So any msgpack reader shows the whole value. Exact types only: a subclass of a built-in type is
+empty extension, a mark that says what they make (``MARKS``): a tuple is ``[mark 1, first, …]``. So
+any msgpack reader shows the whole value. Exact types only: a subclass of a built-in type is
 refused, never flattened.
 """
 

@@ -189,8 +189,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         except _UNREADABLE as error:
             raise _no_parquet(error) from error
         frame.attrs = about["attrs"]
-        frame.flags.allows_duplicate_labels = about["duplicates"]
-        return frame
+        return frame.set_flags(allows_duplicate_labels=about["duplicates"])
 
 
 class SeriesSerializer(Serializer["pd.Series[Any]"]):

@@ -212,11 +212,10 @@ def _make_intervals(array: Any, closed: Any, how_left: Recipe, how_right: Recipe
 
 def _arrow(values: Any) -> tuple[Any, Recipe]:
     array = values.__arrow_array__()
-    back = column_from_parquet(column_to_parquet(array)).cast(array.type)
-    if not _equal(back, array):
+    back = column_from_parquet(column_to_parquet(array))
+    if back.type != array.type or not _equal(back, array):
         raise SerializationError(f"Parquet would change {array.type}; convert it to another type")
-    schema = pa.schema([("values", array.type)]).serialize().to_pybytes()
-    return array, ["arrow", schema]
+    return array, ["arrow"]
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -226,11 +225,6 @@ def _equal(left: Any, right: Any) -> bool:
     if pa.types.is_nested(right.type):
         return repr(left.to_pylist()) == repr(right.to_pylist())
     return bool(left.equals(pa.chunked_array(_chunks(right), right.type)))
-
-
-def _make_arrow(array: Any, schema: bytes) -> Any:
-    wanted = pa.ipc.read_schema(pa.py_buffer(schema)).field(0).type
-    return pd.arrays.ArrowExtensionArray(array if array.type == wanted else array.cast(wanted))
 
 
 def _chunks(array: Any) -> list[Any]:
@@ -262,6 +256,6 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "msgpack": _make_cells,
     "category": _make_category,
     "interval": _make_intervals,
-    "arrow": _make_arrow,
+    "arrow": pd.arrays.ArrowExtensionArray,
 }
 """Recipes, by the first item. Never change one; add others."""
