@@ -111,6 +111,7 @@ _OF_PACKAGE = {
     "datetime": "artigraph_neo4j.serializer.datetime",
     "numpy": "artigraph_neo4j.serializer.numpy",
     "pandas": "artigraph_neo4j.serializer.pandas",
+    "polars": "artigraph_neo4j.serializer.polars",
     "pyarrow": "artigraph_neo4j.serializer.arrow",
 }
 """Modules of ours that register serializers for a package's types, imported when one turns up."""
@@ -120,6 +121,7 @@ _OF_NAME = {
     "datetime": "artigraph_neo4j.serializer.datetime",
     "numpy": "artigraph_neo4j.serializer.numpy",
     "pandas": "artigraph_neo4j.serializer.pandas",
+    "polars": "artigraph_neo4j.serializer.polars",
     "time": "artigraph_neo4j.serializer.datetime",
     "timedelta": "artigraph_neo4j.serializer.datetime",
 }

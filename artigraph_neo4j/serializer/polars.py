@@ -1,0 +1,146 @@
+"""polars frames and series, as Arrow IPC files that any Arrow library reads."""
+
+# polars' stubs leave some types open.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import io
+from typing import Any, ClassVar, NoReturn
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import Serializer, exactly
+
+try:
+    import polars as pl
+    from polars.exceptions import PanicException, PolarsError
+except ImportError as error:  # pragma: no cover - an install without the extra
+    raise ImportError(
+        'this serializer needs polars: pip install "artigraph-neo4j[polars]"'
+    ) from error
+
+__all__ = [
+    "DataFrameSerializer",
+    "LazyFrameSerializer",
+    "SeriesSerializer",
+    "dataframe_serializer",
+    "lazyframe_serializer",
+    "series_serializer",
+]
+
+_FAILURES = (PolarsError, PanicException, OSError, ValueError, TypeError)
+"""``PanicException`` is none of ``Exception``, so that it would pass through every handler."""
+
+
+def _write(frame: pl.DataFrame) -> bytes:
+    for name, dtype in frame.schema.items():
+        if why := _unfaithful(dtype):
+            raise SerializationError(f"column {name!r}: {why}")
+    sink = io.BytesIO()
+    try:
+        frame.write_ipc(sink, compression="lz4")
+    except _FAILURES as error:
+        raise SerializationError(f"an Arrow file cannot hold it: {error}") from error
+    data = sink.getvalue()
+    if frame.width == 0 and _read(data).height != frame.height:
+        raise SerializationError("the rows of a frame without columns would be lost")
+    return data
+
+
+def _unfaithful(dtype: Any) -> str | None:
+    """Why a column of this type, or one inside it, would not come back."""
+    if dtype == pl.Object:
+        return "Python objects have no Arrow type; convert it to a type of its own"
+    if isinstance(dtype, pl.Array) and dtype.size == 0:
+        return "arrays of no items cannot be read back; use a list"
+    inner = [getattr(dtype, "inner", None)]
+    inner += [field.dtype for field in getattr(dtype, "fields", ())]
+    return next((why for part in inner if part is not None and (why := _unfaithful(part))), None)
+
+
+def _read(data: bytes) -> pl.DataFrame:
+    try:
+        return pl.read_ipc(io.BytesIO(data))
+    except _FAILURES as error:
+        raise SerializationError(f"no Arrow file: {error}") from error
+
+
+class DataFrameSerializer(Serializer[pl.DataFrame]):
+    """A frame with its column names, dtypes and categories."""
+
+    name: ClassVar[str] = "polars.ipc"
+    types: ClassVar[tuple[type[Any], ...]] = (pl.DataFrame,)
+    heavy: ClassVar[bool] = True
+
+    def serialize(self, value: pl.DataFrame, /) -> bytes:
+        """The frame as an Arrow IPC file.
+
+        Raises:
+            SerializationError: It is of a subclass, or has a column of Python objects.
+        """
+        return _write(exactly(pl.DataFrame, value))
+
+    def deserialize(self, data: bytes, /) -> pl.DataFrame:
+        """The frame.
+
+        Raises:
+            SerializationError: The bytes are no such file.
+        """
+        return _read(data)
+
+
+class SeriesSerializer(Serializer[pl.Series]):
+    """A series with its name and dtype, as a frame of one column."""
+
+    name: ClassVar[str] = "polars.series"
+    types: ClassVar[tuple[type[Any], ...]] = (pl.Series,)
+    heavy: ClassVar[bool] = True
+
+    def serialize(self, value: pl.Series, /) -> bytes:
+        """The series as an Arrow IPC file of one column.
+
+        Raises:
+            SerializationError: It is of a subclass, or of Python objects.
+        """
+        return _write(exactly(pl.Series, value).to_frame())
+
+    def deserialize(self, data: bytes, /) -> pl.Series:
+        """The series.
+
+        Raises:
+            SerializationError: The bytes are no such file.
+        """
+        frame = _read(data)
+        if frame.width != 1:
+            raise SerializationError(f"no single column, but {frame.width}")
+        return frame.to_series()
+
+
+class LazyFrameSerializer(Serializer[pl.LazyFrame]):
+    """Refuses lazy frames: what they will give is not known before they are collected."""
+
+    name: ClassVar[str] = "polars.lazy"
+    types: ClassVar[tuple[type[Any], ...]] = (pl.LazyFrame,)
+
+    def serialize(self, value: pl.LazyFrame, /) -> NoReturn:
+        """Raises.
+
+        Raises:
+            SerializationError: Always.
+        """
+        raise SerializationError(
+            "a LazyFrame is a query, not yet data; store the frame that collect() gives"
+        )
+
+    def deserialize(self, data: bytes, /) -> NoReturn:
+        """Raises.
+
+        Raises:
+            SerializationError: Always.
+        """
+        raise SerializationError("no lazy frame was ever stored")
+
+
+dataframe_serializer = DataFrameSerializer().register()
+series_serializer = SeriesSerializer().register()
+lazyframe_serializer = LazyFrameSerializer().register()
