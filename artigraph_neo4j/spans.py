@@ -74,6 +74,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
 
     async def __aenter__(self) -> S:
         span: Span = self._span
+        self._opened = False  # the same context may be entered again later
         if not span.is_recorded:
             self._engine = get_engine()
             self._opened = True

@@ -13,6 +13,7 @@ from artigraph_neo4j.graph.names import check_label
 
 __all__ = ["ArtifactInfo", "ModelBase", "ModelInfo", "artifact_info", "model_info", "note_artifact"]
 
+_SLOT_NAME = "__artifact_info__"
 _serial = itertools.count()
 
 
@@ -95,6 +96,18 @@ class ModelBase:
             next(_serial),
         )
 
+    def __getstate__(self) -> object:
+        """A copy, or what comes out of a pickle, is an object of its own: nothing is known of it.
+
+        It would fail for frozen classes besides, which let nobody set a slot.
+        """
+        state = super().__getstate__()
+        if isinstance(state, tuple):
+            values, slots = state
+            slots = {name: value for name, value in slots.items() if name != _SLOT_NAME}
+            return (values, slots) if slots else values
+        return state
+
 
 def _bases(cls: type) -> str:
     return ", ".join(base.__name__ for base in cls.__bases__ if base is not object)
@@ -112,7 +125,7 @@ def model_info(cls: type[ModelBase]) -> ModelInfo:
     return info
 
 
-_SLOT: Any = vars(ModelBase)["__artifact_info__"]
+_SLOT: Any = vars(ModelBase)[_SLOT_NAME]
 
 
 def note_artifact(artifact: ModelBase, info: ArtifactInfo) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import sys
 import types
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, ClassVar, Generic, Optional, TypeVar
 from zoneinfo import ZoneInfo
@@ -159,6 +161,20 @@ async def test_what_is_known_of_an_artifact() -> None:
     under = await Point(1).create(label="under", span=span.node_id)
     assert await read_span_artifact(span.node_id, label="under") == Point(1)
     assert under != alone
+
+
+@pytest.mark.parametrize("cls", [Point, Frozen, Slotted, Strict])
+async def test_a_copy_is_an_object_of_its_own(cls: Any) -> None:
+    artifact = cls(x=1)
+    await artifact.create()
+    for twin in (
+        copy.copy(artifact),
+        copy.deepcopy(artifact),
+        pickle.loads(pickle.dumps(artifact)),
+        replace(artifact),
+    ):
+        assert twin == artifact
+        assert artifact_info(twin) is None
 
 
 async def test_a_nested_model_is_a_node_of_its_own(query: Any) -> None:

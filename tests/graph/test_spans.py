@@ -145,6 +145,19 @@ async def test_entering_an_existing_span_again_changes_nothing() -> None:
     assert await read_parent_span(child.node_id) == before
 
 
+async def test_one_context_entered_twice_closes_its_span_once() -> None:
+    context = span_context(label="twice")
+    async with context as first:
+        pass
+    closed = (await read_span(first.node_id)).closed_at
+    with pytest.raises(ValueError, match="second"):
+        async with context as second:
+            raise ValueError("second")
+    assert second is first
+    found = await read_span(first.node_id)
+    assert (found.status, found.closed_at) == ("OK", closed)
+
+
 async def test_gather_and_task_groups_give_the_right_parents() -> None:
     async def branch(name: str) -> None:
         async with span_context(label=name):
