@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from artigraph_neo4j.local import LocalStack
 from tests.services import GraphService, S3Service, Services, discard, new_stack
+
+
+def pytest_configure() -> None:
+    """SIGTERM, as ``timeout`` and CI send it, ends a run as Ctrl-C does: with all its clean-up."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import signal
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -44,6 +43,7 @@ class S3Service:
 def new_stack(name: str, *, s3: bool = True, version: str = VERSION) -> LocalStack:
     """A stack in a directory of its own, with ports that no user's stack would take first."""
     ROOT.mkdir(mode=0o700, exist_ok=True)
+    discard_leftovers()
     directory = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=ROOT))
     Record(ports=dict.fromkeys(["bolt", "http", *s3_ports], 0)).write(directory)
     return LocalStack(directory, neo4j_version=version, s3=s3, heap="768m")
@@ -81,12 +81,9 @@ class Services:
         self._stack: LocalStack | None = None
         self._info: StackInfo | None = None
         self._cleanups: list[Callable[[], Any]] = []
-        # pytest turns SIGINT into an exception; SIGTERM would end it without any clean-up.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
     def local(self) -> StackInfo:
         if self._info is None:
-            discard_leftovers()
             self._stack = new_stack("shared")
             self._cleanups.append(lambda: discard(self._stack) if self._stack else None)
             self._info = self._stack.up(timeout=180)
