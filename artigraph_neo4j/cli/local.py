@@ -18,6 +18,7 @@ from artigraph_neo4j.cli.app import Directory, Json, app, errors_said, print_jso
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import LocalStack, StackInfo, StackStatus
 from artigraph_neo4j.local.jars import versions
+from artigraph_neo4j.local.record import Record
 
 __all__ = ["browser", "down", "env", "status", "up"]
 
@@ -72,7 +73,8 @@ def down(directory: Directory = None, json: Json = False) -> None:
     """Stop the servers cleanly. Data and credentials stay."""
     with errors_said():
         stack = LocalStack(directory)
-        ran = any(server.running for server in stack.status().servers)
+        processes = Record.read(stack.directory).processes.values()
+        ran = any(process.alive() for process in processes)
         stack.down()
     if json:
         print_json({"directory": stack.directory, "stopped": ran})

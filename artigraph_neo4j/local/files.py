@@ -11,7 +11,7 @@ from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
 
-__all__ = ["disk_usage", "exclusive", "write_private"]
+__all__ = ["disk_errors_said", "disk_usage", "exclusive", "write_private"]
 
 
 def write_private(path: Path, text: str) -> None:
@@ -44,6 +44,22 @@ def exclusive(path: Path) -> Generator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def disk_errors_said() -> Generator[None]:
+    """Turn an error of the disk into one that says what to do.
+
+    Raises:
+        LocalStackError: A file or directory cannot be used.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise LocalStackError(
+            f"the local stack cannot use its files: {error}; name another directory with "
+            "ARTIGRAPH_HOME or --dir, or another cache with ARTIGRAPH_CACHE"
+        ) from error
 
 
 def disk_usage(directory: Path) -> int:

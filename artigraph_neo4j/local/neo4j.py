@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,6 +63,8 @@ def prepare_home(home: Path, ports: Mapping[str, int], *, heap: str, password: s
     conf.mkdir(parents=True, exist_ok=True)
     text = _SETTINGS.format(bolt=ports["bolt"], http=ports["http"], heap=heap)
     (conf / "neo4j.conf").write_text(text)
+    shutil.rmtree(home / "tmp", ignore_errors=True)
+    (home / "tmp").mkdir()
     if not has_data(home):
         # So nobody can log in first with the password that every new server has. The server's
         # own tool writes the same file, but it is given the password where all can read it: in
@@ -95,6 +98,8 @@ def command(version: str, home: Path, java: Path, jars: Sequence[Path], *, heap:
     return [
         str(java),
         f"-Xmx{heap}",
+        f"-Djava.io.tmpdir={home / 'tmp'}",  # else a killed server litters the machine's
+        "-XX:-UsePerfData",
         *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS),
         f"@{arguments}",
         f"org.neo4j.server.{main}",

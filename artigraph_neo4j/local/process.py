@@ -17,7 +17,7 @@ from typing import Any
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local.needs import need
 
-__all__ = ["Process", "server_environment", "tail"]
+__all__ = ["Process", "created_at", "server_environment", "tail"]
 
 # Starts the server in a session of its own and ends at once: so no terminal's Ctrl-C reaches it,
 # and it is no child that somebody would have to wait for.
@@ -33,10 +33,18 @@ os._exit(0)
 
 _INHERITED = ("HOME", "JAVA_TOOL_OPTIONS", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR")
 
+TOLERANCE = 0.05
+"""Seconds; two processes that had the same pid are further apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of this machine; a pid alone may meanwhile be another's."""
+    """A process of this machine; a pid alone may meanwhile be another's.
+
+    Attributes:
+        pid: Its number.
+        created: When it started, as ``created_at`` tells.
+    """
 
     pid: int
     created: float
@@ -62,7 +70,7 @@ class Process:
         pid = int(launched.stdout)
         psutil = need("psutil")
         try:
-            return cls(pid, psutil.Process(pid).create_time())
+            return cls(pid, created_at(psutil.Process(pid)))
         except psutil.NoSuchProcess as error:
             raise LocalStackError(f"{command[0]} ended at once:\n{tail(log)}") from error
 
@@ -70,11 +78,12 @@ class Process:
     def with_argument(cls, argument: str) -> Iterator[Process]:
         """Processes of this user that were started with exactly this argument."""
         psutil = need("psutil")
-        for process in psutil.process_iter(["uids", "cmdline", "create_time"]):
+        for process in psutil.process_iter(["uids", "cmdline"]):
             info = process.info
             mine = info["uids"] is not None and info["uids"].real == os.getuid()
             if mine and argument in (info["cmdline"] or ()):
-                yield cls(process.pid, info["create_time"])
+                with suppress(psutil.Error):
+                    yield cls(process.pid, created_at(process))
 
     def alive(self) -> bool:
         """Whether this very process runs."""
@@ -139,10 +148,19 @@ class Process:
         psutil = need("psutil")
         try:
             process = psutil.Process(self.pid)
-            # The boot time, from which it is reckoned, is read anew by each process and jitters.
-            return process if abs(process.create_time() - self.created) < 0.05 else None
+            return process if abs(created_at(process) - self.created) < TOLERANCE else None
         except psutil.Error:
             return None
+
+
+def created_at(process: Any) -> float:
+    """When a process started; on Linux in seconds after boot.
+
+    There its time of day is reckoned from that, so it changes whenever the clock is set, and a
+    running server would be taken for another process.
+    """
+    created = float(process.create_time())
+    return created - need("psutil").boot_time() if sys.platform == "linux" else created
 
 
 def server_environment() -> dict[str, str]:

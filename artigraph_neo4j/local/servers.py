@@ -106,7 +106,7 @@ class Servers:
         else:
             command = s3.command(data, record.ports)
             environment |= s3.environment(keys.s3_access_key, keys.s3_secret_key)
-        record.processes[name] = Process.start(command, log=self._log(name), env=environment)
+        record.processes[name] = Process.start(command, log=self._new_log(name), env=environment)
         record.ready = False
         record.write(self.directory)  # at once: who kills us now must find the server
 
@@ -152,9 +152,15 @@ class Servers:
             s3.remove_sockets(self.record.ports)
 
     def _log(self, name: str) -> Path:
-        logs = self.directory / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        return logs / f"{name}.log"
+        return self.directory / "logs" / f"{name}.log"
+
+    def _new_log(self, name: str) -> Path:
+        """An empty log; that of the start before is kept beside it."""
+        log = self._log(name)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists():
+            log.replace(log.with_name(f"{name}.previous.log"))
+        return log
 
 
 def bolt_url(record: Record) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import neo4j, s3
-from artigraph_neo4j.local.files import exclusive
+from artigraph_neo4j.local.files import disk_errors_said, exclusive
 from artigraph_neo4j.local.jars import provision
 from artigraph_neo4j.local.java import find_java
 from artigraph_neo4j.local.paths import cache_directory, default_directory
@@ -61,21 +61,8 @@ class LocalStack:
         Raises:
             LocalStackError: Something could not be fetched or started.
         """
-        version = self._version(Record.read(self.directory))
-        java = find_java(version)  # first, since fetching takes minutes
-        # The jars have a lock of their own: stacks in other directories need not wait for this.
-        jars = provision(version, cache_directory(), verify=verify)
-        with self._locked() as servers:
-            if self._version(servers.record) != version:
-                raise LocalStackError(
-                    f"another process started Neo4j {servers.record.neo4j_version} in "
-                    f"{self.directory} meanwhile; name another directory for {version}"
-                )
-            servers.record.neo4j_version = version
-            credentials = self._credentials()
-            deadline = time.monotonic() + timeout
-            servers.start(Plan(self._names, credentials, java, jars, self._heap, deadline))
-            return self._info(servers.record, credentials)
+        with disk_errors_said():
+            return self._up(timeout, verify)
 
     def down(self, timeout: float = 60) -> None:
         """Stop all servers cleanly; no error when none runs. Data and credentials stay.
@@ -84,7 +71,7 @@ class LocalStack:
             timeout: Seconds after which a server that does not end is killed.
         """
         if self.directory.exists():
-            with self._locked() as servers:
+            with disk_errors_said(), self._locked() as servers:
                 servers.stop_all(timeout)
 
     def kill(self) -> None:
@@ -112,10 +99,27 @@ class LocalStack:
             self.info(),
             version=record.neo4j_version or self._asked or DEFAULT_VERSION,
             password=credentials.neo4j_password if credentials else "",
-            with_s3="s3" in self._names,
+            with_s3="s3" in self._names and not (record.ready and "s3" not in record.processes),
         )
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _up(self, timeout: float, verify: bool) -> StackInfo:
+        version = self._version(Record.read(self.directory))
+        java = find_java(version)  # first, since fetching takes minutes
+        # The jars have a lock of their own: stacks in other directories need not wait for this.
+        jars = provision(version, cache_directory(), verify=verify)
+        with self._locked() as servers:
+            if self._version(servers.record) != version:
+                raise LocalStackError(
+                    f"another process started Neo4j {servers.record.neo4j_version} in "
+                    f"{self.directory} meanwhile; name another directory for {version}"
+                )
+            servers.record.neo4j_version = version
+            credentials = self._credentials()
+            deadline = time.monotonic() + timeout
+            servers.start(Plan(self._names, credentials, java, jars, self._heap, deadline))
+            return self._info(servers.record, credentials)
 
     @contextmanager
     def _locked(self) -> Generator[Servers]:

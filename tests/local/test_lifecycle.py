@@ -13,7 +13,7 @@ import pytest
 
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import LocalStack, StackInfo
-from artigraph_neo4j.local.process import Process
+from artigraph_neo4j.local.process import Process, created_at
 from artigraph_neo4j.local.record import Credentials, Record
 from artigraph_neo4j.storage.aws import S3Storage
 from tests.local.conftest import Run
@@ -196,7 +196,7 @@ def test_credentials_are_not_shown() -> None:
 def test_a_pid_that_became_another_process_is_not_touched(tmp_path: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        stale = Process(other.pid, psutil.Process(other.pid).create_time() - 100)
+        stale = Process(other.pid, created_at(psutil.Process(other.pid)) - 100)
         assert not stale.alive()
         Record("2026.09.0", {"neo4j": stale}, {"bolt": 1, "http": 2}, ready=True).write(tmp_path)
         found = LocalStack(tmp_path)
