@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MAKING := $(VENV)/.making
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PYTEST := $(BIN)/python -m pytest
@@ -19,15 +20,17 @@ COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || ec
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
-# The stamp is written last: a virtual environment whose making was killed has none, and is made anew.
+# Killed in the middle, pip leaves packages that look whole: an environment half made is made anew.
 $(STAMP): .ci/requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; none was found"; exit 1; }
 	@echo "Making the virtual environment $(VENV) with $(PYTHON); the first time takes a minute or two"
 	@rm -f $(STAMP)
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	@if test -e $(MAKING) || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); fi
+	@touch $(MAKING)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .ci/requirements.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+	@rm $(MAKING); touch $(STAMP)
 
 demo: $(STAMP) ## Run the demo study on the local stack, and leave Neo4j Browser up
 	@$(BIN)/python -m artigraph_neo4j.demo
