@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary
 
 from artigraph_neo4j.errors import ModelError
@@ -27,18 +27,24 @@ class _Config:
     storage: Storage | None
 
 
+class FieldOptions(TypedDict, total=False):
+    """What ``dataclasses.field`` takes beside a default."""
+
+    init: bool
+    repr: bool
+    hash: bool | None
+    compare: bool
+    kw_only: bool
+    metadata: Mapping[Any, Any] | None
+
+
 @overload
 def artifact_field(
     *,
     serializer: Serializer[T],
     storage: Storage | None = None,
     default: T,
-    init: bool = True,
-    repr: bool = True,
-    hash: bool | None = None,
-    compare: bool = True,
-    metadata: Mapping[Any, Any] | None = None,
-    kw_only: bool = ...,
+    **options: Unpack[FieldOptions],
 ) -> T: ...
 @overload
 def artifact_field(
@@ -46,24 +52,14 @@ def artifact_field(
     serializer: Serializer[T],
     storage: Storage | None = None,
     default_factory: Callable[[], T],
-    init: bool = True,
-    repr: bool = True,
-    hash: bool | None = None,
-    compare: bool = True,
-    metadata: Mapping[Any, Any] | None = None,
-    kw_only: bool = ...,
+    **options: Unpack[FieldOptions],
 ) -> T: ...
 @overload
 def artifact_field(
     *,
     serializer: Serializer[T],
     storage: Storage | None = None,
-    init: bool = True,
-    repr: bool = True,
-    hash: bool | None = None,
-    compare: bool = True,
-    metadata: Mapping[Any, Any] | None = None,
-    kw_only: bool = ...,
+    **options: Unpack[FieldOptions],
 ) -> T: ...
 @overload
 def artifact_field(
@@ -71,12 +67,7 @@ def artifact_field(
     serializer: None = None,
     storage: Storage | None = None,
     default: T,
-    init: bool = True,
-    repr: bool = True,
-    hash: bool | None = None,
-    compare: bool = True,
-    metadata: Mapping[Any, Any] | None = None,
-    kw_only: bool = ...,
+    **options: Unpack[FieldOptions],
 ) -> T: ...
 @overload
 def artifact_field(
@@ -84,24 +75,14 @@ def artifact_field(
     serializer: None = None,
     storage: Storage | None = None,
     default_factory: Callable[[], T],
-    init: bool = True,
-    repr: bool = True,
-    hash: bool | None = None,
-    compare: bool = True,
-    metadata: Mapping[Any, Any] | None = None,
-    kw_only: bool = ...,
+    **options: Unpack[FieldOptions],
 ) -> T: ...
 @overload
 def artifact_field(
     *,
     serializer: None = None,
     storage: Storage | None = None,
-    init: bool = True,
-    repr: bool = True,
-    hash: bool | None = None,
-    compare: bool = True,
-    metadata: Mapping[Any, Any] | None = None,
-    kw_only: bool = ...,
+    **options: Unpack[FieldOptions],
 ) -> Any: ...
 def artifact_field(
     *,

@@ -43,6 +43,13 @@ async def root():
     async with span_context(label="root") as span:
         return span
 
+def established():
+    # Connections of this process to the database.
+    import psutil
+
+    port = int({uri!r}.rpartition(":")[2])
+    return [c for c in psutil.Process().net_connections() if c.raddr and c.raddr.port == port]
+
 def report(**facts):
     print(json.dumps(facts), flush=True)
 """
@@ -67,6 +74,7 @@ span = asyncio.run(root())
 asyncio.run(under(span))
 pid = os.fork()
 if pid == 0:
+    assert not established(), "the parent's connections are released"
     asyncio.run(under(span, 1))
     sys.exit(0)
 _, status = os.waitpid(pid, 0)
@@ -156,7 +164,9 @@ loop.close()
 async def main():
     span = await root()
     await under(span)
+    assert established()
     await engine.aclose()
+    assert not established()
     await engine.aclose()
     await under(span, 1)
     with engine_context(engine):
