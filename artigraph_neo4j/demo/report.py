@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -76,7 +77,7 @@ def _line(span: Span) -> str:
     )
 
 
-async def _ranking(trials: list[Trial], study_id: str) -> Table:
+async def _ranking(trials: Sequence[Any], study_id: str) -> Table:
     (prepare,) = [s for s in await read_child_spans(study_id) if s.label == "prepare data"]
     baseline = await read_span_artifact(prepare.node_id, label="baseline", model=Baseline)
     table = Table("trial", "parameters", "mean AUC", "accuracy by fold")
@@ -96,7 +97,7 @@ async def _ranking(trials: list[Trial], study_id: str) -> Table:
     return table
 
 
-async def _provenance(best: Trial, console: Console) -> None:
+async def _provenance(best: Span, console: Console) -> None:
     path = [best, *await read_ancestor_spans(best.node_id)]
     console.print(" ← ".join(f"[bold]{span.label}[/bold]" for span in path))
     study = path[-1]

@@ -122,7 +122,8 @@ async def _run_trial(candidate: Candidate, data: pd.DataFrame) -> None:
         for first, last in FOLDS:
             async with span_context(label=f"tested on months {first} to {last}"):
                 scores.append(await _run_fold(candidate, data, first, last))
-        trial.mean_auc = float(np.mean(scores))  # written when the span ends
+        # Written when the span ends. (neomodel types its properties for reading only.)
+        trial.mean_auc = float(np.mean(scores))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def _run_fold(candidate: Candidate, data: pd.DataFrame, first: int, last: int) -> float:
@@ -152,6 +153,8 @@ async def _run_fold(candidate: Candidate, data: pd.DataFrame, first: int, last: 
 
 def _weights(estimator: Any, test: pd.DataFrame) -> np.ndarray[Any, Any]:
     few = test.head(2000)
-    found = permutation_importance(estimator, few[COLUMNS], few.late, n_repeats=2, random_state=0)
+    found: Any = permutation_importance(
+        estimator, few[COLUMNS], few.late, n_repeats=2, random_state=0
+    )
     weights: np.ndarray[Any, Any] = found.importances_mean
     return weights
