@@ -29,7 +29,7 @@ T = TypeVar("T", datetime, time)
 
 _PATTERN = re.compile(
     r"(?P<local>[^Z+\[;]+?)"
-    r"(?P<utc>Z)?(?P<offset>[+-]\d{2}:\d{2}(:\d{2}(\.\d{6})?)?)?"
+    r"(?P<utc>Z)?((?P<sign>[+-])(?P<h>\d{2}):(?P<m>\d{2})(:(?P<s>\d{2})(\.(?P<us>\d{6}))?)?)?"
     r"(\[(?P<name>.*)\])?(?P<fold>;fold=1)?",
     re.DOTALL,
 )
@@ -87,11 +87,12 @@ def time_from_text(cls: type[T], data: bytes) -> T:
 def _zone_from_text(found: re.Match[str]) -> tzinfo | None:
     if found["utc"]:
         return UTC
-    if found["offset"] is None:
+    if found["sign"] is None:
         return None if found["name"] is None else zone_from(["zone", found["name"]])
-    sample = datetime.fromisoformat(f"2000-01-03T00:00:00{found['offset']}")
-    offset = sample.utcoffset() or timedelta()
-    entry: ZoneEntry = ["offset", offset // _MICROSECOND]
+    # By hand, since datetime.fromisoformat loses an offset of less than a second.
+    hours, minutes, seconds, micros = (int(found[part] or 0) for part in ("h", "m", "s", "us"))
+    offset = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros
+    entry: ZoneEntry = ["offset", -offset if found["sign"] == "-" else offset]
     return zone_from(entry if found["name"] is None else [*entry, found["name"]])
 
 

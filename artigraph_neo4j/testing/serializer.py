@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import struct
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
@@ -47,8 +49,11 @@ def difference(left: Any, right: Any, path: str = "value") -> str | None:
     if isinstance(left, (set, frozenset)):
         ours, theirs = (sorted(items, key=_sort_key) for items in (left, right))
         return _difference_of_items(ours, theirs, f"items of {path}")
-    equal = repr(left) == repr(right) if left != left else left == right
-    return None if equal else _differ(left, right, path)
+    if dataclasses.is_dataclass(left) or hasattr(type(left), "model_fields"):  # or of pydantic
+        return difference(_state(left), _state(right), path)
+    if isinstance(left, Decimal):  # 1.0 is not 1.00, and a signaling nan cannot be compared
+        left, right = left.as_tuple(), right.as_tuple()
+    return None if left == right else _differ(left, right, path)
 
 
 def _difference_of_items(left: Any, right: Any, path: str) -> str | None:
@@ -56,6 +61,12 @@ def _difference_of_items(left: Any, right: Any, path: str) -> str | None:
         return f"{path} has {len(left)} items, and {len(right)}"
     pairs = enumerate(zip(left, right, strict=True))
     return next(filter(None, (difference(a, b, f"{path}[{i}]") for i, (a, b) in pairs)), None)
+
+
+def _state(value: Any) -> dict[str, Any]:
+    if dataclasses.is_dataclass(value):
+        return {f.name: getattr(value, f.name, None) for f in dataclasses.fields(value)}
+    return dict(vars(value))
 
 
 def _sort_key(value: Any) -> tuple[str, str]:
