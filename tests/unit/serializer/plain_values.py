@@ -165,20 +165,15 @@ SCALARS: dict[type[Any], st.SearchStrategy[Any]] = {
 }
 """A strategy for each scalar type; those of containers are made of these."""
 
-# Deferred strategies have short names; hypothesis would build megabytes of text of the others.
-HASHABLE = st.deferred(lambda: _HASHABLE)
-KEYS = st.deferred(lambda: _KEYS)
-ANY_SCALAR = st.deferred(lambda: _ANY_SCALAR)
-_ANY_SCALAR = st.one_of(*SCALARS.values())
-_HASHABLE = st.one_of(
+HASHABLE = st.one_of(
     *(s for t, s in SCALARS.items() if t not in (bytearray, Decimal)),
     SCALARS[Decimal].filter(lambda value: not value.is_snan()),
 )
-_KEYS = st.recursive(
+KEYS = st.recursive(
     HASHABLE,
     lambda inner: (
         st.lists(inner, max_size=3).map(tuple)
-        | st.frozensets(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(frozenset)
         | st.builds(Point, inner, inner)
         | st.builds(Frozen, inner)
     ),
@@ -190,10 +185,12 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(
         st.lists(inner, max_size=4),
         st.lists(inner, max_size=4).map(tuple),
-        st.sets(KEYS, max_size=3),
-        st.frozensets(KEYS, max_size=3),
-        st.dictionaries(KEYS, inner, max_size=3),
-        st.dictionaries(ANY_TEXT, inner, max_size=3),
+        # Not st.sets and st.dictionaries: they try again for other items, and hypothesis then
+        # makes text of the whole strategy, which warns.
+        st.lists(KEYS, max_size=3).map(set),
+        st.lists(KEYS, max_size=3).map(frozenset),
+        st.lists(st.tuples(KEYS, inner), max_size=3).map(dict),
+        st.lists(st.tuples(ANY_TEXT, inner), max_size=3).map(dict),
         st.builds(Point, inner, inner),
         st.builds(Plain, inner, inner),
         st.builds(Derived, inner, inner, st.lists(inner, max_size=2)),
@@ -202,5 +199,5 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-VALUES = st.recursive(ANY_SCALAR, _containers, max_leaves=20)
+VALUES = st.recursive(st.one_of(*SCALARS.values()), _containers, max_leaves=20)
 """Any plain value."""
