@@ -47,8 +47,7 @@ def difference(left: Any, right: Any, path: str = "value") -> str | None:
             None,
         )
     if isinstance(left, (set, frozenset)):
-        ours, theirs = (sorted(items, key=_sort_key) for items in (left, right))
-        return _difference_of_items(ours, theirs, f"items of {path}")
+        return _difference_of_sets(left, right, path)
     if dataclasses.is_dataclass(left) or hasattr(type(left), "model_fields"):  # or of pydantic
         return difference(_state(left), _state(right), path)
     if isinstance(left, Decimal):  # 1.0 is not 1.00, and a signaling nan cannot be compared
@@ -69,8 +68,17 @@ def _state(value: Any) -> dict[str, Any]:
     return dict(vars(value))
 
 
-def _sort_key(value: Any) -> tuple[str, str]:
-    return type(value).__name__, repr(value)
+def _difference_of_sets(left: Any, right: Any, path: str) -> str | None:
+    unmatched = list(right)
+    for item in left:
+        found = next((i for i in unmatched if difference(item, i) is None), _NOTHING)
+        if found is _NOTHING:
+            return f"{path} has {item!r:.200}, which the other has not"
+        unmatched = [i for i in unmatched if i is not found]
+    return f"{path} has not {unmatched[0]!r:.200}" if unmatched else None
+
+
+_NOTHING = object()
 
 
 def _differ(left: Any, right: Any, path: str) -> str:

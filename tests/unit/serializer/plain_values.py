@@ -199,5 +199,5 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-VALUES = st.recursive(st.one_of(*SCALARS.values()), _containers, max_leaves=20)
+VALUES = st.recursive(st.one_of(*SCALARS.values()), _containers, max_leaves=10)
 """Any plain value."""
