@@ -27,6 +27,7 @@ _PART_BYTES = 16 * _MIB
 _PARTS_AT_ONCE = 4
 _READ_BYTES = _MIB
 _READ_ATTEMPTS = 4
+_PAGE_KEYS = 1000
 _CONTENT_NAMED = re.compile(r"(?:.*/)?[0-9a-f]{64}-[^/]+")
 
 
@@ -234,7 +235,9 @@ class S3Storage(Storage):
         more: dict[str, str] = {}
         while True:
             async with self._request("list", start) as client:
-                page = await client.list_objects_v2(Bucket=self.bucket, Prefix=start, **more)
+                page = await client.list_objects_v2(
+                    Bucket=self.bucket, Prefix=start, MaxKeys=_PAGE_KEYS, **more
+                )
             for found in page.get("Contents", ()):
                 yield StoredBytes(found["Key"], found["Size"], found["LastModified"])
             if not page.get("IsTruncated"):

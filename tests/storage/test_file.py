@@ -119,7 +119,7 @@ def test_survives_kill_while_writing(tmp_path: Path) -> None:
         "        await storage.put(b'y' * 2_000_000, key='value')\n"
         "asyncio.run(main())\n"
     )
-    for wait in (0.05, 0.11, 0.17):
+    for wait in (0.05, 0.13):
         with subprocess.Popen(
             [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE
         ) as process:
