@@ -46,7 +46,7 @@ async def _store_one(engine: Engine, pending: Pending) -> dict[str, Any] | None:
         pending.keep_inline(data)
         return None
     graph = await engine.graph()
-    digest, key = await asyncio.to_thread(_digest, data) if pending.heavy else _digest(data)
+    digest, key = await asyncio.to_thread(_digest, data)
     location = await _put(engine, storage, data, f"ag/{graph.graph_id}/{key}", pending)
     pending.keep_outside()
     return {
