@@ -10,7 +10,7 @@ import pandas as pd
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import Serializer, exactly
 from artigraph_neo4j.serializer.msgpack import pack, unpack
-from artigraph_neo4j.zones import zone_from, zone_to
+from artigraph_neo4j.serializer.pandas_times import zone_from_entry, zone_to_entry
 
 __all__ = [
     "interval_serializer",
@@ -38,15 +38,11 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
         """Msgpack of the number of units since 1970 (UTC where it has a zone), unit, zone, fold.
 
         Raises:
-            SerializationError: It is of a subclass, or its zone is none of the standard library's.
+            SerializationError: It is of a subclass, or its zone is neither of the standard library
+                nor of pytz.
         """
         zone = exactly(pd.Timestamp, value).tz
-        entry = None if zone is None else zone_to(zone)
-        if zone is not None and entry is None:
-            raise SerializationError(
-                f"the time zone {zone!r} cannot come back; use datetime.timezone or "
-                "zoneinfo.ZoneInfo"
-            )
+        entry = None if zone is None else zone_to_entry(zone)
         return pack([int(value.asm8.astype("int64")), value.unit, entry, value.fold])
 
     def deserialize(self, data: bytes, /) -> pd.Timestamp:
@@ -55,7 +51,7 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
         found = pd.Timestamp(np.datetime64(count, unit))
         if zone is None:
             return found.replace(fold=fold)
-        return found.tz_localize("UTC").tz_convert(zone_from(zone))
+        return found.tz_localize("UTC").tz_convert(zone_from_entry(zone))
 
 
 class TimedeltaSerializer(Serializer[pd.Timedelta]):

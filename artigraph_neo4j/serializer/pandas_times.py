@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,37 @@ __all__ = [
     "make_times",
     "make_zoned",
     "own",
+    "zone_from_entry",
+    "zone_to_entry",
 ]
 
 
 def own(array: Any) -> Any:
     """An array that may be written to; those that lie in Arrow's memory may not."""
     return array if array.flags.writeable else array.copy()
+
+
+def zone_to_entry(zone: Any) -> list[Any]:
+    """A time zone as plain data; pytz's too, which pandas used before its version 3.
+
+    Raises:
+        SerializationError: It is neither of the standard library nor of pytz.
+    """
+    entry = zone_to(zone)
+    if entry is not None:
+        return list(entry)
+    if type(zone).__module__.partition(".")[0] == "pytz" and getattr(zone, "zone", None):
+        return ["pytz", zone.zone]
+    raise SerializationError(
+        f"the time zone {zone!r} cannot come back; use datetime.timezone or zoneinfo.ZoneInfo"
+    )
+
+
+def zone_from_entry(entry: Any) -> Any:
+    """The zone that ``zone_to_entry`` described."""
+    if entry[0] == "pytz":
+        return importlib.import_module("pytz").timezone(entry[1])
+    return zone_from(entry)
 
 
 def from_times(values: Any, zone: Any) -> tuple[Any, list[Any]]:
@@ -38,11 +64,7 @@ def from_times(values: Any, zone: Any) -> tuple[Any, list[Any]]:
         SerializationError: The zone is none of the standard library's.
     """
     unit, kind = np.datetime_data(values.dtype)[0], values.dtype.kind
-    entry = [] if zone is None else zone_to(zone)
-    if entry is None:
-        raise SerializationError(
-            f"the time zone {zone!r} cannot come back; use datetime.timezone or zoneinfo.ZoneInfo"
-        )
+    entry = [] if zone is None else zone_to_entry(zone)
     counts = pa.array(values.astype(f"{kind}8[{unit}]", copy=False).view("i8"))
     counts = pc.if_else(pa.array(np.isnat(values)), pa.scalar(None, pa.int64()), counts)
     if kind == "m":
@@ -63,7 +85,7 @@ def make_times(array: Any, kind: str, unit: str) -> Any:
 def make_zoned(array: Any, unit: str, *zone: Any) -> Any:
     """Times with a zone."""
     instants = make_times(array.cast(pa.timestamp(array.type.unit, "UTC")), "M", unit)
-    return pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(zone_from(zone)).array
+    return pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(zone_from_entry(zone)).array
 
 
 def from_zoned(values: Any) -> tuple[Any, list[Any]]:

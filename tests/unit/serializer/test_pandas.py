@@ -428,6 +428,16 @@ def test_single_values(value: Any) -> None:
         assert getattr(back, "fold", 0) == getattr(value, "fold", 0)
 
 
+def test_zones_of_pytz() -> None:
+    """What pandas makes of a zone's name before version 3."""
+    pytz = pytest.importorskip("pytz")
+    for zone in (pytz.timezone("Europe/Paris"), pytz.utc):
+        series = pd.Series(TIMES.tz_localize("UTC").tz_convert(zone), name="t")
+        same_series(series, series_serializer.deserialize(series_serializer.serialize(series)))
+        value = pd.Timestamp("2024-10-27 00:30", tz="UTC").tz_convert(zone)
+        assert (_round(value), _round(value).tz) == (value, value.tz)
+
+
 def test_zones_of_others_are_refused() -> None:
     with pytest.raises(SerializationError, match="zoneinfo"):
         _round(pd.Timestamp("2024", tz="dateutil/Europe/Paris"))
