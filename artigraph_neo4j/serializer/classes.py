@@ -63,7 +63,8 @@ def _kind_of(cls: type[Any]) -> Kind | None:
     if issubclass(cls, Enum):
         return "flag" if issubclass(cls, Flag) else "enum"
     if issubclass(cls, tuple):
-        return "namedtuple" if hasattr(cls, "_fields") and hasattr(cls, "_make") else None
+        parts = ("_fields", "_field_defaults", "_make")
+        return "namedtuple" if all(hasattr(cls, part) for part in parts) else None
     if (pydantic := sys.modules.get("pydantic.main")) and issubclass(cls, pydantic.BaseModel):
         return "pydantic"
     if dataclasses.is_dataclass(cls):
@@ -110,6 +111,8 @@ def _find(name: str) -> type[Any]:
 
 
 def _take_enum(value: Enum, cls: type[Enum]) -> str:
+    if cls.__members__.get(value.name) is not value:  # made by the class's own _missing_
+        raise SerializationError(f"{value!r} is not among the members of {cls.__qualname__}")
     return value.name
 
 
@@ -191,10 +194,9 @@ def _take_pydantic(value: Any, cls: Any) -> dict[str, Any]:
     fields = {k: v for k, v in state["__dict__"].items() if k in cls.model_fields}
     _refuse_more(cls, {k: v for k, v in state["__dict__"].items() if k not in fields})
     data = {"fields": fields, "set": sorted(state["__pydantic_fields_set__"])}
-    if state["__pydantic_extra__"] is not None:
-        data["extra"] = state["__pydantic_extra__"]
-    if state["__pydantic_private__"] is not None:
-        data["private"] = state["__pydantic_private__"]
+    for key in ("extra", "private"):  # a root model has none
+        if state.get(f"__pydantic_{key}__") is not None:
+            data[key] = state[f"__pydantic_{key}__"]
     return data
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, RootModel
 
 T = TypeVar("T")
 
@@ -24,6 +24,19 @@ class Color(enum.Enum):
     ROT = 1  # noqa: PIE796 - an alias
     BLUE = "blue"
     PAIR = (1, 2)
+
+
+class Guess(enum.Enum):
+    """Makes members as they are asked for, which no name finds again."""
+
+    KNOWN = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Guess:
+        made = object.__new__(cls)
+        made._value_ = value
+        made._name_ = f"GUESS_{value}"
+        return made
 
 
 class Number(enum.IntEnum):
@@ -94,6 +107,10 @@ class Model(BaseModel):
     nested: Any = None
     renamed: str = Field(default="x", alias="as")
     _secret: int = PrivateAttr(default=3)
+
+
+class Root(RootModel[list[int]]):
+    pass
 
 
 class Strict(BaseModel):

@@ -37,10 +37,12 @@ from tests.unit.serializer.plain_values import (
     Color,
     Derived,
     Frozen,
+    Guess,
     Model,
     Permission,
     Plain,
     Point,
+    Root,
     Strict,
 )
 
@@ -62,6 +64,11 @@ class DictSubclass(dict):
 
 class TupleSubclass(tuple):
     pass
+
+
+class LikeNamedTuple(tuple):
+    _fields = ("x",)
+    _make = classmethod(tuple.__new__)
 
 
 @dataclass
@@ -112,6 +119,7 @@ class TestMsgpack(SerializerTests):
         [Permission.READ | Permission.WRITE, Permission(0), ~Permission.READ, Bits(64)],
         [Point(1, Point(2)), PointWithMore(1)],
         [Plain(1, Plain(2)), Frozen({"a": 1}), Derived(1), Box([1]), Box[int](1)],
+        [Guess.KNOWN, Root([1, 2])],
         [Model(number=1), changed, Strict(value=1), Model(number=2, nested=Strict(value=1))],
         nested(MAX_DEPTH - 1, lambda inner: [inner]),
         nested(MAX_DEPTH - 1, lambda inner: (inner,)),
@@ -133,6 +141,8 @@ class TestMsgpack(SerializerTests):
         OrderedDict(a=1),
         defaultdict(int),
         OfDict(),
+        Guess(7),
+        LikeNamedTuple((1,)),
         unset,
         more,
         point_with_more,
