@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.msgpack import pack, unpack
 from artigraph_neo4j.serializer.pandas_times import (
+    freq_to_text,
     from_periods,
     from_times,
     from_zoned,
@@ -28,6 +29,7 @@ from artigraph_neo4j.serializer.pandas_times import (
     make_times,
     make_zoned,
     own,
+    with_freq,
 )
 from artigraph_neo4j.serializer.parquet import column_from_parquet, column_to_parquet
 
@@ -158,26 +160,50 @@ def to_categories(codes: Any, categories: Any) -> tuple[Any, Recipe]:
     """Values by their positions in ``categories``, -1 where one is missing.
 
     The array has the values themselves, so that others can read it.
+
+    Raises:
+        SerializationError: The categories have no faithful form, or cannot be told apart.
     """
     inner, recipe = to_arrow(values_of(categories))
     positions = pa.array(codes, pa.int64(), mask=np.asarray(codes) < 0)
-    values = inner.combine_chunks() if isinstance(inner, pa.ChunkedArray) else inner
-    return values.take(positions), [column_to_parquet(values), recipe]
+    values = _combined(inner)
+    array = values.take(positions)
+    if not np.array_equal(_positions(array, values), codes):
+        raise SerializationError(f"categories of {categories.dtype} cannot be told apart")
+    return array, [column_to_parquet(values), recipe, *_beside(categories)]
 
 
-def from_categories(array: Any, data: bytes, recipe: Recipe) -> tuple[Any, Any]:
+def _beside(categories: Any) -> list[Any]:
+    """What there is to an index beside its values."""
+    if isinstance(categories, pd.RangeIndex):
+        return ["range", categories.start, categories.stop, categories.step]
+    freq = freq_to_text(categories)
+    return [] if freq is None else ["freq", freq]
+
+
+def from_categories(array: Any, data: bytes, recipe: Recipe, *beside: Any) -> tuple[Any, Any]:
     """The codes and the categories."""
     inner = column_from_parquet(data)
-    return _positions(array, inner), _index(from_arrow(inner, recipe))
+    codes = _positions(array, _combined(inner))
+    match beside:
+        case ("range", start, stop, step):
+            return codes, pd.RangeIndex(start, stop, step)
+        case ("freq", freq):
+            return codes, with_freq(_index(from_arrow(inner, recipe)), freq)
+        case _:
+            return codes, _index(from_arrow(inner, recipe))
 
 
 def _positions(array: Any, categories: Any) -> Any:
-    if pa.types.is_struct(categories.type):  # intervals, which Arrow cannot look up
-        places = {tuple(item.values()): i for i, item in enumerate(categories.to_pylist())}
-        items = [() if item is None else tuple(item.values()) for item in array.to_pylist()]
-        return np.array([places.get(item, -1) for item in items], dtype="i8")
-    found = pc.index_in(array, value_set=_combined(categories), skip_nulls=True)
-    return pc.fill_null(found, -1).to_numpy()
+    if pa.types.is_nested(categories.type):  # intervals and complex numbers, unknown to index_in
+        places = {_parts(item): i for i, item in enumerate(categories.to_pylist())}
+        return np.array([places.get(_parts(item), -1) for item in array.to_pylist()], dtype="i8")
+    found = pc.index_in(array, value_set=categories, skip_nulls=True)
+    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False)
+
+
+def _parts(item: Any) -> tuple[Any, ...]:
+    return tuple(item.values() if isinstance(item, dict) else item or ())
 
 
 def _categories(values: Any) -> tuple[Any, Recipe]:
@@ -185,8 +211,8 @@ def _categories(values: Any) -> tuple[Any, Recipe]:
     return array, ["category", bool(values.ordered), *recipe]
 
 
-def _make_category(array: Any, ordered: bool, data: bytes, recipe: Recipe) -> Any:
-    codes, categories = from_categories(array, data, recipe)
+def _make_category(array: Any, ordered: bool, *recipe: Any) -> Any:
+    codes, categories = from_categories(array, *recipe)
     return pd.Categorical.from_codes(codes, categories, ordered=ordered)
 
 
@@ -232,7 +258,7 @@ def _chunks(array: Any) -> list[Any]:
 
 
 def _combined(array: Any) -> Any:
-    combined = array.combine_chunks()
+    combined = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 

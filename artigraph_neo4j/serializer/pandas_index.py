@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.pandas_arrays import (
     from_arrow,
     from_categories,
@@ -17,6 +16,7 @@ from artigraph_neo4j.serializer.pandas_arrays import (
     to_categories,
     values_of,
 )
+from artigraph_neo4j.serializer.pandas_times import freq_to_text, with_freq
 from artigraph_neo4j.serializer.parquet import column_from_parquet, column_to_parquet
 
 __all__ = ["index_from_arrow", "index_to_arrow", "pack_index", "unpack_index"]
@@ -35,30 +35,15 @@ def index_to_arrow(index: Any) -> tuple[list[Any], dict[str, Any]]:
             for codes, level in zip(index.codes, index.levels, strict=True)
         ]
         recipes = [
-            [recipe, _freq(level)] for (_, recipe), level in zip(pairs, index.levels, strict=True)
+            [recipe, freq_to_text(level)]
+            for (_, recipe), level in zip(pairs, index.levels, strict=True)
         ]
         return [array for array, _ in pairs], {"kind": "multi", "names": names, "levels": recipes}
     if isinstance(index, pd.RangeIndex):
         span = [index.start, index.stop, index.step]
         return [], {"kind": "range", "names": names, "range": span}
     array, recipe = to_arrow(values_of(index))
-    return [array], {"kind": "index", "names": names, "recipe": recipe, "freq": _freq(index)}
-
-
-def _freq(index: Any) -> str | None:
-    freq = None if isinstance(index, pd.PeriodIndex) else getattr(index, "freq", None)
-    if freq is None:
-        return None
-    text: str = freq.freqstr
-    if pd.tseries.frequencies.to_offset(text) != freq:
-        raise SerializationError(f"its freq {freq!r} cannot come back; set another, or freq = None")
-    return text
-
-
-def _with_freq(index: Any, freq: str | None) -> Any:
-    if freq is not None:
-        index.freq = freq
-    return index
+    return [array], {"kind": "index", "names": names, "recipe": recipe, "freq": freq_to_text(index)}
 
 
 def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
@@ -70,7 +55,7 @@ def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
                 for array, (recipe, _) in zip(arrays, about["levels"], strict=True)
             ]
             levels = [
-                _with_freq(level, freq)
+                with_freq(level, freq)
                 for (_, level), (_, freq) in zip(parts, about["levels"], strict=True)
             ]
             return pd.MultiIndex(
@@ -86,7 +71,7 @@ def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
             values = from_arrow(arrays[0], about["recipe"])
             index = pd.Index(values, dtype=values.dtype, tupleize_cols=False)
             # A name that is a tuple or a list of one would be taken apart by most other ways.
-            return _with_freq(index.set_names([about["names"][0]]), about["freq"])
+            return with_freq(index.set_names([about["names"][0]]), about["freq"])
 
 
 def pack_index(index: Any) -> list[Any]:

@@ -17,6 +17,7 @@ from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.zones import zone_from, zone_to
 
 __all__ = [
+    "freq_to_text",
     "from_periods",
     "from_times",
     "from_zoned",
@@ -24,6 +25,7 @@ __all__ = [
     "make_times",
     "make_zoned",
     "own",
+    "with_freq",
     "zone_from_entry",
     "zone_to_entry",
 ]
@@ -104,3 +106,25 @@ def make_periods(array: Any, freq: str) -> Any:
     ordinals = own(pc.fill_null(array, np.iinfo("i8").min).to_numpy())
     periods: Any = pd.PeriodIndex
     return periods.from_ordinals(ordinals, freq=freq).array
+
+
+def freq_to_text(index: Any) -> str | None:
+    """The ``freq`` of an index, where it has one beside its dtype.
+
+    Raises:
+        SerializationError: Its text does not tell all of it.
+    """
+    freq = None if isinstance(index, pd.PeriodIndex) else getattr(index, "freq", None)
+    if freq is None:
+        return None
+    text: str = freq.freqstr
+    if pd.tseries.frequencies.to_offset(text) != freq:
+        raise SerializationError(f"its freq {freq!r} cannot come back; set another, or freq = None")
+    return text
+
+
+def with_freq(index: Any, freq: str | None) -> Any:
+    """The index with a ``freq`` that ``freq_to_text`` wrote."""
+    if freq is not None:
+        index.freq = freq
+    return index
