@@ -20,50 +20,50 @@ from artigraph_neo4j import (
 from artigraph_neo4j.errors import EngineError, ModelError, SpanError
 
 
-class Trial(Span):
+class Attempt(Span):
     metric = FloatProperty()
     params = JSONProperty()
     tags = ArrayProperty(StringProperty())
     attempt = IntegerProperty(default=1)
 
 
-class GpuTrial(Trial):
-    polymorphic_identity = "gpu trial `x`"
+class GpuAttempt(Attempt):
+    polymorphic_identity = "gpu attempt `x`"
     device = StringProperty()
 
 
 async def test_properties_are_stored_and_those_changed_inside_are_written_at_the_end(
     query: Any,
 ) -> None:
-    async with span_context(Trial(label="t", params={"lr": 0.1}, tags=["a"])) as trial:
+    async with span_context(Attempt(label="t", params={"lr": 0.1}, tags=["a"])) as trial:
         trial.metric = 0.5
         trial.tags = ["a", "b"]
     rows = await query(
-        "MATCH (t:Trial {node_id: $id}) RETURN t.metric, t.params, t.tags, t.attempt",
+        "MATCH (t:Attempt {node_id: $id}) RETURN t.metric, t.params, t.tags, t.attempt",
         id=trial.node_id,
     )
     assert rows == [[0.5, '{"lr": 0.1}', ["a", "b"], 1]]
     found = await read_span(trial.node_id)
-    assert isinstance(found, Trial)
+    assert isinstance(found, Attempt)
     assert (found.metric, found.params, found.tags) == (0.5, {"lr": 0.1}, ["a", "b"])
 
 
 async def test_a_property_can_be_taken_away() -> None:
-    async with span_context(Trial(metric=1.0)) as trial:
+    async with span_context(Attempt(metric=1.0)) as trial:
         trial.metric = None  # type: ignore[assignment]
     found: Any = await read_span(trial.node_id)
     assert found.metric is None
 
 
 async def test_a_subclass_of_a_custom_span_is_read_as_itself_by_every_query() -> None:
-    async with span_context(Trial(label="outer")) as outer:
-        async with span_context(GpuTrial(device="0")) as inner:
+    async with span_context(Attempt(label="outer")) as outer:
+        async with span_context(GpuAttempt(device="0")) as inner:
             pass
     (child,) = await read_child_spans(outer.node_id)
-    assert type(child) is GpuTrial
+    assert type(child) is GpuAttempt
     assert child == inner
-    assert set(child.node_labels) == {"ArtigraphNode", "Span", "Trial", "gpu trial `x`"}
-    assert type((await read_root_spans(limit=1))[0]) is Trial
+    assert set(child.node_labels) == {"ArtigraphNode", "Span", "Attempt", "gpu attempt `x`"}
+    assert type((await read_root_spans(limit=1))[0]) is Attempt
 
 
 async def test_a_program_without_the_class_still_reads_the_span() -> None:
@@ -91,11 +91,11 @@ async def test_the_status_may_be_set_by_hand() -> None:
 
 
 async def test_what_neomodel_offers_works_after_binding() -> None:
-    async with span_context(Trial(label="bound", metric=0.25, params={"a": [1]})) as trial:
+    async with span_context(Attempt(label="bound", metric=0.25, params={"a": [1]})) as trial:
         pass
     read: Any = await read_span(trial.node_id)
     async with bind_neomodel():
-        (found,) = await Trial.nodes.filter(node_id=trial.node_id)
+        (found,) = await Attempt.nodes.filter(node_id=trial.node_id)
         assert (found.label, found.metric, found.params) == ("bound", 0.25, {"a": [1]})
         assert found.opened_at == trial.opened_at
         found.metric = 0.75
@@ -113,7 +113,7 @@ async def test_what_neomodel_offers_works_after_binding() -> None:
 
 async def test_a_span_saved_by_neomodel_is_a_root_like_others() -> None:
     async with bind_neomodel():
-        trial = await Trial(label="saved", metric=1.5).save()
+        trial = await Attempt(label="saved", metric=1.5).save()
         with pytest.raises(EngineError, match="has a connection already"):
             await bind_neomodel()
     found: Any = await read_span(trial.node_id)
@@ -123,10 +123,10 @@ async def test_a_span_saved_by_neomodel_is_a_root_like_others() -> None:
 
 
 async def test_wrong_names_and_values_are_named() -> None:
-    with pytest.raises(SpanError, match="Trial has no property 'metrik'; it has .*metric"):
-        Trial(metrik=1)
-    with pytest.raises(SpanError, match=r"Trial\.attempt: a str"):
-        async with span_context(Trial(attempt="many")):
+    with pytest.raises(SpanError, match="Attempt has no property 'metrik'; it has .*metric"):
+        Attempt(metrik=1)
+    with pytest.raises(SpanError, match=r"Attempt\.attempt: a str"):
+        async with span_context(Attempt(attempt="many")):
             pass
     with pytest.raises(ModelError, match="'status' is a name of Span"):
 
@@ -149,5 +149,5 @@ async def test_wrong_names_and_values_are_named() -> None:
         from artigraph_neo4j import ArtifactModel
 
         @dataclass
-        class Trial2(ArtifactModel, version=1, name="Trial"):
+        class Attempt2(ArtifactModel, version=1, name="Attempt"):
             pass
