@@ -52,7 +52,7 @@ class S3Storage(Storage):
         session: An ``aioboto3.Session`` of your own, for credentials that are found otherwise.
         put_extra_args: Further arguments of every upload, such as
             ``{"ServerSideEncryption": "aws:kms"}``.
-        max_concurrency: Requests at once.
+        max_concurrency: Requests at once; as many downloads beside them.
         multipart_threshold: From this size on a value goes up in parts.
     """
 
@@ -259,7 +259,7 @@ class S3Storage(Storage):
         held = await self._connection.client()
         what = f"could not {action} {location!r} in bucket {self.bucket!r}"
         with mapped_errors(what, self.bucket, location):
-            async with held.gate:
+            async with held.downloads if action == "read" else held.gate:
                 yield held.client
 
 

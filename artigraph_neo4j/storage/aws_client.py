@@ -73,7 +73,7 @@ class Connection:
             retries={"mode": "standard", "max_attempts": 4},
             connect_timeout=5,
             read_timeout=60,
-            max_pool_connections=self.max_concurrency,
+            max_pool_connections=2 * self.max_concurrency,  # a connection for each in a gate
         )
         return session.client(
             "s3",
@@ -87,11 +87,16 @@ class Connection:
 
 
 class OpenClient:
-    """A client of one loop, and the gate that bounds its requests at once."""
+    """A client of one loop, and the gates that bound its requests at once.
+
+    Downloads have a gate of their own. They hold it for as long as their reader takes, who may be
+    waiting to upload what was read: with one gate all copies could wait for each other.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.client: Any = None
         self.gate = asyncio.Semaphore(connection.max_concurrency)
+        self.downloads = asyncio.Semaphore(connection.max_concurrency)
         self._connection = connection
         self._lock = asyncio.Lock()
         self._stack = AsyncExitStack()

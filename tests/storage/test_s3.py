@@ -181,6 +181,24 @@ async def test_streams_hold_little_memory(storage: S3Storage) -> None:
     await storage.delete(location)
 
 
+async def test_copies_do_not_wait_for_each_other(
+    s3_service: S3Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reads and writes at once, and all by the same client."""
+    monkeypatch.setattr("artigraph_neo4j.storage.aws._PART_BYTES", 5 * MIB)
+    monkeypatch.setattr("artigraph_neo4j.storage.aws._PARTS_AT_ONCE", 1)
+    storage = storage_on(s3_service, f"tests/{new_id()}", max_concurrency=2)
+    data = os.urandom(17 * MIB)
+    location = await storage.put(data, key="first")
+
+    async def copy(number: int) -> str:
+        return await storage.put_stream(storage.stream(location), key=f"copy/{number}")
+
+    copies = await asyncio.wait_for(asyncio.gather(*map(copy, range(3))), 60)
+    assert [await storage.read(copied) == data for copied in copies] == [True] * 3
+    await close_clients()
+
+
 async def test_lists_more_than_a_page(storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("artigraph_neo4j.storage.aws._PAGE_KEYS", 10)
     await asyncio.gather(*(storage.put(b"", key=f"many/{n:04}") for n in range(35)))
