@@ -77,6 +77,8 @@ def _start_local() -> tuple[Settings, Storage | None]:
 
 def _of_stack(stack: StackInfo) -> tuple[Settings, Storage | None]:
     settings = Settings(stack.bolt_url, stack.username, stack.password, stack.database)
+    if not stack.s3_endpoint:
+        return settings, None
     try:
         from artigraph_neo4j.storage.aws import S3Storage
     except ImportError:  # without the extra [s3] all values stay in the graph

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from artigraph_neo4j.local import LocalStack
 from tests.services import GraphService, S3Service, Services, discard, new_stack
@@ -15,6 +16,11 @@ from tests.services import GraphService, S3Service, Services, discard, new_stack
 def pytest_configure() -> None:
     """SIGTERM, as ``timeout`` and CI send it, ends a run as Ctrl-C does: with all its clean-up."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+# How long an example takes says nothing on a machine that does other work too.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
