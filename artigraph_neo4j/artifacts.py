@@ -25,7 +25,7 @@ from artigraph_neo4j.model.decode import Loading, Stored, join, loadings
 from artigraph_neo4j.model.encode import Encoded, Node, encode
 from artigraph_neo4j.model.identity import Resolver
 
-__all__ = ["artifact_key", "create", "one", "read_many", "read_one", "read_one_by_label"]
+__all__ = ["artifact_key", "create", "read_many", "read_one", "read_one_by_label"]
 
 M = TypeVar("M", bound=ModelBase)
 
@@ -152,12 +152,12 @@ async def read_one(node_id: str, wanted: type[M]) -> M:
     rows = await get_engine().read(cypher.ARTIFACT_BY_ID, {"node_id": node_id})
     if not rows:
         raise NotFoundError(f"there is no artifact with id {node_id!r}")
-    ((_, found_label, nodes),), labels = rows[0]
+    ((found_span, found_label, nodes),), labels = rows[0]
     if "Artifact" not in labels:
         raise ArtifactTypeError(f"{node_id!r} is the id of a span, not of an artifact")
-    found_span = rows[0][0][0][0]
     label = nodes[0][0].get("artifact_label") if found_span is None else found_label
-    return one(await _join([Stored(nodes, found_span, label)], wanted), wanted)
+    (artifact,) = await _join([Stored(nodes, found_span, label)], wanted)
+    return _checked(artifact, wanted)
 
 
 async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
@@ -173,7 +173,8 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
         near = get_close_matches(label, others, n=3) or sorted(others)[:10]
         hint = f"; it has {', '.join(map(repr, near))}" if near else "; it has no labeled artifact"
         raise NotFoundError(f"span {span_id} has no artifact labeled {label!r}{hint}")
-    return one(await _join([Stored(nodes, span_id, found_label)], wanted), wanted)
+    (artifact,) = await _join([Stored(nodes, span_id, found_label)], wanted)
+    return _checked(artifact, wanted)
 
 
 async def read_many(statement: str, span_id: str, wanted: type[M]) -> list[tuple[str | None, M]]:
@@ -184,14 +185,13 @@ async def read_many(statement: str, span_id: str, wanted: type[M]) -> list[tuple
     stored = [Stored(nodes, owner, label) for (chunk,) in rows for owner, label, nodes in chunk]
     artifacts = await _join(stored, wanted)
     return [
-        (item.label, one([artifact], wanted))
+        (item.label, _checked(artifact, wanted))
         for item, artifact in zip(stored, artifacts, strict=True)
     ]
 
 
-def one(artifacts: Sequence[ModelBase], wanted: type[M]) -> M:
-    """The first artifact, which has to be of the class that was asked for."""
-    artifact = artifacts[0]
+def _checked(artifact: ModelBase, wanted: type[M]) -> M:
+    """The artifact, which has to be of the class that was asked for."""
     if not isinstance(artifact, wanted):
         raise ArtifactTypeError(
             f"the stored artifact is a {type(artifact).__qualname__}, not a {wanted.__qualname__}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -23,7 +22,6 @@ from artigraph_neo4j.target import Target
 __all__ = ["OFFLOAD_BYTES", "Engine"]
 
 T = TypeVar("T")
-logger = logging.getLogger(__name__)
 
 OFFLOAD_BYTES = 64 * 1024
 """Values larger than this go to the engine's storage, when it has one."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "load_entry_points"]
 
 T = TypeVar("T")
 
@@ -44,3 +46,12 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         return iter(list(self._items.values()))
+
+
+@cache
+def load_entry_points(group: str) -> bool:
+    """Import all modules that installed packages name in a group, once; whether there is any."""
+    points = entry_points(group=group)
+    for point in points:
+        point.load()
+    return bool(points)

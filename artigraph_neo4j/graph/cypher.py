@@ -15,7 +15,6 @@ __all__ = [
     "ARTIFACTS_OF",
     "ARTIFACT_BY_ID",
     "ARTIFACT_BY_LABEL",
-    "CHUNK",
     "CLOSE_SPAN",
     "OPEN_SPAN",
     "SPANS_ABOVE",
@@ -26,8 +25,6 @@ __all__ = [
     "SPAN_ROOTS",
     "WRITE_ARTIFACTS",
 ]
-
-CHUNK = 1000
 
 OPEN_SPAN = """
 OPTIONAL MATCH (p:ArtigraphNode {node_id: $parent}) WHERE p:Span

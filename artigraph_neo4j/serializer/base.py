@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.registry import Registry
+from artigraph_neo4j.registry import Registry, load_entry_points
 
 __all__ = [
     "MAX_DEPTH",
@@ -141,7 +139,7 @@ def find_serializer(name: str) -> Serializer[Any] | None:
     if found is None and (module := _OF_NAME.get(name.split(".")[0])):
         importlib.import_module(module)
         found = _by_name.get(name)
-    if found is None and _load_entry_points():
+    if found is None and load_entry_points(ENTRY_POINTS):
         found = _by_name.get(name)
     return found
 
@@ -153,18 +151,9 @@ def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
             importlib.import_module(module)
         if cls in _by_type:
             return _by_type[cls]
-    if type_.__module__ != "builtins" and _load_entry_points():
+    if type_.__module__ != "builtins" and load_entry_points(ENTRY_POINTS):
         return next((_by_type[cls] for cls in type_.__mro__ if cls in _by_type), None)
     return None
-
-
-@cache
-def _load_entry_points() -> bool:
-    """Import all modules of the entry point group, once; whether there is any."""
-    points = entry_points(group=ENTRY_POINTS)
-    for point in points:
-        point.load()
-    return bool(points)
 
 
 def serializer_names() -> list[str]:

@@ -7,14 +7,12 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import datetime
-from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.ids import new_id
-from artigraph_neo4j.registry import Registry
+from artigraph_neo4j.registry import Registry, load_entry_points
 
 __all__ = ["Storage", "StoredBytes", "blob_key", "find_storage", "slices", "storage_names"]
 
@@ -172,7 +170,7 @@ def find_storage(name: str) -> Storage | None:
     At last, what installed packages name in the entry point group ``artigraph.storages`` is loaded.
     """
     found = _registered.get(name) or _living.get(name) or _rebuild(name)
-    if found is None and _load_entry_points():
+    if found is None and load_entry_points(ENTRY_POINTS):
         found = _registered.get(name)
     return found
 
@@ -186,15 +184,6 @@ def _rebuild(name: str) -> Storage | None:
     if found is not None:
         _rebuilt[name] = found  # keeps it alive; a storage that the user makes takes its place
     return found
-
-
-@cache
-def _load_entry_points() -> bool:
-    """Import all modules of the entry point group, once; whether there is any."""
-    points = entry_points(group=ENTRY_POINTS)
-    for point in points:
-        point.load()
-    return bool(points)
 
 
 def storage_names() -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from artigraph_neo4j import registry
 from artigraph_neo4j.serializer import base
 from artigraph_neo4j.serializer.base import Serializer, find_serializer, infer_serializer
 from artigraph_neo4j.serializer.core import bytes_serializer, string_serializer
@@ -76,8 +77,8 @@ def test_third_parties_are_loaded_on_a_miss(
             ThingSerializer().register()
 
     points = EntryPoints([Point("things", "things", base.ENTRY_POINTS)])
-    monkeypatch.setattr(base, "entry_points", lambda group: points.select(group=group))
-    base._load_entry_points.cache_clear()
+    monkeypatch.setattr(registry, "entry_points", lambda group: points.select(group=group))
+    registry.load_entry_points.cache_clear()
     try:
         found = find_serializer("test.thing")
         assert isinstance(found, ThingSerializer)
@@ -85,7 +86,7 @@ def test_third_parties_are_loaded_on_a_miss(
         assert find_serializer("other") is None
         assert loads == ["things"]
     finally:
-        base._load_entry_points.cache_clear()
+        registry.load_entry_points.cache_clear()
 
 
 SCRIPT = """
