@@ -5,10 +5,18 @@ The names below are the public ones, with those of ``artigraph_neo4j.errors``,
 """
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.annotations import (
+    Annotations,
+    add_tags,
+    read_annotations,
+    remove_tags,
+    write_note,
+)
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.current import engine_context, get_engine, set_engine
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, NotFoundError
+from artigraph_neo4j.find import F, find_artifacts, find_spans
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
@@ -25,6 +33,7 @@ from artigraph_neo4j.queries import (
     read_root_spans,
     read_span,
 )
+from artigraph_neo4j.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.spans import (
     create_span_artifact,
@@ -36,34 +45,44 @@ from artigraph_neo4j.spans import (
 from artigraph_neo4j.storage.base import Storage
 
 __all__ = [
+    "Annotations",
     "ArtifactInfo",
     "ArtifactModel",
     "ArtigraphError",
     "Engine",
+    "F",
     "NotFoundError",
     "Serializer",
     "Span",
     "Storage",
     "__version__",
+    "add_tags",
     "artifact_field",
     "artifact_info",
     "bind_neomodel",
     "create_span_artifact",
     "create_span_artifacts",
     "engine_context",
+    "find_artifacts",
+    "find_spans",
     "get_current_span_id",
     "get_engine",
     "migration",
     "read_ancestor_spans",
+    "read_annotations",
     "read_child_artifacts",
     "read_child_spans",
     "read_descendant_artifacts",
     "read_descendant_spans",
     "read_parent_span",
+    "read_revisions",
     "read_root_spans",
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
+    "remove_tags",
+    "revise_artifact",
     "set_engine",
     "span_context",
+    "write_note",
 ]

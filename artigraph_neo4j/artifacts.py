@@ -8,24 +8,26 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from artigraph_neo4j import blobs
+from artigraph_neo4j import blobs, field_indexes
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import (
     ArtifactTypeError,
     DuplicateLabelError,
     NotFoundError,
+    RevisionError,
     SpanError,
 )
 from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.connection import ConflictError
-from artigraph_neo4j.graph.names import check_text
+from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_text
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.decode import Loading, Stored, join, loadings
 from artigraph_neo4j.model.encode import Encoded, Node, encode
 from artigraph_neo4j.model.identity import Resolver
+from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
 
-__all__ = ["artifact_key", "create", "read_many", "read_one", "read_one_by_label"]
+__all__ = ["artifact_key", "create", "from_rows", "read_many", "read_one", "read_one_by_label"]
 
 M = TypeVar("M", bound=ModelBase)
 
@@ -43,7 +45,11 @@ def artifact_key(span_id: str, label: str) -> str:
 
 
 async def create(
-    artifacts: Sequence[ModelBase], labels: Sequence[str | None], span_id: str | None
+    artifacts: Sequence[ModelBase],
+    labels: Sequence[str | None],
+    span_id: str | None,
+    *,
+    revises: str | None = None,
 ) -> list[str]:
     """Record artifacts, all or none; one round trip however many.
 
@@ -51,6 +57,7 @@ async def create(
         artifacts: What to record.
         labels: A label, or None, for each.
         span_id: The span that produced them, or None.
+        revises: The id of an artifact of which the only one given is a new version, or None.
 
     Returns:
         Their ids, in the order given.
@@ -58,7 +65,8 @@ async def create(
     Raises:
         ArtifactTypeError: Something is no artifact.
         DuplicateLabelError: The span has, or would have, two artifacts of one label.
-        NotFoundError: The span does not exist.
+        NotFoundError: The span, or the artifact to be revised, does not exist.
+        RevisionError: That artifact was revised already, or is part of another one.
         SerializationError, StorageError: A value could not be kept; nothing is in the graph.
     """
     for artifact in artifacts:
@@ -79,8 +87,9 @@ async def create(
         encoded = await asyncio.to_thread(encode, artifacts, inline_bytes=limit)
     else:
         encoded = encode(artifacts, inline_bytes=limit)
+    await field_indexes.ensure(engine, _indexes(encoded))
     rows = await blobs.store(engine, encoded)
-    await _write(engine, encoded, labels, span_id, rows)
+    await _write(engine, encoded, labels, span_id, rows, revises)
     for artifact, node, label in zip(artifacts, encoded.roots, labels, strict=True):
         info = node.plan.info
         note_artifact(
@@ -98,6 +107,7 @@ async def _write(
     labels: Sequence[str | None],
     span_id: str | None,
     blob_rows: list[dict[str, Any]],
+    revises: str | None,
 ) -> None:
     label_of = {node.node_id: label for node, label in zip(encoded.roots, labels, strict=True)}
     has = (
@@ -111,9 +121,10 @@ async def _write(
         "has": has,
         "fields": [list(link) for link in encoded.links],
         "blobs": blob_rows,
+        "revises": [] if revises is None else [{"old": revises, "new": encoded.roots[0].node_id}],
     }
     try:
-        ((missing, *_),) = await engine.write(cypher.WRITE_ARTIFACTS, parameters)
+        ((missing, _, problems, *_),) = await engine.write(cypher.WRITE_ARTIFACTS, parameters)
     except ConflictError as error:
         taken = next((row["label"] for row in has if row["key"] and row["key"] in str(error)), None)
         if taken is None:
@@ -124,6 +135,26 @@ async def _write(
         ) from error
     if missing:
         raise NotFoundError(f"there is no span with id {span_id!r}; nothing was recorded")
+    for node_id, problem in problems:
+        raise _unrevisable(node_id, problem)
+
+
+def _unrevisable(node_id: str, problem: str) -> Exception:
+    if problem == "missing":
+        return NotFoundError(f"there is no artifact with id {node_id!r}; nothing was recorded")
+    if problem == "nested":
+        return RevisionError(
+            f"artifact {node_id} is part of another artifact; revise that one as a whole"
+        )
+    return RevisionError(
+        f"artifact {node_id} was revised already, perhaps in this moment; read the newest version "
+        "(read_revisions lists them, newest first) and revise that"
+    )
+
+
+def _indexes(encoded: Encoded) -> set[tuple[str, str]]:
+    plans = {id(node.plan): node.plan for node in encoded.nodes}
+    return {index for plan in plans.values() for index in plan.indexes}
 
 
 def _row(node: Node, label: str | None) -> dict[str, Any]:
@@ -132,8 +163,11 @@ def _row(node: Node, label: str | None) -> dict[str, Any]:
     properties["model"] = node.plan.info.name
     properties["model_version"] = node.plan.info.version
     properties["codec"] = node.codec()
+    if node.words:
+        properties["search_"] = "\n".join(node.words)[:SEARCH_CHARACTERS]
     if label is not None:
         properties["artifact_label"] = label
+        properties["label_"] = label[:LABEL_CHARACTERS]
     return {
         "id": node.node_id,
         "labels": node.plan.labels,
@@ -177,12 +211,19 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
     return _checked(artifact, wanted)
 
 
-async def read_many(statement: str, span_id: str, wanted: type[M]) -> list[tuple[str | None, M]]:
+async def read_many(
+    statement: str, span_id: str, wanted: type[M], *, history: bool = False
+) -> list[tuple[str | None, M]]:
     """Labels and artifacts from a statement that returns chunks of ``[owner, label, nodes]``."""
-    rows = await get_engine().read(statement, {"span": span_id})
+    rows = await get_engine().read(statement, {"span": span_id, "history": history})
     if rows == [[None]]:
         raise NotFoundError(f"there is no span with id {span_id!r}")
-    stored = [Stored(nodes, owner, label) for (chunk,) in rows for owner, label, nodes in chunk]
+    return await from_rows([row for (chunk,) in rows for row in chunk], wanted)
+
+
+async def from_rows(rows: list[list[Any]], wanted: type[M]) -> list[tuple[str | None, M]]:
+    """Labels and artifacts from rows of ``[owner, label, nodes]``."""
+    stored = [Stored(nodes, owner, label) for owner, label, nodes in rows]
     artifacts = await _join(stored, wanted)
     return [
         (item.label, _checked(artifact, wanted))

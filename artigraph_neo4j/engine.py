@@ -37,6 +37,8 @@ class Engine:
     Attributes:
         storage: Where large values go by default, or None.
         offload_bytes: From how many bytes on a value is large.
+        field_indexes: The label and property of every index that was asked for already.
+        ready_field_indexes: Those of them that were seen to be ready.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
     """
 
@@ -54,6 +56,8 @@ class Engine:
         self.storage = storage
         self.offload_bytes = offload_bytes
         self.observers: list[Callable[[Statement], None]] = []
+        self.field_indexes: set[tuple[str, str]] = set()
+        self.ready_field_indexes: set[tuple[str, str]] = set()
         self._target = target
         self._database = database
         self._create_schema = create_schema

@@ -8,6 +8,9 @@
     │   └── SchemaError        the graph has no schema, or one of a newer library
     ├── LocalStackError        the local Neo4j or S3 could not be provisioned, started or stopped
     ├── NotFoundError          no span or artifact has this id or label    (also a LookupError)
+    ├── SeveralFoundError      one was asked for, several fit              (also a LookupError)
+    ├── FilterError            a filter cannot be meant so                 (also a ValueError)
+    ├── RevisionError          the artifact has a newer version already
     ├── DuplicateLabelError    the span already has an artifact so labeled (also a ValueError)
     ├── ModelError             a model or span class cannot be used as it is defined
     │   ├── ArtifactTypeError  the stored artifact is of another model     (also a TypeError)
@@ -30,13 +33,16 @@ __all__ = [
     "ConnectionFailed",
     "DuplicateLabelError",
     "EngineError",
+    "FilterError",
     "IntegrityError",
     "LocalStackError",
     "MigrationError",
     "ModelError",
     "NotFoundError",
+    "RevisionError",
     "SchemaError",
     "SerializationError",
+    "SeveralFoundError",
     "SpanError",
     "StorageError",
     "UnknownModelError",
@@ -65,6 +71,18 @@ class LocalStackError(ArtigraphError):
 
 class NotFoundError(ArtigraphError, LookupError):
     """No span or artifact has this id or label."""
+
+
+class SeveralFoundError(ArtigraphError, LookupError):
+    """One span or artifact was asked for, and more than one fit."""
+
+
+class FilterError(ArtigraphError, ValueError):
+    """A filter names something unknown, or compares what cannot be compared."""
+
+
+class RevisionError(ArtigraphError):
+    """The artifact has a newer version already; that one is to be revised."""
 
 
 class DuplicateLabelError(ArtigraphError, ValueError):

@@ -107,13 +107,14 @@ async def read_root_spans(*, limit: int = 100) -> list[Span]:
     return [span_from_row(row) for row in rows]
 
 
-async def read_child_artifacts(span: str, /) -> list[Any]:
+async def read_child_artifacts(span: str, /, *, history: bool = False) -> list[Any]:
     """Read the artifacts of a span itself, in order of recording.
 
     One round trip, plus values in storages. ``artifact_info`` tells each one's label, id and span.
 
     Args:
         span: The span's id, or ``"current"``.
+        history: Whether versions that were revised are among them.
 
     Returns:
         The artifacts, labeled or not, as objects of their models.
@@ -122,10 +123,10 @@ async def read_child_artifacts(span: str, /) -> list[Any]:
         SpanError, NotFoundError, UnknownModelError, MigrationError, SerializationError,
         StorageError, ConnectionFailed: As ``read_span_artifact``.
     """
-    return await _read_artifacts(cypher.ARTIFACTS_OF, span)
+    return await _read_artifacts(cypher.ARTIFACTS_OF, span, history)
 
 
-async def read_descendant_artifacts(span: str, /) -> list[Any]:
+async def read_descendant_artifacts(span: str, /, *, history: bool = False) -> list[Any]:
     """Read the artifacts of a span and of all spans below it, in order of recording.
 
     One round trip, plus values in storages. ``artifact_info`` tells each one's label, id and span.
@@ -133,6 +134,7 @@ async def read_descendant_artifacts(span: str, /) -> list[Any]:
 
     Args:
         span: The span's id, or ``"current"``.
+        history: Whether versions that were revised are among them.
 
     Returns:
         The artifacts, labeled or not, as objects of their models.
@@ -141,7 +143,7 @@ async def read_descendant_artifacts(span: str, /) -> list[Any]:
         SpanError, NotFoundError, UnknownModelError, MigrationError, SerializationError,
         StorageError, ConnectionFailed: As ``read_span_artifact``.
     """
-    return await _read_artifacts(cypher.ARTIFACTS_BELOW, span)
+    return await _read_artifacts(cypher.ARTIFACTS_BELOW, span, history)
 
 
 async def _read(statement: str, span: str) -> list[Span]:
@@ -152,6 +154,8 @@ async def _read(statement: str, span: str) -> list[Span]:
     return [span_from_row(row) for (chunk,) in rows for row in chunk]
 
 
-async def _read_artifacts(statement: str, span: str) -> list[Any]:
-    found = await artifacts.read_many(statement, get_current_span_id(span), ArtifactModel)
+async def _read_artifacts(statement: str, span: str, history: bool) -> list[Any]:
+    found = await artifacts.read_many(
+        statement, get_current_span_id(span), ArtifactModel, history=history
+    )
     return [artifact for _, artifact in found]

@@ -138,7 +138,7 @@ async def _close(engine: Engine, span: Span, error: BaseException | None) -> Non
         cypher.CLOSE_SPAN,
         {
             "node_id": span.node_id,
-            "properties": outcome | changed,
+            "properties": outcome | changed | {"duration_": _seconds(span)},
             "closed_at": now.isoformat(),
         },
         settle=True,
@@ -146,6 +146,10 @@ async def _close(engine: Engine, span: Span, error: BaseException | None) -> Non
     mark_closed(span, changed)
     if not rows:
         raise NotFoundError(f"span {span.node_id} was deleted before it was closed")
+
+
+def _seconds(span: Span) -> float | None:
+    return None if span.duration is None else span.duration.total_seconds()
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

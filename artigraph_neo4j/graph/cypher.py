@@ -17,6 +17,7 @@ __all__ = [
     "ARTIFACT_BY_LABEL",
     "CLOSE_SPAN",
     "OPEN_SPAN",
+    "ROOTS_TO_ROWS",
     "SPANS_ABOVE",
     "SPANS_BELOW",
     "SPAN_BY_ID",
@@ -54,8 +55,21 @@ CALL () {
   WITH id, s WHERE s IS NULL
   RETURN collect(id) AS missing
 }
-CALL (missing) {
-  UNWIND CASE WHEN size(missing) = 0 THEN $nodes ELSE [] END AS r
+CALL () {
+  UNWIND $revises AS r
+  OPTIONAL MATCH (o:ArtigraphNode {node_id: r.old}) WHERE o:Artifact
+  SET o.node_id = r.old
+  WITH r, o
+  WITH r, CASE
+      WHEN o IS NULL THEN 'missing'
+      WHEN EXISTS { (o)<-[:HAS_FIELD]-() } THEN 'nested'
+      WHEN EXISTS { MATCH (o)<-[:SUPERSEDES]-(x) WHERE x.node_id <> r.new } THEN 'revised'
+    END AS problem
+  WHERE problem IS NOT NULL
+  RETURN collect([r.old, problem]) AS problems
+}
+CALL (missing, problems) {
+  UNWIND CASE WHEN size(missing) + size(problems) = 0 THEN $nodes ELSE [] END AS r
   MERGE (a:ArtigraphNode {node_id: r.id})
     ON CREATE SET a = r.properties, a.recorded_at = datetime(r.at), a:$(r.labels)
   RETURN count(*) AS written
@@ -85,11 +99,27 @@ CALL (written) {
     ON CREATE SET k.field = r.field
   RETURN count(*) AS stored
 }
-RETURN missing, written, owned, nested, stored
+CALL (written) {
+  UNWIND CASE WHEN written > 0 THEN $revises ELSE [] END AS r
+  MATCH (o:ArtigraphNode {node_id: r.old})
+  MATCH (n:ArtigraphNode {node_id: r.new})
+  MERGE (n)-[u:SUPERSEDES]->(o)
+    ON CREATE SET u.at = n.recorded_at
+  SET n.artifact_label = o.artifact_label, n.label_ = o.label_
+  WITH o, n
+  MATCH (s:Span)-[h:HAS_ARTIFACT]->(o)
+  WITH s, n, h, h.label AS label, h.key AS key
+  REMOVE h.key
+  MERGE (s)-[g:HAS_ARTIFACT]->(n)
+    ON CREATE SET g.label = label, g.key = key
+  RETURN count(*) AS revised
+}
+RETURN missing, written, problems, owned, nested, stored, revised
 """
-"""Nodes come before links: a row cannot match what its own ``UNWIND`` creates."""
+"""Setting the id of what is revised locks it, so that of two revisions one sees the other. Nodes
+come before links: a row cannot match what its own ``UNWIND`` creates."""
 
-_ROOTS_TO_ROWS = """
+ROOTS_TO_ROWS = """
 CALL (a) {
   MATCH (a)-[:HAS_FIELD*0..]->(x)
   RETURN collect([
@@ -104,7 +134,7 @@ starts there); ``HAS_FIELD`` is a tree, so no node comes twice."""
 
 ARTIFACT_BY_ID = f"""
 MATCH (a:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
-{_ROOTS_TO_ROWS}
+{ROOTS_TO_ROWS}
 OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a)
 WITH a, nodes, s, h ORDER BY s.opened_at, s.node_id LIMIT 1
 RETURN [[s.node_id, h.label, nodes]], labels(a)
@@ -122,7 +152,7 @@ UNION
   WITH s, a WHERE a IS NOT NULL
   RETURN [] AS others
 }}
-{_ROOTS_TO_ROWS}
+{ROOTS_TO_ROWS}
 RETURN [[s.node_id, h.label, nodes]], others, s:Span
 """
 
@@ -142,8 +172,9 @@ ARTIFACTS_OF = f"""
 {_SPAN}
 CALL (s) {{
   MATCH (s)-[h:HAS_ARTIFACT]->(a)
+  WHERE $history OR NOT EXISTS {{ (a)<-[:SUPERSEDES]-() }}
   WITH a, s.node_id AS owner, h.label AS label ORDER BY a.recorded_at, a.node_id
-  {_ROOTS_TO_ROWS}
+  {ROOTS_TO_ROWS}
   RETURN collect([owner, label, nodes]) AS found
 }}
 {_CHUNKS}
@@ -155,10 +186,11 @@ CALL (s) {{
   MATCH (s)-[:PARENT_OF*0..]->(p)
   WITH DISTINCT p
   MATCH (p)-[h:HAS_ARTIFACT]->(a)
+  WHERE $history OR NOT EXISTS {{ (a)<-[:SUPERSEDES]-() }}
   WITH a, p, h ORDER BY p.opened_at, p.node_id
   WITH a, collect([p.node_id, h.label])[0] AS first
   WITH a, first[0] AS owner, first[1] AS label ORDER BY a.recorded_at, a.node_id
-  {_ROOTS_TO_ROWS}
+  {ROOTS_TO_ROWS}
   RETURN collect([owner, label, nodes]) AS found
 }}
 {_CHUNKS}

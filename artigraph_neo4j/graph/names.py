@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from artigraph_neo4j.errors import ModelError
+from artigraph_neo4j.errors import FilterError, ModelError
 
-__all__ = ["RESERVED_LABELS", "check_label", "check_text", "field_name", "property_name"]
+__all__ = [
+    "LABEL_CHARACTERS",
+    "RESERVED_LABELS",
+    "check_label",
+    "check_text",
+    "field_name",
+    "property_name",
+    "quoted",
+]
 
-RESERVED_LABELS = frozenset({"ArtigraphNode", "Span", "Artifact", "Blob", "ArtigraphGraph"})
+RESERVED_LABELS = frozenset(
+    {
+        "ArtigraphNode",
+        "Span",
+        "Artifact",
+        "Blob",
+        "ArtigraphGraph",
+        "ArtigraphTag",
+        "ArtigraphNote",
+        "ArtigraphDeleting",
+        "ArtigraphWriter",
+    }
+)
 """Labels of this library; no model and no span class may take one."""
+
+LABEL_CHARACTERS = 256
+"""How much of a label an index holds, in the property ``label_``; a key has 8 kB at the most."""
 
 RESERVED_PROPERTIES = frozenset(
     {"node_id", "artifact_label", "model", "model_version", "recorded_at", "codec"}
@@ -23,6 +46,17 @@ def property_name(field: str) -> str:
 def field_name(property_: str) -> str:
     """The field whose value a property holds."""
     return property_[:-1] if property_.endswith("_") else property_
+
+
+def quoted(name: str) -> str:
+    """A label or property as part of a statement, where the planner has to see it.
+
+    Raises:
+        FilterError: It has a backslash, with which Cypher writes other characters, backticks too.
+    """
+    if "\\" in name:
+        raise FilterError(f"{name!r} has a backslash, which cannot be asked for")
+    return "`" + name.replace("`", "``") + "`"
 
 
 def check_label(label: str, kind: str, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from neo4j.time import DateTime
@@ -10,7 +10,7 @@ from neomodel import AsyncStructuredNode, IntegerProperty, StringProperty
 from neomodel.properties import Property, validator
 
 from artigraph_neo4j.errors import ModelError, SpanError
-from artigraph_neo4j.graph.names import check_label, check_text
+from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_label, check_text
 from artigraph_neo4j.ids import new_id
 
 __all__ = ["ArtigraphNode", "InstantProperty", "Span", "SpanMeta"]
@@ -159,6 +159,11 @@ class Span(ArtigraphNode):
         return self._stored is not None
 
     @property
+    def duration(self) -> timedelta | None:
+        """From opening to closing; None while it is open."""
+        return self.closed_at - self.opened_at if self.closed_at and self.opened_at else None
+
+    @property
     def extra(self) -> dict[str, Any]:
         """Properties in the graph that this class does not declare."""
         return self._extra
@@ -176,6 +181,8 @@ class Span(ArtigraphNode):
         recorded since.
         """
         deflated: dict[str, Any] = super().deflate(properties, obj, skip_empty)
+        if deflated.get("label") is not None:
+            deflated["label_"] = deflated["label"][:LABEL_CHARACTERS]
         if isinstance(obj, Span) and obj.is_recorded:
             return obj._changes(deflated)  # noqa: SLF001 - a span's own
         if deflated.get("root_id") is None:  # a new span, created by neomodel: a root
@@ -188,7 +195,9 @@ class Span(ArtigraphNode):
         return {
             key: value
             for key, value in deflated.items()
-            if (key not in OWN_PROPERTIES or key == "label") and value != stored.get(key)
+            if (key not in OWN_PROPERTIES or key == "label")
+            and value != stored.get(key)
+            and (key != "label_" or deflated["label"] != stored.get("label"))
         }
 
 

@@ -12,7 +12,7 @@ from artigraph_neo4j.ids import new_id
 
 __all__ = ["SCHEMA_VERSION", "Graph", "create_schema", "read_graph"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The version of the layout that this library writes."""
 
 _STATEMENTS = (
@@ -30,6 +30,19 @@ _STATEMENTS = (
     "CREATE INDEX artigraph_span_tree IF NOT EXISTS FOR (s:Span) ON (s.root_id, s.node_id)",
     "CREATE INDEX artigraph_span_opened IF NOT EXISTS "
     "FOR (s:Span) ON (s.depth, s.opened_at, s.node_id)",
+    "CREATE INDEX artigraph_span_time IF NOT EXISTS FOR (s:Span) ON (s.opened_at, s.node_id)",
+    "CREATE INDEX artigraph_span_label IF NOT EXISTS FOR (s:Span) ON (s.label_)",
+    "CREATE INDEX artigraph_span_status IF NOT EXISTS "
+    "FOR (s:Span) ON (s.status, s.opened_at, s.node_id)",
+    "CREATE INDEX artigraph_span_duration IF NOT EXISTS FOR (s:Span) ON (s.duration_)",
+    "CREATE INDEX artigraph_artifact_time IF NOT EXISTS "
+    "FOR (a:Artifact) ON (a.recorded_at, a.node_id)",
+    "CREATE INDEX artigraph_artifact_label IF NOT EXISTS FOR (a:Artifact) ON (a.label_)",
+    "CREATE INDEX artigraph_artifact_model IF NOT EXISTS "
+    "FOR (a:Artifact) ON (a.model, a.model_version, a.recorded_at, a.node_id)",
+    "CREATE CONSTRAINT artigraph_tag IF NOT EXISTS FOR (t:ArtigraphTag) REQUIRE t.name IS UNIQUE",
+    "CREATE FULLTEXT INDEX artigraph_text IF NOT EXISTS "
+    "FOR (n:Span|Artifact) ON EACH [n.label, n.artifact_label, n.search_]",
     "CREATE INDEX artigraph_blob_digest IF NOT EXISTS FOR (b:Blob) ON (b.digest)",
 )
 

@@ -10,15 +10,18 @@ from weakref import WeakValueDictionary
 from neomodel.properties import Property
 
 from artigraph_neo4j.errors import SpanError
+from artigraph_neo4j.graph.names import LABEL_CHARACTERS
 from artigraph_neo4j.graph.nodes import OWN_PROPERTIES, Span, SpanMeta
 
 __all__ = [
     "SPAN_MAP",
     "changed_properties",
+    "declared_properties",
     "mark_closed",
     "mark_opened",
     "new_properties",
     "span_from_row",
+    "subclasses_of_span",
 ]
 
 SPAN_MAP = (
@@ -32,7 +35,7 @@ S = TypeVar("S", bound=Span)
 _TIMES = ("opened_at", "closed_at")
 
 
-def _declared(cls: type[Span]) -> dict[str, Property[Any]]:
+def declared_properties(cls: type[Span]) -> dict[str, Property[Any]]:
     """The properties a class has beyond those of ``Span``, by attribute name.
 
     Cached on the class: properties refer to their class, so a table elsewhere would keep it alive.
@@ -51,7 +54,7 @@ def _declared(cls: type[Span]) -> dict[str, Property[Any]]:
 def _deflated(span: Span) -> dict[str, Any]:
     values = vars(span)
     out: dict[str, Any] = {}
-    for name, property_ in _declared(type(span)).items():
+    for name, property_ in declared_properties(type(span)).items():
         value = values.get(name)
         try:
             raw = None if value is None else property_.deflate(value, span)
@@ -67,6 +70,8 @@ def _deflated(span: Span) -> dict[str, Any]:
 def new_properties(span: Span) -> dict[str, Any]:
     """The parameters that create a span: its id, label and what the user declared."""
     own = {"node_id": span.node_id, "label": span.label, "status": span.status}
+    if span.label is not None:
+        own["label_"] = span.label[:LABEL_CHARACTERS]
     return own | {key: value for key, value in _deflated(span).items() if value is not None}
 
 
@@ -111,8 +116,10 @@ def span_from_row(row: list[Any]) -> Span:
     for name in _TIMES:
         if values[name] is not None:
             values[name] = datetime.fromisoformat(values[name])
+    for name in ("label_", "duration_"):  # what only indexes need
+        properties.pop(name, None)
     stored = {"label": values["label"]}
-    for name, property_ in _declared(cls).items():
+    for name, property_ in declared_properties(cls).items():
         key = property_.get_db_property_name(name)
         raw = properties.pop(key, None)
         stored[key] = raw
@@ -135,7 +142,7 @@ def _class_of(labels: frozenset[str]) -> type[Span]:
         return found
     best: type[Span] = Span
     size = len(Span.inherited_labels())
-    for cls in _subclasses(Span):
+    for cls in subclasses_of_span():
         own = cls.inherited_labels()
         if len(own) >= size and labels.issuperset(own):
             best, size = cls, len(own)
@@ -148,7 +155,8 @@ def _class_of(labels: frozenset[str]) -> type[Span]:
 _classes: WeakValueDictionary[tuple[frozenset[str], int], type[Span]] = WeakValueDictionary()
 
 
-def _subclasses(cls: type[Span]) -> Iterator[type[Span]]:
+def subclasses_of_span(cls: type[Span] = Span) -> Iterator[type[Span]]:
+    """All classes below a span class."""
     for sub in cls.__subclasses__():
         yield sub
-        yield from _subclasses(sub)
+        yield from subclasses_of_span(sub)

@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from artigraph_neo4j.errors import ModelError
+from artigraph_neo4j.errors import ModelError, NotFoundError
 from artigraph_neo4j.graph.names import check_label
 
-__all__ = ["ArtifactInfo", "ModelBase", "ModelInfo", "artifact_info", "model_info", "note_artifact"]
+__all__ = [
+    "ArtifactInfo",
+    "ModelBase",
+    "ModelInfo",
+    "artifact_id",
+    "artifact_info",
+    "model_info",
+    "note_artifact",
+]
 
 _SLOT_NAME = "__artifact_info__"
 _serial = itertools.count()
@@ -143,3 +151,20 @@ def artifact_info(artifact: ModelBase) -> ArtifactInfo | None:
     except AttributeError:
         return None
     return info
+
+
+def artifact_id(artifact: str | ModelBase) -> str:
+    """The id of an artifact that was read or created, or the id itself.
+
+    Raises:
+        NotFoundError: The object was never recorded.
+    """
+    if isinstance(artifact, str):
+        return artifact
+    info = artifact_info(artifact)
+    if info is None:
+        raise NotFoundError(
+            f"this {type(artifact).__name__} was never recorded, so no other refers to it; "
+            "create it first, or pass the id of the recorded one"
+        )
+    return info.node_id

@@ -14,6 +14,7 @@ from artigraph_neo4j.errors import ModelError, SerializationError
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.fields import FieldPlan, ModelPlan, plan_of
+from artigraph_neo4j.model.indexing import check_indexed, search_texts
 from artigraph_neo4j.model.native import NOT_NATIVE, native_size, to_native
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.core import string_serializer
@@ -40,6 +41,7 @@ class Node:
         properties: The properties that hold its fields.
         entries: How each field is stored, by name.
         recorded_at: The time of recording.
+        words: The texts that full-text search looks into.
     """
 
     node_id: str
@@ -47,6 +49,7 @@ class Node:
     recorded_at: datetime
     properties: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Any] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
 
     def codec(self) -> str:
         """The JSON text that alone decides how the node is read back."""
@@ -189,6 +192,8 @@ class _Encoder:
 
     def _field(self, work: _Work, plan: FieldPlan, value: Any) -> None:
         node = work.node
+        if plan.searchable:
+            node.words.extend(search_texts(f"{node.plan.info.name}.{plan.name}", value))
         if value is None:
             node.entries[plan.name] = "none"
         elif plan.serializer is not None:
@@ -206,13 +211,18 @@ class _Encoder:
 
     def _native(self, node: Node, plan: FieldPlan, value: Any) -> bool:
         stored, entry = to_native(value)
-        if stored is NOT_NATIVE:
-            return False
-        if self._inline_bytes is not None and native_size(stored) > self._inline_bytes:
+        if plan.index is not None:
+            check_indexed(f"{node.plan.info.name}.{plan.name}", value, stored)
+        elif stored is NOT_NATIVE or (
+            self._inline_bytes is not None and native_size(stored) > self._inline_bytes
+        ):
             return False
         node.properties[plan.property] = stored
         node.entries[plan.name] = entry
         return True
+
+    def _is_large(self, stored: Any) -> bool:
+        return self._inline_bytes is not None and native_size(stored) > self._inline_bytes
 
     def _serialize(self, work: _Work, plan: FieldPlan, value: Any) -> None:
         where = f"{work.node.plan.info.name}.{plan.name}"

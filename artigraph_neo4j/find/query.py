@@ -1,0 +1,357 @@
+"""Queries over spans and artifacts: built from filters, run when something is read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar, overload
+
+from artigraph_neo4j import artifacts
+from artigraph_neo4j.current import get_engine
+from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
+from artigraph_neo4j.field_indexes import usable
+from artigraph_neo4j.find.filters import And, Filter, Ref
+from artigraph_neo4j.find.recorder import as_filter, as_order
+from artigraph_neo4j.find.statement import Plan, Shape, compile_plan, cursor, field_indexes
+from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
+from artigraph_neo4j.graph.nodes import Span
+from artigraph_neo4j.graph.spans import span_from_row
+from artigraph_neo4j.model.base import ModelBase
+from artigraph_neo4j.models import ArtifactModel
+
+__all__ = [
+    "ArtifactQuery",
+    "Explanation",
+    "Page",
+    "Query",
+    "SpanQuery",
+    "find_artifacts",
+    "find_spans",
+]
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Span)
+M = TypeVar("M", bound=ArtifactModel)
+
+STREAM_ROWS = 1000
+"""How many results ``async for`` reads at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some results of a query.
+
+    Attributes:
+        items: The results, in the query's order.
+        cursor: Where the next page begins, for ``read_page(after=)``; None after the last page.
+    """
+
+    items: list[T]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a query sends to the database.
+
+    Attributes:
+        statement: The Cypher text.
+        parameters: Its parameters.
+    """
+
+    statement: str
+    parameters: dict[str, Any]
+
+    def __str__(self) -> str:
+        values = "\n".join(f":param {name} => {value!r}" for name, value in self.parameters.items())
+        return f"{values}\n{self.statement}" if values else self.statement
+
+
+class Query(Generic[T]):
+    """What is sought, in which order, and how much of it.
+
+    ``find_spans`` and ``find_artifacts`` make one. A query does not change: each method that
+    narrows it returns another. Everything about it is checked when it is made, before the database
+    is asked.
+
+    A read sees what was committed when it passes by (read committed): what others write meanwhile
+    may or may not be in it. Pages do not repeat and do not skip what was there all the time.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        compile_plan(plan, "rows")  # whatever is wrong shows here
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._plan.target.cls.__name__}>"
+
+    # -- what is sought ------------------------------------------------------------------------
+
+    def where(self, *filters: object) -> Self:
+        """Narrow the query: every filter has to hold as well.
+
+        Args:
+            *filters: Filters, or functions from a stand-in to one.
+        """
+        added = as_filter(self._plan.target, filters)
+        return self._with(filter=And((self._plan.filter, added)))
+
+    def search(self, text: str, *, syntax: str = "plain") -> Self:
+        """Only those whose label, or a field declared ``searchable``, has all these words.
+
+        Without an order of its own the query then returns the best matches first.
+
+        Args:
+            text: The words; case does not matter.
+            syntax: ``"plain"`` for words, or ``"lucene"`` for the query language of the index
+                (``"quick~ AND label:fox*"``).
+
+        Raises:
+            FilterError: There is no word in the text, or the syntax is unknown.
+        """
+        if syntax not in ("plain", "lucene"):
+            raise FilterError(f"syntax is 'plain' or 'lucene', not {syntax!r}")
+        if not text.strip():
+            raise FilterError("search() needs at least one word")
+        return self._with(text=_plain_words(text) if syntax == "plain" else text)
+
+    def order_by(self, *keys: str | Ref | object) -> Self:
+        """Order by fields or attributes, then by the id; what has no value comes last.
+
+        Without it results come in order of opening, or of recording.
+
+        Args:
+            *keys: ``"field"``, ``F("field").desc()``, or ``lambda m: m.field``.
+        """
+        return self._with(orders=tuple(as_order(self._plan.target, key) for key in keys))
+
+    def limit(self, count: int) -> Self:
+        """At most so many results.
+
+        Raises:
+            FilterError: The number is negative.
+        """
+        if type(count) is not int or count < 0:
+            raise FilterError(f"a limit is an int of 0 or more, not {count!r}")
+        return self._with(limit=count)
+
+    # -- what is read --------------------------------------------------------------------------
+
+    async def read(self) -> list[T]:
+        """All results, in order. One round trip, plus values in storages."""
+        return [item for item, _ in await self._read(self._plan)]
+
+    async def read_first(self) -> T | None:
+        """The first result, or None. One round trip."""
+        found = await self._read(replace(self._plan, limit=self._at_most(1)))
+        return found[0][0] if found else None
+
+    async def read_one(self) -> T:
+        """The only result. One round trip.
+
+        Raises:
+            NotFoundError: Nothing fits.
+            SeveralFoundError: More than one does.
+        """
+        found = await self.read_one_or_none()
+        if found is None:
+            raise NotFoundError(f"no {self._plan.target.noun} fits {self!r}")
+        return found
+
+    async def read_one_or_none(self) -> T | None:
+        """The only result, or None where nothing fits. One round trip.
+
+        Raises:
+            SeveralFoundError: More than one does.
+        """
+        found = await self._read(replace(self._plan, limit=self._at_most(2)))
+        if len(found) > 1:
+            raise SeveralFoundError(
+                f"more than one {self._plan.target.noun} fits {self!r}; narrow it with where(), "
+                "or take read_first()"
+            )
+        return found[0][0] if found else None
+
+    async def read_page(self, size: int = 100, *, after: str | None = None) -> Page[T]:
+        """Some results, and where the next ones begin. One round trip; each page costs the same.
+
+        Args:
+            size: At most so many results.
+            after: The ``cursor`` of the page before, or None for the first.
+
+        Raises:
+            FilterError: The size is not positive, or the cursor is of another order.
+        """
+        if type(size) is not int or size < 1:
+            raise FilterError(f"a page has 1 result or more, not {size!r}")
+        plan = replace(self._plan, limit=size, after=after)
+        found = await self._read(plan)
+        more = len(found) == size
+        return Page([item for item, _ in found], cursor(plan, found[-1][1]) if more else None)
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Results one by one, in order; one round trip per 1,000."""
+        left = self._plan.limit
+        after = None
+        while left is None or left > 0:
+            size = STREAM_ROWS if left is None else min(STREAM_ROWS, left)
+            page = await self.read_page(size, after=after)
+            for item in page.items:
+                yield item
+            after = page.cursor
+            if after is None:
+                return
+            left = None if left is None else left - size
+
+    async def read_ids(self) -> list[str]:
+        """The ids of all results, in order. One round trip."""
+        return [node_id for node_id, _ in await self._rows(self._plan, "ids")]
+
+    async def count(self) -> int:
+        """How many there are. One round trip."""
+        ((number,),) = await self._run(self._plan, "count")
+        return int(number)
+
+    async def exists(self) -> bool:
+        """Whether there is any. One round trip."""
+        ((found,),) = await self._run(self._plan, "exists")
+        return bool(found)
+
+    def explain(self) -> Explanation:
+        """The statement that ``read`` sends, with its parameters; nothing is sent.
+
+        Put ``PROFILE`` before it in Neo4j Browser to see how the database finds the results.
+        """
+        return Explanation(*compile_plan(self._plan, "rows"))
+
+    # ------------------------------------------------------------------------------------------
+
+    def _with(self, **changes: Any) -> Self:
+        return type(self)(replace(self._plan, **changes))
+
+    def _at_most(self, count: int) -> int:
+        return count if self._plan.limit is None else min(count, self._plan.limit)
+
+    async def _run(self, plan: Plan, shape: Shape) -> list[list[Any]]:
+        engine = get_engine()
+        wanted = field_indexes(plan)
+        missing = wanted - await usable(engine, wanted) if wanted else set()
+        text, parameters = compile_plan(plan, shape, missing=missing)
+        return await engine.read(text, parameters)
+
+    async def _rows(self, plan: Plan, shape: Shape) -> list[list[Any]]:
+        return [row for (chunk,) in await self._run(plan, shape) for row in chunk]
+
+    async def _read(self, plan: Plan) -> list[tuple[T, list[Any]]]:
+        raise NotImplementedError
+
+
+class SpanQuery(Query[S]):
+    """A query over spans."""
+
+    async def _read(self, plan: Plan) -> list[tuple[S, list[Any]]]:
+        rows = await self._rows(plan, "rows")
+        return [(span_from_row(row), keys) for row, keys in rows]
+
+
+class ArtifactQuery(Query[M]):
+    """A query over artifacts."""
+
+    def with_history(self) -> Self:
+        """Find versions that were revised as well."""
+        return self._with(history=True)
+
+    def with_nested(self) -> Self:
+        """Find artifacts that are part of others as well."""
+        return self._with(nested=True)
+
+    async def _read(self, plan: Plan) -> list[tuple[M, list[Any]]]:
+        rows = await self._rows(plan, "rows")
+        found = await artifacts.from_rows([row for row, _ in rows], plan.target.cls)
+        return [(item, keys) for (_, item), (_, keys) in zip(found, rows, strict=True)]
+
+
+_Condition = Filter | Callable[[Any], Filter]
+
+
+@overload
+def find_spans(*filters: _Condition) -> SpanQuery[Span]: ...
+@overload
+def find_spans(cls: type[S], /, *filters: _Condition) -> SpanQuery[S]: ...
+def find_spans(*filters: Any) -> SpanQuery[Any]:
+    """A query over spans; nothing is sent until something is read from it.
+
+    ::
+
+        failed = await find_spans(span.status == "ERROR", span.label.startswith("train")).read()
+        good = find_spans(TrainSpan, lambda s: (s.epochs > 3) & (s.status == "OK"))
+
+    Args:
+        *filters: First, perhaps, the class of the spans, whose subclasses count too. Then filters,
+            or functions from a stand-in for a span to a filter; all have to hold.
+
+    Returns:
+        The query: ``read``, ``read_first``, ``read_page``, ``async for``, ``count`` ...
+
+    Raises:
+        FilterError: A name is unknown (near ones are named), a type does not fit, an operand is
+            missing.
+    """
+    cls, rest = _class_and_filters(filters, Span)
+    target = SpanTarget(cls)
+    return SpanQuery(Plan(target, as_filter(target, rest)))
+
+
+@overload
+def find_artifacts(*filters: Filter) -> ArtifactQuery[ArtifactModel]: ...
+@overload
+def find_artifacts(
+    model: type[M], /, *filters: Filter | Callable[[M], Filter | int]
+) -> ArtifactQuery[M]: ...
+def find_artifacts(*filters: Any) -> ArtifactQuery[Any]:
+    """A query over artifacts; nothing is sent until something is read from it.
+
+    ::
+
+        best = await find_artifacts(Metrics, lambda m: m.accuracy > 0.9).read()
+        newest = await find_artifacts(artifact.label == "model").order_by(
+            artifact.recorded_at.desc()
+        ).read_first()
+
+    Only whole artifacts in their newest version are found, unless ``with_nested`` and
+    ``with_history`` say otherwise.
+
+    Args:
+        *filters: First, perhaps, the model, whose subclasses count too. Then filters, or functions
+            from a stand-in for an artifact to a filter; all have to hold. Type checkers check
+            such a function against the model.
+
+    Returns:
+        The query: ``read``, ``read_first``, ``read_page``, ``async for``, ``count`` ...
+
+    Raises:
+        FilterError: A name is unknown (near ones are named), a type does not fit, an operand is
+            missing.
+    """
+    model, rest = _class_and_filters(filters, ArtifactModel)
+    target = ArtifactTarget(model)
+    return ArtifactQuery(Plan(target, as_filter(target, rest)))
+
+
+def _class_and_filters(filters: tuple[Any, ...], base: type[Any]) -> tuple[Any, tuple[Any, ...]]:
+    if not filters or not isinstance(filters[0], type):
+        return base, filters
+    if not issubclass(filters[0], base if base is Span else ModelBase):
+        raise FilterError(f"{filters[0].__name__} is no subclass of {base.__name__}")
+    return filters[0], filters[1:]
+
+
+_SPECIAL = frozenset('+-&|!(){}[]^"~*?:\\/<>=')
+
+
+def _plain_words(text: str) -> str:
+    """Every word quoted, all of them needed: nothing a user writes is an operator."""
+    words = "".join(" " if c in _SPECIAL else c for c in text).split()
+    if not words:
+        raise FilterError(f"search() needs at least one word; {text!r} has none")
+    return " AND ".join(f'"{word}"' for word in words)

@@ -1,0 +1,101 @@
+"""Objects that stand for a span or an artifact in a lambda, and note what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.find.filters import And, Attribute, Field, Filter, Order, Ref
+from artigraph_neo4j.find.kinds import field_kinds
+from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget, Target, unknown
+from artigraph_neo4j.graph.nodes import OWN_PROPERTIES
+from artigraph_neo4j.model.base import ModelBase
+
+__all__ = ["as_filter", "as_order"]
+
+
+class _Model:
+    """Stands for an artifact of a model."""
+
+    def __init__(self, target: ArtifactTarget) -> None:
+        self.__target = target
+
+    def __getattr__(self, name: str) -> Ref:
+        return _field(None if self.__target.is_any else self.__target.cls, (name,))
+
+
+class _ModelField(Field):
+    """Stands for a field that holds a model, whose fields can be asked in turn."""
+
+    __slots__ = ("_model",)
+
+    def __init__(self, path: tuple[str, ...], model: type[ModelBase]) -> None:
+        super().__init__(path)
+        object.__setattr__(self, "_model", model)
+
+    def __getattr__(self, name: str) -> Ref:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        model: type[ModelBase] = object.__getattribute__(self, "_model")
+        return _field(model, (*self.path, name))
+
+
+def _field(model: type[ModelBase] | None, path: tuple[str, ...]) -> Ref:
+    nested = None if model is None else field_kinds(model, path[-1]).model
+    return Field(path) if nested is None else _ModelField(path, nested)
+
+
+class _Span:
+    """Stands for a span of a class."""
+
+    def __init__(self, target: SpanTarget) -> None:
+        self.__target = target
+
+    def __getattr__(self, name: str) -> Ref:
+        if name in OWN_PROPERTIES or name == "duration":
+            return Attribute("span", name)
+        if name not in (known := self.__target.names()):
+            unknown(self.__target.cls.__name__, name, known)
+        return Field((name,))
+
+
+def _record(target: Target, function: Callable[[Any], object]) -> object:
+    stand_in = _Model(target) if isinstance(target, ArtifactTarget) else _Span(target)  # type: ignore[arg-type]
+    return function(stand_in)
+
+
+def as_filter(target: Target, filters: Iterable[object]) -> Filter:
+    """All filters as one; functions are called with a stand-in for what is sought.
+
+    Raises:
+        FilterError: Something is no filter and returns none.
+    """
+    found: list[Filter] = []
+    for item in filters:
+        result = item
+        if not isinstance(item, Filter) and callable(item):
+            result = _record(target, item)
+        if not isinstance(result, Filter):
+            raise FilterError(
+                f"a filter, or a function that returns one, is needed, not {result!r}; "
+                f'write F("x") > 3 or lambda m: m.x > 3'
+            )
+        found.append(result)
+    return found[0] if len(found) == 1 else And(tuple(found))
+
+
+def as_order(target: Target, key: object) -> Order:
+    """A key of an order from what it may be written as: a field, its name, or a function.
+
+    Raises:
+        FilterError: It is none of these.
+    """
+    result = _record(target, key) if callable(key) and not isinstance(key, Ref) else key
+    if isinstance(result, str):
+        result = Field(tuple(result.split(".")))
+    if isinstance(result, Ref):
+        result = result.asc()
+    if not isinstance(result, Order):
+        raise FilterError(f"order by a field, such as F('x') or F('x').desc(), not by {key!r}")
+    return result

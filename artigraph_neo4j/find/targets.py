@@ -1,0 +1,235 @@
+"""What can be asked of spans of a class and of artifacts of a model: names, types and indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NoReturn, Protocol
+
+from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.find.filters import Attribute, Field, Ref, Value
+from artigraph_neo4j.find.kinds import ANY, Kinds, field_kinds, property_kinds
+from artigraph_neo4j.graph.names import property_name
+from artigraph_neo4j.graph.nodes import OWN_PROPERTIES, Span
+from artigraph_neo4j.graph.spans import declared_properties, subclasses_of_span
+from artigraph_neo4j.model.base import ModelBase, model_info
+from artigraph_neo4j.model.fields import FieldPlan, plan_of
+
+__all__ = ["ArtifactTarget", "Resolved", "SpanTarget", "Target", "check_kind", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Where a field or an attribute is kept.
+
+    Attributes:
+        property: The property of the node.
+        kinds: Which values it may hold.
+        field: The field's name where the codec says of which type its value is, else None.
+        nested: The fields of models that lead to the node, outermost first.
+        index: The label and property of an index to seek by, or None.
+        convert: Turns a value into what the property holds.
+    """
+
+    property: str
+    kinds: Kinds
+    field: str | None = None
+    nested: tuple[str, ...] = ()
+    index: tuple[str, str] | None = None
+    convert: Any = None
+
+
+class Target(Protocol):
+    """What a query is about."""
+
+    @property
+    def cls(self) -> type[Any]:
+        """The class asked for."""
+        ...
+
+    @property
+    def noun(self) -> str:
+        """``"span"`` or ``"artifact"``."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels, one of which each node has; empty for any span or artifact."""
+        ...
+
+    def resolve(self, ref: Ref) -> Resolved:
+        """Where it is kept.
+
+        Raises:
+            FilterError: There is no such thing; near matches are named.
+        """
+        ...
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> NoReturn:
+    """Refuse a name, with near ones.
+
+    Raises:
+        FilterError: Always.
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=3) or names[:12]
+    raise FilterError(f"{what} has no {name!r}; did you mean {', '.join(near)}?")
+
+
+def _path(ref: Ref) -> tuple[str, ...]:
+    if not isinstance(ref, Field):
+        raise FilterError(f"{ref!r} is no field")
+    return ref.path
+
+
+_SPAN_INDEXES = {
+    "label": ("Span", "label_"),
+    "status": ("Span", "status"),
+    "opened_at": ("Span", "opened_at"),
+    "duration": ("Span", "duration_"),
+    "root_id": ("Span", "root_id"),
+    "node_id": ("ArtigraphNode", "node_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpanTarget:
+    """Spans of a class."""
+
+    cls: type[Span]
+    noun: str = "span"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label of the class, unless any span will do."""
+        return () if self.cls is Span else (self.cls.__label__,)
+
+    def resolve(self, ref: Ref) -> Resolved:
+        """Where it is kept; on ``Span`` itself, ``F`` may name properties of any class."""
+        if isinstance(ref, Attribute):
+            return self._attribute(ref)
+        (name, *rest) = _path(ref)
+        if name in OWN_PROPERTIES or name == "duration":
+            return self._attribute(Attribute("span", name))
+        property_ = declared_properties(self.cls).get(name)
+        if property_ is None or rest:
+            if self.cls is Span and not rest:  # some class that this program need not know
+                return Resolved(name, ANY)
+            unknown(self.cls.__name__, str(ref), self.names())
+        kinds = property_kinds(property_)
+        return Resolved(
+            property_.get_db_property_name(name),
+            kinds,
+            convert=property_.deflate if kinds.native is None else None,
+        )
+
+    def _attribute(self, ref: Attribute) -> Resolved:
+        if ref.owner != "span":
+            raise FilterError(f"{ref} is asked of spans; it is an attribute of artifacts")
+        if ref.name == "duration":
+            return Resolved(
+                "duration_",
+                Kinds(frozenset({"timedelta"}), None, "timedelta"),
+                index=_SPAN_INDEXES["duration"],
+                convert=lambda value: value.total_seconds(),
+            )
+        property_ = Span.defined_properties(aliases=False, rels=False).get(ref.name)
+        if property_ is None:
+            unknown("a span", ref.name, {*OWN_PROPERTIES, "duration"})
+        return Resolved(ref.name, property_kinds(property_), index=_SPAN_INDEXES.get(ref.name))
+
+    def names(self) -> set[str]:
+        """All names that may be asked of the class; for ``Span``, also those of its subclasses."""
+        classes = [self.cls, *subclasses_of_span()] if self.cls is Span else [self.cls]
+        declared = {name for cls in classes for name in declared_properties(cls)}
+        return {*OWN_PROPERTIES, "duration", *declared}
+
+
+_STR = Kinds(frozenset({"str"}), None, "str")
+_ARTIFACT_ATTRIBUTES = {
+    "node_id": Resolved("node_id", _STR, index=("ArtigraphNode", "node_id")),
+    "label": Resolved("artifact_label", _STR, index=("Artifact", "label_")),
+    "model": Resolved("model", _STR, index=("Artifact", "model")),
+    "model_version": Resolved("model_version", Kinds(frozenset({"number"}), None, "int")),
+    "recorded_at": Resolved(
+        "recorded_at",
+        Kinds(frozenset({"instant"}), None, "datetime"),
+        index=("Artifact", "recorded_at"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactTarget:
+    """Artifacts of a model."""
+
+    cls: type[ModelBase]
+    noun: str = "artifact"
+
+    @property
+    def is_any(self) -> bool:
+        """Whether the class is ``ArtifactModel`` itself."""
+        return vars(self.cls).get("__artifact_model__") is None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's name and former names, unless any artifact will do."""
+        if self.is_any:
+            return ()
+        info = model_info(self.cls)
+        return (info.name, *info.aliases)
+
+    def resolve(self, ref: Ref) -> Resolved:
+        """Where it is kept; on ``ArtifactModel`` itself, ``F`` may name fields of any model."""
+        if isinstance(ref, Attribute):
+            if ref.owner != "artifact":
+                raise FilterError(f"{ref} is asked of artifacts; it is an attribute of spans")
+            found = _ARTIFACT_ATTRIBUTES.get(ref.name)
+            return found or unknown("an artifact", ref.name, _ARTIFACT_ATTRIBUTES)
+        path = _path(ref)
+        model: type[ModelBase] | None = None if self.is_any else self.cls
+        for name in path[:-1]:
+            kinds = ANY if model is None else field_kinds(model, _plan(model, name, ref).name)
+            if kinds.native is not None and kinds.model is None:
+                raise FilterError(f"{ref}: {name!r} is a {kinds.text}, not a model with fields")
+            model = kinds.model
+        *nested, name = path
+        if model is None:
+            return Resolved(property_name(name), ANY, field=name, nested=tuple(nested))
+        plan = _plan(model, name, ref)
+        # A node of a former name lacks the label that the index is on.
+        infos = [getattr(c, "__artifact_model__", None) for c in model.__mro__]
+        renamed = any(info is not None and info.aliases for info in infos)
+        return Resolved(
+            plan.property,
+            Kinds(frozenset(), None, f"value of serializer {plan.serializer.name!r}")
+            if plan.serializer is not None
+            else field_kinds(model, name),
+            field=name,
+            nested=tuple(nested),
+            index=None if nested or renamed else plan.index,
+        )
+
+
+def _plan(model: type[ModelBase], name: str, ref: Ref) -> FieldPlan:
+    fields = plan_of(model).fields
+    return fields.get(name) or unknown(model.__qualname__, name, fields)
+
+
+def check_kind(ref: Ref, resolved: Resolved, value: Value, *, contains: bool = False) -> None:
+    """Refuse to compare what can never be equal.
+
+    Raises:
+        FilterError: The field is never of the value's type, or never native.
+    """
+    native = resolved.kinds.native
+    if native is None or value.kind in native or (contains and "list" in native):
+        return
+    if not native:
+        raise FilterError(
+            f"{ref} holds {resolved.kinds.text}, which the graph does not keep as a value of its "
+            "own; only is_null() can be asked of it"
+        )
+    raise FilterError(f"{ref} holds {resolved.kinds.text}, and {value.value!r} is of another type")
