@@ -167,10 +167,11 @@ def _comparison(filter_: Comparison, target: Target, variable: str, parameters: 
         f"-[:HAS_FIELD {{path: {parameters.add(name)}}}]->({inner})"
         for name, inner in zip(resolved.nested, names[1:], strict=True)
     )
-    return (
-        f"EXISTS {{ MATCH ({variable}){hops} "
-        f"WHERE {_on_node(filter_, resolved, names[-1], parameters)} }}"
-    )
+    test = _on_node(filter_, resolved, names[-1], parameters)
+    path = f"MATCH ({variable}){hops}"
+    if filter_.operator == "null":  # where there is no model, its fields have no value either
+        return f"NOT EXISTS {{ {path} WHERE NOT {test} }}"
+    return f"EXISTS {{ {path} WHERE {test} }}"
 
 
 def _on_node(filter_: Comparison, resolved: Resolved, variable: str, parameters: Parameters) -> str:

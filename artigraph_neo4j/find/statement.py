@@ -319,6 +319,10 @@ def _key(order: Order, target: Target, parameters: Parameters) -> _Key:
         # A value of another type than the annotation says counts as none.
         guard = codec_guard(resolved.field, {kind}, "n", parameters)
         text = f"CASE WHEN {guard} THEN {text} END"
+    if kind == "str":
+        # Two stored texts are ordered by code points, a stored one and a parameter by UTF-16. A
+        # page goes by both, and a text that is put together is always ordered by UTF-16.
+        text = f"({text} + '')"
     return _Key(text, kind, order.descending, never_null=False)
 
 

@@ -52,10 +52,13 @@ def quoted(name: str) -> str:
     """A label or property as part of a statement, where the planner has to see it.
 
     Raises:
-        FilterError: It has a backslash, with which Cypher writes other characters, backticks too.
+        FilterError: It has a backslash, with which Cypher writes other characters, backticks too;
+            or a null character, which no name in the graph has.
     """
-    if "\\" in name:
-        raise FilterError(f"{name!r} has a backslash, which cannot be asked for")
+    if "\\" in name or "\0" in name or not name:
+        raise FilterError(
+            f"{name!r} cannot be a name in a statement: it is empty, or has a backslash or a null"
+        )
     return "`" + name.replace("`", "``") + "`"
 
 
