@@ -14,7 +14,7 @@ the attributes that every span and every artifact has::
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.errors import FilterError
@@ -46,6 +46,7 @@ from artigraph_neo4j.models import ArtifactModel
 
 __all__ = [
     "ArtifactQuery",
+    "Attributes",
     "Explanation",
     "F",
     "Filter",
@@ -84,8 +85,10 @@ def F(name: str) -> Field:  # noqa: N802 - as short as it gets, and known from e
     return Field(path)
 
 
-class _Attributes:
-    def __init__(self, owner: Any) -> None:
+class Attributes:
+    """What every span, or every artifact, has: each attribute can be compared."""
+
+    def __init__(self, owner: Literal["span", "artifact"]) -> None:
         self.__owner = owner
 
     def __getattr__(self, name: str) -> Attribute:
@@ -94,11 +97,11 @@ class _Attributes:
         return Attribute(self.__owner, name)
 
 
-span: Any = _Attributes("span")
+span = Attributes("span")
 """What every span has: ``label``, ``status``, ``opened_at``, ``closed_at``, ``duration`` (a
 timedelta), ``node_id``, ``root_id``, ``depth``, ``exception_type``, ``exception_message`` ..."""
 
-artifact: Any = _Attributes("artifact")
+artifact = Attributes("artifact")
 """What every artifact has: ``label``, ``model``, ``model_version``, ``recorded_at``,
 ``node_id``."""
 

@@ -275,9 +275,9 @@ _Condition = Filter | Callable[[Any], Filter]
 
 
 @overload
-def find_spans(*filters: _Condition) -> SpanQuery[Span]: ...
-@overload
 def find_spans(cls: type[S], /, *filters: _Condition) -> SpanQuery[S]: ...
+@overload
+def find_spans(*filters: _Condition) -> SpanQuery[Span]: ...
 def find_spans(*filters: Any) -> SpanQuery[Any]:
     """A query over spans; nothing is sent until something is read from it.
 
