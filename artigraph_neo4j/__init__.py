@@ -5,11 +5,14 @@ The names below are the public ones, with those of ``artigraph_neo4j.errors``,
 """
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.backlog import ModelBacklog, migration_backlog
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.current import engine_context, get_engine, set_engine
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.graph.nodes import Span
+from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
+from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.migration import migration
@@ -25,6 +28,7 @@ from artigraph_neo4j.queries import (
     read_root_spans,
     read_span,
 )
+from artigraph_neo4j.rewriting import MigrationFailure
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.spans import (
     create_span_artifact,
@@ -40,7 +44,12 @@ __all__ = [
     "ArtifactModel",
     "ArtigraphError",
     "Engine",
+    "MigrationFailure",
+    "MigrationProgress",
+    "MigrationReport",
+    "ModelBacklog",
     "NotFoundError",
+    "SchemaState",
     "Serializer",
     "Span",
     "Storage",
@@ -48,12 +57,16 @@ __all__ = [
     "artifact_field",
     "artifact_info",
     "bind_neomodel",
+    "check_schema",
     "create_span_artifact",
     "create_span_artifacts",
     "engine_context",
     "get_current_span_id",
     "get_engine",
+    "install_schema",
+    "migrate_artifacts",
     "migration",
+    "migration_backlog",
     "read_ancestor_spans",
     "read_child_artifacts",
     "read_child_spans",
@@ -66,4 +79,5 @@ __all__ = [
     "read_span_artifacts",
     "set_engine",
     "span_context",
+    "upgrade_schema",
 ]

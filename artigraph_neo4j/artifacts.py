@@ -17,15 +17,24 @@ from artigraph_neo4j.errors import (
     NotFoundError,
     SpanError,
 )
-from artigraph_neo4j.graph import cypher
+from artigraph_neo4j.graph import cypher, rewrite
 from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.names import check_text
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.decode import Loading, Stored, join, loadings
 from artigraph_neo4j.model.encode import Encoded, Node, encode
 from artigraph_neo4j.model.identity import Resolver
+from artigraph_neo4j.model.seal import TornReadError
 
-__all__ = ["artifact_key", "create", "read_many", "read_one", "read_one_by_label"]
+__all__ = [
+    "artifact_key",
+    "create",
+    "node_row",
+    "read_many",
+    "read_one",
+    "read_one_by_label",
+    "whole",
+]
 
 M = TypeVar("M", bound=ModelBase)
 
@@ -107,7 +116,7 @@ async def _write(
     )
     parameters = {
         "spans": [] if span_id is None else [span_id],
-        "nodes": [_row(node, label_of.get(node.node_id)) for node in encoded.nodes],
+        "nodes": [node_row(node, label_of.get(node.node_id)) for node in encoded.nodes],
         "has": has,
         "fields": [list(link) for link in encoded.links],
         "blobs": blob_rows,
@@ -126,7 +135,8 @@ async def _write(
         raise NotFoundError(f"there is no span with id {span_id!r}; nothing was recorded")
 
 
-def _row(node: Node, label: str | None) -> dict[str, Any]:
+def node_row(node: Node, label: str | None) -> dict[str, Any]:
+    """What a statement is told of one node to write."""
     properties = node.properties
     properties["node_id"] = node.node_id
     properties["model"] = node.plan.info.name
@@ -156,7 +166,7 @@ async def read_one(node_id: str, wanted: type[M]) -> M:
     if "Artifact" not in labels:
         raise ArtifactTypeError(f"{node_id!r} is the id of a span, not of an artifact")
     label = nodes[0][0].get("artifact_label") if found_span is None else found_label
-    (artifact,) = await _join([Stored(nodes, found_span, label)], wanted)
+    (artifact,) = await _join(await whole([(nodes, found_span, label)]), wanted)
     return _checked(artifact, wanted)
 
 
@@ -173,7 +183,7 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
         near = get_close_matches(label, others, n=3) or sorted(others)[:10]
         hint = f"; it has {', '.join(map(repr, near))}" if near else "; it has no labeled artifact"
         raise NotFoundError(f"span {span_id} has no artifact labeled {label!r}{hint}")
-    (artifact,) = await _join([Stored(nodes, span_id, found_label)], wanted)
+    (artifact,) = await _join(await whole([(nodes, span_id, found_label)]), wanted)
     return _checked(artifact, wanted)
 
 
@@ -182,12 +192,56 @@ async def read_many(statement: str, span_id: str, wanted: type[M]) -> list[tuple
     rows = await get_engine().read(statement, {"span": span_id})
     if rows == [[None]]:
         raise NotFoundError(f"there is no span with id {span_id!r}")
-    stored = [Stored(nodes, owner, label) for (chunk,) in rows for owner, label, nodes in chunk]
+    stored = await whole(
+        [(nodes, owner, label) for (chunk,) in rows for owner, label, nodes in chunk]
+    )
     artifacts = await _join(stored, wanted)
     return [
         (item.label, _checked(artifact, wanted))
         for item, artifact in zip(stored, artifacts, strict=True)
     ]
+
+
+_PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""Before each further reading of what is being migrated; the change of one batch takes less."""
+
+Row = tuple[list[list[Any]], str | None, str | None]
+
+
+async def whole(rows: Sequence[Row]) -> list[Stored]:
+    """Artifacts from what was read of each: its nodes, span and label.
+
+    One that was just being migrated is read again, a round trip for all of them.
+
+    Raises:
+        NotFoundError: One was deleted meanwhile.
+        TornReadError: One does not become whole.
+    """
+    found: dict[int, Stored] = {}
+    todo = dict(enumerate(rows))
+    for pause in (*_PAUSES, None):
+        for at, row in list(todo.items()):
+            try:
+                found[at] = Stored(*row)
+                del todo[at]
+            except TornReadError:
+                if pause is None:
+                    raise
+        if not todo or pause is None:
+            break
+        await asyncio.sleep(pause)
+        todo = await _again(todo)
+    return [found[at] for at in range(len(rows))]
+
+
+async def _again(rows: dict[int, Row]) -> dict[int, Row]:
+    ids = {at: nodes[0][0].get("node_id") for at, (nodes, _, _) in rows.items()}
+    ((nodes_of,),) = await get_engine().read(rewrite.ARTIFACTS_AGAIN, {"ids": list(ids.values())})
+    again = {nodes[0][0]["node_id"]: nodes for nodes in nodes_of}
+    for node_id in ids.values():
+        if node_id not in again:
+            raise NotFoundError(f"artifact {node_id!r} was deleted while it was read")
+    return {at: (again[ids[at]], span, label) for at, (_, span, label) in rows.items()}
 
 
 def _checked(artifact: ModelBase, wanted: type[M]) -> M:
