@@ -12,12 +12,15 @@ from artigraph_neo4j.annotations import (
     remove_tags,
     write_note,
 )
+from artigraph_neo4j.backlog import ModelBacklog, migration_backlog
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.current import engine_context, get_engine, set_engine
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.find import F, find_artifacts, find_spans
 from artigraph_neo4j.graph.nodes import Span
+from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
+from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.migration import migration
@@ -34,6 +37,7 @@ from artigraph_neo4j.queries import (
     read_span,
 )
 from artigraph_neo4j.revisions import read_revisions, revise_artifact
+from artigraph_neo4j.rewriting import MigrationFailure
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.spans import (
     create_span_artifact,
@@ -51,7 +55,12 @@ __all__ = [
     "ArtigraphError",
     "Engine",
     "F",
+    "MigrationFailure",
+    "MigrationProgress",
+    "MigrationReport",
+    "ModelBacklog",
     "NotFoundError",
+    "SchemaState",
     "Serializer",
     "Span",
     "Storage",
@@ -60,6 +69,7 @@ __all__ = [
     "artifact_field",
     "artifact_info",
     "bind_neomodel",
+    "check_schema",
     "create_span_artifact",
     "create_span_artifacts",
     "engine_context",
@@ -67,7 +77,10 @@ __all__ = [
     "find_spans",
     "get_current_span_id",
     "get_engine",
+    "install_schema",
+    "migrate_artifacts",
     "migration",
+    "migration_backlog",
     "read_ancestor_spans",
     "read_annotations",
     "read_child_artifacts",
@@ -84,5 +97,6 @@ __all__ = [
     "revise_artifact",
     "set_engine",
     "span_context",
+    "upgrade_schema",
     "write_note",
 ]

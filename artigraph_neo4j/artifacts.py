@@ -18,7 +18,7 @@ from artigraph_neo4j.errors import (
     RevisionError,
     SpanError,
 )
-from artigraph_neo4j.graph import cypher
+from artigraph_neo4j.graph import cypher, rewrite
 from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_text
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
@@ -26,8 +26,18 @@ from artigraph_neo4j.model.decode import Loading, Stored, join, loadings
 from artigraph_neo4j.model.encode import Encoded, Node, encode
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
+from artigraph_neo4j.model.seal import TornReadError
 
-__all__ = ["artifact_key", "create", "from_rows", "read_many", "read_one", "read_one_by_label"]
+__all__ = [
+    "artifact_key",
+    "create",
+    "from_rows",
+    "node_row",
+    "read_many",
+    "read_one",
+    "read_one_by_label",
+    "whole",
+]
 
 M = TypeVar("M", bound=ModelBase)
 
@@ -87,7 +97,7 @@ async def create(
         encoded = await asyncio.to_thread(encode, artifacts, inline_bytes=limit)
     else:
         encoded = encode(artifacts, inline_bytes=limit)
-    await field_indexes.ensure(engine, _indexes(encoded))
+    await field_indexes.ensure(engine, encoded)
     rows = await blobs.store(engine, encoded)
     await _write(engine, encoded, labels, span_id, rows, revises)
     for artifact, node, label in zip(artifacts, encoded.roots, labels, strict=True):
@@ -117,7 +127,7 @@ async def _write(
     )
     parameters = {
         "spans": [] if span_id is None else [span_id],
-        "nodes": [_row(node, label_of.get(node.node_id)) for node in encoded.nodes],
+        "nodes": [node_row(node, label_of.get(node.node_id)) for node in encoded.nodes],
         "has": has,
         "fields": [list(link) for link in encoded.links],
         "blobs": blob_rows,
@@ -152,12 +162,8 @@ def _unrevisable(node_id: str, problem: str) -> Exception:
     )
 
 
-def _indexes(encoded: Encoded) -> set[tuple[str, str]]:
-    plans = {id(node.plan): node.plan for node in encoded.nodes}
-    return {index for plan in plans.values() for index in plan.indexes}
-
-
-def _row(node: Node, label: str | None) -> dict[str, Any]:
+def node_row(node: Node, label: str | None) -> dict[str, Any]:
+    """What a statement is told of one node to write."""
     properties = node.properties
     properties["node_id"] = node.node_id
     properties["model"] = node.plan.info.name
@@ -190,7 +196,7 @@ async def read_one(node_id: str, wanted: type[M]) -> M:
     if "Artifact" not in labels:
         raise ArtifactTypeError(f"{node_id!r} is the id of a span, not of an artifact")
     label = nodes[0][0].get("artifact_label") if found_span is None else found_label
-    (artifact,) = await _join([Stored(nodes, found_span, label)], wanted)
+    (artifact,) = await _join(await whole([(nodes, found_span, label)]), wanted)
     return _checked(artifact, wanted)
 
 
@@ -207,7 +213,7 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
         near = get_close_matches(label, others, n=3) or sorted(others)[:10]
         hint = f"; it has {', '.join(map(repr, near))}" if near else "; it has no labeled artifact"
         raise NotFoundError(f"span {span_id} has no artifact labeled {label!r}{hint}")
-    (artifact,) = await _join([Stored(nodes, span_id, found_label)], wanted)
+    (artifact,) = await _join(await whole([(nodes, span_id, found_label)]), wanted)
     return _checked(artifact, wanted)
 
 
@@ -223,12 +229,54 @@ async def read_many(
 
 async def from_rows(rows: list[list[Any]], wanted: type[M]) -> list[tuple[str | None, M]]:
     """Labels and artifacts from rows of ``[owner, label, nodes]``."""
-    stored = [Stored(nodes, owner, label) for owner, label, nodes in rows]
+    stored = await whole([(nodes, owner, label) for owner, label, nodes in rows])
     artifacts = await _join(stored, wanted)
     return [
         (item.label, _checked(artifact, wanted))
         for item, artifact in zip(stored, artifacts, strict=True)
     ]
+
+
+_PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""Before each further reading of what is being migrated; the change of one batch takes less."""
+
+Row = tuple[list[list[Any]], str | None, str | None]
+
+
+async def whole(rows: Sequence[Row]) -> list[Stored]:
+    """Artifacts from what was read of each: its nodes, span and label.
+
+    One that was just being migrated is read again, a round trip for all of them.
+
+    Raises:
+        NotFoundError: One was deleted meanwhile.
+        TornReadError: One does not become whole.
+    """
+    found: dict[int, Stored] = {}
+    todo = dict(enumerate(rows))
+    for pause in (*_PAUSES, None):
+        for at, row in list(todo.items()):
+            try:
+                found[at] = Stored(*row)
+                del todo[at]
+            except TornReadError:
+                if pause is None:
+                    raise
+        if not todo or pause is None:
+            break
+        await asyncio.sleep(pause)
+        todo = await _again(todo)
+    return [found[at] for at in range(len(rows))]
+
+
+async def _again(rows: dict[int, Row]) -> dict[int, Row]:
+    ids = {at: nodes[0][0].get("node_id") for at, (nodes, _, _) in rows.items()}
+    ((nodes_of,),) = await get_engine().read(rewrite.ARTIFACTS_AGAIN, {"ids": list(ids.values())})
+    again = {nodes[0][0]["node_id"]: nodes for nodes in nodes_of}
+    for node_id in ids.values():
+        if node_id not in again:
+            raise NotFoundError(f"artifact {node_id!r} was deleted while it was read")
+    return {at: (again[ids[at]], span, label) for at, (_, span, label) in rows.items()}
 
 
 def _checked(artifact: ModelBase, wanted: type[M]) -> M:

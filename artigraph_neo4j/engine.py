@@ -14,7 +14,7 @@ from artigraph_neo4j import iothread
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.errors import EngineError, SchemaError
 from artigraph_neo4j.graph.connection import Connection, Row, Statement
-from artigraph_neo4j.graph.schema import Graph, create_schema, read_graph
+from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.target import Target
@@ -182,32 +182,53 @@ class Engine:
             raise
 
     async def _open(self) -> tuple[Connection, Graph]:
-        if not isinstance(self._target, Target):
-            return await self._prepare(self._target, self._database)
-        # Starting servers, for "local", takes seconds: never on the loop.
-        settings, storage = await asyncio.get_running_loop().run_in_executor(
-            None, self._target.resolve
-        )
-        if self.storage is None:
-            self.storage = storage
-        driver = AsyncGraphDatabase.driver(
-            settings.uri,
-            auth=settings.auth,
-            max_connection_pool_size=50,
-            connection_acquisition_timeout=30,
-            liveness_check_timeout=60,
-            notifications_min_severity="OFF",
-            user_agent=f"artigraph-neo4j/{__version__}",
-        )
+        connection = await self._connect()
         try:
-            return await self._prepare(driver, self._database or settings.database)
+            return connection, await self._prepare(connection)
         except BaseException:
-            await driver.close()
+            await self._disconnect(connection)
             raise
 
-    async def _prepare(self, driver: AsyncDriver, database: str | None) -> tuple[Connection, Graph]:
+    async def maintain(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        """Do some work on the graph whatever its layout, on a connection of its own."""
+
+        async def run() -> T:
+            connection = await self._connect()
+            try:
+                return await work(connection)
+            finally:
+                await self._disconnect(connection)
+
+        return await self.call(run)
+
+    async def _connect(self) -> Connection:
+        if isinstance(self._target, Target):
+            # Starting servers, for "local", takes seconds: never on the loop.
+            settings, storage = await asyncio.get_running_loop().run_in_executor(
+                None, self._target.resolve
+            )
+            if self.storage is None:
+                self.storage = storage
+            database = self._database or settings.database
+            driver = AsyncGraphDatabase.driver(
+                settings.uri,
+                auth=settings.auth,
+                max_connection_pool_size=50,
+                connection_acquisition_timeout=30,
+                liveness_check_timeout=60,
+                notifications_min_severity="OFF",
+                user_agent=f"artigraph-neo4j/{__version__}",
+            )
+        else:
+            driver, database = self._target, self._database
         bookmarks: AsyncBookmarkManager = AsyncGraphDatabase.bookmark_manager()
-        connection = Connection(driver, database, bookmarks, self._retry_seconds, self.observers)
+        return Connection(driver, database, bookmarks, self._retry_seconds, self.observers)
+
+    async def _disconnect(self, connection: Connection) -> None:
+        if isinstance(self._target, Target):
+            await connection.driver.close()
+
+    async def _prepare(self, connection: Connection) -> Graph:
         graph = await read_graph(connection, deadline=self._connect_seconds)
         if graph is None and self._create_schema:
             graph = await create_schema(connection)
@@ -216,7 +237,14 @@ class Engine:
                 "this database has no schema of this library yet; "
                 "create it once with set_engine(..., create_schema=True)"
             )
-        return connection, graph
+        if graph.schema_version < SCHEMA_VERSION:
+            raise SchemaError(
+                f"this graph has schema version {graph.schema_version}, made by artigraph-neo4j "
+                f"{graph.library_version}, and version {__version__} needs {SCHEMA_VERSION}: end "
+                'all programs that use the graph, then run "artigraph schema upgrade" or '
+                "await upgrade_schema()"
+            )
+        return graph
 
     async def aclose(self) -> None:
         """Close the connection; a ready-made driver is left to whoever made it."""
@@ -242,5 +270,4 @@ class Engine:
             connection, _ = await task
         except BaseException:  # it never opened, and its first user was told so
             return
-        if isinstance(self._target, Target):
-            await connection.driver.close()
+        await self._disconnect(connection)

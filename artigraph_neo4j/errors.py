@@ -5,7 +5,7 @@
     ArtigraphError
     ├── EngineError            no engine is set, or it cannot be used as asked
     │   ├── ConnectionFailed   the database could not be reached in time
-    │   └── SchemaError        the graph has no schema, or one of a newer library
+    │   └── SchemaError        the graph has no schema, or one of another version
     ├── LocalStackError        the local Neo4j or S3 could not be provisioned, started or stopped
     ├── NotFoundError          no span or artifact has this id or label    (also a LookupError)
     ├── SeveralFoundError      one was asked for, several fit              (also a LookupError)
@@ -62,7 +62,7 @@ class ConnectionFailed(EngineError):  # noqa: N818 - "ConnectionError" would hid
 
 
 class SchemaError(EngineError):
-    """The graph has no schema of this library, or one written by a newer version."""
+    """The graph has no schema of this library, or one of another version."""
 
 
 class LocalStackError(ArtigraphError):

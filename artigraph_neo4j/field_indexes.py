@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import EngineError
 from artigraph_neo4j.graph.names import quoted
+from artigraph_neo4j.model.encode import Encoded
 
 __all__ = ["ensure", "usable"]
 
@@ -26,13 +26,15 @@ def _name(index: Index) -> str:
     return f"artigraph_field_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-async def ensure(engine: Engine, wanted: Iterable[Index]) -> None:
-    """Make the indexes that are missing; a round trip each, once a process.
+async def ensure(engine: Engine, encoded: Encoded) -> None:
+    """Make the indexes that artifacts to be written ask for; a round trip each, once a process.
 
     Raises:
         EngineError: The database refused, for want of a right for example.
     """
-    for index in set(wanted) - engine.field_indexes:
+    plans = {id(node.plan): node.plan for node in encoded.nodes}
+    wanted = {index for plan in plans.values() for index in plan.indexes}
+    for index in wanted - engine.field_indexes:
         label, property_ = index
         try:
             await engine.write(

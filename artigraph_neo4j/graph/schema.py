@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,14 @@ from artigraph_neo4j.errors import EngineError, SchemaError
 from artigraph_neo4j.graph.connection import Connection
 from artigraph_neo4j.ids import new_id
 
-__all__ = ["SCHEMA_VERSION", "Graph", "create_schema", "read_graph"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Graph",
+    "create_rules",
+    "create_schema",
+    "missing_rules",
+    "read_graph",
+]
 
 SCHEMA_VERSION = 2
 """The version of the layout that this library writes."""
@@ -31,6 +39,7 @@ _STATEMENTS = (
     "CREATE INDEX artigraph_span_opened IF NOT EXISTS "
     "FOR (s:Span) ON (s.depth, s.opened_at, s.node_id)",
     "CREATE INDEX artigraph_span_time IF NOT EXISTS FOR (s:Span) ON (s.opened_at, s.node_id)",
+    # label_ is the first 256 characters of a label: an index takes no key over 8,160 bytes.
     "CREATE INDEX artigraph_span_label IF NOT EXISTS FOR (s:Span) ON (s.label_)",
     "CREATE INDEX artigraph_span_status IF NOT EXISTS "
     "FOR (s:Span) ON (s.status, s.opened_at, s.node_id)",
@@ -46,6 +55,7 @@ _STATEMENTS = (
     "CREATE INDEX artigraph_blob_digest IF NOT EXISTS FOR (b:Blob) ON (b.digest)",
 )
 
+_STATES = "SHOW INDEXES YIELD name, state WHERE name STARTS WITH 'artigraph' RETURN name, state"
 _READ = (
     "OPTIONAL MATCH (g:ArtigraphGraph {name: 'artigraph'}) "
     "RETURN g.graph_id, g.schema_version, g.library_version"
@@ -63,11 +73,13 @@ class Graph:
 
     Attributes:
         graph_id: Tells this graph from all others; names of stored values begin with it.
-        schema_version: The layout it was made with.
+        schema_version: The layout it has.
+        library_version: The version of this library that gave it that layout.
     """
 
     graph_id: str
     schema_version: int
+    library_version: str
 
 
 async def read_graph(connection: Connection, *, deadline: float | None = None) -> Graph | None:
@@ -85,7 +97,7 @@ async def read_graph(connection: Connection, *, deadline: float | None = None) -
             f"this graph has schema version {version}, made by artigraph-neo4j {library}; "
             f"version {__version__} knows {SCHEMA_VERSION} at the most: upgrade the library"
         )
-    return Graph(graph_id, version)
+    return Graph(graph_id, version, library)
 
 
 async def create_schema(connection: Connection) -> Graph:
@@ -95,16 +107,43 @@ async def create_schema(connection: Connection) -> Graph:
     no error (``IF NOT EXISTS`` alone raises it on a fresh server). The node that names the graph
     comes last, so whoever sees it sees a whole schema.
     """
-    for statement in _STATEMENTS:
-        await _create(connection, statement)
-    await connection.run("CALL db.awaitIndexes(60)", {}, "read")
+    await create_rules(connection)
     parameters: dict[str, Any] = {
         "graph_id": new_id(),
         "version": SCHEMA_VERSION,
         "library": __version__,
     }
     ((graph_id,),) = await connection.run(_WRITE, parameters, "write")
-    return Graph(graph_id, SCHEMA_VERSION)
+    return Graph(graph_id, SCHEMA_VERSION, __version__)
+
+
+async def create_rules(connection: Connection) -> None:
+    """Create the constraints and indexes that are missing, and wait until all are ready.
+
+    Raises:
+        SchemaError: What is stored keeps one from being made.
+    """
+    for statement in _STATEMENTS:
+        await _create(connection, statement)
+    while True:
+        states = dict(await connection.run(_STATES, {}, "read"))
+        for name, state in states.items():
+            if state == "FAILED":
+                raise SchemaError(f"Neo4j could not build the index {name}; its log says why")
+        if set(states.values()) <= {"ONLINE"}:
+            return
+        await asyncio.sleep(0.1)
+
+
+async def missing_rules(connection: Connection) -> list[str]:
+    """The names of constraints and indexes that should be there. One round trip."""
+    there = dict(await connection.run(_STATES, {}, "read"))
+    return [name for name in map(_name, _STATEMENTS) if name not in there]
+
+
+def _name(statement: str) -> str:
+    words = statement.split()
+    return words[words.index("IF") - 1]
 
 
 async def _create(connection: Connection, statement: str) -> None:

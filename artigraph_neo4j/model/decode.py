@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,6 +17,7 @@ from artigraph_neo4j.model.fields import FieldPlan, plan_of
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.migration import build
 from artigraph_neo4j.model.native import from_native
+from artigraph_neo4j.model.seal import SEAL, TornReadError, seal
 from artigraph_neo4j.serializer.base import Serializer, find_serializer
 from artigraph_neo4j.serializer.msgpack import unpack
 from artigraph_neo4j.storage.base import Storage, find_storage
@@ -44,15 +45,26 @@ class Stored:
             each node; the root's own parent does not matter.
         span_id: The span that has the artifact, or None.
         label: Its label there, or None.
+
+    Raises:
+        TornReadError: It was being migrated while it was read.
     """
 
     def __init__(self, rows: list[list[Any]], span_id: str | None, label: str | None) -> None:
-        self.nodes = [StoredNode(*row) for row in rows]
         self.span_id = span_id
         self.label = label
-        by_id = {node.node_id: node for node in self.nodes}
-        for node in self.nodes[1:]:
-            by_id[node.parent_id].children[node.path] = node
+        try:
+            self.nodes = [StoredNode(*row) for row in rows]
+            by_id = {node.node_id: node for node in self.nodes}
+            for node in self.nodes[1:]:
+                by_id[node.parent_id].children[node.path] = node
+        except KeyError as error:
+            raise TornReadError(f"an artifact changed while it was read: {error}") from error
+        for node in self.nodes:
+            if SEAL in node.properties and node.properties[SEAL] != node.seal():
+                raise TornReadError(
+                    f"artifact {node.node_id} is not as it was written: its seal does not fit"
+                )
 
     @property
     def root(self) -> StoredNode:
@@ -97,6 +109,26 @@ class StoredNode:
         """The stored model name."""
         name: str = self.properties["model"]
         return name
+
+    @property
+    def version(self) -> int:
+        """The stored version of the model."""
+        version: int = self.properties["model_version"]
+        return version
+
+    def field_properties(self) -> dict[str, Any]:
+        """The properties that hold fields."""
+        names = map(property_name, self.codec["fields"])
+        return {name: self.properties[name] for name in names if name in self.properties}
+
+    def seal(self) -> str:
+        """The seal that fits what was read."""
+        return seal(
+            (self.model, self.version, self.properties["codec"]),
+            self.field_properties(),
+            {field: blob.digest for field, blob in self.blobs.items()},
+            {path: child.node_id for path, child in self.children.items()},
+        )
 
 
 @lru_cache(maxsize=4096)
@@ -220,8 +252,19 @@ def loadings(stored: Stored, resolver: Resolver) -> Iterator[Loading]:
                 yield Loading(node, name, cls, entry[1], blob, data)
 
 
-def join(stored: Stored, loaded: list[Loading], resolver: Resolver) -> ModelBase:
+def join(
+    stored: Stored,
+    loaded: list[Loading],
+    resolver: Resolver,
+    built: Callable[[StoredNode], object] | None = None,
+) -> ModelBase:
     """The artifact, built from its nodes and the values of its other fields.
+
+    Args:
+        stored: Its nodes.
+        loaded: The values of the fields that are not native.
+        resolver: Finds classes.
+        built: Called with every node once its value is made, before what it is nested in is.
 
     Raises:
         UnknownModelError, ArtifactTypeError, MigrationError, SerializationError: See there.
@@ -232,9 +275,10 @@ def join(stored: Stored, loaded: list[Loading], resolver: Resolver) -> ModelBase
         for name, entry in node.codec["fields"].items():
             item = values.get((node.node_id, name))
             data[name] = _native(node, name, entry) if item is None else item.finish()
-        version = node.properties["model_version"]
-        node.value = build(_class(node, stored, resolver), version, data, node.node_id)
+        node.value = build(_class(node, stored, resolver), node.version, data, node.node_id)
         _note(node, stored)
+        if built is not None:
+            built(node)
     assert stored.root.value is not None  # noqa: S101 - bottom_up ends with the root
     return stored.root.value
 
@@ -266,6 +310,6 @@ def _note(node: StoredNode, stored: Stored) -> None:
         stored.span_id if root else None,
         datetime.fromisoformat(node.properties["recorded_at"]),
         node.model,
-        node.properties["model_version"],
+        node.version,
     )
     note_artifact(node.value, info)

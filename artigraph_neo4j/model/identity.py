@@ -8,7 +8,7 @@ from typing import Any
 from artigraph_neo4j.errors import ArtifactTypeError, UnknownModelError
 from artigraph_neo4j.model.base import ModelBase, ModelInfo
 
-__all__ = ["Resolver", "known_models"]
+__all__ = ["Resolver", "known_models", "model_names"]
 
 
 class Resolver:
@@ -88,6 +88,12 @@ def known_models(name: str | None = None) -> list[type[ModelBase]]:
         if other is None or _serial(cls) > _serial(other):
             latest[_origin(cls)] = cls
     return list(latest.values())
+
+
+def model_names() -> set[str]:
+    """The names and aliases of all live model classes."""
+    infos = [cls.__artifact_model__ for cls in _subclasses(ModelBase)]
+    return {name for info in infos if info is not None for name in (info.name, *info.aliases)}
 
 
 def _answers_to(info: ModelInfo, name: str) -> bool:

@@ -9,7 +9,7 @@ from artigraph_neo4j.errors import MigrationError
 from artigraph_neo4j.model.base import ModelBase, model_info
 from artigraph_neo4j.model.fields import plan_of
 
-__all__ = ["build", "migration", "run_steps"]
+__all__ = ["build", "migration", "missing_step", "run_steps"]
 
 M = TypeVar("M", bound=ModelBase)
 Data = dict[str, Any]
@@ -88,6 +88,25 @@ def run_steps(cls: type[M], version: int, data: Data) -> M:
             f"not to {target}"
         )
     return cls(**data)
+
+
+def missing_step(cls: type[ModelBase], version: int) -> str:
+    """Why no chain of steps leads from a version to the class's; empty if one does, or may.
+
+    A ``migrate`` of the class's own, or a class without steps, may take any older version.
+    """
+    for base in cls.__mro__:
+        if "migrate" in vars(base):
+            if vars(base).get("__artifact_model__") is not None:
+                return ""
+            break
+    steps, target = _steps(cls), model_info(cls).version
+    current = version
+    while steps and current < target:
+        if current not in steps:
+            return f"no step from version {current}"
+        current = steps[current][0]
+    return f"the steps lead to version {current}" if steps and current != target else ""
 
 
 def build(cls: type[ModelBase], version: int, data: Data, artifact: str) -> ModelBase:

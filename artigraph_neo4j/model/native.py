@@ -15,7 +15,7 @@ from neo4j.time import Date, DateTime
 
 from artigraph_neo4j.zones import zone_from, zone_to
 
-__all__ = ["NOT_NATIVE", "from_native", "native_size", "to_native"]
+__all__ = ["NOT_NATIVE", "as_python", "from_native", "native_size", "to_native"]
 
 NOT_NATIVE = object()
 """What ``to_native`` returns for a value that needs a serializer."""
@@ -37,17 +37,19 @@ def from_native(stored: Any, entry: Entry) -> Any:
     """The value that ``to_native`` made ``stored`` and ``entry`` from."""
     kind = entry if isinstance(entry, str) else entry[0]
     match kind:
-        case "date":
-            return stored.to_native() if isinstance(stored, Date) else stored
-        case "datetime":
-            return stored.to_native() if isinstance(stored, DateTime) else stored
+        case "date" | "datetime":
+            return as_python(stored)
         case "timedelta":
             return stored * _MICROSECOND
         case "instant":
-            native = stored.to_native() if isinstance(stored, DateTime) else stored
-            return native.astimezone(UTC).astimezone(zone_from(list(entry[1:])))
+            return as_python(stored).astimezone(UTC).astimezone(zone_from(list(entry[1:])))
         case _:
             return stored
+
+
+def as_python(stored: Any) -> Any:
+    """A property as Python's own type where the driver has one for it."""
+    return stored.to_native() if isinstance(stored, (Date, DateTime)) else stored
 
 
 def native_size(value: Any) -> int:

@@ -23,6 +23,8 @@ from artigraph_neo4j import (
     create_span_artifacts,
     find_artifacts,
     find_spans,
+    migrate_artifacts,
+    migration,
     span_context,
 )
 from artigraph_neo4j.errors import FilterError, SerializationError, SeveralFoundError
@@ -366,3 +368,37 @@ async def test_streams_go_on_beyond_a_page() -> None:
     seen = [m.accuracy async for m in find_artifacts(Metrics, under(top))]
     assert seen == [float(i) for i in range(2500)]
     assert len(await find_artifacts(Metrics, under(top)).read()) == 2500
+
+
+async def test_a_migration_keeps_index_and_search_up_to_date() -> None:
+    word = f"w{new_id().replace('-', '')}"
+    old, new = _versions()
+    node_id = await old(word, "kept").create()
+    assert await find_artifacts(old).search(word).count() == 1
+    report = await migrate_artifacts(new)
+    assert report.migrated == 1
+    assert await find_artifacts(new).search(word).count() == 0
+    assert await find_artifacts(new).search(f"{word}x").count() == 0
+    assert await find_artifacts(new).search("shouted").read_ids() == [node_id]
+    assert await find_artifacts(new, F("code") == "kept").read_ids() == [node_id]
+
+
+def _versions() -> tuple[Any, Any]:
+    @dataclass
+    class Leaflet(ArtifactModel, version=1):
+        title: str = artifact_field(searchable=True)
+        code: str = ""
+
+    first = Leaflet
+
+    @dataclass
+    class Leaflet(ArtifactModel, version=2):  # type: ignore[no-redef]
+        title: str = artifact_field(searchable=True)
+        code: str = artifact_field(default="", indexed=True)
+
+        @migration(1)
+        @staticmethod
+        def shout(data: dict[str, Any]) -> dict[str, Any]:
+            return data | {"title": "shouted"}
+
+    return first, Leaflet

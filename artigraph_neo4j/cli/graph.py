@@ -1,0 +1,197 @@
+"""``artigraph schema`` and ``artigraph migrate``: a graph's layout, and what is stored in it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from artigraph_neo4j.backlog import ModelBacklog, migration_backlog
+from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.errors import ArtigraphError
+from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
+from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
+
+__all__ = ["check", "install", "migrate", "upgrade"]
+
+T = TypeVar("T")
+
+schema = typer.Typer(
+    name="schema", help="The layout of the graph: its version and indexes.", no_args_is_help=True
+)
+app.add_typer(schema)
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="The graph, neo4j://user:password@host:7687/database or local; by default NEO4J_URI "
+        "and its like, else the stack that artigraph up started.",
+    ),
+]
+
+
+def _run(url: str | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a call of the library on the graph that the command line means."""
+
+    async def run() -> T:
+        async with engine_context(url, create_schema=False):
+            return await work()
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def _bar(description: str, *, quiet: bool) -> Iterator[Any]:
+    """A progress bar on standard error; yields what to call with done and total."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@schema.command()
+def check(url: Url = None, json: Json = False) -> None:
+    """Show the version of the graph's layout. Exit code 1 when it has to be upgraded."""
+    with errors_said():
+        _say_state(_run(url, check_schema), json)
+
+
+@schema.command()
+def install(url: Url = None, json: Json = False) -> None:
+    """Create constraints and indexes in a database that has none of them yet."""
+    with errors_said():
+        _say_state(_run(url, install_schema), json)
+
+
+@schema.command()
+def upgrade(url: Url = None, json: Json = False) -> None:
+    """Bring the graph to the layout of this version. End all programs that use it before."""
+    with errors_said():
+        with _bar("upgrading", quiet=json) as bar:
+            before = _run(url, lambda: upgrade_schema(progress=bar))
+        _say_state(_run(url, check_schema), json, before)
+
+
+def _say_state(state: SchemaState, json: bool, before: int | None = None) -> None:
+    if json:
+        print_json(asdict(state) | ({} if before is None else {"before": before}))
+    elif state.version is None:
+        sys.stdout.write("no schema yet; create it with: artigraph schema install\n")
+    else:
+        was = "" if before in (None, state.version) else f", was {before}"
+        sys.stdout.write(f"schema version {state.version}{was}; needed is {state.needed}\n")
+        sys.stdout.writelines(f"missing: {name}\n" for name in state.missing)
+        if not state.is_current:
+            sys.stdout.write("bring it up to date with: artigraph schema upgrade\n")
+    if not state.is_current:
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate(
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(help="Modules, or files, that define today's models.", metavar="MODULE..."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Do everything but write, and report what fails.")
+    ] = False,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Artifacts at once.")] = 500,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Rewrite stored artifacts of older versions as today's models. Exit code 1 if some cannot."""
+    with errors_said():
+        for name in modules or []:
+            _import(name)
+        backlog, report = _run(url, lambda: _migrate(batch, dry_run, json))
+    if json:
+        print_json({"backlog": [asdict(row) for row in backlog], **_facts(report)})
+    else:
+        _say_report(report)
+    if report.failed or any(row.status == "no path" for row in report.blocked):
+        raise typer.Exit(1)
+
+
+async def _migrate(
+    batch: int, dry_run: bool, json: bool
+) -> tuple[list[ModelBacklog], MigrationReport]:
+    backlog = await migration_backlog()
+    if not json:
+        Console(soft_wrap=True).print(_table(backlog))
+    with _bar("trying" if dry_run else "migrating", quiet=json) as bar:
+
+        def say(progress: MigrationProgress) -> None:
+            bar(progress.done, progress.total)
+
+        report = await migrate_artifacts(batch=batch, dry_run=dry_run, progress=say)
+    return backlog, report
+
+
+def _import(name: str) -> None:
+    """Import a module by its name, or a file."""
+    path = Path(name)
+    for folder in (str(Path.cwd()), *([str(path.parent.absolute())] if path.is_file() else [])):
+        if folder not in sys.path:  # as "python -m" and "python file.py" have it
+            sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(path.stem if path.is_file() else name)
+    except Exception as error:
+        raise ArtigraphError(
+            f"{name} could not be imported: {type(error).__name__}: {error}"
+        ) from error
+    if path.is_file() and not path.samefile(module.__file__ or sys.prefix):
+        raise ArtigraphError(f"{name} could not be imported: another module is named {path.stem}")
+
+
+_COLOURS = {"current": "green", "can migrate": "yellow", "unknown model": "dim"}
+
+
+def _table(backlog: list[ModelBacklog]) -> Table:
+    table = Table("model", "version", "artifacts", "status", "")
+    for row in backlog:
+        colour = _COLOURS.get(row.status, "red")
+        table.add_row(
+            escape(row.model),
+            str(row.version),
+            f"{row.artifacts:,}",
+            f"[{colour}]{row.status}[/{colour}]",
+            escape(row.detail),
+        )
+    return table
+
+
+def _facts(report: MigrationReport) -> dict[str, Any]:
+    failures = [
+        {"node_id": f.node_id, "model": f.model, "version": f.version, "error": str(f.error)}
+        for f in report.failures
+    ]
+    names = ("dry_run", "migrated", "elsewhere", "failed", "seconds")
+    return {name: getattr(report, name) for name in names} | {"failures": failures}
+
+
+def _say_report(report: MigrationReport) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    done = "could be migrated" if report.dry_run else "migrated"
+    console.print(f"{report.migrated:,} {done}, {report.failed:,} failed ({report.seconds:.1f} s)")
+    for failure in report.failures[:SHOWN]:
+        console.print(f"[red]failed:[/red] {escape(str(failure.error))}")
+    if report.failed > SHOWN:
+        console.print(f"... and {report.failed - SHOWN:,} more; --json has them")
+
+
+SHOWN = 20

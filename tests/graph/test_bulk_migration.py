@@ -1,0 +1,324 @@
+"""Stored artifacts rewritten as today's classes: what stays, what goes, what is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    artifact_field,
+    artifact_info,
+    create_span_artifact,
+    migrate_artifacts,
+    migration,
+    migration_backlog,
+    read_span_artifact,
+    span_context,
+)
+from artigraph_neo4j.errors import MigrationError
+from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.storage.memory import MemoryStorage
+
+NODE = """
+MATCH (a:ArtigraphNode {node_id: $id}) RETURN labels(a), properties(a), elementId(a),
+  [(a)-[f:HAS_FIELD]->(x) | [f.path, x.node_id]],
+  [(a)-[k:STORED_IN]->(b) | [k.field, b.blob_id, b.location]]
+"""
+
+
+def flat(version: int) -> Any:
+    if version == 1:
+
+        @dataclass
+        class BulkFlat(ArtifactModel, version=1):
+            x: int
+            gone: str = "old"
+            same: str = "same"
+
+        return BulkFlat
+
+    @dataclass
+    class BulkFlat(ArtifactModel, version=3):  # type: ignore[no-redef]
+        y: float
+        same: str
+
+        @migration(1)
+        def halve(data: dict[str, Any]) -> dict[str, Any]:
+            if data["x"] < 0:
+                raise ValueError("negative")
+            return {"y": data["x"] / 2, "same": data["same"]}
+
+        @migration(2)
+        def nothing(data: dict[str, Any]) -> dict[str, Any]:
+            return data
+
+    return BulkFlat
+
+
+async def rows_of(name: str) -> dict[int, Any]:
+    return {row.version: row for row in await migration_backlog() if row.model == name}
+
+
+async def test_a_flat_artifact_is_rewritten_in_place(query: Any) -> None:
+    async with span_context() as span:
+        node_id = await create_span_artifact("current", label="a", data=flat(1)(5))
+    before = (await query(NODE, id=node_id))[0]
+    latest = flat(3)
+    row = (await rows_of("BulkFlat"))[1]
+    assert (row.artifacts, row.status, row.detail) == (1, "can migrate", "to version 3")
+    read = await latest.read(node_id)
+    report = await migrate_artifacts(latest)
+    assert (report.migrated, report.failed, report.elsewhere, report.blocked) == (1, 0, 0, [])
+    after = (await query(NODE, id=node_id))[0]
+    assert await latest.read(node_id) == read == latest(2.5, "same")
+    assert artifact_info(await latest.read(node_id)).model_version == 3  # type: ignore[union-attr]
+    assert after[2] == before[2]
+    codec = (
+        f'{{"class":"{latest.__module__}:{latest.__qualname__}",'
+        '"fields":{"y":"float","same":"str"}}'
+    )
+    expected = before[1] | {"y": 2.5, "model_version": 3, "codec": codec}
+    assert after[1] == {k: v for k, v in expected.items() if k not in ("x", "gone")}
+    assert await read_span_artifact(span.node_id, label="a") == latest(2.5, "same")
+    assert (await rows_of("BulkFlat"))[3].status == "current"
+    assert 1 not in await rows_of("BulkFlat")
+
+
+async def test_failures_are_reported_and_the_rest_goes_on() -> None:
+    old = flat(1)
+    ids = [await old(x).create() for x in (2, -1, 4, -3, 6)]
+    latest = flat(3)
+    report = await migrate_artifacts(latest, batch=2, dry_run=True)
+    assert (report.migrated, report.failed, report.dry_run) == (3, 2, True)
+    assert (await rows_of("BulkFlat"))[1].artifacts == 5
+    report = await migrate_artifacts(latest, batch=2)
+    assert (report.migrated, report.failed) == (3, 2)
+    assert [f.node_id for f in report.failures] == [ids[1], ids[3]]
+    failure = report.failures[0]
+    assert (failure.model, failure.version) == ("BulkFlat", 1)
+    assert isinstance(failure.error, MigrationError)
+    assert "negative" in str(failure.error)
+    assert (await rows_of("BulkFlat"))[1].artifacts == 2
+    assert await old.read(ids[1]) == old(-1)
+    again = await migrate_artifacts(latest)
+    assert (again.migrated, again.failed) == (0, 2)
+    await forget(*ids)
+
+
+async def forget(*ids: str) -> None:
+    from artigraph_neo4j import get_engine
+
+    await get_engine().write(
+        "UNWIND $ids AS id MATCH (a:ArtigraphNode {node_id: id}) DETACH DELETE a", {"ids": ids}
+    )
+
+
+async def test_what_it_costs_and_how_it_tells_progress(statements: list[Statement]) -> None:
+    old = flat(1)
+    async with span_context() as span:
+        for i in range(25):
+            await create_span_artifact("current", label=str(i), data=old(i))
+    latest = flat(3)
+    seen: list[Any] = []
+    statements.clear()
+    report = await migrate_artifacts(latest, batch=10, progress=seen.append)
+    assert report.migrated == 25
+    # The backlog; a page, its artifacts, seals and the change for each batch; an empty page, and
+    # the last seals.
+    assert len(statements) == 1 + 3 * 4 + 2
+    assert [(p.done, p.total) for p in seen] == [(10, 25), (20, 25), (25, 25)]
+    statements.clear()
+    assert (await migrate_artifacts(latest)).migrated == 0
+    assert len(statements) == 1
+    assert await read_span_artifact(span.node_id, label="24") == latest(12.0, "same")
+
+
+async def test_nested_models_each_by_their_own_version(query: Any) -> None:
+    def leaf(version: int) -> Any:
+        @dataclass
+        class BulkLeaf(ArtifactModel, version=version):
+            v: int
+
+            @classmethod
+            def migrate(cls, version: int, data: dict[str, Any]) -> Any:
+                return cls(data["v"] * 10)
+
+        return BulkLeaf
+
+    def tree(version: int) -> Any:
+        @dataclass
+        class BulkTree(ArtifactModel, version=version):
+            one: Any
+            many: Any
+
+        return BulkTree
+
+    leaf_1 = leaf(1)
+    old_id = await tree(1)(leaf_1(1), [leaf_1(2), {"k": leaf_1(3)}]).create()
+    current_id = await tree(2)(leaf_1(4), [leaf_1(5)]).create()
+    tree_2, leaf_2 = tree(2), leaf(2)
+    before = (await query(NODE, id=old_id))[0]
+    report = await migrate_artifacts(tree_2)
+    assert report.migrated == 4
+    assert (await rows_of("BulkLeaf"))[1].artifacts == 2
+    assert (await migrate_artifacts(leaf_2)).migrated == 2
+    assert await tree_2.read(old_id) == tree_2(leaf_2(10), [leaf_2(20), {"k": leaf_2(30)}])
+    assert await tree_2.read(current_id) == tree_2(leaf_2(40), [leaf_2(50)])
+    after = (await query(NODE, id=old_id))[0]
+    assert sorted(after[3]) == sorted(before[3])
+
+
+async def test_steps_that_replace_change_move_and_drop_nested_models(query: Any) -> None:
+    @dataclass
+    class BulkPart(ArtifactModel, version=1):
+        n: int
+
+    @dataclass
+    class BulkBox(ArtifactModel, version=1):
+        part: Any
+
+    @dataclass
+    class BulkWhole(ArtifactModel, version=1):
+        kept: Any
+        changed: Any
+        moved: Any
+        dropped: Any
+        linked: Any
+
+    parts = [BulkPart(1), BulkPart(2), BulkPart(3), BulkBox(BulkPart(4)), BulkBox(BulkPart(5))]
+    async with span_context() as span:
+        node_id = await create_span_artifact("current", label="a", data=BulkWhole(*parts))
+    ids = dict((await query(NODE, id=node_id))[0][3])
+    inner = {p: (await query(NODE, id=ids[p]))[0][3][0][1] for p in ("dropped", "linked")}
+    await query(
+        "MATCH (s:Span {node_id: $span}), (a:ArtigraphNode {node_id: $id}) RETURN 1",
+        span=span.node_id, id=inner["linked"],
+    )  # fmt: skip
+    from artigraph_neo4j import get_engine
+
+    await get_engine().write(
+        "MATCH (s:ArtigraphNode {node_id: $span}), (a:ArtigraphNode {node_id: $id}) "
+        "MERGE (s)-[:HAS_ARTIFACT]->(a)",
+        {"span": span.node_id, "id": inner["linked"]},
+    )
+
+    @dataclass
+    class BulkWhole(ArtifactModel, version=2):  # type: ignore[no-redef]
+        renamed: Any
+        changed: Any
+        box: Any
+        added: Any
+
+        @migration(1)
+        def step(data: dict[str, Any]) -> dict[str, Any]:
+            data["changed"].n += 100
+            return {
+                "renamed": data["kept"],
+                "changed": data["changed"],
+                "box": BulkBox(data["moved"]),
+                "added": [BulkPart(6)],
+            }
+
+    read = await BulkWhole.read(node_id)
+    assert (await migrate_artifacts(BulkWhole)).migrated == 1
+    assert await BulkWhole.read(node_id) == read
+    after = dict((await query(NODE, id=node_id))[0][3])
+    assert after["renamed"] == ids["kept"]
+    assert after["changed"] != ids["changed"]
+    assert (await query(NODE, id=after["box"]))[0][3] == [["part", ids["moved"]]]
+    assert await query(NODE, id=ids["changed"]) == []
+    assert await query(NODE, id=ids["dropped"]) == []
+    assert await query(NODE, id=inner["dropped"]) == []
+    assert await BulkBox.read(ids["linked"]) == BulkBox(BulkPart(5))
+    assert (
+        await query("MATCH (a {node_id: $id})<-[:HAS_FIELD]-(b) RETURN b", id=ids["linked"]) == []
+    )
+    assert (await migrate_artifacts(BulkWhole)).migrated == 0
+
+
+async def test_values_in_storages_stay_where_they_did_not_change(
+    engine: Engine, query: Any, session_engine: Engine
+) -> None:
+    storage, other = MemoryStorage("bulk"), MemoryStorage("bulk-other")
+
+    @dataclass
+    class BulkBlobs(ArtifactModel, version=1):
+        same: Any = artifact_field(storage=storage)
+        renamed: Any = artifact_field(storage=storage)
+        changed: Any = artifact_field(storage=storage)
+        moved: Any = artifact_field(storage=storage)
+        dropped: Any = artifact_field(storage=storage)
+
+    old = BulkBlobs(np.arange(5), "renamed", [1, 2], "moved", "dropped")
+    node_id = await old.create()
+    before = {row[0]: row[1:] for row in (await query(NODE, id=node_id))[0][4]}
+    written = dict(storage.blobs)
+
+    @dataclass
+    class BulkBlobs(ArtifactModel, version=2):  # type: ignore[no-redef]
+        same: Any = artifact_field(storage=storage)
+        new_name: Any = artifact_field(storage=storage)
+        changed: Any = artifact_field(storage=storage)
+        moved: Any = artifact_field(storage=other)
+
+        @migration(1)
+        def step(data: dict[str, Any]) -> dict[str, Any]:
+            del data["dropped"]
+            return data | {"new_name": data.pop("renamed"), "changed": data["changed"] + [3]}
+
+    report = await migrate_artifacts(BulkBlobs)
+    assert (report.migrated, report.failures) == (1, [])
+    after = {row[0]: row[1:] for row in (await query(NODE, id=node_id))[0][4]}
+    assert set(after) == {"same", "new_name", "changed", "moved"}
+    assert after["same"] == before["same"]
+    assert after["new_name"][1] == before["renamed"][1]
+    assert after["changed"][1] != before["changed"][1]
+    assert len(storage.blobs) == len(written) + 1
+    assert len(other.blobs) == 1
+    assert storage.blobs.items() >= written.items()
+    for name in ("renamed", "changed", "moved", "dropped"):
+        gone = await query("MATCH (b:Blob {blob_id: $id}) RETURN b", id=before[name][0])
+        assert gone == []
+    found = await BulkBlobs.read(node_id)
+    assert found.same.tolist() == [0, 1, 2, 3, 4]
+    assert (found.new_name, found.changed, found.moved) == ("renamed", [1, 2, 3], "moved")
+
+
+async def test_renamed_models_get_their_new_name_and_labels(query: Any) -> None:
+    @dataclass
+    class BulkBase(ArtifactModel, version=1):
+        a: int
+
+    @dataclass
+    class BulkOldName(BulkBase, version=1):
+        b: int
+
+    node_id = await BulkOldName(1, 2).create("x")
+    await query("MATCH (a:ArtigraphNode {node_id: $id}) RETURN a", id=node_id)
+    from artigraph_neo4j import get_engine
+
+    await get_engine().write(
+        "MATCH (a:ArtigraphNode {node_id: $id}) SET a:SomeoneElses", {"id": node_id}
+    )
+    del BulkOldName
+
+    @dataclass
+    class BulkNewName(ArtifactModel, version=1, aliases=["BulkOldName"]):
+        a: int
+        b: int
+
+    import gc
+
+    gc.collect()
+    row = (await rows_of("BulkOldName"))[1]
+    assert (row.status, row.detail) == ("can migrate", "to name 'BulkNewName'")
+    assert (await migrate_artifacts(BulkNewName)).migrated == 1
+    labels, properties, *_ = (await query(NODE, id=node_id))[0]
+    assert set(labels) == {"ArtigraphNode", "Artifact", "BulkNewName", "SomeoneElses"}
+    assert (properties["model"], properties["model_version"]) == ("BulkNewName", 1)
+    assert await BulkNewName.read(node_id) == BulkNewName(1, 2)
+    assert await rows_of("BulkOldName") == {}

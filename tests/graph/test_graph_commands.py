@@ -1,0 +1,137 @@
+"""``artigraph schema`` and ``artigraph migrate``, as a person and as a program run them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from artigraph_neo4j import engine_context
+from artigraph_neo4j.cli.app import app
+
+OLD = """
+import asyncio, sys
+from dataclasses import dataclass
+from artigraph_neo4j import ArtifactModel, set_engine
+
+@dataclass
+class CommandPoint(ArtifactModel, version=1):
+    x: int
+
+@dataclass
+class CommandLost(ArtifactModel, version=1):
+    x: int
+
+async def main():
+    print(await CommandPoint(1).create(), await CommandPoint(-1).create())
+    print(await CommandLost(1).create())
+
+set_engine()
+asyncio.run(main())
+"""
+
+NEW = """
+from dataclasses import dataclass
+from artigraph_neo4j import ArtifactModel, migration
+
+@dataclass
+class CommandPoint(ArtifactModel, version=2):
+    y: int
+
+    @migration(1)
+    def step(data):
+        if data["x"] < 0:
+            raise ValueError("negative [really]")
+        return {"y": data["x"]}
+
+@dataclass
+class CommandLost(ArtifactModel, version=3):
+    x: int
+
+    @migration(2)
+    def step(data):
+        return data
+"""
+
+
+@pytest.fixture
+def environment(graph_service: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEO4J_URI", graph_service.uri)
+    monkeypatch.setenv("NEO4J_USERNAME", graph_service.username or "")
+    monkeypatch.setenv("NEO4J_PASSWORD", graph_service.password or "")
+    monkeypatch.setenv("NEO4J_DATABASE", graph_service.database or "neo4j")
+
+
+def command(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_schema(environment: None, session_engine: Any) -> None:
+    with engine_context(session_engine):
+        assert "needed is 2" in command("schema", "install")
+        assert command("schema", "check").startswith("schema version 2; needed is 2")
+        assert "schema version 2; needed is 2" in command("schema", "upgrade")
+        facts = json.loads(command("schema", "upgrade", "--json"))
+        assert facts == {
+            "version": 2, "needed": 2, "library": facts["library"], "missing": [], "before": 2
+        }  # fmt: skip
+
+
+def test_migrate(environment: None, tmp_path: Path, session_engine: Any) -> None:
+    program = subprocess.run(
+        [sys.executable, "-c", OLD], capture_output=True, text=True, check=True
+    )
+    good, bad, lost = program.stdout.split()
+    (tmp_path / "command_models.py").write_text(NEW)
+
+    def run(*arguments: str, code: int) -> str:
+        # A process of its own: the models of other tests would be migrated, too.
+        done = subprocess.run(
+            [Path(sys.executable).parent / "artigraph", "migrate", *arguments],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    said = run("command_models.py", "--dry-run", code=1)
+    assert "1 could be migrated, 1 failed" in said
+    assert "negative [really]" in said
+    facts = json.loads(run("command_models", "--json", code=1))
+    assert (facts["migrated"], facts["failed"], facts["dry_run"]) == (1, 1, False)
+    assert [f["node_id"] for f in facts["failures"]] == [bad]
+    backlog = {(r["model"], r["version"]): r for r in facts["backlog"]}
+    assert backlog["CommandPoint", 1]["artifacts"] == 2
+    assert backlog["CommandPoint", 1]["status"] == "can migrate"
+    assert backlog["CommandLost", 1]["status"] == "no path"
+    assert backlog["CommandLost", 1]["detail"] == "no step from version 1; the class is version 3"
+    said = run("command_models.py", code=1)
+    assert "CommandPoint" in said
+    assert "0 migrated, 1 failed" in said
+    assert "could not be imported" in _error("no_such_module")
+    (tmp_path / "json.py").write_text("")
+    assert "another module is named json" in _error("json.py")
+    with engine_context(session_engine) as engine:
+        session = engine.write(
+            "MATCH (a:ArtigraphNode) WHERE a.node_id IN $ids DETACH DELETE a",
+            {"ids": [good, bad, lost]},
+        )
+        import asyncio
+
+        asyncio.run(session)
+
+
+def _error(module: str) -> str:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "artigraph", "migrate", module],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stderr

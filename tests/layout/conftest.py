@@ -1,0 +1,45 @@
+"""A Neo4j of these tests' own: a database holds one graph, and theirs is of another layout."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from neo4j import AsyncDriver, AsyncGraphDatabase
+
+from artigraph_neo4j.local import StackInfo
+from tests.layout import models
+from tests.layout.load import load, storage_of
+from tests.services import discard, new_stack
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[StackInfo]:
+    stack = new_stack("layout", s3=False)
+    try:
+        yield stack.up(timeout=180)
+    finally:
+        discard(stack)
+
+
+@pytest.fixture
+async def driver(server: StackInfo) -> AsyncIterator[AsyncDriver]:
+    async with AsyncGraphDatabase.driver(
+        server.bolt_url,
+        auth=(server.username, server.password),
+        notifications_min_severity="OFF",
+    ) as found:
+        yield found
+
+
+@pytest.fixture
+async def version_1(
+    server: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
+) -> StackInfo:
+    """The server with the graph of version 1 in it, and nothing else; ``set_engine()`` finds it."""
+    await load(driver, server.database, 1)
+    monkeypatch.setattr(models.STORAGE, "directory", storage_of(1))
+    monkeypatch.setenv("NEO4J_URI", server.bolt_url)
+    monkeypatch.setenv("NEO4J_USERNAME", server.username)
+    monkeypatch.setenv("NEO4J_PASSWORD", server.password)
+    return server

@@ -1,0 +1,82 @@
+"""Puts a graph of an earlier layout, as kept in ``tests/data/layout``, into an empty database."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from neo4j import AsyncDriver, AsyncSession
+
+from tests.layout.write import DATA
+
+__all__ = ["empty", "load", "storage_of"]
+
+
+def storage_of(version: int) -> Path:
+    """Where the values are that a version kept outside the graph."""
+    return DATA / f"v{version}" / "storage"
+
+
+async def load(driver: AsyncDriver, database: str | None, version: int) -> dict[str, Any]:
+    """Make the database what it was; returns what the file holds."""
+    graph: dict[str, Any] = json.loads((DATA / f"v{version}" / "graph.json").read_text())
+    async with driver.session(database=database) as session:
+        await empty(session)
+        for statement in graph["schema"]:
+            await run(session, statement)
+        nodes = [
+            {"at": at, "labels": labels, "properties": _properties(values)}
+            for at, (labels, values) in enumerate(graph["nodes"])
+        ]
+        await run(
+            session,
+            "UNWIND $rows AS r CREATE (n) SET n = r.properties, n.loaded_at = r.at, n:$(r.labels)",
+            rows=nodes,
+        )
+        for kind in {row[1] for row in graph["relationships"]}:
+            links = [
+                [a, b, _properties(values)]
+                for a, k, b, values in graph["relationships"]
+                if k == kind
+            ]
+            await run(
+                session,
+                "UNWIND $rows AS r MATCH (a {loaded_at: r[0]}) MATCH (b {loaded_at: r[1]}) "
+                f"CREATE (a)-[x:{kind}]->(b) SET x = r[2]",
+                rows=links,
+            )
+        await run(session, "MATCH (n) REMOVE n.loaded_at")
+    return graph
+
+
+async def empty(session: AsyncSession) -> None:
+    """Remove all that is in the database, its constraints and indexes too."""
+    for (name,) in await run(session, "SHOW CONSTRAINTS YIELD name"):
+        await run(session, f"DROP CONSTRAINT `{name}` IF EXISTS")
+    for (name,) in await run(
+        session, "SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name"
+    ):
+        await run(session, f"DROP INDEX `{name}` IF EXISTS")
+    await run(session, "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS")
+
+
+async def run(session: AsyncSession, text: str, **parameters: Any) -> list[list[Any]]:
+    """One statement; its rows."""
+    result = await session.run(text, parameters)  # type: ignore[arg-type]
+    return await result.values()
+
+
+def _properties(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: _from_json(value) for key, value in values.items()}
+
+
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, text),) = value.items()
+    if kind == "bytes":
+        return base64.b64decode(text)
+    return date.fromisoformat(text) if kind == "date" else datetime.fromisoformat(text)
