@@ -97,11 +97,11 @@ class Attributes:
         return Attribute(self.__owner, name)
 
 
-span = Attributes("span")
+span = Attributes(owner="span")
 """What every span has: ``label``, ``status``, ``opened_at``, ``closed_at``, ``duration`` (a
 timedelta), ``node_id``, ``root_id``, ``depth``, ``exception_type``, ``exception_message`` ..."""
 
-artifact = Attributes("artifact")
+artifact = Attributes(owner="artifact")
 """What every artifact has: ``label``, ``model``, ``model_version``, ``recorded_at``,
 ``node_id``."""
 
