@@ -14,6 +14,8 @@ from artigraph_neo4j import (
     Span,
     artifact_info,
     get_engine,
+    migrate_artifacts,
+    migration_backlog,
     read_ancestor_spans,
     read_child_artifacts,
     read_child_spans,
@@ -48,6 +50,8 @@ async def report(study_id: str, console: Console) -> None:
     await _failures(study_id, console)
     console.rule("What is kept, and where?")
     console.print(await _storage(study_id))
+    console.rule("What was written by an older version?")
+    await _migrate(console)
 
 
 async def _tree(study_id: str) -> Tree:
@@ -123,6 +127,14 @@ async def _failures(study_id: str, console: Console) -> None:
             where = " / ".join([*above[::-1], span.label])
             console.print(f"[red]{where}[/red]\n  {span.exception_type}: ", end="")
             console.print(span.exception_message.splitlines()[0], markup=False)
+
+
+async def _migrate(console: Console) -> None:
+    for row in await migration_backlog():
+        if row.model == "Baseline" and row.status == "can migrate":
+            console.print(f"{row.model} version {row.version}: {row.artifacts}, {row.detail}")
+    report = await migrate_artifacts(Baseline)
+    console.print(f"rewritten in place: {report.migrated}, failed: {report.failed}")
 
 
 async def _storage(study_id: str) -> Table:

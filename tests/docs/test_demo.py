@@ -63,5 +63,7 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         "flight delays / gradient boosting / tested on months 1 to 4",
         "InvalidParameterError",
         "TrainedModel v1",
+        "Baseline version 1: 1, to version 2",
+        "rewritten in place: 1, failed: 0",
     ):
         assert text in " ".join(printed.split()), text

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import gc
+import types
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from artigraph_neo4j import (
     ArtifactModel,
@@ -13,15 +21,18 @@ from artigraph_neo4j import (
     artifact_field,
     artifact_info,
     create_span_artifact,
+    engine_context,
+    get_engine,
     migrate_artifacts,
     migration,
     migration_backlog,
     read_span_artifact,
     span_context,
 )
-from artigraph_neo4j.errors import MigrationError
+from artigraph_neo4j.errors import IntegrityError, MigrationError, NotFoundError
 from artigraph_neo4j.graph.connection import Statement
 from artigraph_neo4j.storage.memory import MemoryStorage
+from artigraph_neo4j.testing import difference
 
 NODE = """
 MATCH (a:ArtigraphNode {node_id: $id}) RETURN labels(a), properties(a), elementId(a),
@@ -110,8 +121,6 @@ async def test_failures_are_reported_and_the_rest_goes_on() -> None:
 
 
 async def forget(*ids: str) -> None:
-    from artigraph_neo4j import get_engine
-
     await get_engine().write(
         "UNWIND $ids AS id MATCH (a:ArtigraphNode {node_id: id}) DETACH DELETE a", {"ids": ids}
     )
@@ -194,12 +203,6 @@ async def test_steps_that_replace_change_move_and_drop_nested_models(query: Any)
         node_id = await create_span_artifact("current", label="a", data=BulkWhole(*parts))
     ids = dict((await query(NODE, id=node_id))[0][3])
     inner = {p: (await query(NODE, id=ids[p]))[0][3][0][1] for p in ("dropped", "linked")}
-    await query(
-        "MATCH (s:Span {node_id: $span}), (a:ArtigraphNode {node_id: $id}) RETURN 1",
-        span=span.node_id, id=inner["linked"],
-    )  # fmt: skip
-    from artigraph_neo4j import get_engine
-
     await get_engine().write(
         "MATCH (s:ArtigraphNode {node_id: $span}), (a:ArtigraphNode {node_id: $id}) "
         "MERGE (s)-[:HAS_ARTIFACT]->(a)",
@@ -298,9 +301,6 @@ async def test_renamed_models_get_their_new_name_and_labels(query: Any) -> None:
         b: int
 
     node_id = await BulkOldName(1, 2).create("x")
-    await query("MATCH (a:ArtigraphNode {node_id: $id}) RETURN a", id=node_id)
-    from artigraph_neo4j import get_engine
-
     await get_engine().write(
         "MATCH (a:ArtigraphNode {node_id: $id}) SET a:SomeoneElses", {"id": node_id}
     )
@@ -311,8 +311,6 @@ async def test_renamed_models_get_their_new_name_and_labels(query: Any) -> None:
         a: int
         b: int
 
-    import gc
-
     gc.collect()
     row = (await rows_of("BulkOldName"))[1]
     assert (row.status, row.detail) == ("can migrate", "to name 'BulkNewName'")
@@ -322,3 +320,137 @@ async def test_renamed_models_get_their_new_name_and_labels(query: Any) -> None:
     assert (properties["model"], properties["model_version"]) == ("BulkNewName", 1)
     assert await BulkNewName.read(node_id) == BulkNewName(1, 2)
     assert await rows_of("BulkOldName") == {}
+
+
+async def test_who_reads_half_of_a_change_reads_again(engine: Engine) -> None:
+    """The state that a reader may meet, made by hand: a seal, and a value that does not fit it."""
+    latest = flat(3)
+    node_id = await latest(1.0, "whole").create()
+    await set_properties(node_id, {"seal_": "of something else"})
+
+    async def repair() -> None:
+        await asyncio.sleep(0.05)
+        await set_properties(node_id, {"seal_": None, "same": "new"})
+
+    found, _ = await asyncio.gather(latest.read(node_id), repair())
+    assert found == latest(1.0, "new")
+
+
+async def test_a_seal_that_never_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("artigraph_neo4j.artifacts._PAUSES", (0.0, 0.01))
+    old = flat(1)
+    node_id = await old(1).create()
+    await set_properties(node_id, {"seal_": "of something else"})
+    with pytest.raises(IntegrityError, match=f"{node_id}.*seal"):
+        await old.read(node_id)
+    report = await migrate_artifacts(flat(3))
+    assert [f.node_id for f in report.failures] == [node_id]
+    assert isinstance(report.failures[0].error, IntegrityError)
+    await forget(node_id)
+
+
+async def set_properties(node_id: str, values: dict[str, Any]) -> None:
+    await get_engine().write(
+        "MATCH (a:ArtigraphNode {node_id: $id}) SET a += $values",
+        {"id": node_id, "values": values},
+    )
+
+
+async def test_an_artifact_deleted_while_it_is_read_again_is_not_found() -> None:
+    latest = flat(3)
+    node_id = await latest(1.0, "x").create()
+    await set_properties(node_id, {"seal_": "?"})
+
+    async def delete() -> None:
+        await asyncio.sleep(0.05)
+        await forget(node_id)
+
+    results = await asyncio.gather(latest.read(node_id), delete(), return_exceptions=True)
+    assert isinstance(results[0], NotFoundError)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.binary(),
+    st.dates(),
+    st.datetimes(),
+    st.datetimes(timezones=st.just(ZoneInfo("Europe/Paris"))),
+    st.timedeltas(),
+    st.lists(st.integers()),
+    st.lists(st.text()),
+    st.dictionaries(st.text(), st.integers() | st.text()),
+    st.tuples(st.integers(), st.text()),
+)
+NAMES = ["a", "b", "codec", "seal_", "model", "x_"]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=st.fixed_dictionaries(dict.fromkeys(NAMES, VALUES)),
+    after=st.fixed_dictionaries({}, optional=dict.fromkeys([*NAMES, "new"], VALUES)),
+    kept=st.lists(st.sampled_from(NAMES), unique=True),
+    nested=st.lists(st.sampled_from(["keep", "change", "drop", "wrap", "twice", "add"])),
+)
+async def test_what_is_read_after_is_what_was_read_before(
+    before: dict[str, Any], after: dict[str, Any], kept: list[str], nested: list[str]
+) -> None:
+    @dataclass
+    class BulkInner(ArtifactModel, version=1):
+        v: Any
+
+    fields: Any = [(name, Any) for name in [*NAMES, "parts"]]
+    first = make_model("BulkAny", fields, 1)
+    with engine_context(get_engine()) as engine:
+        node_id = await first(**before, parts=[BulkInner(i) for i in range(len(nested))]).create()
+
+        def step(data: dict[str, Any]) -> dict[str, Any]:
+            parts: list[Any] = []
+            for part, what in zip(data["parts"], nested, strict=True):
+                if what == "change":
+                    part.v = [part.v]
+                parts += {
+                    "keep": [part], "change": [part], "drop": [], "wrap": [BulkInner((part,))],
+                    "twice": [part, part], "add": [BulkInner("new"), part],
+                }[what]  # fmt: skip
+            return {name: data[name] for name in kept} | after | {"parts": parts}
+
+        names = [*dict.fromkeys([*kept, *after])]
+        second = make_model("BulkAny", [(name, Any) for name in [*names, "parts"]], 2, step)
+        read = await second.read(node_id)
+        report = await migrate_artifacts(second)
+        assert (report.migrated, report.failures) == (1, [])
+        again = await second.read(node_id)
+        assert difference(plain(again), plain(read)) is None
+        assert artifact_info(again).model_version == 2  # type: ignore[union-attr]
+        rows = await engine.read(
+            "MATCH (a:ArtigraphNode {node_id: $id})-[:HAS_FIELD*0..]->(x) "
+            "RETURN count(x), count(x.seal_) + count(x.lock_)",
+            {"id": node_id},
+        )
+        # "seal_" the field is the property "seal__".
+        assert rows == [[count_models(again), 0]]
+    await forget(node_id)
+
+
+def make_model(name: str, fields: Any, version: int, step: Any = None) -> Any:
+    namespace: dict[str, Any] = {"__module__": __name__, "__qualname__": name}
+    namespace["__annotations__"] = dict(fields)
+    if step is not None:
+        namespace["step"] = migration(1)(step)
+    keywords = {"version": version}
+    made = types.new_class(name, (ArtifactModel,), keywords, lambda ns: ns.update(namespace))
+    return dataclass(made)
+
+
+def plain(artifact: Any) -> Any:
+    return {f.name: getattr(artifact, f.name) for f in dataclasses.fields(artifact)}
+
+
+def count_models(value: Any) -> int:
+    if isinstance(value, ArtifactModel):
+        return 1 + sum(map(count_models, plain(value).values()))
+    return sum(map(count_models, value)) if isinstance(value, (list, tuple)) else 0
