@@ -7,6 +7,13 @@ The names below are the public ones, with those of ``artigraph_neo4j.errors``,
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.current import engine_context, get_engine, set_engine
+from artigraph_neo4j.deletion import (
+    DeleteReport,
+    delete_artifacts,
+    delete_span,
+    delete_spans,
+    resume_deletes,
+)
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.graph.nodes import Span
@@ -25,6 +32,7 @@ from artigraph_neo4j.queries import (
     read_root_spans,
     read_span,
 )
+from artigraph_neo4j.retention import find_retired, retain
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.spans import (
     create_span_artifact,
@@ -39,6 +47,7 @@ __all__ = [
     "ArtifactInfo",
     "ArtifactModel",
     "ArtigraphError",
+    "DeleteReport",
     "Engine",
     "NotFoundError",
     "Serializer",
@@ -50,7 +59,11 @@ __all__ = [
     "bind_neomodel",
     "create_span_artifact",
     "create_span_artifacts",
+    "delete_artifacts",
+    "delete_span",
+    "delete_spans",
     "engine_context",
+    "find_retired",
     "get_current_span_id",
     "get_engine",
     "migration",
@@ -64,6 +77,8 @@ __all__ = [
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
+    "resume_deletes",
+    "retain",
     "set_engine",
     "span_context",
 ]

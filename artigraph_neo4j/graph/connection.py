@@ -149,6 +149,8 @@ class Connection:
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:
     if isinstance(error, Neo4jError) and "OutOfMemory" in (error.code or ""):
         return False  # classed as transient, but the same statement needs the same memory again
+    if isinstance(error, Neo4jError) and "EntityNotFound" in (error.code or ""):
+        return True  # deleted between match and lock: the next run does not find it, and says so
     return error.is_retryable()
 
 
