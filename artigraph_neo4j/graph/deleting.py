@@ -161,6 +161,9 @@ that only spans outside of all deletes still have counts as kept."""
 
 DELETE_ARTIFACTS = f"""
 UNWIND $ids AS id
+MATCH (a:ArtigraphNode {{node_id: id}})
+{LOCK_ARTIFACT}
+WITH id
 MATCH p = (:ArtigraphNode {{node_id: id}})-[:HAS_FIELD*0..]->(x)
 WITH x, min(length(p)) AS height ORDER BY height DESC LIMIT $limit
 WITH collect(x) AS nodes
@@ -191,10 +194,15 @@ CALL (nodes, links) {{
 }}
 RETURN artifacts, nested, blobs, bytes, uses, size(nodes) = $limit OR links = $links AS more
 """
-"""Deletes artifacts with what is nested in them, at most ``$limit`` nodes, the deepest first."""
+"""Deletes artifacts with what is nested in them, at most ``$limit`` nodes, the deepest first.
+
+Locked, then matched again: who waited for another delete counts nothing that the other deleted."""
 
 DELETE_SPANS = """
 UNWIND $ids AS id
+MATCH (s:ArtigraphNode {node_id: id})
+SET s:Span
+WITH id
 MATCH (s:ArtigraphNode {node_id: id})
 WITH collect(s) AS nodes
 CALL (nodes) {
