@@ -22,7 +22,7 @@ async def absent(
         node_id: Its id.
         more: What follows on the first words, such as ``"; nothing was recorded"``.
     """
-    ((is_span, is_artifact),) = await engine.read(deleting.NODE_EXISTS, {"node_id": node_id})
+    ((_, is_span, is_artifact),) = await engine.read(deleting.KINDS, {"ids": [node_id]})
     if is_span if kind == "span" else is_artifact:
         return NotFoundError(
             f"{kind} {node_id!r} is being deleted{more}; resume_deletes() finishes a delete that "

@@ -151,7 +151,7 @@ async def delete_nodes(
     """
     work = _Work(get_engine(), progress)
     if dry_run:
-        return await _count(work.engine, list(spans), list(artifacts))
+        return await _count(work.engine, list(spans), list(artifacts), lenient)
     trees = await _mark(work.engine, deleting.MARK_SPANS, spans, lenient)
     loose = await _mark(work.engine, deleting.MARK_ARTIFACTS, artifacts, lenient)
     await work.spans(trees)
@@ -185,9 +185,14 @@ async def _finish(work: _Work, idle: int | None) -> None:
         await (work.spans(ids) if is_span else work.artifacts(ids))
 
 
-async def _count(engine: Engine, spans: list[str], artifacts: list[str]) -> DeleteReport:
+async def _count(
+    engine: Engine, spans: list[str], artifacts: list[str], lenient: bool
+) -> DeleteReport:
     parameters = {"spans": spans, "artifacts": artifacts}
-    (counts,) = await engine.read(deleting.COUNT_DOOMED, parameters)
+    ((*wrong, counts),) = await engine.read(deleting.COUNT_DOOMED, parameters)
+    for kind, rows in zip(("span", "artifact"), wrong, strict=True):
+        if rows and not lenient:
+            raise _refusal(*rows[0], is_span=kind == "span")
     return replace(DeleteReport(*counts), dry_run=True)
 
 

@@ -17,11 +17,11 @@ __all__ = [
     "DELETES",
     "DELETE_ARTIFACTS",
     "DELETE_SPANS",
+    "KINDS",
     "LOCK_ARTIFACT",
     "MARKED",
     "MARK_ARTIFACTS",
     "MARK_SPANS",
-    "NODE_EXISTS",
     "SPANS_TO_DELETE",
     "SPANS_TO_RETIRE",
     "UNLINK_ARTIFACTS",
@@ -67,47 +67,50 @@ nothing). Whoever links an artifact that exists to another span takes it first a
 whether the artifact stays: so the link comes either before the look of a delete, and the artifact
 is kept, or after it, and the link fails."""
 
-NODE_EXISTS = """
-OPTIONAL MATCH (n:ArtigraphNode {node_id: $node_id}) USING INDEX SEEK n:ArtigraphNode(node_id)
-RETURN n:Span, n:Artifact
+KINDS = """
+UNWIND $ids AS id
+OPTIONAL MATCH (n:ArtigraphNode {node_id: id}) USING INDEX SEEK n:ArtigraphNode(node_id)
+RETURN id, coalesce(n:Span, false), coalesce(n:Artifact, false)
 """
+"""What is there under some ids, being deleted or not."""
 
-MARK_SPANS = """
-CALL () {
-  UNWIND $ids AS id
+_WRONG_SPANS = """
   OPTIONAL MATCH (s:ArtigraphNode {node_id: id})
   WITH id, s WHERE s IS NULL OR NOT s:Span
   RETURN collect([id, s IS NOT NULL]) AS wrong
-}
-CALL (wrong) {
+"""
+_WRONG_ARTIFACTS = """
+  OPTIONAL MATCH (a:ArtigraphNode {node_id: id})
+  OPTIONAL MATCH (owner)-[:HAS_FIELD]->(a)
+  WITH id, a, owner WHERE a IS NULL OR NOT a:Artifact OR owner IS NOT NULL
+  RETURN collect([id, a IS NOT NULL, owner.node_id]) AS wrong
+"""
+
+MARK_SPANS = f"""
+CALL () {{ UNWIND $ids AS id {_WRONG_SPANS} }}
+CALL (wrong) {{
   UNWIND CASE WHEN $lenient OR size(wrong) = 0 THEN $ids ELSE [] END AS id
-  MATCH (s:ArtigraphNode {node_id: id}) WHERE s:Span
+  MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span
   SET s:ArtigraphDeleting, s.marked_at_ = datetime()
   WITH s
   OPTIONAL MATCH (s)<-[r:PARENT_OF]-()
   DELETE r
   RETURN collect(DISTINCT s.node_id) AS marked
-}
+}}
 RETURN wrong, marked
 """
 
-MARK_ARTIFACTS = """
-CALL () {
-  UNWIND $ids AS id
-  OPTIONAL MATCH (a:ArtigraphNode {node_id: id})
-  OPTIONAL MATCH (owner)-[:HAS_FIELD]->(a)
-  WITH id, a, owner WHERE a IS NULL OR NOT a:Artifact OR owner IS NOT NULL
-  RETURN collect([id, a IS NOT NULL, owner.node_id]) AS wrong
-}
-CALL (wrong) {
+MARK_ARTIFACTS = f"""
+CALL () {{ UNWIND $ids AS id {_WRONG_ARTIFACTS} }}
+CALL (wrong) {{
   UNWIND CASE WHEN $lenient OR size(wrong) = 0 THEN $ids ELSE [] END AS id
-  MATCH (a:ArtigraphNode {node_id: id}) WHERE a:Artifact AND NOT EXISTS { ()-[:HAS_FIELD]->(a) }
+  MATCH (a:ArtigraphNode {{node_id: id}}) WHERE a:Artifact AND NOT EXISTS {{ ()-[:HAS_FIELD]->(a) }}
   SET a:ArtigraphDeleting, a.marked_at_ = datetime()
   WITH a
   OPTIONAL MATCH (a)<-[h:HAS_ARTIFACT]-()
   DELETE h
   RETURN collect(DISTINCT a.node_id) AS marked
-}
+}}
 RETURN wrong, marked
 """
 
@@ -237,6 +240,8 @@ _DOOMED_ROOTS = """
 _OUTSIDE = "NOT EXISTS {{ ({0})<-[:PARENT_OF*0..]-(t) WHERE t.node_id IN $spans }}"
 
 COUNT_DOOMED = f"""
+CALL () {{ UNWIND $spans AS id {_WRONG_SPANS.replace("wrong", "wrong_spans")} }}
+CALL () {{ UNWIND $artifacts AS id {_WRONG_ARTIFACTS.replace("wrong", "wrong_artifacts")} }}
 CALL () {{
   {_DOOMED_ROOTS}
   RETURN count(s) AS spans
@@ -273,7 +278,8 @@ CALL () {{
     sum(blobs) AS blobs, sum(bytes) AS bytes, sum(uses) AS uses,
     sum(CASE WHEN goes THEN 0 ELSE 1 END) AS kept
 }}
-RETURN spans, artifacts, nested, blobs, bytes, kept, uses
+RETURN wrong_spans, wrong_artifacts,
+  [spans, artifacts, nested, blobs, bytes, kept, uses] AS counts
 """
 """What a delete of these ids would delete; reads only."""
 
