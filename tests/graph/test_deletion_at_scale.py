@@ -16,6 +16,7 @@ from artigraph_neo4j import (
     Engine,
     NotFoundError,
     delete_span,
+    deletion,
     engine_context,
     read_span,
     resume_deletes,
@@ -58,14 +59,13 @@ async def test_fifty_thousand_nodes(engine: Engine) -> None:
     await _delete_and_check(engine, 50_000 // NODES_EACH)
 
 
-async def test_a_chain_deeper_than_one_batch(engine: Engine) -> None:
-    root = await grow(engine, 12_000, fanout=1)
-    assert await delete_span(root) == _whole(12_000)
-
-
-async def test_one_span_with_more_children_than_one_batch(engine: Engine) -> None:
-    root = await grow(engine, 12_000, fanout=12_000)
-    assert await delete_span(root) == _whole(12_000)
+@pytest.mark.parametrize("fanout", [1, 3000], ids=["a chain", "all below one"])
+async def test_shapes_that_are_no_trees_to_the_eye(
+    fanout: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "BATCH", 1000)
+    root = await grow(engine, 3000, fanout=fanout)
+    assert await delete_span(root) == _whole(3000)
 
 
 @pytest.mark.large
