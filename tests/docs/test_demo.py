@@ -63,5 +63,6 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         "flight delays / gradient boosting / tested on months 1 to 4",
         "InvalidParameterError",
         "TrainedModel v1",
+        'artigraph retain --label "flight delays" --keep-last 1 --delete',
     ):
         assert text in " ".join(printed.split()), text
