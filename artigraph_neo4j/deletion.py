@@ -1,19 +1,16 @@
-"""Deleting spans and artifacts with all below them, in transactions of bounded size."""
+"""Deleting spans and artifacts with all below them."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 
+from artigraph_neo4j import deleter
 from artigraph_neo4j.current import get_engine
+from artigraph_neo4j.deleter import Deleter, DeleteReport, Progress, batches
 from artigraph_neo4j.engine import Engine
-from artigraph_neo4j.errors import ArtifactTypeError, EngineError, NotFoundError, SpanError
+from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError, SpanError
 from artigraph_neo4j.graph import deleting
-from artigraph_neo4j.graph.connection import ConflictError
 
 __all__ = [
     "DeleteReport",
@@ -25,51 +22,8 @@ __all__ = [
     "resume_deletes",
 ]
 
-BATCH = 10_000
-"""Nodes that one transaction deletes at the most."""
-ROOTS = 1_000
-"""Trees that are worked on together."""
-LOOK = 100_000
-"""Spans that one look into the trees returns, the deepest: each look walks through what is left."""
 IDLE_SECONDS = 300
 """A delete that nobody has worked on for so long was killed; the next one finishes it."""
-LINKS_EACH = 5
-"""Relationships, for each of these nodes, that one transaction deletes at the most."""
-TRIES = 100
-"""Failures in a row after which a delete gives up."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteReport:
-    """What was deleted, or would be.
-
-    Attributes:
-        spans: Spans.
-        artifacts: Artifacts, not counting those nested in others.
-        nested: Models nested in them.
-        blobs: References to values in storages; the values themselves are left to ``gc``.
-        bytes: The size of these values.
-        kept: Artifacts of deleted spans that stay, since a span that stays has them too.
-        uses: Times that a span which stays used an artifact that went; it no longer says so.
-        dry_run: Whether nothing was deleted.
-    """
-
-    spans: int = 0
-    artifacts: int = 0
-    nested: int = 0
-    blobs: int = 0
-    bytes: int = 0
-    kept: int = 0
-    uses: int = 0
-    dry_run: bool = False
-
-    @property
-    def nodes(self) -> int:
-        """Nodes of the graph: spans, artifacts, nested models and blobs."""
-        return self.spans + self.artifacts + self.nested + self.blobs
-
-
-Progress = Callable[[DeleteReport], object]
 
 
 async def delete_span(
@@ -149,14 +103,14 @@ async def delete_nodes(
         dry_run: Only count.
         progress: As in ``delete_spans``.
     """
-    work = _Work(get_engine(), progress)
+    work = Deleter(get_engine(), progress)
     if dry_run:
         return await _count(work.engine, list(spans), list(artifacts), lenient)
     trees = await _mark(work.engine, deleting.MARK_SPANS, spans, lenient)
     loose = await _mark(work.engine, deleting.MARK_ARTIFACTS, artifacts, lenient)
     await work.spans(trees)
     await work.artifacts(loose)
-    await _finish(_Work(work.engine, None), IDLE_SECONDS)
+    await _finish(Deleter(work.engine, None), IDLE_SECONDS)
     return work.done
 
 
@@ -175,12 +129,12 @@ async def resume_deletes(*, progress: Progress | None = None) -> DeleteReport:
     Raises:
         ConnectionFailed: The database stayed out of reach.
     """
-    work = _Work(get_engine(), progress)
+    work = Deleter(get_engine(), progress)
     await _finish(work, None)
     return work.done
 
 
-async def _finish(work: _Work, idle: int | None) -> None:
+async def _finish(work: Deleter, idle: int | None) -> None:
     for is_span, ids in await work.engine.read(deleting.MARKED, {"idle": idle}):
         await (work.spans(ids) if is_span else work.artifacts(ids))
 
@@ -198,7 +152,7 @@ async def _count(
 
 async def _mark(engine: Engine, statement: str, ids: Iterable[str], lenient: bool) -> list[str]:
     marked: list[str] = []
-    for batch in _batches(ids, BATCH):
+    for batch in batches(ids, deleter.BATCH):
         ((wrong, found),) = await engine.write(statement, {"ids": batch, "lenient": lenient})
         if wrong and not lenient:
             raise _refusal(*wrong[0], is_span=statement is deleting.MARK_SPANS)
@@ -218,99 +172,3 @@ def _refusal(node_id: str, exists: bool, owner: str | None = None, *, is_span: b
         f"{node_id!r} is nested in {owner!r}, which cannot be read without it; delete the whole "
         "artifact"
     )
-
-
-def _batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while batch := list(islice(rest, size)):
-        yield batch
-
-
-class _Work:
-    """Deletes what is marked, and counts."""
-
-    def __init__(self, engine: Engine, progress: Progress | None) -> None:
-        self.engine = engine
-        self.done = DeleteReport()
-        self._progress = progress
-        self._size = BATCH
-        self._failures = 0
-
-    async def spans(self, roots: Sequence[str]) -> None:
-        """Delete the trees below marked spans, from the bottom up."""
-        for ids in _batches(roots, ROOTS):
-            leaves = done = False
-            while not done:
-                found = await self._look(ids, leaves)
-                complete = not leaves and len(found) < LOOK
-                leaves = not await self._span_batches(found)
-                done = not found or (complete and not leaves)
-
-    async def _look(self, roots: list[str], leaves: bool) -> list[str]:
-        parameters = {"ids": roots, "leaves": leaves, "limit": LOOK}
-        rows = await self.engine.write(deleting.SPANS_TO_DELETE, parameters)
-        return [node_id for (chunk,) in rows for node_id in chunk]
-
-    async def _span_batches(self, ids: list[str]) -> bool:
-        """Whether all of them could be deleted."""
-        while ids:
-            batch = ids[: self._size]
-            await self._artifacts_of(batch)
-            row = await self._run(deleting.DELETE_SPANS, batch)
-            if row is None:
-                return False
-            spans, more = row
-            self._count(spans=spans)
-            if not more:
-                ids = ids[len(batch) :]
-        return True
-
-    async def _artifacts_of(self, spans: list[str]) -> None:
-        more = True
-        while more:
-            row = await self._run(deleting.UNLINK_ARTIFACTS, spans)
-            if row is not None:
-                doomed, kept, more = row
-                self._count(kept=kept)
-                await self.artifacts(doomed)
-
-    async def artifacts(self, ids: Sequence[str]) -> None:
-        """Delete marked artifacts with what is nested in them."""
-        while ids:
-            batch = ids[: self._size]
-            row = await self._run(deleting.DELETE_ARTIFACTS, batch)
-            if row is not None:
-                artifacts, nested, blobs, size, uses, more = row
-                self._count(artifacts=artifacts, nested=nested, blobs=blobs, bytes=size, uses=uses)
-                if not more:
-                    ids = ids[len(batch) :]
-
-    async def _run(self, statement: str, ids: Sequence[str]) -> list[Any] | None:
-        """The row of a statement; None when it has to be tried again, perhaps with less."""
-        parameters = {"ids": list(ids), "limit": self._size, "links": LINKS_EACH * self._size}
-        try:
-            (row,) = await self.engine.write(statement, parameters)
-        except ConflictError as error:  # someone is writing below: what they wrote goes next
-            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311
-            failed: EngineError | ConflictError = error
-        except EngineError as error:
-            if "OutOfMemory" not in str(error) or self._size == 1:
-                raise
-            self._size = max(1, self._size // 4)
-            failed = error
-        else:
-            self._failures = 0
-            return row
-        self._failures += 1
-        if self._failures > TRIES:
-            raise EngineError(
-                "a delete does not get on, since others keep writing to what it deletes; stop "
-                "them, then finish it with resume_deletes()"
-            ) from failed
-        return None
-
-    def _count(self, **counts: int) -> None:
-        totals = {name: getattr(self.done, name) + count for name, count in counts.items()}
-        self.done = replace(self.done, **totals)
-        if self._progress is not None:
-            self._progress(self.done)

@@ -62,10 +62,9 @@ def artifact_stays(name: str) -> str:
 
 
 LOCK_ARTIFACT = "SET a:Artifact"
-"""Locks the artifact ``a`` until the transaction ends (a label that it has already changes
-nothing). Whoever links an artifact that exists to another span takes it first and then looks
-whether the artifact stays: so the link comes either before the look of a delete, and the artifact
-is kept, or after it, and the link fails."""
+"""Locks the artifact ``a``, by a label that it has already, until the end. Whoever links
+an artifact to another span does so before looking whether it stays: so either the link comes
+before the look of a delete, and the artifact is kept, or after it, and the link fails."""
 
 KINDS = """
 UNWIND $ids AS id

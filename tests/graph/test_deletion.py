@@ -20,7 +20,7 @@ from artigraph_neo4j import (
     delete_artifacts,
     delete_span,
     delete_spans,
-    deletion,
+    deleter,
     engine_context,
     read_ancestor_spans,
     read_child_artifacts,
@@ -71,10 +71,10 @@ def storing(graph_service: Any, session_engine: Engine) -> Iterator[Engine]:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches so small that every loop goes round several times."""
-    monkeypatch.setattr(deletion, "BATCH", 3)
-    monkeypatch.setattr(deletion, "LOOK", 7)
-    monkeypatch.setattr(deletion, "ROOTS", 2)
-    monkeypatch.setattr(deletion, "LINKS_EACH", 2)
+    monkeypatch.setattr(deleter, "BATCH", 3)
+    monkeypatch.setattr(deleter, "LOOK", 7)
+    monkeypatch.setattr(deleter, "ROOTS", 2)
+    monkeypatch.setattr(deleter, "LINKS_EACH", 2)
 
 
 async def _tree() -> dict[str, Any]:
@@ -235,7 +235,7 @@ def _shapes(draw: st.DrawFn) -> list[tuple[int, int, int]]:
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(shape=_shapes(), which=st.integers(0, 11))
 async def test_any_tree_goes_whole_in_batches_of_any_size(
     shape: list[tuple[int, int, int]], which: int
@@ -243,7 +243,7 @@ async def test_any_tree_goes_whole_in_batches_of_any_size(
     ids: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"BATCH": 3, "LOOK": 4, "ROOTS": 1, "LINKS_EACH": 1}.items():
-            patch.setattr(deletion, name, value)
+            patch.setattr(deleter, name, value)
         async with span_context(label="around") as around:
             for parent, artifacts, parts in shape:
                 above = await read_span(ids[parent]) if ids else around

@@ -7,21 +7,26 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from artigraph_neo4j import (
+    ArtifactModel,
     DeleteReport,
     Engine,
     NotFoundError,
+    create_span_artifacts,
     delete_span,
-    deletion,
+    deleter,
     engine_context,
     read_span,
     resume_deletes,
+    span_context,
 )
-from artigraph_neo4j.deletion import BATCH
+from artigraph_neo4j.deleter import BATCH
+from artigraph_neo4j.graph.connection import Statement
 from tests.graph.forest import BLOB_BYTES, NODES_EACH, grow
 from tests.services import discard, new_stack
 
@@ -63,7 +68,7 @@ async def test_fifty_thousand_nodes(engine: Engine) -> None:
 async def test_shapes_that_are_no_trees_to_the_eye(
     fanout: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion, "BATCH", 1000)
+    monkeypatch.setattr(deleter, "BATCH", 1000)
     root = await grow(engine, 3000, fanout=fanout)
     assert await delete_span(root) == _whole(3000)
 
@@ -82,10 +87,37 @@ async def test_a_million_nodes_on_a_heap_of_one_gigabyte() -> None:
         discard(stack)
 
 
+@dataclass
+class Fat(ArtifactModel, version=1):
+    text: str
+
+
+@pytest.mark.large
+@pytest.mark.timeout(3600)
+async def test_values_too_large_for_one_transaction() -> None:
+    """A gigabyte of values in one span: Neo4j refuses the transaction until it is small enough."""
+    stack = new_stack("large", s3=False, heap="1g")
+    try:
+        info = stack.up(timeout=180)
+        async with engine_context(
+            info.bolt_url, username=info.username, password=info.password, create_schema=True
+        ) as engine:
+            async with span_context() as span:
+                for i in range(100):
+                    data = {f"{i}-{j}": Fat(str(j) * 1_000_000) for j in range(10)}
+                    await create_span_artifacts("current", data)
+            tries: list[Statement] = []
+            engine.observers.append(tries.append)
+            assert (await delete_span(span.node_id)).artifacts == 1000
+            assert any(attempt.rows is None for attempt in tries)
+    finally:
+        discard(stack)
+
+
 DELETER = """
 import asyncio, sys
-from artigraph_neo4j import delete_span, deletion, set_engine
-deletion.BATCH = 500
+from artigraph_neo4j import delete_span, deleter, set_engine
+deleter.BATCH = 500
 set_engine()
 asyncio.run(delete_span(sys.argv[1], progress=lambda done: print(done.nodes, flush=True)))
 """

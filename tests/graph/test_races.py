@@ -24,7 +24,7 @@ from artigraph_neo4j import (
     create_span_artifacts,
     delete_artifacts,
     delete_spans,
-    deletion,
+    deleter,
     engine_context,
     get_engine,
     read_child_artifacts,
@@ -249,7 +249,7 @@ async def test_a_delete_beside_open_spans_below_it(other: Engine) -> None:
 
 
 async def test_deletes_of_overlapping_trees(other: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deletion, "BATCH", 4)
+    monkeypatch.setattr(deleter, "BATCH", 4)
 
     async def delete(ids: list[str]) -> DeleteReport:
         with engine_context(other):
@@ -322,7 +322,7 @@ async def test_a_note_beside_a_delete(other: Engine) -> None:
 async def test_reads_beside_a_delete_see_a_tree_or_say_that_it_goes(
     other: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion, "BATCH", 2)
+    monkeypatch.setattr(deleter, "BATCH", 2)
     outcomes: Counter[str] = Counter()
 
     async def read(reads: Any, span: str) -> Any:
