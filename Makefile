@@ -14,7 +14,7 @@ ENGINE := timeout 5 docker info >/dev/null 2>&1
 COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	-f docker/compose.yaml --env-file docker/.env
 
-.PHONY: help demo test test-unit test-graph test-storage test-local test-docs lint types layers \
+.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs lint types layers \
 	check up down status browser lock clean
 
 help: ## List the targets
@@ -43,6 +43,9 @@ test-unit: $(STAMP) ## Run the tests that need no server
 
 test-graph: $(STAMP) ## Run the tests on Neo4j
 	$(PYTEST) tests/graph
+
+test-large: $(STAMP) ## Run the tests with a million nodes, which take minutes
+	$(PYTEST) -m large -s
 
 test-storage: $(STAMP) ## Run the tests of storages, S3 included
 	$(PYTEST) tests/storage

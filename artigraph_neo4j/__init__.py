@@ -15,6 +15,13 @@ from artigraph_neo4j.annotations import (
 from artigraph_neo4j.backlog import ModelBacklog, migration_backlog
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.current import engine_context, get_engine, set_engine
+from artigraph_neo4j.deletion import (
+    DeleteReport,
+    delete_artifacts,
+    delete_span,
+    delete_spans,
+    resume_deletes,
+)
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.find import F, find_artifacts, find_spans
@@ -36,6 +43,7 @@ from artigraph_neo4j.queries import (
     read_root_spans,
     read_span,
 )
+from artigraph_neo4j.retention import find_retired, retain
 from artigraph_neo4j.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.rewriting import MigrationFailure
 from artigraph_neo4j.serializer.base import Serializer
@@ -53,6 +61,7 @@ __all__ = [
     "ArtifactInfo",
     "ArtifactModel",
     "ArtigraphError",
+    "DeleteReport",
     "Engine",
     "F",
     "MigrationFailure",
@@ -72,8 +81,12 @@ __all__ = [
     "check_schema",
     "create_span_artifact",
     "create_span_artifacts",
+    "delete_artifacts",
+    "delete_span",
+    "delete_spans",
     "engine_context",
     "find_artifacts",
+    "find_retired",
     "find_spans",
     "get_current_span_id",
     "get_engine",
@@ -94,6 +107,8 @@ __all__ = [
     "read_span_artifact",
     "read_span_artifacts",
     "remove_tags",
+    "resume_deletes",
+    "retain",
     "revise_artifact",
     "set_engine",
     "span_context",

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from artigraph_neo4j import blobs, field_indexes
+from artigraph_neo4j.absence import absent
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import (
@@ -144,14 +145,14 @@ async def _write(
             "or None for an artifact without one"
         ) from error
     if missing:
-        raise NotFoundError(f"there is no span with id {span_id!r}; nothing was recorded")
+        raise await absent(engine, "span", str(span_id), "; nothing was recorded")
     for node_id, problem in problems:
-        raise _unrevisable(node_id, problem)
+        raise await _unrevisable(engine, node_id, problem)
 
 
-def _unrevisable(node_id: str, problem: str) -> Exception:
+async def _unrevisable(engine: Engine, node_id: str, problem: str) -> Exception:
     if problem == "missing":
-        return NotFoundError(f"there is no artifact with id {node_id!r}; nothing was recorded")
+        return await absent(engine, "artifact", node_id, "; nothing was recorded")
     if problem == "nested":
         return RevisionError(
             f"artifact {node_id} is part of another artifact; revise that one as a whole"
@@ -191,7 +192,7 @@ async def read_one(node_id: str, wanted: type[M]) -> M:
     """One artifact by id; see ``ArtifactModel.read``."""
     rows = await get_engine().read(cypher.ARTIFACT_BY_ID, {"node_id": node_id})
     if not rows:
-        raise NotFoundError(f"there is no artifact with id {node_id!r}")
+        raise await absent(get_engine(), "artifact", node_id)
     ((found_span, found_label, nodes),), labels = rows[0]
     if "Artifact" not in labels:
         raise ArtifactTypeError(f"{node_id!r} is the id of a span, not of an artifact")
@@ -207,7 +208,7 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
         cypher.ARTIFACT_BY_LABEL, {"span": span_id, "key": artifact_key(span_id, label)}
     )
     if not rows or not rows[0][2]:
-        raise NotFoundError(f"there is no span with id {span_id!r}")
+        raise await absent(get_engine(), "span", span_id)
     ((_, found_label, nodes),), others, _ = rows[0]
     if not nodes:
         near = get_close_matches(label, others, n=3) or sorted(others)[:10]
@@ -223,7 +224,7 @@ async def read_many(
     """Labels and artifacts from a statement that returns chunks of ``[owner, label, nodes]``."""
     rows = await get_engine().read(statement, {"span": span_id, "history": history})
     if rows == [[None]]:
-        raise NotFoundError(f"there is no span with id {span_id!r}")
+        raise await absent(get_engine(), "span", span_id)
     return await from_rows([row for (chunk,) in rows for row in chunk], wanted)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from artigraph_neo4j import artifacts
+from artigraph_neo4j.absence import absent
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.current import get_engine
-from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import span_from_row
@@ -150,7 +150,7 @@ async def _read(statement: str, span: str) -> list[Span]:
     span_id = get_current_span_id(span)
     rows = await get_engine().read(statement, {"span": span_id})
     if rows == [[None]]:
-        raise NotFoundError(f"there is no span with id {span_id!r}")
+        raise await absent(get_engine(), "span", span_id)
     return [span_from_row(row) for (chunk,) in rows for row in chunk]
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
 
 from artigraph_neo4j import artifacts
+from artigraph_neo4j.absence import absent
 from artigraph_neo4j.context import Cell, current_span_id, enter, get_current_span_id
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.engine import Engine
@@ -123,7 +124,7 @@ async def _open(engine: Engine, span: Span, parent: str | None) -> None:
         done=lambda rows: mark_opened(span, rows, now, properties),
     )
     if not rows:
-        raise NotFoundError(f"the parent, span {parent}, is not in the graph (any more)")
+        raise await absent(engine, "span", str(parent), ", the parent of the one to open")
 
 
 async def _close(engine: Engine, span: Span, error: BaseException | None) -> None:

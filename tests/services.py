@@ -40,13 +40,15 @@ class S3Service:
     region: str
 
 
-def new_stack(name: str, *, s3: bool = True, version: str = VERSION) -> LocalStack:
+def new_stack(
+    name: str, *, s3: bool = True, version: str = VERSION, heap: str = "768m"
+) -> LocalStack:
     """A stack in a directory of its own, with ports that no user's stack would take first."""
     ROOT.mkdir(mode=0o700, exist_ok=True)
     discard_leftovers()
     directory = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=ROOT))
     Record(ports=dict.fromkeys(["bolt", "http", *s3_ports], 0)).write(directory)
-    return LocalStack(directory, neo4j_version=version, s3=s3, heap="768m")
+    return LocalStack(directory, neo4j_version=version, s3=s3, heap=heap)
 
 
 def discard(stack: LocalStack) -> None:

@@ -65,4 +65,4 @@ def _root(
     del version
 
 
-from artigraph_neo4j.cli import graph, local  # noqa: E402, F401 - they add their commands
+from artigraph_neo4j.cli import deleting, graph, local  # noqa: E402, F401 - they add their commands

@@ -23,6 +23,7 @@ from artigraph_neo4j import (
     read_descendant_spans,
     read_span,
     read_span_artifact,
+    retain,
 )
 from artigraph_neo4j.demo.models import Baseline, FlightTable, Predictions, Trial
 
@@ -52,6 +53,8 @@ async def report(study_id: str, console: Console) -> None:
     console.print(await _storage(study_id))
     console.rule("What was written by an older version?")
     await _migrate(console)
+    console.rule("What could go?")
+    await _retention(study_id, console)
 
 
 async def _tree(study_id: str) -> Tree:
@@ -150,3 +153,14 @@ async def _storage(study_id: str) -> Table:
     for model, artifacts, blobs, size, storages in rows:
         table.add_row(model, str(artifacts), str(blobs), decimal(size or 0), ", ".join(storages))
     return table
+
+
+async def _retention(study_id: str, console: Console) -> None:
+    """How much former studies take; only counted, nothing is deleted."""
+    study = await read_span(study_id)
+    old = await retain(label=str(study.label), keep_last=1)
+    console.print(
+        f"all studies but the last: {old.spans} spans, {old.artifacts} artifacts, "
+        f"{decimal(old.bytes)} of stored values"
+    )
+    console.print(f'delete them: artigraph retain --label "{study.label}" --keep-last 1 --delete')

@@ -89,7 +89,7 @@ class Attributes:
     """What every span, or every artifact, has: each attribute can be compared."""
 
     def __init__(self, owner: Literal["span", "artifact"]) -> None:
-        self.__owner = owner
+        self.__owner: Literal["span", "artifact"] = owner
 
     def __getattr__(self, name: str) -> Attribute:
         if name.startswith("_"):
@@ -97,11 +97,11 @@ class Attributes:
         return Attribute(self.__owner, name)
 
 
-span = Attributes(owner="span")
+span = Attributes("span")
 """What every span has: ``label``, ``status``, ``opened_at``, ``closed_at``, ``duration`` (a
 timedelta), ``node_id``, ``root_id``, ``depth``, ``exception_type``, ``exception_message`` ..."""
 
-artifact = Attributes(owner="artifact")
+artifact = Attributes("artifact")
 """What every artifact has: ``label``, ``model``, ``model_version``, ``recorded_at``,
 ``node_id``."""
 

@@ -24,6 +24,7 @@ from artigraph_neo4j.find.filters import (
 )
 from artigraph_neo4j.find.targets import Resolved, Target
 from artigraph_neo4j.graph.cypher import ROOTS_TO_ROWS
+from artigraph_neo4j.graph.deleting import DELETES, artifact_stays, span_stays
 from artigraph_neo4j.graph.names import RESERVED_LABELS, quoted
 from artigraph_neo4j.graph.spans import SPAN_MAP
 
@@ -107,8 +108,9 @@ def compile_plan(
             tests.append("NOT EXISTS { (n)<-[:HAS_FIELD]-() }")
     if plan.after is not None:
         tests.extend(_after(keys, _decode(plan, keys), parameters))
+    tests.append(span_stays("n") if plan.target.noun == "span" else artifact_stays("n"))
     where = "".join(f"\n  AND {test}" for test in tests)
-    found = f"{start}{where}"
+    found = f"{DELETES}\n{start}{where}"
     limit = "" if plan.limit is None else f"\nLIMIT {parameters.add(plan.limit)}"
     score = ", score" if plan.text is not None else ""
     if shape == "exists":
@@ -164,7 +166,7 @@ def _start(
         query = parameters.add(plan.text)
         return (
             f"CALL db.index.fulltext.queryNodes('artigraph_text', {query}) "
-            f"YIELD node AS n, score\nWITH n, score WHERE n:{label}",
+            f"YIELD node AS n, score\nWITH n, score, deletes WHERE n:{label}",
             conjuncts,
         )
     ranked = sorted(
@@ -266,7 +268,7 @@ def _walk(best: Under | Above, label: str, parameters: Parameters) -> str:
     if label == "Span":
         return f"{start}MATCH (s)-[:PARENT_OF*1..{levels}]->(n:Span)\nWHERE true"
     return (
-        f"{start}MATCH (s)-[:PARENT_OF*0..{levels}]->(p)\nWITH DISTINCT p\n"
+        f"{start}MATCH (s)-[:PARENT_OF*0..{levels}]->(p)\nWITH DISTINCT p, deletes\n"
         "MATCH (p)-[:HAS_ARTIFACT]->(n)\nWHERE true"
     )
 

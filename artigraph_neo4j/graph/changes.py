@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher import ROOTS_TO_ROWS
+from artigraph_neo4j.graph.deleting import DELETES, artifact_stays, span_stays
 
 __all__ = ["ANNOTATIONS", "NOTE", "REVISIONS", "TAG", "UNTAG"]
 
 REVISIONS = f"""
+{DELETES}
 MATCH (x:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK x:ArtigraphNode(node_id)
-WHERE x:Artifact
+WHERE x:Artifact AND {artifact_stays("x")}
 MATCH (x)<-[:SUPERSEDES*0..]-(newest)
 WHERE NOT EXISTS {{ (newest)<-[:SUPERSEDES]-() }}
 MATCH p = (newest)-[:SUPERSEDES*0..]->(a)
@@ -25,9 +27,10 @@ RETURN found[i..i + 1000]
 """
 """Versions are a chain: of each there is one newer and one older at the most."""
 
-_FOUND = """
-MATCH (n:ArtigraphNode {node_id: $node_id}) USING INDEX SEEK n:ArtigraphNode(node_id)
-WHERE n:Span OR n:Artifact
+_FOUND = f"""
+{DELETES}
+MATCH (n:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK n:ArtigraphNode(node_id)
+WHERE n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}
 """
 
 _TAGS = "[(n)-[:TAGGED]->(t:ArtigraphTag) | t.name]"

@@ -150,7 +150,7 @@ def _worth_a_retry(error: DriverError | Neo4jError) -> bool:
     if isinstance(error, Neo4jError) and "OutOfMemory" in (error.code or ""):
         return False  # classed as transient, but the same statement needs the same memory again
     if isinstance(error, Neo4jError) and "EntityNotFound" in (error.code or ""):
-        return True  # something was deleted while the statement was on its way to it
+        return True  # deleted between match and lock: the next run does not find it, and says so
     return error.is_retryable()
 
 

@@ -3,11 +3,13 @@
 Constant text, values only as parameters: no label, id or value of a user becomes Cypher. Each holds
 on Neo4j 5.26 and 2026. Writes merge by id, so that running one twice is the same as once. Reads
 return chunks of 1,000 plain values: the driver pays for every row, and more for every node.
-``USING INDEX SEEK`` is there because, soon after a bulk load, the planner may scan instead.
+``USING INDEX SEEK`` is there because, soon after a bulk load, the planner may scan instead. What is
+being deleted is not found: see ``deleting``.
 """
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.deleting import DELETES, LOCK_ARTIFACT, artifact_stays, span_stays
 from artigraph_neo4j.graph.spans import SPAN_MAP
 
 __all__ = [
@@ -27,82 +29,94 @@ __all__ = [
     "WRITE_ARTIFACTS",
 ]
 
-OPEN_SPAN = """
-OPTIONAL MATCH (p:ArtigraphNode {node_id: $parent}) WHERE p:Span
-CALL (p) {
+OPEN_SPAN = f"""
+{DELETES}
+OPTIONAL MATCH (p:ArtigraphNode {{node_id: $parent}}) WHERE p:Span AND {span_stays("p")}
+CALL (p) {{
   WITH p WHERE p IS NOT NULL OR $parent IS NULL
-  MERGE (n:ArtigraphNode {node_id: $properties.node_id})
+  MERGE (n:ArtigraphNode {{node_id: $properties.node_id}})
     ON CREATE SET n = $properties, n.opened_at = datetime($opened_at), n:$($labels),
       n.root_id = coalesce(p.root_id, p.node_id, $properties.node_id),
       n.depth = CASE WHEN p IS NULL THEN 0 ELSE coalesce(p.depth, 0) + 1 END
   FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | MERGE (p)-[:PARENT_OF]->(n))
   RETURN n
-}
+}}
 RETURN elementId(n), labels(n), n.root_id, n.depth
 """
-"""No row: the parent does not exist."""
+"""No row: the parent does not exist, or is being deleted."""
 
-CLOSE_SPAN = """
-MATCH (n:ArtigraphNode {node_id: $node_id})
+CLOSE_SPAN = f"""
+{DELETES}
+MATCH (n:ArtigraphNode {{node_id: $node_id}}) WHERE {span_stays("n")}
 SET n += $properties, n.closed_at = datetime($closed_at)
+WITH n WHERE n.node_id IS NOT NULL
 RETURN n.node_id
 """
+"""No row: the span is gone; perhaps since it was matched, when ``SET`` quietly does nothing."""
 
-WRITE_ARTIFACTS = """
-CALL () {
+WRITE_ARTIFACTS = f"""
+{DELETES}
+CALL (deletes) {{
   UNWIND $spans AS id
-  OPTIONAL MATCH (s:ArtigraphNode {node_id: id}) WHERE s:Span
+  OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span
+  SET s:Span
+  WITH deletes, id
+  OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span AND {span_stays("s")}
   WITH id, s WHERE s IS NULL
   RETURN collect(id) AS missing
-}
-CALL () {
+}}
+CALL (deletes) {{
   UNWIND $revises AS r
-  OPTIONAL MATCH (o:ArtigraphNode {node_id: r.old}) WHERE o:Artifact
-  SET o.node_id = r.old
-  WITH r, o
+  OPTIONAL MATCH (a:ArtigraphNode {{node_id: r.old}}) WHERE a:Artifact
+  {LOCK_ARTIFACT}
+  WITH deletes, r, a
+  OPTIONAL MATCH (s:Span)-[:HAS_ARTIFACT]->(a)
+  SET s:Span
+  WITH DISTINCT deletes, r
+  OPTIONAL MATCH (o:ArtigraphNode {{node_id: r.old}}) WHERE o:Artifact AND {artifact_stays("o")}
   WITH r, CASE
       WHEN o IS NULL THEN 'missing'
-      WHEN EXISTS { (o)<-[:HAS_FIELD]-() } THEN 'nested'
-      WHEN EXISTS { MATCH (o)<-[:SUPERSEDES]-(x) WHERE x.node_id <> r.new } THEN 'revised'
+      WHEN EXISTS {{ (o)<-[:HAS_FIELD]-() }} THEN 'nested'
+      WHEN EXISTS {{ MATCH (o)<-[:SUPERSEDES]-(x) WHERE x.node_id <> r.new }} THEN 'revised'
     END AS problem
   WHERE problem IS NOT NULL
   RETURN collect([r.old, problem]) AS problems
-}
-CALL (missing, problems) {
+}}
+CALL (missing, problems) {{
   UNWIND CASE WHEN size(missing) + size(problems) = 0 THEN $nodes ELSE [] END AS r
-  MERGE (a:ArtigraphNode {node_id: r.id})
+  MERGE (a:ArtigraphNode {{node_id: r.id}})
     ON CREATE SET a = r.properties, a.recorded_at = datetime(r.at), a:$(r.labels)
   RETURN count(*) AS written
-}
-CALL (written) {
+}}
+CALL (written) {{
   UNWIND CASE WHEN written > 0 THEN $has ELSE [] END AS r
-  MATCH (s:ArtigraphNode {node_id: r.span})
-  MATCH (a:ArtigraphNode {node_id: r.id})
+  MATCH (s:ArtigraphNode {{node_id: r.span}})
+  MATCH (a:ArtigraphNode {{node_id: r.id}})
   MERGE (s)-[h:HAS_ARTIFACT]->(a)
     ON CREATE SET h.label = r.label, h.key = r.key
   RETURN count(*) AS owned
-}
-CALL (written) {
+}}
+CALL (written) {{
   UNWIND CASE WHEN written > 0 THEN $fields ELSE [] END AS r
-  MATCH (a:ArtigraphNode {node_id: r[0]})
-  MATCH (b:ArtigraphNode {node_id: r[1]})
+  MATCH (a:ArtigraphNode {{node_id: r[0]}})
+  MATCH (b:ArtigraphNode {{node_id: r[1]}})
   MERGE (a)-[f:HAS_FIELD]->(b)
     ON CREATE SET f.path = r[2]
   RETURN count(*) AS nested
-}
-CALL (written) {
+}}
+CALL (written) {{
   UNWIND CASE WHEN written > 0 THEN $blobs ELSE [] END AS r
-  MATCH (a:ArtigraphNode {node_id: r.owner})
-  MERGE (b:Blob {blob_id: r.properties.blob_id})
+  MATCH (a:ArtigraphNode {{node_id: r.owner}})
+  MERGE (b:Blob {{blob_id: r.properties.blob_id}})
     ON CREATE SET b = r.properties
   MERGE (a)-[k:STORED_IN]->(b)
     ON CREATE SET k.field = r.field
   RETURN count(*) AS stored
-}
-CALL (written) {
+}}
+CALL (written) {{
   UNWIND CASE WHEN written > 0 THEN $revises ELSE [] END AS r
-  MATCH (o:ArtigraphNode {node_id: r.old})
-  MATCH (n:ArtigraphNode {node_id: r.new})
+  MATCH (o:ArtigraphNode {{node_id: r.old}})
+  MATCH (n:ArtigraphNode {{node_id: r.new}})
   MERGE (n)-[u:SUPERSEDES]->(o)
     ON CREATE SET u.at = n.recorded_at
   SET n.artifact_label = o.artifact_label, n.label_ = o.label_
@@ -113,11 +127,15 @@ CALL (written) {
   MERGE (s)-[g:HAS_ARTIFACT]->(n)
     ON CREATE SET g.label = label, g.key = key
   RETURN count(*) AS revised
-}
+}}
 RETURN missing, written, problems, owned, nested, stored, revised
 """
-"""Setting the id of what is revised locks it, so that of two revisions one sees the other. Nodes
-come before links: a row cannot match what its own ``UNWIND`` creates."""
+"""Nodes come before links: a row cannot match what its own ``UNWIND`` creates.
+
+Setting a label that a span has already locks it, so that it cannot be deleted between the look
+whether it is there and the links to it, which would leave artifacts that no span has. Likewise what
+is revised is locked, with the spans that have it; so of two revisions one sees the other.
+"""
 
 ROOTS_TO_ROWS = """
 CALL (a) {
@@ -133,15 +151,19 @@ CALL (a) {
 starts there); ``HAS_FIELD`` is a tree, so no node comes twice."""
 
 ARTIFACT_BY_ID = f"""
+{DELETES}
 MATCH (a:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
+WHERE {artifact_stays("a")}
 {ROOTS_TO_ROWS}
-OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a)
+OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a) WHERE {span_stays("s")}
 WITH a, nodes, s, h ORDER BY s.opened_at, s.node_id LIMIT 1
 RETURN [[s.node_id, h.label, nodes]], labels(a)
 """
 
 ARTIFACT_BY_LABEL = f"""
+{DELETES}
 MATCH (s:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK s:ArtigraphNode(node_id)
+WHERE {span_stays("s")}
 OPTIONAL MATCH (s)-[h:HAS_ARTIFACT {{key: $key}}]->(a)
 CALL (s, a) {{
   WITH s, a WHERE a IS NULL
@@ -163,9 +185,10 @@ RETURN found[i..i + 1000]
 """
 """One row ``[null]`` says that the span does not exist; an empty list that nothing was found."""
 
-_SPAN = """
-OPTIONAL MATCH (s:ArtigraphNode {node_id: $span}) USING INDEX SEEK s:ArtigraphNode(node_id)
-WHERE s:Span
+_SPAN = f"""
+{DELETES}
+OPTIONAL MATCH (s:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK s:ArtigraphNode(node_id)
+WHERE s:Span AND {span_stays("s")}
 """
 
 ARTIFACTS_OF = f"""
@@ -221,8 +244,9 @@ SPANS_ABOVE = _spans(
     "MATCH p = (s)<-[:PARENT_OF*1..]-(d:Span) WITH d, min(length(p)) AS height ORDER BY height"
 )
 SPAN_ROOTS = f"""
+{DELETES}
 MATCH (d:Span) USING INDEX d:Span(depth, opened_at, node_id)
-WHERE d.depth = 0 AND d.opened_at IS NOT NULL AND d.node_id IS NOT NULL
+WHERE d.depth = 0 AND d.opened_at IS NOT NULL AND d.node_id IS NOT NULL AND {span_stays("d")}
 WITH d ORDER BY d.depth DESC, d.opened_at DESC, d.node_id DESC LIMIT $limit
 RETURN collect({SPAN_MAP.format("d")})
 """

@@ -65,5 +65,6 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         "TrainedModel v1",
         "Baseline version 1: 1, to version 2",
         "rewritten in place: 1, failed: 0",
+        'artigraph retain --label "flight delays" --keep-last 1 --delete',
     ):
         assert text in " ".join(printed.split()), text

@@ -10,6 +10,7 @@ import pytest
 
 from artigraph_neo4j import (
     ArtifactModel,
+    F,
     NotFoundError,
     add_tags,
     find_artifacts,
@@ -38,7 +39,7 @@ async def test_tags_and_notes(statements: list[Statement]) -> None:
     assert await add_tags(thing, "good") == {"good"}
     assert await add_tags(node_id, "good", "x") == {"good", "x"}
     assert await remove_tags(node_id, "x", "never there") == {"good"}
-    assert await find_spans(tagged("über")).count() == 1
+    assert await find_spans(tagged("über"), F("node_id") == span.node_id).count() == 1
     assert await find_artifacts(Thing, tagged("good"), under(span)).read() == [thing]
     assert await find_artifacts(~tagged("good"), under(span)).read() == []
     await write_note(span, "first")

@@ -13,6 +13,8 @@ from artigraph_neo4j import (
     NotFoundError,
     artifact_info,
     create_span_artifact,
+    delete_artifacts,
+    delete_span,
     find_artifacts,
     read_child_artifacts,
     read_descendant_artifacts,
@@ -115,3 +117,39 @@ async def test_of_many_revisions_at_once_one_wins(query: Any) -> None:
             "MATCH (:ArtigraphNode {node_id: $id})<-[:SUPERSEDES]-(n) RETURN count(n)", id=first
         )
         assert number == 1
+
+
+async def test_deleting_one_version_leaves_the_others(query: Any) -> None:
+    async with span_context(label="run") as span:
+        first = await create_span_artifact("current", label="r", data=Reading(1))
+    second = await revise_artifact(first, Reading(2))
+    third = await revise_artifact(second, Reading(3))
+    await delete_artifacts(second)
+    assert await read_revisions(first) == [Reading(3), Reading(1)]
+    assert await read_child_artifacts(span.node_id) == [Reading(3)]
+    await delete_artifacts(third)
+    assert await read_span_artifact(span.node_id, label="r") == Reading(1)
+    assert await read_child_artifacts(span.node_id) == [Reading(1)]
+    assert await revise_artifact(first, Reading(4))
+    await delete_span(span.node_id)
+    ((left,),) = await query(
+        "UNWIND $ids AS id MATCH (n:ArtigraphNode {node_id: id}) RETURN count(n)",
+        ids=[first, second, third],
+    )
+    assert left == 0
+
+
+async def test_a_delete_beside_a_revision_leaves_no_orphan(query: Any) -> None:
+    for _ in range(15):
+        async with span_context(label="run") as span:
+            first = await create_span_artifact("current", label="r", data=Reading(0))
+        revised, deleted = await asyncio.gather(
+            revise_artifact(first, Reading(1)), delete_span(span.node_id), return_exceptions=True
+        )
+        assert not isinstance(deleted, BaseException), deleted
+        assert isinstance(revised, (str, NotFoundError)), revised
+        ids = [first, *([revised] if isinstance(revised, str) else [])]
+        ((left,),) = await query(
+            "UNWIND $ids AS id MATCH (n:ArtigraphNode {node_id: id}) RETURN count(n)", ids=ids
+        )
+        assert left == 0

@@ -1,0 +1,86 @@
+"""What the statements of deletes cost others, and how they find their nodes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from artigraph_neo4j import Engine, create_span_artifact, resume_deletes, span_context
+from artigraph_neo4j.graph import cypher, deleting
+from tests.graph.test_deletion import Part
+from tests.graph.test_round_trips import _operators
+
+DEPTH = 20
+
+
+@pytest.fixture
+async def session(graph_service: Any, session_engine: Engine) -> AsyncIterator[Any]:
+    from neo4j import AsyncGraphDatabase
+
+    auth = (graph_service.username, graph_service.password) if graph_service.username else None
+    async with AsyncGraphDatabase.driver(
+        graph_service.uri, auth=auth, notifications_min_severity="OFF"
+    ) as driver:
+        async with driver.session(database=graph_service.database) as session:
+            yield session
+
+
+async def _hits(session: Any, text: str, parameters: dict[str, Any]) -> int:
+    def total(plan: dict[str, Any]) -> int:
+        return plan["args"].get("DbHits", 0) + sum(map(total, plan.get("children", [])))
+
+    result = await session.run("PROFILE " + text, parameters)
+    return total((await result.consume()).profile)
+
+
+async def test_while_nothing_is_deleted_a_statement_costs_one_look_more(session: Any) -> None:
+    contexts = [span_context(label="deep") for _ in range(DEPTH)]
+    spans = [await context.__aenter__() for context in contexts]
+    artifact = await create_span_artifact("current", label="a", data=Part(1))
+    for context in reversed(contexts):
+        await context.__aexit__(None, None, None)
+    parameters = {
+        "span": spans[-1].node_id, "node_id": artifact, "key": "none", "parent": spans[-1].node_id,
+        "limit": 1,
+    }  # fmt: skip
+    conditions = [
+        *(" AND " + deleting.span_stays(name) for name in "spnd"),
+        *("WHERE " + stays for stays in (deleting.artifact_stays("a"), deleting.span_stays("s"))),
+    ]
+    texts = {
+        name: getattr(cypher, name)
+        for name in cypher.__all__
+        if name not in ("OPEN_SPAN", "CLOSE_SPAN", "WRITE_ARTIFACTS")
+    }
+    costs: dict[str, int] = {}
+    for name, text in texts.items():
+        bare = text.replace(deleting.DELETES, "")
+        for condition in conditions:
+            bare = bare.replace(condition, "")
+        assert "deletes" not in bare, bare
+        costs[name] = await _hits(session, text, parameters)
+        assert costs[name] == await _hits(session, bare, parameters) + 1, name
+
+    async with span_context(label="elsewhere") as other:
+        pass
+    await session.run(deleting.MARK_SPANS, {"ids": [other.node_id], "lenient": False})
+    found = await _hits(session, cypher.SPAN_BY_ID, parameters)
+    assert costs["SPAN_BY_ID"] + DEPTH < found < costs["SPAN_BY_ID"] + 10 * DEPTH
+    await resume_deletes()
+
+
+async def test_the_statements_of_deletes_start_at_an_index(session: Any) -> None:
+    parameters = {
+        "ids": ["x"], "spans": ["x"], "artifacts": ["x"], "lenient": False, "limit": 1, "links": 1,
+        "leaves": False, "label": None, "keep_last": 0, "before": None, "open_too": False,
+    }  # fmt: skip
+    for name in (
+        "COUNT_DOOMED", "DELETE_ARTIFACTS", "DELETE_SPANS", "KINDS", "MARK_ARTIFACTS", "MARK_SPANS",
+        "SPANS_TO_DELETE", "SPANS_TO_RETIRE", "UNLINK_ARTIFACTS",
+    ):  # fmt: skip
+        result = await session.run("EXPLAIN " + getattr(deleting, name), parameters)
+        operators = _operators((await result.consume()).plan)
+        assert any("Seek" in operator for operator in operators), (name, operators)
+        assert [operator for operator in operators if "Scan" in operator] == [], name
