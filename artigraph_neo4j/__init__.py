@@ -12,9 +12,11 @@ from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
+from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.migration import migration
 from artigraph_neo4j.models import ArtifactModel
 from artigraph_neo4j.neomodel_binding import bind_neomodel
+from artigraph_neo4j.progress import Transfer, transfer_bar
 from artigraph_neo4j.queries import (
     read_ancestor_spans,
     read_child_artifacts,
@@ -26,6 +28,7 @@ from artigraph_neo4j.queries import (
     read_span,
 )
 from artigraph_neo4j.serializer.base import Serializer
+from artigraph_neo4j.serializer.file import File
 from artigraph_neo4j.spans import (
     create_span_artifact,
     create_span_artifacts,
@@ -40,10 +43,13 @@ __all__ = [
     "ArtifactModel",
     "ArtigraphError",
     "Engine",
+    "File",
+    "Lazy",
     "NotFoundError",
     "Serializer",
     "Span",
     "Storage",
+    "Transfer",
     "__version__",
     "artifact_field",
     "artifact_info",
@@ -53,6 +59,7 @@ __all__ = [
     "engine_context",
     "get_current_span_id",
     "get_engine",
+    "lazy_field",
     "migration",
     "read_ancestor_spans",
     "read_child_artifacts",
@@ -66,4 +73,5 @@ __all__ = [
     "read_span_artifacts",
     "set_engine",
     "span_context",
+    "transfer_bar",
 ]

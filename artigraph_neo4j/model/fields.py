@@ -14,7 +14,7 @@ from artigraph_neo4j.model.base import ModelBase, ModelInfo, model_info
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.storage.base import Storage
 
-__all__ = ["FieldPlan", "ModelPlan", "artifact_field", "plan_of"]
+__all__ = ["FieldOptions", "FieldPlan", "ModelPlan", "artifact_field", "make_field", "plan_of"]
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ _KEY = "artigraph_neo4j.field"
 class _Config:
     serializer: Serializer[Any] | None
     storage: Storage | None
+    lazy: bool
 
 
 class FieldOptions(TypedDict, total=False):
@@ -88,7 +89,6 @@ def artifact_field(
     *,
     serializer: Serializer[Any] | None = None,
     storage: Storage | None = None,
-    metadata: Mapping[Any, Any] | None = None,
     **options: Any,
 ) -> Any:
     """A dataclass field that says how, and where, its value is stored.
@@ -97,12 +97,27 @@ def artifact_field(
         serializer: Makes the value bytes; by default it is inferred from the value's type.
         storage: Where the bytes go; by default into the graph, or into the engine's storage when
             they are many.
-        metadata: Further metadata of the field, kept.
         **options: All else that ``dataclasses.field`` takes: ``default``, ``default_factory``,
-            ``init``, ``repr``, ``hash``, ``compare``, ``kw_only``.
+            ``init``, ``repr``, ``hash``, ``compare``, ``kw_only``, ``metadata``.
 
     Returns:
         A ``dataclasses.Field``, typed as the field's value.
+
+    Raises:
+        ModelError: ``serializer`` or ``storage`` is no such thing.
+    """
+    return make_field(serializer, storage, lazy=False, **options)
+
+
+def make_field(
+    serializer: Serializer[Any] | None,
+    storage: Storage | None,
+    *,
+    lazy: bool,
+    metadata: Mapping[Any, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """A dataclass field that carries how its value is stored; see ``artifact_field``.
 
     Raises:
         ModelError: ``serializer`` or ``storage`` is no such thing.
@@ -111,7 +126,7 @@ def artifact_field(
         raise ModelError(f"serializer= takes an instance of Serializer, not {serializer!r}")
     if storage is not None and not isinstance(storage, Storage):
         raise ModelError(f"storage= takes an instance of Storage, not {storage!r}")
-    config = {_KEY: _Config(serializer, storage)}
+    config = {_KEY: _Config(serializer, storage, lazy)}
     return dataclasses.field(metadata={**(metadata or {}), **config}, **options)
 
 
@@ -124,6 +139,7 @@ class FieldPlan:
         property: The property of the node that holds it.
         serializer: The one given by ``artifact_field``, or None.
         storage: Likewise.
+        lazy: Whether it is a ``lazy_field``.
         required: Whether the class cannot be made without it.
     """
 
@@ -131,6 +147,7 @@ class FieldPlan:
     property: str
     serializer: Serializer[Any] | None
     storage: Storage | None
+    lazy: bool
     required: bool
 
 
@@ -189,9 +206,14 @@ def _make_plan(cls: type[ModelBase]) -> ModelPlan:
             continue
         if not field.init:  # __post_init__ computes it again
             continue
-        config = field.metadata.get(_KEY) or _Config(None, None)
+        config = field.metadata.get(_KEY) or _Config(None, None, False)
         fields[field.name] = FieldPlan(
-            field.name, property_name(field.name), config.serializer, config.storage, required
+            field.name,
+            property_name(field.name),
+            config.serializer,
+            config.storage,
+            config.lazy,
+            required,
         )
     return ModelPlan(info, fields, _labels(cls), f"{cls.__module__}:{cls.__qualname__}")
 
