@@ -109,7 +109,8 @@ class Spool(BufferedIOBase):
         if self._memory is not None and self._size > SPOOL_BYTES:
             # Unbuffered: pieces are large, and its position is that of the descriptor.
             self._file = tempfile.TemporaryFile(prefix="artigraph-", buffering=0)  # noqa: SIM115
-            _write_all(self._file, self._memory.getvalue())
+            with self._memory.getbuffer() as held:
+                _write_all(self._file, held)
             self._memory = None
         if self._file is not None:
             _write_all(self._file, data)

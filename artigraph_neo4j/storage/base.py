@@ -174,6 +174,7 @@ _rebuilt: dict[str, Storage] = {}
 
 _OF_SCHEME = {
     "file": ("artigraph_neo4j.storage.file", "FileSystemStorage"),
+    "fsspec": ("artigraph_neo4j.storage.fsspec", "FsspecStorage"),
     "s3": ("artigraph_neo4j.storage.aws", "S3Storage"),
 }
 """Storages whose default name, after the scheme, says what they are made of."""
