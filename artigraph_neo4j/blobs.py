@@ -73,6 +73,7 @@ async def _keep(engine: Engine, pending: Pending, content: Content) -> dict[str,
     if storage is None and engine.storage is not None and content.size > engine.offload_bytes:
         storage = engine.storage
     if storage is None:
+        pending.check_inline(content.size)
         pending.keep_inline(content.whole())
         return None
     graph = await engine.graph()

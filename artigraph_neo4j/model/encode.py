@@ -14,8 +14,8 @@ from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
 from artigraph_neo4j.model.lazy import Lazy
-from artigraph_neo4j.model.native import NOT_NATIVE, native_size, to_native
-from artigraph_neo4j.model.pending import Node, Pending, refer
+from artigraph_neo4j.model.native import MAX_INLINE_BYTES, NOT_NATIVE, native_size, to_native
+from artigraph_neo4j.model.pending import Node, Pending, refer, type_name
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.core import bytes_serializer, string_serializer
 from artigraph_neo4j.serializer.msgpack import pack
@@ -53,7 +53,8 @@ def encode(artifacts: Iterable[ModelBase], *, inline_bytes: int | None) -> Encod
 
     Args:
         artifacts: The artifacts.
-        inline_bytes: Native values of more bytes are left to a serializer; None keeps all native.
+        inline_bytes: Native values of more bytes are left to a serializer; None keeps all native
+            that Neo4j can take.
 
     Raises:
         ModelError: A class cannot be stored.
@@ -75,7 +76,7 @@ class _Encoder:
     """Goes through objects by a list of work, not by recursion: models may nest to any depth."""
 
     def __init__(self, inline_bytes: int | None) -> None:
-        self._inline_bytes = inline_bytes
+        self._inline_bytes = MAX_INLINE_BYTES if inline_bytes is None else inline_bytes
         self._out = Encoded()
         self._todo: list[_Work] = []
         self._now = datetime.now(UTC)
@@ -143,7 +144,7 @@ class _Encoder:
         stored, entry = to_native(value)
         if stored is NOT_NATIVE:
             return False
-        if self._inline_bytes is not None and native_size(stored) > self._inline_bytes:
+        if native_size(stored) > self._inline_bytes:
             return False
         node.properties[plan.property] = stored
         node.entries[plan.name] = entry
@@ -163,6 +164,7 @@ class _Encoder:
                     text=False,
                     heavy=False,
                     storage=plan.storage,
+                    kind=type_name(value),
                 )
                 self._out.pending.append(pending)
                 return
@@ -173,7 +175,7 @@ class _Encoder:
                 f"{where}: the value contains itself or is nested too deeply"
             ) from error
         except SerializationError as error:
-            raise SerializationError(f"{where}: {error}") from error
+            raise SerializationError(f"{where} ({type_name(value)}): {error}") from error
         self._wait(work.node, plan, serializer, value, lazy=lazy)
 
     def _wait(
@@ -195,6 +197,7 @@ class _Encoder:
                 serializer.text,
                 serializer.heavy,
                 plan.storage,
+                kind=type_name(value),
                 write=(lambda file: serializer.write(value, file)) if streams else None,
                 lazy=lazy,
             )

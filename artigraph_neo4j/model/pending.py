@@ -11,9 +11,10 @@ from typing import IO, Any, TypeVar
 from artigraph_neo4j.errors import SerializationError, StorageError
 from artigraph_neo4j.model.fields import FieldPlan, ModelPlan
 from artigraph_neo4j.model.lazy import Reference
+from artigraph_neo4j.model.native import MAX_INLINE_BYTES
 from artigraph_neo4j.storage.base import Storage
 
-__all__ = ["Node", "Pending", "refer"]
+__all__ = ["Node", "Pending", "refer", "type_name"]
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class Pending:
         text: Whether the bytes are UTF-8 text.
         heavy: Whether making them is worth a thread.
         storage: Where the field says they go; None leaves it to their size.
+        kind: The value's type, for messages.
         write: Writes the bytes to a file piece by piece, where the serializer can.
         lazy: Whether the value comes back as a ``Lazy``.
         reference: What is stored already, when the value is a ``Lazy`` that was read.
@@ -68,6 +70,7 @@ class Pending:
     text: bool
     heavy: bool
     storage: Storage | None
+    kind: str = ""
     write: Callable[[IO[bytes]], None] | None = None
     lazy: bool = False
     reference: Reference | None = None
@@ -76,6 +79,10 @@ class Pending:
     def where(self) -> str:
         """Names the model and the field in messages."""
         return f"{self.node.plan.info.name}.{self.field.name}"
+
+    @property
+    def _what(self) -> str:
+        return f"{self.where} ({self.kind})"
 
     def serialized(self) -> bytes:
         """The serialized value.
@@ -105,19 +112,32 @@ class Pending:
         try:
             return work()
         except SerializationError as error:
-            raise SerializationError(f"{self.where}: {error}") from error
+            raise SerializationError(f"{self._what}: {error}") from error
         except RecursionError as error:
-            raise SerializationError(f"{self.where}: the value is nested too deeply") from error
+            raise SerializationError(f"{self._what}: the value is nested too deeply") from error
         except OSError as error:  # the disk is full
             raise StorageError(f"{self.where}: no room to write it to: {error}") from error
         except Exception as error:  # a serializer of others
             raise SerializationError(
-                f"{self.where}: serializer {self.serializer!r} failed: "
+                f"{self._what}: serializer {self.serializer!r} failed: "
                 f"{type(error).__name__}: {error}"
             ) from error
 
+    def check_inline(self, size: int) -> None:
+        """Refuse what is too large for a property.
+
+        Raises:
+            SerializationError: It is; the message says where it can go.
+        """
+        if size > MAX_INLINE_BYTES:
+            raise SerializationError(
+                f"{self._what}: {size} bytes are too many for a property of Neo4j "
+                f"({MAX_INLINE_BYTES} at the most); give the engine a storage, "
+                "set_engine(storage=...), or the field one, artifact_field(storage=...)"
+            )
+
     def keep_inline(self, data: bytes) -> None:
-        """Put the bytes on the node itself."""
+        """Put the bytes on the node itself; see ``check_inline``."""
         self.node.properties[self.field.property] = data.decode() if self.text else data
         self.node.entries[self.field.name] = self._entry("inline")
 
@@ -127,6 +147,14 @@ class Pending:
 
     def _entry(self, kind: str) -> list[str]:
         return [kind, self.serializer, *(["lazy"] if self.lazy else [])]
+
+
+def type_name(value: Any) -> str:
+    """The type of a value, in messages: ``numpy.ndarray``; those built in have no module."""
+    cls = type(value)
+    return (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    )
 
 
 def refer(node: Node, plan: FieldPlan, reference: Reference) -> Pending:

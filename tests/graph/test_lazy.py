@@ -452,7 +452,9 @@ async def test_files_in_containers_and_equality(tmp_path: Path) -> None:
 
 async def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for model in (LazyFile(None, File(tmp_path / "gone")), LazyFile(Lazy(File(tmp_path)))):
-        with pytest.raises(SerializationError, match=r"LazyFile.\w+: the file .* cannot be read"):
+        with pytest.raises(
+            SerializationError, match=r"LazyFile.\w+ \(.*File\): the file .* cannot be read"
+        ):
             await model.create()
 
 
@@ -542,3 +544,18 @@ async def test_one_who_watches_cannot_break_a_transfer(
         finally:
             used.on_transfer = None
     assert "on_transfer failed" in caplog.text
+
+
+@pytest.mark.parametrize("value", [b"x", "x", np.zeros(1, "i1"), Lazy(b"x")], ids=repr)
+async def test_what_neo4j_cannot_take_is_refused_before_it_is_sent(
+    value: Any, statements: list[Statement], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("native", "pending", "encode"):
+        monkeypatch.setattr(f"artigraph_neo4j.model.{module}.MAX_INLINE_BYTES", 100)
+    large = value.held if isinstance(value, Lazy) else value
+    large = np.zeros(200) if isinstance(large, np.ndarray) else large * 101
+    with pytest.raises(
+        SerializationError, match=r"PlainRun.other \(.*\d+ bytes are too many.*=\.\.\."
+    ):
+        await PlainRun(0.5, None, Lazy(large) if isinstance(value, Lazy) else large).create()
+    assert statements == []
