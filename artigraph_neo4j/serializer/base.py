@@ -40,6 +40,7 @@ class Serializer(ABC, Generic[T]):
         text: Whether the bytes are UTF-8 text; then they are stored as a string in the graph, which
             a person can read in Neo4j Browser.
         heavy: Whether the work is worth a worker thread (parquet is, a number is not).
+        version: Of the format that it writes; it has to read all former ones.
         raw: Whether the bytes are the value's own, of which any range means something.
     """
 
@@ -47,6 +48,7 @@ class Serializer(ABC, Generic[T]):
     types: ClassVar[tuple[type[Any], ...]] = ()
     text: ClassVar[bool] = False
     heavy: ClassVar[bool] = False
+    version: ClassVar[int] = 1
     raw: ClassVar[bool] = False
 
     @abstractmethod
