@@ -79,7 +79,7 @@ def reporting(
 
 @contextmanager
 def transfer_bar(engine: Engine, *, at_least: int = 1024 * 1024) -> Generator[None]:
-    """Show a bar on standard error for each value that is on its way during the block.
+    """Show a bar for each value that is on its way during the block, if a terminal is watching.
 
     Args:
         engine: The engine whose transfers are shown; its own ``on_transfer`` rests meanwhile.
@@ -115,7 +115,13 @@ def transfer_bar(engine: Engine, *, at_least: int = 1024 * 1024) -> Generator[No
 
     before = engine.on_transfer
     console = Console(stderr=True)
-    with Progress(*columns, TransferSpeedColumn(), console=console, transient=True) as progress:
+    with Progress(
+        *columns,
+        TransferSpeedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
         engine.on_transfer = show
         try:
             yield

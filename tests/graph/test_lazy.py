@@ -6,6 +6,7 @@ import copy
 import hashlib
 import os
 import pickle
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,9 +22,11 @@ from artigraph_neo4j import (
     Engine,
     File,
     Lazy,
+    Transfer,
     artifact_field,
     engine_context,
     lazy_field,
+    transfer_bar,
 )
 from artigraph_neo4j.errors import (
     BlobNotFoundError,
@@ -559,3 +562,27 @@ async def test_what_neo4j_cannot_take_is_refused_before_it_is_sent(
     ):
         await PlainRun(0.5, None, Lazy(large) if isinstance(value, Lazy) else large).create()
     assert statements == []
+
+
+def test_a_bar_for_who_waits(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def report(total: int, what: str) -> None:
+        assert engine.on_transfer is not None
+        transfer = Transfer(total, "upload", what, "s3:bucket", total)
+        for done, state in ((0, "running"), (total // 2, "running"), (total, "done")):
+            engine.on_transfer(replace(transfer, done=done, state=state))
+            time.sleep(0.15)  # bars are drawn ten times a second
+
+    with transfer_bar(engine):
+        report(5_000_000, "Unwatched.value")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with transfer_bar(engine):
+        report(5_000_000, "Model.large")
+        report(500, "Model.small")
+    shown = capsys.readouterr().err
+    assert "Model.large" in shown
+    assert "2.5/5.0 MB" in shown
+    assert "Model.small" not in shown
+    assert engine.on_transfer is None
