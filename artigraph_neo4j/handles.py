@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -65,6 +67,16 @@ async def read_blob(
 async def _in_thread(serializer: Serializer[Any], work: Any, where: str, size: int) -> Any:
     with reading(where, serializer.name, size):
         return await asyncio.to_thread(work) if serializer.heavy else work()
+
+
+async def _in_thread_of_its_own(work: Callable[[], Any]) -> Any:
+    """Run what waits for other work of this loop, whose own few threads that may need."""
+    threads = ThreadPoolExecutor(1, "artigraph-part")
+    try:
+        run = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(threads, run, work)
+    finally:
+        threads.shutdown(wait=False)
 
 
 class StoredValue(Reference):
@@ -134,8 +146,8 @@ class StoredValue(Reference):
             return await read_blob(engine, storage, self.blob, self.where, serializer)
         file = self._range_file(engine, storage, self.blob)
         with reading(self.where, self.serializer, self.size):
-            return await asyncio.to_thread(
-                serializer.read_part, file, columns=columns, row_groups=row_groups
+            return await _in_thread_of_its_own(
+                lambda: serializer.read_part(file, columns=columns, row_groups=row_groups)
             )
 
     async def load_range(self, start: int, stop: int) -> bytes:

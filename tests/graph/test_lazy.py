@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import hashlib
 import os
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from neo4j import AsyncGraphDatabase
 
 from artigraph_neo4j import (
     ArtifactModel,
@@ -36,9 +38,11 @@ from artigraph_neo4j.errors import (
     StorageError,
 )
 from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.serializer import Serializer
 from artigraph_neo4j.serializer.arrow import ParquetSerializer
 from artigraph_neo4j.serializer.file import FileSerializer
 from artigraph_neo4j.serializer.pandas import DataFrameSerializer
+from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 
 
@@ -398,6 +402,81 @@ async def test_serializers_without_parts_say_so() -> None:
             await handle.load(columns=["a"])
         with pytest.raises(SerializationError, match="a range of bytes is for bytes and files"):
             await handle.load_range(0, 1)  # type: ignore[misc]
+
+
+async def test_many_parts_at_once_with_a_ready_made_driver(
+    graph_service: Any, tmp_path: Path
+) -> None:
+    """Storage and serializers then share the loop's few threads."""
+    storage = FileSystemStorage(tmp_path)
+    auth = (graph_service.username or "", graph_service.password or "")
+    async with AsyncGraphDatabase.driver(graph_service.uri, auth=auth) as driver:
+        options = {"database": graph_service.database, "storage": storage, "offload_bytes": 100}
+        async with engine_context(driver, **options):
+            run = await PlainRun.read(await PlainRun(1.0, None, Lazy(FRAME)).create())
+            parts = [run.other.load(columns=["a"]) for _ in range(40)]
+            for part in await asyncio.wait_for(asyncio.gather(*parts), 60):
+                pd.testing.assert_frame_equal(part, FRAME[["a"]])
+
+
+async def test_a_serializer_that_is_not_known_matters_when_it_is_loaded() -> None:
+    class Unknown(Serializer[str]):
+        name = "test.lazy.unknown"
+
+        def serialize(self, value: str, /) -> bytes:
+            return value.encode()
+
+        def deserialize(self, data: bytes, /) -> str:
+            return data.decode()
+
+    @dataclass
+    class Written(ArtifactModel, version=1, name="LazyUnknown"):
+        value: Lazy[str] = lazy_field(serializer=Unknown())
+
+    made = await Written(Lazy("x")).create()
+    assert await (await Written.read(made)).value.load() == "x"
+
+    @dataclass
+    class Found(ArtifactModel, version=1, name="LazyUnknown"):
+        value: Lazy[str] = lazy_field()
+
+    found = await Found.read(made)
+    with pytest.raises(
+        SerializationError, match=r"LazyUnknown.value.*'test.lazy.unknown' is not kn"
+    ):
+        await found.value.load()
+
+
+async def test_a_handle_of_another_graph_is_copied() -> None:
+    run = await LazyRun.read(await LazyRun(0.5, Lazy(FRAME)).create())
+    run.value.reference.graph_id = "another"
+    STORAGE.calls.clear()
+    again = await LazyRun.read(await run.create())
+    assert [call[0] for call in STORAGE.calls] == ["stream", "put"]
+    assert again.value == run.value
+
+
+async def test_a_migration_finds_a_handle() -> None:
+    @dataclass
+    class Old(ArtifactModel, version=1, name="LazyMigrated"):
+        frame: Any = artifact_field(storage=STORAGE)
+
+    made = await Old(FRAME).create()
+
+    @dataclass
+    class New(ArtifactModel, version=2, name="LazyMigrated"):
+        frame: Lazy[pd.DataFrame] = lazy_field(storage=STORAGE)
+        kind: str = ""
+
+        @classmethod
+        def migrate(cls, version: int, data: dict[str, Any]) -> New:
+            return cls(**data, kind=type(data["frame"]).__name__)
+
+    STORAGE.calls.clear()
+    found = await New.read(made)
+    assert found.kind == "Lazy"
+    assert STORAGE.calls == []
+    pd.testing.assert_frame_equal(await found.frame.load(), FRAME)
 
 
 # Files --------------------------------------------------------------------------------------------
