@@ -172,7 +172,8 @@ class _Encoder:
             serializer = serializer or _of_plain(value) or serializer_for(value)
         except RecursionError as error:
             raise SerializationError(
-                f"{where}: the value contains itself or is nested too deeply"
+                f"{where} ({type_name(value)}): the value contains itself or is nested too deeply; "
+                "give the field a value that is a tree"
             ) from error
         except SerializationError as error:
             raise SerializationError(f"{where} ({type_name(value)}): {error}") from error

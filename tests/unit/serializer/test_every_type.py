@@ -9,15 +9,23 @@ many examples each type gets.
 from __future__ import annotations
 
 import os
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PosixPath, WindowsPath
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artigraph_neo4j import ArtifactModel
+from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.model.decode import Stored, join, loadings
 from artigraph_neo4j.model.encode import encode
 from artigraph_neo4j.model.identity import Resolver
@@ -25,6 +33,7 @@ from artigraph_neo4j.model.native import _CONVERTERS
 from artigraph_neo4j.serializer import base, find_serializer
 from artigraph_neo4j.serializer.msgpack import _GROUPS
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES
+from tests.unit.serializer import plain_values as plain
 from tests.unit.serializer.type_differences import any_difference
 from tests.unit.serializer.type_strategies import STRATEGIES
 
@@ -119,3 +128,54 @@ def test_comes_back_inside_a_container(value: Any) -> None:
     found = through_nodes({"in": (value, [value])})
     assert any_difference(value, found["in"][0]) is None
     assert any_difference(value, found["in"][1][0]) is None
+
+
+class TextOfOnesOwn(str):
+    pass
+
+
+class FrameOfOnesOwn(pd.DataFrame):
+    pass
+
+
+def _endless() -> list[Any]:
+    made: list[Any] = []
+    made.append(made)
+    return made
+
+
+REFUSED_VALUES: list[tuple[Any, str, str]] = [
+    (object(), "object", "register a serializer"),
+    (threading.Lock(), "_thread.lock", "register a serializer"),
+    ((i for i in ()), "generator", "artifact_field"),
+    (len, "builtin_function_or_method", "artifact_field"),
+    (int, "type", "artifact_field"),
+    (TextOfOnesOwn("x"), f"{__name__}.TextOfOnesOwn", "make it a plain str"),
+    (OrderedDict(a=1), "collections.OrderedDict", "make it a plain dict"),
+    (memoryview(b"x"), "memoryview", "register a serializer"),
+    ({"a": [{"b": object()}]}, "dict", r"at \['a'\]\[0\]\['b'\].*register a serializer"),
+    (_endless(), "list", "a value that is a tree"),
+    (plain.Guess(7), "tests.unit.serializer.plain_values.Guess", "use its value"),
+    (FrameOfOnesOwn({"a": [1]}), f"{__name__}.FrameOfOnesOwn", "convert it, or"),
+    (pd.DataFrame({"a": [object()]}), "pandas.DataFrame", "column a: in row 0.*register"),
+    (pd.DataFrame({"a": pd.arrays.SparseArray([1])}), "pandas.DataFrame", "convert it"),
+    (pd.Series([object()], name="a"), "pandas.Series", "column a: in row 0.*register"),
+    (np.array([1, None]), "numpy.ndarray", "convert it to a dtype"),
+    (np.rec.array([(1,)], dtype=[("a", int)]), "numpy.rec.recarray", "convert it, or"),
+    (np.str_("a\0"), "numpy.str_", "use str"),
+    (pl.DataFrame({"a": [1]}).lazy(), "polars.*LazyFrame", r"store the frame that collect\(\)"),
+    (pl.DataFrame({"a": [object()]}), "polars.*DataFrame", "column 'a'.*convert it"),
+    (
+        datetime(2024, 1, 1, tzinfo=ZoneInfo.no_cache("Europe/Paris")),
+        "datetime.datetime",
+        "use datetime.timezone or",
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "kind", "advice"), REFUSED_VALUES)
+def test_a_refusal_names_the_field_and_the_type_and_says_what_to_do(
+    value: Any, kind: str, advice: str
+) -> None:
+    with pytest.raises(SerializationError, match=rf"^EveryType\.value \({kind}\): .*{advice}"):
+        through_nodes(value)
