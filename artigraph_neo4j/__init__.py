@@ -30,9 +30,11 @@ from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, up
 from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
+from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.migration import migration
 from artigraph_neo4j.models import ArtifactModel
 from artigraph_neo4j.neomodel_binding import bind_neomodel
+from artigraph_neo4j.progress import Transfer, transfer_bar
 from artigraph_neo4j.queries import (
     read_ancestor_spans,
     read_child_artifacts,
@@ -47,6 +49,7 @@ from artigraph_neo4j.retention import find_retired, retain
 from artigraph_neo4j.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.rewriting import MigrationFailure
 from artigraph_neo4j.serializer.base import Serializer
+from artigraph_neo4j.serializer.file import File
 from artigraph_neo4j.spans import (
     create_span_artifact,
     create_span_artifacts,
@@ -64,6 +67,8 @@ __all__ = [
     "DeleteReport",
     "Engine",
     "F",
+    "File",
+    "Lazy",
     "MigrationFailure",
     "MigrationProgress",
     "MigrationReport",
@@ -73,6 +78,7 @@ __all__ = [
     "Serializer",
     "Span",
     "Storage",
+    "Transfer",
     "__version__",
     "add_tags",
     "artifact_field",
@@ -91,6 +97,7 @@ __all__ = [
     "get_current_span_id",
     "get_engine",
     "install_schema",
+    "lazy_field",
     "migrate_artifacts",
     "migration",
     "migration_backlog",
@@ -112,6 +119,7 @@ __all__ = [
     "revise_artifact",
     "set_engine",
     "span_context",
+    "transfer_bar",
     "upgrade_schema",
     "write_note",
 ]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
 from artigraph_neo4j.engine import Engine
-from artigraph_neo4j.errors import BlobNotFoundError, IntegrityError, StorageError
+from artigraph_neo4j.handles import StoredValue, lazy_of, read_blob
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.model.decode import Loading
-from artigraph_neo4j.model.encode import Encoded, Pending
-from artigraph_neo4j.storage.base import Storage, blob_key
+from artigraph_neo4j.model.encode import TREE, Encoded, Pending
+from artigraph_neo4j.transfer import Content, Spool, fetch, put
 
 __all__ = ["load", "store"]
 
@@ -38,46 +37,65 @@ async def store(engine: Engine, encoded: Encoded) -> list[dict[str, Any]]:
 
 
 async def _store_one(engine: Engine, pending: Pending) -> dict[str, Any] | None:
-    data = await asyncio.to_thread(pending.serialized) if pending.heavy else pending.serialized()
+    reference = pending.reference
+    if isinstance(reference, StoredValue) and reference.blob is not None:
+        blob, graph = reference.blob, await engine.graph()
+        same_place = pending.storage is None or pending.storage.name == blob.storage
+        if same_place and reference.graph_id == graph.graph_id:
+            pending.keep_outside()
+            return _row(pending, blob.storage, blob.location, blob.digest, blob.size)
+    content = await _content(pending)
+    try:
+        return await _keep(engine, pending, content)
+    finally:
+        content.close()
+
+
+async def _content(pending: Pending) -> Content:
+    if isinstance(pending.reference, StoredValue):
+        return await pending.reference.content()
+    if pending.write is None:
+        data = (
+            await asyncio.to_thread(pending.serialized) if pending.heavy else pending.serialized()
+        )
+        return Content(data)
+    spool = Spool()
+    try:
+        await asyncio.to_thread(pending.write_to, spool.file())
+    except BaseException:
+        spool.discard()
+        raise
+    return spool.content()
+
+
+async def _keep(engine: Engine, pending: Pending, content: Content) -> dict[str, Any] | None:
     storage = pending.storage
-    if storage is None and engine.storage is not None and len(data) > engine.offload_bytes:
+    if storage is None and engine.storage is not None and content.size > engine.offload_bytes:
         storage = engine.storage
     if storage is None:
-        pending.keep_inline(data)
+        pending.check_inline(content.size)
+        pending.keep_inline(content.whole())
         return None
     graph = await engine.graph()
-    digest, key = await asyncio.to_thread(_digest, data)
-    location = await _put(engine, storage, data, f"ag/{graph.graph_id}/{key}", pending)
+    digest = await asyncio.to_thread(content.digest)
+    key = f"ag/{graph.graph_id}/{digest}-{new_id()}"
+    location = await put(engine, storage, content, key, pending.where)
     pending.keep_outside()
+    return _row(pending, storage.name, location, digest, content.size)
+
+
+def _row(pending: Pending, storage: str, location: str, digest: str, size: int) -> dict[str, Any]:
     return {
         "owner": pending.node.node_id,
         "field": pending.field.name,
         "properties": {
             "blob_id": new_id(),
             "digest": digest,
-            "size": len(data),
-            "storage": storage.name,
+            "size": size,
+            "storage": storage,
             "location": location,
         },
     }
-
-
-def _digest(data: bytes) -> tuple[str, str]:
-    key = blob_key(data)
-    return key.partition("-")[0], key
-
-
-async def _put(engine: Engine, storage: Storage, data: bytes, key: str, pending: Pending) -> str:
-    async def put() -> str:
-        return await storage.put(data, key=key)
-
-    where = f"{pending.node.plan.info.name}.{pending.field.name}"
-    try:
-        return await engine.call(put)
-    except Exception as error:
-        raise StorageError(
-            f"{where}: {len(data)} bytes could not be stored in {storage.name!r}: {error}"
-        ) from error
 
 
 async def load(engine: Engine, loadings: list[Loading]) -> None:
@@ -89,40 +107,27 @@ async def load(engine: Engine, loadings: list[Loading]) -> None:
         StorageError: A storage failed.
         SerializationError: The bytes cannot be read.
     """
-    await _together(partial(_load_one, engine, item) for item in loadings)
+    lazy = [item for item in loadings if item.lazy]
+    graph_id = (await engine.graph()).graph_id if lazy else ""
+    for item in lazy:
+        item.value = lazy_of(engine, graph_id, item)
+        item.data = None
+    await _together(partial(_load_one, engine, item) for item in loadings if not item.lazy)
 
 
 async def _load_one(engine: Engine, item: Loading) -> None:
-    if item.blob is not None:
-        item.data = await _fetch(engine, item)
-    if item.heavy:
-        await asyncio.to_thread(item.work)
-    else:
-        item.work()
-
-
-async def _fetch(engine: Engine, item: Loading) -> bytes:
-    blob = item.blob
-    assert blob is not None  # noqa: S101 - the caller looked
+    if item.blob is None:
+        if item.heavy:
+            await asyncio.to_thread(item.work)
+        else:
+            item.work()
+        return
     storage = item.storage(engine.storage)
-    at = f"{item.where}: its value at {blob.location!r} in {blob.storage!r}"
-
-    async def read() -> bytes:
-        return await storage.read(blob.location)
-
-    try:
-        data = await engine.call(read)
-    except BlobNotFoundError as error:
-        raise BlobNotFoundError(f"{at} is gone") from error
-    except Exception as error:
-        raise StorageError(f"{at} could not be read: {error}") from error
-    digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
-    if digest != blob.digest:
-        raise IntegrityError(
-            f"{at} has changed: {len(data)} bytes with SHA-256 {digest}, "
-            f"written were {blob.size} bytes with {blob.digest}"
-        )
-    return data
+    if item.serializer == TREE:
+        item.data = await fetch(engine, storage, item.blob, item.where)
+    else:
+        serializer = item.find_serializer()
+        item.value = await read_blob(engine, storage, item.blob, item.where, serializer)
 
 
 async def _together(work: Iterable[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:

@@ -11,6 +11,7 @@ from neo4j import AsyncDriver
 
 from artigraph_neo4j.engine import OFFLOAD_BYTES, Engine
 from artigraph_neo4j.errors import EngineError
+from artigraph_neo4j.progress import OnTransfer
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.target import Target, choose_target
 
@@ -27,6 +28,7 @@ class EngineOptions(TypedDict, total=False):
     create_tables: bool | None
     storage: Storage | None
     offload_bytes: int
+    on_transfer: OnTransfer | None
 
 
 _default: Engine | None = None
@@ -59,6 +61,7 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
         create_schema=bool(create),
         storage=options.get("storage"),
         offload_bytes=options.get("offload_bytes", OFFLOAD_BYTES),
+        on_transfer=options.get("on_transfer"),
     )
 
 
@@ -75,7 +78,8 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             ``create_schema``: create constraints and indexes where they are missing, which many
             processes may do at once; by default only for a local stack. ``create_tables``: the same
             under its older name. ``storage``: where values larger than ``offload_bytes`` (64 KiB)
-            go; for ``"local"`` the stack's S3.
+            go; for ``"local"`` the stack's S3. ``on_transfer``: called with a ``Transfer`` for each
+            step of a value on its way to or from a storage.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.

@@ -16,6 +16,7 @@ from artigraph_neo4j.errors import EngineError, SchemaError
 from artigraph_neo4j.graph.connection import Connection, Row, Statement
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph
 from artigraph_neo4j.graph.settings import Settings
+from artigraph_neo4j.progress import OnTransfer
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.target import Target
 
@@ -40,6 +41,7 @@ class Engine:
         field_indexes: The label and property of every index that was asked for already.
         ready_field_indexes: Those of them that were seen to be ready.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
+        on_transfer: Called with a ``Transfer`` for each step of a value to or from a storage.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class Engine:
         create_schema: bool = False,
         storage: Storage | None = None,
         offload_bytes: int = OFFLOAD_BYTES,
+        on_transfer: OnTransfer | None = None,
         connect_seconds: float = 15.0,
         retry_seconds: float = 60.0,
     ) -> None:
         self.storage = storage
         self.offload_bytes = offload_bytes
+        self.on_transfer = on_transfer
         self.observers: list[Callable[[Statement], None]] = []
         self.field_indexes: set[tuple[str, str]] = set()
         self.ready_field_indexes: set[tuple[str, str]] = set()
@@ -149,6 +153,13 @@ class Engine:
             return self._own_loop().create_task(work())
 
         return await (iothread.settle(start) if settle else start())
+
+    def call_blocking(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """``call`` for a worker thread of a call of this engine's, which waits."""
+        home = self._home  # of a ready-made driver, whose user awaits the worker thread
+        if home is not None:
+            return asyncio.run_coroutine_threadsafe(work(), home).result()
+        return iothread.io_thread().submit(work()).result()
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()

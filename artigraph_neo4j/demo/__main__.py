@@ -14,7 +14,7 @@ try:
 except ImportError as error:
     sys.exit(f'the demo needs {error.name}: pip install "artigraph-neo4j[demo]"')
 
-from artigraph_neo4j import set_engine
+from artigraph_neo4j import set_engine, transfer_bar
 from artigraph_neo4j.local import LocalStack
 
 QUERY = """\
@@ -29,8 +29,8 @@ def main() -> None:
     begin = time.monotonic()
     stack = LocalStack().up()
     console.print(f"They run ({time.monotonic() - begin:.1f} s): {stack.bolt_url}")
-    set_engine("local")
-    study = asyncio.run(_study(console))
+    with transfer_bar(set_engine("local")):
+        study = asyncio.run(_study(console))
     console.rule("Look at it")
     console.print(f"Neo4j Browser:  {stack.browser_url}")
     console.print(f"connect to:     {stack.bolt_url}")

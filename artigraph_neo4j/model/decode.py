@@ -9,32 +9,24 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from artigraph_neo4j.errors import SerializationError, StorageError
+from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.encode import MODEL_REFERENCE, TREE
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
 from artigraph_neo4j.model.identity import Resolver
+from artigraph_neo4j.model.lazy import Lazy
 from artigraph_neo4j.model.migration import build
 from artigraph_neo4j.model.native import from_native
+from artigraph_neo4j.model.references import BlobRef, reading, serializer_of, storage_of
 from artigraph_neo4j.model.seal import SEAL, TornReadError, seal
-from artigraph_neo4j.serializer.base import Serializer, find_serializer
+from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.msgpack import unpack
-from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.storage.base import Storage
 
 __all__ = ["BlobRef", "Loading", "Stored", "join", "loadings"]
 
 _MISSING = object()
-
-
-@dataclass(frozen=True, slots=True)
-class BlobRef:
-    """Where the bytes of one field are."""
-
-    storage: str
-    location: str
-    digest: str
-    size: int
 
 
 class Stored:
@@ -149,6 +141,7 @@ class Loading:
         blob: Where the bytes are, or None when ``data`` has them.
         data: The bytes.
         value: The value, once known.
+        lazy: Whether the value is to be a ``Lazy``, which leaves the bytes where they are.
     """
 
     node: StoredNode
@@ -158,13 +151,15 @@ class Loading:
     blob: BlobRef | None
     data: bytes | None
     value: Any = _MISSING
+    lazy: bool = False
 
     @property
     def where(self) -> str:
         """Names the artifact and the field in messages."""
         return f"artifact {self.node.node_id}, field {self.node.model}.{self.field}"
 
-    def _plan(self) -> FieldPlan | None:
+    def plan(self) -> FieldPlan | None:
+        """How the class stores the field; None for one that it has not any more."""
         return plan_of(self.cls).fields.get(self.field)
 
     def storage(self, default: Storage | None) -> Storage:
@@ -174,17 +169,8 @@ class Loading:
             StorageError: No storage of that name is known.
         """
         assert self.blob is not None  # noqa: S101 - the caller looked
-        plan = self._plan()
-        for storage in (plan.storage if plan else None, default):
-            if storage is not None and storage.name == self.blob.storage:
-                return storage
-        found = find_storage(self.blob.storage)
-        if found is None:
-            raise StorageError(
-                f"{self.where}: its storage {self.blob.storage!r} is not known to this process; "
-                "make one of that name (and keep it, or register() it)"
-            )
-        return found
+        plan = self.plan()
+        return storage_of(self.where, self.blob.storage, plan.storage if plan else None, default)
 
     def find_serializer(self) -> Serializer[Any]:
         """The serializer that wrote the value: the field's own, or one known by name.
@@ -192,16 +178,8 @@ class Loading:
         Raises:
             SerializationError: No serializer of that name is known.
         """
-        plan = self._plan()
-        if plan and plan.serializer is not None and plan.serializer.name == self.serializer:
-            return plan.serializer
-        found = find_serializer(self.serializer)
-        if found is None:
-            raise SerializationError(
-                f"{self.where}: its serializer {self.serializer!r} is not known to this process; "
-                "register() one of that name, or give it to the field with artifact_field"
-            )
-        return found
+        plan = self.plan()
+        return serializer_of(self.where, self.serializer, plan.serializer if plan else None)
 
     @property
     def heavy(self) -> bool:
@@ -216,14 +194,9 @@ class Loading:
         """
         if self.serializer == TREE or self.data is None:
             return
-        serializer = self.find_serializer()
-        try:
-            self.value = serializer.deserialize(self.data)
-        except Exception as error:
-            raise SerializationError(
-                f"{self.where}: serializer {self.serializer!r} could not read the "
-                f"{len(self.data)} stored bytes: {error}"
-            ) from error
+        data, serializer = self.data, self.find_serializer()
+        with reading(self.where, self.serializer, len(data)):
+            self.value = serializer.deserialize(data)
         self.data = None
 
     def finish(self) -> Any:
@@ -249,7 +222,11 @@ def loadings(stored: Stored, resolver: Resolver) -> Iterator[Loading]:
                 blob = node.blobs[name] if entry[0] == "blob" else None
                 raw = None if blob else node.properties[property_name(name)]
                 data = raw.encode() if isinstance(raw, str) else raw
-                yield Loading(node, name, cls, entry[1], blob, data)
+                item = Loading(node, name, cls, entry[1], blob, data)
+                plan = item.plan()
+                lazy_here = plan is not None and plan.lazy and item.serializer != TREE
+                item.lazy = "lazy" in entry[2:] or lazy_here
+                yield item
 
 
 def join(
@@ -275,12 +252,22 @@ def join(
         for name, entry in node.codec["fields"].items():
             item = values.get((node.node_id, name))
             data[name] = _native(node, name, entry) if item is None else item.finish()
-        node.value = build(_class(node, stored, resolver), node.version, data, node.node_id)
+        cls = _class(node, stored, resolver)
+        _make_lazy(data, plan_of(cls).fields)
+        node.value = build(cls, node.version, data, node.node_id)
         _note(node, stored)
         if built is not None:
             built(node)
     assert stored.root.value is not None  # noqa: S101 - bottom_up ends with the root
     return stored.root.value
+
+
+def _make_lazy(data: dict[str, Any], plans: dict[str, FieldPlan]) -> None:
+    """What was stored natively, or as a container of models, before its field was lazy."""
+    for name, value in data.items():
+        plan = plans.get(name)
+        if plan and plan.lazy and value is not None and not isinstance(value, Lazy):
+            data[name] = Lazy(value)
 
 
 def _class(node: StoredNode, stored: Stored, resolver: Resolver) -> type[ModelBase]:

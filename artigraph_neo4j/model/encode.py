@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,14 +12,15 @@ from msgpack import ExtType
 from artigraph_neo4j.errors import ModelError, SerializationError
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.model.base import ModelBase
-from artigraph_neo4j.model.fields import FieldPlan, ModelPlan, plan_of
+from artigraph_neo4j.model.fields import FieldPlan, plan_of
 from artigraph_neo4j.model.indexing import check_indexed, search_texts
-from artigraph_neo4j.model.native import NOT_NATIVE, native_size, to_native
+from artigraph_neo4j.model.lazy import Lazy
+from artigraph_neo4j.model.native import MAX_INLINE_BYTES, NOT_NATIVE, native_size, to_native
+from artigraph_neo4j.model.pending import Node, Pending, refer, type_name
 from artigraph_neo4j.serializer.base import Serializer
-from artigraph_neo4j.serializer.core import string_serializer
+from artigraph_neo4j.serializer.core import bytes_serializer, string_serializer
 from artigraph_neo4j.serializer.msgpack import pack
 from artigraph_neo4j.serializer.plain import serializer_for
-from artigraph_neo4j.storage.base import Storage
 
 __all__ = ["MODEL_REFERENCE", "TREE", "Encoded", "Node", "Pending", "encode"]
 
@@ -29,89 +29,6 @@ MODEL_REFERENCE = 127
 
 TREE = "tree"
 """The codec's name for a container with models in it: msgpack with references to their nodes."""
-
-
-@dataclass(slots=True)
-class Node:
-    """One node to be written: an artifact, or a model nested in one.
-
-    Attributes:
-        node_id: Its id.
-        plan: The plan of its class.
-        properties: The properties that hold its fields.
-        entries: How each field is stored, by name.
-        recorded_at: The time of recording.
-        words: The texts that full-text search looks into.
-    """
-
-    node_id: str
-    plan: ModelPlan
-    recorded_at: datetime
-    properties: dict[str, Any] = field(default_factory=dict)
-    entries: dict[str, Any] = field(default_factory=dict)
-    words: list[str] = field(default_factory=list)
-
-    def codec(self) -> str:
-        """The JSON text that alone decides how the node is read back."""
-        return json.dumps(
-            {"class": self.plan.origin, "fields": self.entries},
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
-
-
-@dataclass(slots=True)
-class Pending:
-    """A field whose bytes are still to be made, and perhaps to be stored outside.
-
-    Attributes:
-        node: The node that has the field.
-        field: The field.
-        serializer: Its name, as stored, and the function that makes the bytes.
-        text: Whether the bytes are UTF-8 text.
-        heavy: Whether making them is worth a thread.
-        storage: Where the field says they go; None leaves it to their size.
-    """
-
-    node: Node
-    field: FieldPlan
-    serializer: str
-    make: Callable[[], bytes]
-    text: bool
-    heavy: bool
-    storage: Storage | None
-
-    def serialized(self) -> bytes:
-        """The serialized value.
-
-        Raises:
-            SerializationError: It cannot be serialized; the message names model and field.
-        """
-        where = f"{self.node.plan.info.name}.{self.field.name}"
-        try:
-            data = self.make()
-        except SerializationError as error:
-            raise SerializationError(f"{where}: {error}") from error
-        except RecursionError as error:
-            raise SerializationError(f"{where}: the value is nested too deeply") from error
-        except Exception as error:  # a serializer of others
-            raise SerializationError(
-                f"{where}: serializer {self.serializer!r} failed: {type(error).__name__}: {error}"
-            ) from error
-        if not isinstance(data, bytes):
-            raise SerializationError(
-                f"{where}: serializer {self.serializer!r} returned {type(data).__name__}, not bytes"
-            )
-        return data
-
-    def keep_inline(self, data: bytes) -> None:
-        """Put the bytes on the node itself."""
-        self.node.properties[self.field.property] = data.decode() if self.text else data
-        self.node.entries[self.field.name] = ["inline", self.serializer]
-
-    def keep_outside(self) -> None:
-        """Note on the node that a blob holds the bytes."""
-        self.node.entries[self.field.name] = ["blob", self.serializer]
 
 
 @dataclass(slots=True)
@@ -137,7 +54,8 @@ def encode(artifacts: Iterable[ModelBase], *, inline_bytes: int | None) -> Encod
 
     Args:
         artifacts: The artifacts.
-        inline_bytes: Native values of more bytes are left to a serializer; None keeps all native.
+        inline_bytes: Native values of more bytes are left to a serializer; None keeps all native
+            that Neo4j can take.
 
     Raises:
         ModelError: A class cannot be stored.
@@ -159,7 +77,7 @@ class _Encoder:
     """Goes through objects by a list of work, not by recursion: models may nest to any depth."""
 
     def __init__(self, inline_bytes: int | None) -> None:
-        self._inline_bytes = inline_bytes
+        self._inline_bytes = MAX_INLINE_BYTES if inline_bytes is None else inline_bytes
         self._out = Encoded()
         self._todo: list[_Work] = []
         self._now = datetime.now(UTC)
@@ -196,6 +114,8 @@ class _Encoder:
             node.words.extend(search_texts(f"{node.plan.info.name}.{plan.name}", value))
         if value is None:
             node.entries[plan.name] = "none"
+        elif plan.lazy or isinstance(value, Lazy):
+            self._lazy(work, plan, value if isinstance(value, Lazy) else Lazy(value))
         elif plan.serializer is not None:
             self._wait(node, plan, plan.serializer, value)
         elif isinstance(value, ModelBase):
@@ -209,25 +129,35 @@ class _Encoder:
         elif plan.storage is not None or not self._native(node, plan, value):
             self._serialize(work, plan, value)
 
+    def _lazy(self, work: _Work, plan: FieldPlan, lazy: Lazy[Any]) -> None:
+        if lazy.reference is not None:
+            self._out.pending.append(refer(work.node, plan, lazy.reference))
+            return
+        value = lazy.held
+        if isinstance(value, (ModelBase, Lazy)) or (
+            type(value) in _CONTAINERS and _holds(value, ModelBase)
+        ):
+            raise SerializationError(
+                f"{work.node.plan.info.name}.{plan.name}: a Lazy cannot hold a model, which is a "
+                "node of the graph; make the large fields of that model Lazy"
+            )
+        self._serialize(work, plan, value, lazy=True)
+
     def _native(self, node: Node, plan: FieldPlan, value: Any) -> bool:
         stored, entry = to_native(value)
         if plan.index is not None:
             check_indexed(f"{node.plan.info.name}.{plan.name}", value, stored)
-        elif stored is NOT_NATIVE or (
-            self._inline_bytes is not None and native_size(stored) > self._inline_bytes
-        ):
+        elif stored is NOT_NATIVE or native_size(stored) > self._inline_bytes:
             return False
         node.properties[plan.property] = stored
         node.entries[plan.name] = entry
         return True
 
-    def _is_large(self, stored: Any) -> bool:
-        return self._inline_bytes is not None and native_size(stored) > self._inline_bytes
-
-    def _serialize(self, work: _Work, plan: FieldPlan, value: Any) -> None:
+    def _serialize(self, work: _Work, plan: FieldPlan, value: Any, *, lazy: bool = False) -> None:
         where = f"{work.node.plan.info.name}.{plan.name}"
         try:
-            if type(value) in _CONTAINERS and _holds_model(value):
+            _refuse_lazy(value)
+            if type(value) in _CONTAINERS and _holds(value, ModelBase):
                 tree = self._replace(work, value, plan.name)
                 pending = Pending(
                     work.node,
@@ -237,20 +167,31 @@ class _Encoder:
                     text=False,
                     heavy=False,
                     storage=plan.storage,
+                    kind=type_name(value),
                 )
                 self._out.pending.append(pending)
                 return
-            plain_text = type(value) is str and to_native(value)[0] is not NOT_NATIVE
-            serializer = string_serializer if plain_text else serializer_for(value)
+            serializer = plan.serializer if lazy else None
+            serializer = serializer or _of_plain(value) or serializer_for(value)
         except RecursionError as error:
             raise SerializationError(
-                f"{where}: the value contains itself or is nested too deeply"
+                f"{where} ({type_name(value)}): the value contains itself or is nested too deeply; "
+                "give the field a value that is a tree"
             ) from error
         except SerializationError as error:
-            raise SerializationError(f"{where}: {error}") from error
-        self._wait(work.node, plan, serializer, value)
+            raise SerializationError(f"{where} ({type_name(value)}): {error}") from error
+        self._wait(work.node, plan, serializer, value, lazy=lazy)
 
-    def _wait(self, node: Node, plan: FieldPlan, serializer: Serializer[Any], value: Any) -> None:
+    def _wait(
+        self,
+        node: Node,
+        plan: FieldPlan,
+        serializer: Serializer[Any],
+        value: Any,
+        *,
+        lazy: bool = False,
+    ) -> None:
+        streams = type(serializer).write is not Serializer.write
         self._out.pending.append(
             Pending(
                 node,
@@ -260,6 +201,9 @@ class _Encoder:
                 serializer.text,
                 serializer.heavy,
                 plan.storage,
+                kind=type_name(value),
+                write=(lambda file: serializer.write(value, file)) if streams else None,
+                lazy=lazy,
             )
         )
 
@@ -287,10 +231,25 @@ class _Reference:
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 
 
-def _holds_model(value: Any) -> bool:
+def _of_plain(value: Any) -> Serializer[Any] | None:
+    """The serializer of what would be a native property, were it not too large, or lazy."""
+    if type(value) is str and to_native(value)[0] is not NOT_NATIVE:
+        return string_serializer
+    return bytes_serializer if type(value) is bytes else None
+
+
+def _refuse_lazy(value: Any) -> None:
+    if type(value) in _CONTAINERS and _holds(value, Lazy):
+        raise SerializationError(
+            "a Lazy stands where none can: it is the whole value of a field; put it into a model "
+            "of its own, which containers may hold"
+        )
+
+
+def _holds(value: Any, kind: type[Any]) -> bool:
     items = value.values() if type(value) is dict else value
     return any(
-        isinstance(item, ModelBase) or (type(item) in _CONTAINERS and _holds_model(item))
+        isinstance(item, kind) or (type(item) in _CONTAINERS and _holds(item, kind))
         for item in items
     )
 

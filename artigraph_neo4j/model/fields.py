@@ -14,7 +14,7 @@ from artigraph_neo4j.model.base import ModelBase, ModelInfo, model_info
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.storage.base import Storage
 
-__all__ = ["FieldPlan", "ModelPlan", "artifact_field", "plan_of"]
+__all__ = ["FieldOptions", "FieldPlan", "ModelPlan", "artifact_field", "make_field", "plan_of"]
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ _KEY = "artigraph_neo4j.field"
 class _Config:
     serializer: Serializer[Any] | None = None
     storage: Storage | None = None
+    lazy: bool = False
     indexed: bool = False
     searchable: bool = False
 
@@ -104,7 +105,6 @@ def artifact_field(
     storage: Storage | None = None,
     indexed: bool = False,
     searchable: bool = False,
-    metadata: Mapping[Any, Any] | None = None,
     **options: Any,
 ) -> Any:
     """A dataclass field that says how, and where, its value is stored.
@@ -116,9 +116,8 @@ def artifact_field(
         indexed: Keep an index on it, so that filters on it seek instead of looking at every
             artifact of the model. A value takes 8,000 bytes at the most then.
         searchable: Full-text search finds its words; for a ``str`` or a list of them.
-        metadata: Further metadata of the field, kept.
         **options: All else that ``dataclasses.field`` takes: ``default``, ``default_factory``,
-            ``init``, ``repr``, ``hash``, ``compare``, ``kw_only``.
+            ``init``, ``repr``, ``hash``, ``compare``, ``kw_only``, ``metadata``.
 
     Returns:
         A ``dataclasses.Field``, typed as the field's value.
@@ -126,13 +125,33 @@ def artifact_field(
     Raises:
         ModelError: ``serializer`` or ``storage`` is no such thing, or stands beside ``indexed``.
     """
+    return make_field(
+        serializer, storage, lazy=False, indexed=indexed, searchable=searchable, **options
+    )
+
+
+def make_field(
+    serializer: Serializer[Any] | None,
+    storage: Storage | None,
+    *,
+    lazy: bool,
+    indexed: bool = False,
+    searchable: bool = False,
+    metadata: Mapping[Any, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """A dataclass field that carries how its value is stored; see ``artifact_field``.
+
+    Raises:
+        ModelError: ``serializer`` or ``storage`` is no such thing.
+    """
     if serializer is not None and not isinstance(serializer, Serializer):
         raise ModelError(f"serializer= takes an instance of Serializer, not {serializer!r}")
     if storage is not None and not isinstance(storage, Storage):
         raise ModelError(f"storage= takes an instance of Storage, not {storage!r}")
     if indexed and (serializer is not None or storage is not None):
         raise ModelError("indexed= is for native values: it takes no serializer= and no storage=")
-    config = {_KEY: _Config(serializer, storage, indexed, searchable)}
+    config = {_KEY: _Config(serializer, storage, lazy, indexed, searchable)}
     return dataclasses.field(metadata={**(metadata or {}), **config}, **options)
 
 
@@ -145,6 +164,7 @@ class FieldPlan:
         property: The property of the node that holds it.
         serializer: The one given by ``artifact_field``, or None.
         storage: Likewise.
+        lazy: Whether it is a ``lazy_field``.
         required: Whether the class cannot be made without it.
         index: The label and property of its index, or None. The label is that of the outermost
             model that declares the field indexed, so one index serves all that inherit from it.
@@ -155,6 +175,7 @@ class FieldPlan:
     property: str
     serializer: Serializer[Any] | None
     storage: Storage | None
+    lazy: bool
     required: bool
     index: tuple[str, str] | None = None
     searchable: bool = False
@@ -223,6 +244,7 @@ def _make_plan(cls: type[ModelBase]) -> ModelPlan:
             property_name(field.name),
             config.serializer,
             config.storage,
+            config.lazy,
             required,
             _index(cls, field.name),
             config.searchable,

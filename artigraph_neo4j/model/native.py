@@ -15,10 +15,20 @@ from neo4j.time import Date, DateTime
 
 from artigraph_neo4j.zones import zone_from, zone_to
 
-__all__ = ["NOT_NATIVE", "as_python", "from_native", "native_size", "to_native"]
+__all__ = [
+    "MAX_INLINE_BYTES",
+    "NOT_NATIVE",
+    "as_python",
+    "from_native",
+    "native_size",
+    "to_native",
+]
 
 NOT_NATIVE = object()
 """What ``to_native`` returns for a value that needs a serializer."""
+
+MAX_INLINE_BYTES = 64 * 1024 * 1024
+"""What is larger is never a property: Neo4j holds a transaction in memory, and logs it besides."""
 
 Entry = str | list[Any]
 """How the codec of a node describes one field; a string where there is nothing more to say."""

@@ -125,7 +125,7 @@ def _fingerprints(encoded: Encoded, known: Container[str]) -> dict[str, str]:
     """What each node says by itself; of nested ones, where they are, and who if that is known."""
     pending, children = defaultdict(list), _children(encoded)
     for item in encoded.pending:
-        digest = hashlib.sha256(_bytes(item)).hexdigest()
+        digest = _digest(item)
         pending[item.node.node_id].append((item.field.name, item.serializer, digest))
     return {
         node.node_id: repr(
@@ -149,11 +149,13 @@ def _children(encoded: Encoded) -> defaultdict[str, dict[str, str]]:
     return found
 
 
-def _bytes(pending: Pending) -> bytes:
-    """The serialized value, made once."""
+def _digest(pending: Pending) -> str:
+    """The digest of the serialized value, which is made once; of a lazy one it is known."""
+    if pending.reference is not None:
+        return pending.reference.digest
     data = pending.serialized()
     pending.make = lambda: data
-    return data
+    return hashlib.sha256(data).hexdigest()
 
 
 class Change:
@@ -184,7 +186,7 @@ class Change:
 
     def _is_stored(self, pending: Pending) -> bool:
         """Whether the artifact has the bytes in a storage, where they may stay."""
-        digest = hashlib.sha256(_bytes(pending)).hexdigest()
+        digest = _digest(pending)
         place = (pending.node.node_id, pending.field.name)
         equal = {
             (node.node_id, name): blob

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import io
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import IO, Any, ClassVar
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.base import Serializer, check_part, exactly
 from artigraph_neo4j.serializer.parquet import from_parquet, restored_schema, to_parquet
 
 # After the module above, which explains a missing extra.
@@ -27,19 +28,39 @@ __all__ = [
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 
 
-def _write(schema: Any, content: Any) -> bytes:
-    sink = io.BytesIO()
+_BATCH_BYTES = 16 * 1024 * 1024
+"""A large table is written in batches of about this size, each compressed in memory."""
+
+
+def _write(schema: Any, content: Any, sink: IO[bytes]) -> None:
     options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
     try:
         with pa.ipc.new_file(sink, schema, options=options) as writer:
-            writer.write(content)
+            if isinstance(content, pa.Table) and content.nbytes > _BATCH_BYTES:
+                rows = content.num_rows * _BATCH_BYTES // content.nbytes
+                writer.write_table(content, max_chunksize=max(rows, 1))
+            else:
+                writer.write(content)
     except pa.ArrowException as error:
         raise SerializationError(f"an Arrow file cannot hold it: {error}") from error
+
+
+def _bytes(schema: Any, content: Any) -> bytes:
+    sink = io.BytesIO()
+    _write(schema, content, sink)
     return sink.getvalue()
 
 
-def _open(data: bytes) -> Any:
-    return pa.ipc.open_file(pa.BufferReader(data))
+def _open(source: Any, options: Any = None) -> Any:
+    return pa.ipc.open_file(source, options=options)
+
+
+def _positions(schema: Any, columns: Sequence[Any] | None) -> list[int] | None:
+    """Where columns of these names are; all that have one of them."""
+    if columns is None:
+        return None
+    check_part("column", columns, schema.names)
+    return [i for i, name in enumerate(schema.names) if name in set(columns)]
 
 
 class FeatherSerializer(Serializer[pa.Table]):
@@ -59,7 +80,7 @@ class FeatherSerializer(Serializer[pa.Table]):
             SerializationError: It is of a subclass, or has nested dictionaries that differ between
                 chunks.
         """
-        return _write(exactly(pa.Table, value).schema, value)
+        return _bytes(exactly(pa.Table, value).schema, value)
 
     def deserialize(self, data: bytes, /) -> pa.Table:
         """The table.
@@ -67,8 +88,39 @@ class FeatherSerializer(Serializer[pa.Table]):
         Raises:
             SerializationError: The bytes are no such file.
         """
+        return self.read(pa.BufferReader(data))
+
+    def write(self, value: pa.Table, file: IO[bytes], /) -> None:
+        """The same, a batch of about 16 MiB at a time."""
+        _write(exactly(pa.Table, value).schema, value, file)
+
+    def read(self, file: IO[bytes], /) -> pa.Table:
+        """The table."""
         try:
-            return _open(data).read_all()
+            return _open(file).read_all()
+        except _UNREADABLE as error:
+            raise SerializationError(f"no Arrow file: {error}") from error
+
+    def read_part(
+        self,
+        file: IO[bytes],
+        /,
+        *,
+        columns: Sequence[Any] | None = None,
+        row_groups: Sequence[int] | None = None,
+    ) -> pa.Table:
+        """The columns in the order of the table; a group of rows is a record batch of the file."""
+        try:
+            opened = _open(file)
+            included = _positions(opened.schema, columns)
+            if included is not None and opened.schema.names:
+                file.seek(0)  # no fields at all would mean all of them
+                opened = _open(file, pa.ipc.IpcReadOptions(included_fields=included or [0]))
+            check_part("row group", row_groups, range(opened.num_record_batches))
+            groups = range(opened.num_record_batches) if row_groups is None else row_groups
+            batches = [opened.get_batch(i) for i in groups]
+            table = pa.Table.from_batches(batches, opened.schema)
+            return table.select([]) if included == [] else table
         except _UNREADABLE as error:
             raise SerializationError(f"no Arrow file: {error}") from error
 
@@ -86,7 +138,7 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
         Raises:
             SerializationError: It is of a subclass.
         """
-        return _write(exactly(pa.RecordBatch, value).schema, value)
+        return _bytes(exactly(pa.RecordBatch, value).schema, value)
 
     def deserialize(self, data: bytes, /) -> pa.RecordBatch:
         """The batch.
@@ -95,7 +147,7 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
             SerializationError: The bytes are no such file, or one of several batches.
         """
         try:
-            opened = _open(data)
+            opened = _open(pa.BufferReader(data))
             if opened.num_record_batches != 1:
                 raise SerializationError(f"it has {opened.num_record_batches} batches, not one")
             return opened.get_batch(0)
@@ -107,10 +159,17 @@ class ParquetSerializer(Serializer[pa.Table]):
     """Parquet, which more tools read; only on request, since it has not every Arrow type.
 
     A table of which a column would come back with another type is refused. Chunks are not kept.
+
+    Args:
+        row_group_rows: How many rows a group has, of which ``Lazy.load`` can read single ones; by
+            default 1,048,576.
     """
 
     name: ClassVar[str] = "arrow.parquet"
     heavy: ClassVar[bool] = True
+
+    def __init__(self, row_group_rows: int | None = None) -> None:
+        self.row_group_rows = row_group_rows
 
     def serialize(self, value: pa.Table, /) -> bytes:
         """The table as a Parquet file.
@@ -118,23 +177,9 @@ class ParquetSerializer(Serializer[pa.Table]):
         Raises:
             SerializationError: It is of a subclass, or Parquet would change it.
         """
-        try:
-            data = to_parquet(exactly(pa.Table, value))
-            found = restored_schema(data)
-        except pa.ArrowException as error:
-            raise SerializationError(
-                f"Parquet cannot hold this table: {error}; use feather_serializer"
-            ) from error
-        changed = [
-            f"{field.name} ({field.type} would be {back.type})"
-            for field, back in zip(value.schema, found, strict=True)
-            if not field.equals(back, check_metadata=False)
-        ]
-        if changed:
-            raise SerializationError(
-                f"Parquet would change the columns {', '.join(changed)}; use feather_serializer"
-            )
-        return data
+        sink = io.BytesIO()
+        self.write(value, sink)
+        return sink.getvalue()
 
     def deserialize(self, data: bytes, /) -> pa.Table:
         """The table.
@@ -142,10 +187,49 @@ class ParquetSerializer(Serializer[pa.Table]):
         Raises:
             SerializationError: The bytes are no such file.
         """
+        return self.read(pa.BufferReader(data))
+
+    def write(self, value: pa.Table, file: IO[bytes], /) -> None:
+        """The same, a group of rows at a time."""
+        table = exactly(pa.Table, value)
         try:
-            return from_parquet(data)
+            found = restored_schema(table.schema)
+            _refuse_changed(table.schema, found)
+            to_parquet(table, file, self.row_group_rows)
+        except pa.ArrowException as error:
+            raise SerializationError(
+                f"Parquet cannot hold this table: {error}; use feather_serializer"
+            ) from error
+
+    def read(self, file: IO[bytes], /) -> pa.Table:
+        """The table."""
+        return self.read_part(file)
+
+    def read_part(
+        self,
+        file: IO[bytes],
+        /,
+        *,
+        columns: Sequence[Any] | None = None,
+        row_groups: Sequence[int] | None = None,
+    ) -> pa.Table:
+        """The columns in the order of the table."""
+        try:
+            return from_parquet(file, columns, row_groups)
         except _UNREADABLE as error:
             raise SerializationError(f"no Parquet file: {error}") from error
+
+
+def _refuse_changed(schema: Any, found: Any) -> None:
+    changed = [
+        f"{field.name} ({field.type} would be {back.type})"
+        for field, back in zip(schema, found, strict=True)
+        if not field.equals(back, check_metadata=False)
+    ]
+    if changed:
+        raise SerializationError(
+            f"Parquet would change the columns {', '.join(changed)}; use feather_serializer"
+        )
 
 
 feather_serializer = FeatherSerializer().register()

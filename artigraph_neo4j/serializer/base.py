@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from collections.abc import Sequence
+from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.registry import Registry, load_entry_points
@@ -12,6 +13,7 @@ from artigraph_neo4j.registry import Registry, load_entry_points
 __all__ = [
     "MAX_DEPTH",
     "Serializer",
+    "check_part",
     "exactly",
     "find_serializer",
     "infer_serializer",
@@ -38,12 +40,16 @@ class Serializer(ABC, Generic[T]):
         text: Whether the bytes are UTF-8 text; then they are stored as a string in the graph, which
             a person can read in Neo4j Browser.
         heavy: Whether the work is worth a worker thread (parquet is, a number is not).
+        version: Of the format that it writes; it has to read all former ones.
+        raw: Whether the bytes are the value's own, of which any range means something.
     """
 
     name: ClassVar[str]
     types: ClassVar[tuple[type[Any], ...]] = ()
     text: ClassVar[bool] = False
     heavy: ClassVar[bool] = False
+    version: ClassVar[int] = 1
+    raw: ClassVar[bool] = False
 
     @abstractmethod
     def serialize(self, value: T, /) -> bytes:
@@ -62,6 +68,54 @@ class Serializer(ABC, Generic[T]):
         Raises:
             SerializationError: The bytes are not of this serializer's format.
         """
+
+    def write(self, value: T, file: IO[bytes], /) -> None:
+        """Write to ``file`` what ``serialize`` would return.
+
+        The default does just that. Override it, for a format that can be written piece by piece,
+        and large values need no second copy in memory.
+
+        Args:
+            value: The value.
+            file: Open for writing; it can neither seek nor be read.
+
+        Raises:
+            SerializationError: The value cannot come back as it is.
+        """
+        file.write(self.serialize(value))
+
+    def read(self, file: IO[bytes], /) -> T:
+        """The value that was written to ``file``, which is at its beginning and can seek.
+
+        The default reads all bytes and calls ``deserialize``. Override it together with ``write``.
+
+        Raises:
+            SerializationError: The bytes are not of this serializer's format.
+        """
+        return self.deserialize(file.read())
+
+    def read_part(
+        self,
+        file: IO[bytes],
+        /,
+        *,
+        columns: Sequence[Any] | None = None,
+        row_groups: Sequence[int] | None = None,
+    ) -> T:
+        """Some columns, or groups of rows, of the value in ``file``; see ``Lazy.load``.
+
+        Args:
+            file: Each read of it may be a request to a storage, so read no more than is needed.
+            columns: Labels of the columns; None for all.
+            row_groups: Numbers of the groups, from 0; None for all.
+
+        Raises:
+            SerializationError: The format has no such parts, as the default says, or the value has
+                not these.
+        """
+        raise SerializationError(
+            f"serializer {self.name!r} cannot read a part of a value; load all of it"
+        )
 
     def register(self) -> Self:
         """Make this the inferred serializer for its ``types``; returns itself.
@@ -96,6 +150,24 @@ def exactly(type_: type[T], value: T) -> T:
     )
 
 
+def check_part(kind: str, wanted: Sequence[Any] | None, there: Sequence[Any]) -> None:
+    """Refuse to read a part of a value that is not there.
+
+    Raises:
+        SerializationError: One of ``wanted`` is none of ``there``; it says which there are.
+    """
+    found = there if isinstance(there, range) else set(there)
+    missing = next((item for item in wanted or () if item not in found), _NOTHING)
+    if missing is not _NOTHING:
+        known = f"0 to {len(there) - 1}" if isinstance(there, range) else f"{list(there)[:20]}"
+        raise SerializationError(
+            f"there is no {kind} {missing!r}; there are {known if len(there) else 'none'}"
+        )
+
+
+_NOTHING = object()
+
+
 def shorten_path(steps: list[str]) -> str:
     """The way to a place in a value as text, from its steps, inner ones first."""
     path = steps[::-1]
@@ -117,6 +189,7 @@ _OF_PACKAGE = {
 _OF_NAME = {
     "arrow": "artigraph_neo4j.serializer.arrow",
     "datetime": "artigraph_neo4j.serializer.datetime",
+    "file": "artigraph_neo4j.serializer.file",
     "numpy": "artigraph_neo4j.serializer.numpy",
     "pandas": "artigraph_neo4j.serializer.pandas",
     "polars": "artigraph_neo4j.serializer.polars",

@@ -112,7 +112,9 @@ def _find(name: str) -> type[Any]:
 
 def _take_enum(value: Enum, cls: type[Enum]) -> str:
     if cls.__members__.get(value.name) is not value:  # made by the class's own _missing_
-        raise SerializationError(f"{value!r} is not among the members of {cls.__qualname__}")
+        raise SerializationError(
+            f"{value!r} is not among the members of {cls.__qualname__}; use its value"
+        )
     return value.name
 
 

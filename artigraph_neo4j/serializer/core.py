@@ -41,6 +41,7 @@ class BytesSerializer(Serializer[bytes]):
     """Bytes, unchanged. Refuses ``bytearray`` and others, which would come back as ``bytes``."""
 
     name: ClassVar[str] = "bytes"
+    raw: ClassVar[bool] = True
 
     def serialize(self, value: bytes, /) -> bytes:
         """The bytes themselves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import Serializer, exactly
@@ -29,19 +29,23 @@ _MAX_HEADER = 2**20
 
 
 def _save(value: np.ndarray[Any, Any]) -> bytes:
+    sink = io.BytesIO()
+    _write(value, sink)
+    return sink.getvalue()
+
+
+def _write(value: np.ndarray[Any, Any], sink: IO[bytes]) -> None:
     _refuse_unfaithful(value.dtype)
     for version in ((1, 0), (3, 0)):  # named, for numpy warns where it has to choose
-        sink = io.BytesIO()
         try:
             np.lib.format.write_array(sink, value, version, allow_pickle=False)
-        except ValueError:  # names of fields that Latin-1 has not, or too many
+        except ValueError:  # names of fields that Latin-1 has not, or too many; nothing is written
             continue
-        return sink.getvalue()
+        return
     raise SerializationError(f"a .npy file cannot hold {value.dtype}: its header is too large")
 
 
-def _load(data: bytes) -> np.ndarray[Any, Any]:
-    source = io.BytesIO(data)
+def _load(source: IO[bytes]) -> np.ndarray[Any, Any]:
     try:
         found: np.ndarray[Any, Any] = np.lib.format.read_array(
             source, allow_pickle=False, max_header_size=_MAX_HEADER
@@ -119,7 +123,15 @@ class ArraySerializer(Serializer["np.ndarray[Any, Any]"]):
         Raises:
             SerializationError: The bytes are no such file, or one with pickle in it.
         """
-        return _load(data)
+        return _load(io.BytesIO(data))
+
+    def write(self, value: np.ndarray[Any, Any], file: IO[bytes], /) -> None:
+        """The same, 16 MiB at a time."""
+        _write(exactly(np.ndarray, value), file)
+
+    def read(self, file: IO[bytes], /) -> np.ndarray[Any, Any]:
+        """The array, read into its own memory."""
+        return _load(file)
 
 
 class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
@@ -163,7 +175,8 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 names = archive.namelist()
                 parts: dict[str, Any] = {
-                    name.removesuffix(".npy"): _load(archive.read(name)) for name in names
+                    name.removesuffix(".npy"): _load(io.BytesIO(archive.read(name)))
+                    for name in names
                 }
             make: Any = np.ma.MaskedArray
             found: np.ma.MaskedArray[Any, Any] = make(
@@ -208,7 +221,7 @@ class ScalarSerializer(Serializer[np.generic]):
         Raises:
             SerializationError: The bytes are no such file.
         """
-        array: Any = _load(data)
+        array: Any = _load(io.BytesIO(data))
         if array.shape:
             raise SerializationError(f"no single value: the shape is {array.shape}")
         found: np.generic = array[()]

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from io import BytesIO
+from typing import IO, Any, ClassVar
 
 try:
     import pandas as pd
@@ -23,19 +25,17 @@ except ImportError as error:  # pragma: no cover - an install without the extra
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import Serializer, exactly
-from artigraph_neo4j.serializer.msgpack import pack, unpack
-from artigraph_neo4j.serializer.pandas_arrays import (
-    Recipe,
-    from_arrow,
-    to_arrow,
-    values_of,
+from artigraph_neo4j.serializer.msgpack import pack
+from artigraph_neo4j.serializer.pandas_arrays import Recipe, to_arrow, values_of
+from artigraph_neo4j.serializer.pandas_file import (
+    FORMAT,
+    KEY,
+    FrameFile,
+    positions_of,
+    unreadable,
+    written,
 )
-from artigraph_neo4j.serializer.pandas_index import (
-    index_from_arrow,
-    index_to_arrow,
-    pack_index,
-    unpack_index,
-)
+from artigraph_neo4j.serializer.pandas_index import index_to_arrow, pack_index, unpack_index
 from artigraph_neo4j.serializer.pandas_scalars import (
     interval_serializer,
     missing_serializer,
@@ -43,7 +43,7 @@ from artigraph_neo4j.serializer.pandas_scalars import (
     timedelta_serializer,
     timestamp_serializer,
 )
-from artigraph_neo4j.serializer.parquet import from_parquet, to_parquet
+from artigraph_neo4j.serializer.parquet import to_parquet
 
 __all__ = [
     "DataFrameSerializer",
@@ -59,12 +59,15 @@ __all__ = [
     "timestamp_serializer",
 ]
 
-_KEY = b"artigraph"
-_FORMAT = 1
 
-
-def _write(columns: list[tuple[str, Any]], index: Any, more: dict[str, Any]) -> bytes:
-    """Columns by name and an index as a Parquet file."""
+def _write(
+    columns: list[tuple[str, Any]],
+    index: Any,
+    more: dict[str, Any],
+    file: IO[bytes],
+    row_group_rows: int | None = None,
+) -> None:
+    """Write columns by name and an index as a Parquet file."""
     arrays: list[Any] = []
     recipes: list[Recipe] = []
     for name, values in columns:
@@ -80,29 +83,15 @@ def _write(columns: list[tuple[str, Any]], index: Any, more: dict[str, Any]) -> 
         raise SerializationError(f"the index: {error}") from error
     names = _distinct([name for name, _ in columns], len(index_arrays))
     about = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "rows": len(index),
         "columns": recipes,
         "index": index_recipe,
         **more,
     }
     table = pa.table([*arrays, *index_arrays], names=names)
-    metadata = {_KEY: base64.b64encode(pack(about)), b"pandas": _for_pandas(names, index)}
-    return to_parquet(table.replace_schema_metadata(metadata))
-
-
-def _read(data: bytes) -> tuple[list[Any], Any, dict[str, Any]]:
-    """The columns, the index and what else was written."""
-    table = from_parquet(data)
-    packed = (table.schema.metadata or {}).get(_KEY)
-    if packed is None:
-        raise SerializationError("the Parquet file was not written by this library")
-    about = unpack(base64.b64decode(packed))
-    if about["format"] > _FORMAT:
-        raise SerializationError(f"a newer version of this library wrote format {about['format']}")
-    arrays = iter(table.itercolumns())
-    columns = [from_arrow(next(arrays), recipe) for recipe in about["columns"]]
-    return columns, index_from_arrow(list(arrays), about["index"]), about
+    metadata = {KEY: base64.b64encode(pack(about)), b"pandas": _for_pandas(names, index)}
+    to_parquet(table.replace_schema_metadata(metadata), file, row_group_rows)
 
 
 def _distinct(names: list[str], index_levels: int) -> list[str]:
@@ -138,19 +127,20 @@ def _attrs(value: Any) -> dict[str, Any]:
     return dict(value.attrs)
 
 
-def _no_parquet(error: Exception) -> SerializationError:
-    return SerializationError(f"no Parquet file of this serializer: {error}")
-
-
-_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError)
-
-
 class DataFrameSerializer(Serializer[pd.DataFrame]):
-    """A frame with its index, column labels, dtypes, flags and ``attrs``."""
+    """A frame with its index, column labels, dtypes, flags and ``attrs``.
+
+    Args:
+        row_group_rows: How many rows a group has, of which ``Lazy.load`` can read single ones; by
+            default 1,048,576.
+    """
 
     name: ClassVar[str] = "pandas.parquet"
     types: ClassVar[tuple[type[Any], ...]] = (pd.DataFrame,)
     heavy: ClassVar[bool] = True
+
+    def __init__(self, row_group_rows: int | None = None) -> None:
+        self.row_group_rows = row_group_rows
 
     def serialize(self, value: pd.DataFrame, /) -> bytes:
         """The frame as a Parquet file.
@@ -159,6 +149,18 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
             SerializationError: It is of a subclass, or a column has no faithful form; the message
                 names the column.
         """
+        return written(self, value)
+
+    def deserialize(self, data: bytes, /) -> pd.DataFrame:
+        """The frame.
+
+        Raises:
+            SerializationError: The bytes are no such file.
+        """
+        return self.read_part(BytesIO(data))
+
+    def write(self, value: pd.DataFrame, file: IO[bytes], /) -> None:
+        """The same, a group of rows at a time; the whole frame is an Arrow table meanwhile."""
         frame = exactly(pd.DataFrame, value)
         columns = [
             (str(label), values_of(frame.iloc[:, i])) for i, label in enumerate(frame.columns)
@@ -172,24 +174,35 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
             "attrs": _attrs(frame),
             "duplicates": frame.flags.allows_duplicate_labels,
         }
-        return _write(columns, frame.index, more)
+        _write(columns, frame.index, more, file, self.row_group_rows)
 
-    def deserialize(self, data: bytes, /) -> pd.DataFrame:
-        """The frame.
+    def read(self, file: IO[bytes], /) -> pd.DataFrame:
+        """The frame."""
+        return self.read_part(file)
 
-        Raises:
-            SerializationError: The bytes are no such file.
-        """
-        try:
-            columns, index, about = _read(data)
+    def read_part(
+        self,
+        file: IO[bytes],
+        /,
+        *,
+        columns: Sequence[Any] | None = None,
+        row_groups: Sequence[int] | None = None,
+    ) -> pd.DataFrame:
+        """The columns in the order of the frame, with their part of the index."""
+        with unreadable():
+            parts = FrameFile(file)
+            labels = unpack_index(parts.about["labels"])
+            places = positions_of(labels, columns)
+            index = parts.index(row_groups)
             # As series, since a frame would guess at the dtype of objects.
-            series = [pd.Series(c, index=index, dtype=c.dtype, copy=False) for c in columns]
+            series = [
+                pd.Series(c, index=index, dtype=c.dtype, copy=False)
+                for c in parts.columns(places, row_groups)
+            ]
             frame = pd.DataFrame(dict(enumerate(series)), index=index, copy=False)
-            frame.columns = unpack_index(about["labels"])
-        except _UNREADABLE as error:
-            raise _no_parquet(error) from error
-        frame.attrs = about["attrs"]
-        return frame.set_flags(allows_duplicate_labels=about["duplicates"])
+            frame.columns = labels if columns is None else labels.take(places)
+            frame.attrs = parts.about["attrs"]
+            return frame.set_flags(allows_duplicate_labels=parts.about["duplicates"])
 
 
 class SeriesSerializer(Serializer["pd.Series[Any]"]):
@@ -205,13 +218,7 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         Raises:
             SerializationError: It is of a subclass, or has no faithful form.
         """
-        series = exactly(pd.Series, value)
-        more = {
-            "name": series.name,
-            "attrs": _attrs(series),
-            "duplicates": series.flags.allows_duplicate_labels,
-        }
-        return _write([(str(series.name), values_of(series))], series.index, more)
+        return written(self, value)
 
     def deserialize(self, data: bytes, /) -> pd.Series[Any]:
         """The series.
@@ -219,14 +226,27 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         Raises:
             SerializationError: The bytes are no such file.
         """
-        try:
-            columns, index, about = _read(data)
-            (values,) = columns
-            series = pd.Series(values, index, values.dtype, about["name"], copy=False)
-        except _UNREADABLE as error:
-            raise _no_parquet(error) from error
-        series.attrs = about["attrs"]
-        return series.set_flags(allows_duplicate_labels=about["duplicates"])
+        return self.read(BytesIO(data))
+
+    def write(self, value: pd.Series[Any], file: IO[bytes], /) -> None:
+        """The same, a group of rows at a time."""
+        series = exactly(pd.Series, value)
+        more = {
+            "name": series.name,
+            "attrs": _attrs(series),
+            "duplicates": series.flags.allows_duplicate_labels,
+        }
+        _write([(str(series.name), values_of(series))], series.index, more, file)
+
+    def read(self, file: IO[bytes], /) -> pd.Series[Any]:
+        """The series."""
+        with unreadable():
+            parts = FrameFile(file)
+            (values,) = parts.columns([0])
+            name = parts.about["name"]
+            series = pd.Series(values, parts.index(), values.dtype, name, copy=False)
+            series.attrs = parts.about["attrs"]
+            return series.set_flags(allows_duplicate_labels=parts.about["duplicates"])
 
 
 class IndexSerializer(Serializer["pd.Index[Any]"]):
@@ -242,7 +262,7 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
         Raises:
             SerializationError: It has no faithful form.
         """
-        return _write([], value, {})
+        return written(self, value)
 
     def deserialize(self, data: bytes, /) -> pd.Index[Any]:
         """The index.
@@ -250,10 +270,16 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
         Raises:
             SerializationError: The bytes are no such file.
         """
-        try:
-            found: pd.Index[Any] = _read(data)[1]
-        except _UNREADABLE as error:
-            raise _no_parquet(error) from error
+        return self.read(BytesIO(data))
+
+    def write(self, value: pd.Index[Any], file: IO[bytes], /) -> None:
+        """The same."""
+        _write([], value, {}, file)
+
+    def read(self, file: IO[bytes], /) -> pd.Index[Any]:
+        """The index."""
+        with unreadable():
+            found: pd.Index[Any] = FrameFile(file).index()
         return found
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
+
+from artigraph_neo4j.serializer.base import check_part
 
 try:
     import pyarrow as pa
@@ -18,47 +21,85 @@ __all__ = [
     "column_from_parquet",
     "column_to_parquet",
     "from_parquet",
+    "open_parquet",
+    "read_parquet",
     "restored_schema",
     "to_parquet",
 ]
 
 
-def to_parquet(table: Any) -> bytes:
-    """The table as a Parquet file."""
-    sink = BytesIO()
-    pq.write_table(table, sink)
-    return sink.getvalue()
+def to_parquet(table: Any, file: IO[bytes], row_group_rows: int | None = None) -> None:
+    """Write the table as a Parquet file."""
+    pq.write_table(table, file, row_group_size=row_group_rows)
 
 
-def from_parquet(data: bytes) -> Any:
+def from_parquet(
+    source: Any,
+    columns: Sequence[str] | None = None,
+    row_groups: Sequence[int] | None = None,
+) -> Any:
     """The table in a Parquet file, with the very schema it was written with where there is a way.
 
     Parquet has fewer types than Arrow, and other names inside lists, but the file keeps the schema
     in its metadata; Arrow by itself goes back only half the way.
+
+    Args:
+        source: The file, open.
+        columns: Names of columns to read, by default all; they come in the order of the file.
+        row_groups: Numbers of groups of rows to read, by default all.
+
+    Raises:
+        SerializationError: The file has no such column or group.
     """
-    file = pq.ParquetFile(pa.BufferReader(data))  # unlike read_table it takes equal column names
-    return _restored(file.read(), file)
+    return read_parquet(open_parquet(source), columns, row_groups)
 
 
-def restored_schema(data: bytes) -> Any:
-    """The schema that ``from_parquet`` would give."""
-    file = pq.ParquetFile(pa.BufferReader(data))
-    return _restored(file.schema_arrow.empty_table(), file).schema
+def open_parquet(source: Any) -> Any:
+    """A reader of the file; it has read the metadata only."""
+    return pq.ParquetFile(source, pre_buffer=True)  # unlike read_table it takes equal column names
 
 
-def _restored(table: Any, file: Any) -> Any:
-    written = (file.metadata.metadata or {}).get(b"ARROW:schema")
+def read_parquet(
+    file: Any, columns: Sequence[str] | None = None, row_groups: Sequence[int] | None = None
+) -> Any:
+    """The table, or a part of it; see ``from_parquet``."""
+    check_part("column", columns, file.schema_arrow.names)
+    check_part("row group", row_groups, range(file.num_row_groups))
+    names = None if columns is None else set(columns)
+    # Each name once, in the order of the file, which is that of the result.
+    some = (
+        None if names is None else [n for n in dict.fromkeys(file.schema_arrow.names) if n in names]
+    )
+    table = file.read(some) if row_groups is None else file.read_row_groups(list(row_groups), some)
+    if names is not None:  # a dot in a name is a path to Parquet: "a" brings "a.b" too
+        table = table.select([i for i, name in enumerate(table.schema.names) if name in names])
+    return _restored(table, file.metadata.metadata, names)
+
+
+def restored_schema(schema: Any) -> Any:
+    """The schema that a table of this one would come back with."""
+    sink = BytesIO()
+    to_parquet(schema.empty_table(), sink)
+    return from_parquet(pa.BufferReader(sink.getvalue())).schema
+
+
+def _restored(table: Any, metadata: dict[bytes, bytes] | None, names: set[str] | None) -> Any:
+    written = (metadata or {}).get(b"ARROW:schema")
     if written is None:
         return table
     wanted = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written)))
+    if names is not None:
+        wanted = pa.schema([field for field in wanted if field.name in names], wanted.metadata)
     return table if table.schema.serialize() == wanted.serialize() else table.cast(wanted)
 
 
 def column_to_parquet(array: Any) -> bytes:
     """One Arrow array as a Parquet file of its own."""
-    return to_parquet(pa.table({"values": array}))
+    sink = BytesIO()
+    to_parquet(pa.table({"values": array}), sink)
+    return sink.getvalue()
 
 
 def column_from_parquet(data: bytes) -> Any:
     """The array that ``column_to_parquet`` wrote."""
-    return from_parquet(data).column(0)
+    return from_parquet(pa.BufferReader(data)).column(0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
@@ -109,7 +110,7 @@ class Storage(ABC):
         """
         return await self.put(b"".join([chunk async for chunk in chunks]), key=key)
 
-    async def stream(self, location: str, /) -> AsyncIterator[bytes]:
+    async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
         """The bytes at ``location`` in chunks. The default reads them all, and gives them at once.
 
         Raises:
@@ -117,6 +118,25 @@ class Storage(ABC):
             StorageError: The storage failed.
         """
         yield await self.read(location)
+
+    async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
+        """The bytes from ``start`` up to, but not with, ``stop``; fewer where they end before.
+
+        The default streams from the beginning and keeps what was asked for; storages that can
+        fetch a part of what they keep do that instead.
+
+        Raises:
+            BlobNotFoundError: Nothing is kept there.
+            StorageError: The storage failed.
+        """
+        found, at = bytearray(), 0
+        async with aclosing(self.stream(location)) as chunks:
+            async for chunk in chunks:
+                found += chunk[max(start - at, 0) : max(stop - at, 0)]
+                at += len(chunk)
+                if at >= stop:
+                    break
+        return bytes(found)
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
         """What is kept under keys that begin with ``prefix``, in no order.
@@ -154,6 +174,7 @@ _rebuilt: dict[str, Storage] = {}
 
 _OF_SCHEME = {
     "file": ("artigraph_neo4j.storage.file", "FileSystemStorage"),
+    "fsspec": ("artigraph_neo4j.storage.fsspec", "FsspecStorage"),
     "s3": ("artigraph_neo4j.storage.aws", "S3Storage"),
 }
 """Storages whose default name, after the scheme, says what they are made of."""

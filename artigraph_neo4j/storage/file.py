@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +70,7 @@ class FileSystemStorage(Storage):
         with _errors(path, "read"):
             return await asyncio.to_thread(path.read_bytes)
 
-    async def stream(self, location: str, /) -> AsyncIterator[bytes]:
+    async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
         """The bytes at ``location``, a chunk at a time."""
         path = self._path(location)
         with _errors(path, "read"):
@@ -80,6 +80,12 @@ class FileSystemStorage(Storage):
                     yield chunk
             finally:
                 file.close()
+
+    async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
+        """The bytes from ``start`` to ``stop``; nothing else is read."""
+        path = self._path(location)
+        with _errors(path, "read"):
+            return await asyncio.to_thread(_read_range, path, start, stop)
 
     async def update(self, location: str, data: bytes, /) -> None:
         """Replace the bytes at ``location``."""
@@ -140,6 +146,12 @@ class FileSystemStorage(Storage):
             raise
         for folder in [path.parent, *(folder.parent for folder in made)]:
             _sync_directory(folder)
+
+
+def _read_range(path: Path, start: int, stop: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(max(stop - start, 0))
 
 
 def _sync(file: IO[bytes]) -> None:

@@ -43,6 +43,10 @@ class MemoryStorage(Storage):
         except KeyError:
             raise BlobNotFoundError(f"{self.name} keeps nothing at {location!r}") from None
 
+    async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
+        """The bytes from ``start`` to ``stop``."""
+        return (await self.read(location))[start : max(start, stop)]
+
     async def update(self, location: str, data: bytes, /) -> None:
         """Replace the bytes at ``location``."""
         await self.read(location)

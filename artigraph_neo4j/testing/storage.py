@@ -109,6 +109,24 @@ class StorageTests:
             async for _ in storage.stream(location):
                 pass
 
+    async def test_ranges(self, storage: Storage) -> None:
+        data = os.urandom(300_000)
+        location = await storage.put(data, key=f"range/{new_id()}")
+        size = len(data)
+        for start, stop in (
+            (0, size), (0, 1), (size - 1, size), (99_999, 200_001), (7, 7), (9, 3),
+            (size - 5, size + 100), (size, size + 1), (size + 10, size + 20),
+        ):  # fmt: skip
+            found = await storage.read_range(location, start, stop)
+            assert type(found) is bytes
+            assert found == data[start : max(start, stop)], (start, stop)
+
+    async def test_range_of_what_is_missing(self, storage: Storage) -> None:
+        location = await storage.create(b"gone")
+        await storage.delete(location)
+        with pytest.raises(BlobNotFoundError):
+            await storage.read_range(location, 0, 1)
+
     async def test_list(self, storage: Storage) -> None:
         folder = f"ag/{new_id()}"
         try:

@@ -7,6 +7,7 @@ import dataclasses
 import gc
 import types
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,11 +19,13 @@ from hypothesis import strategies as st
 from artigraph_neo4j import (
     ArtifactModel,
     Engine,
+    Lazy,
     artifact_field,
     artifact_info,
     create_span_artifact,
     engine_context,
     get_engine,
+    lazy_field,
     migrate_artifacts,
     migration,
     migration_backlog,
@@ -31,6 +34,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import IntegrityError, MigrationError, NotFoundError
 from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.testing import difference
 
@@ -454,3 +458,35 @@ def count_models(value: Any) -> int:
     if isinstance(value, ArtifactModel):
         return 1 + sum(map(count_models, plain(value).values()))
     return sum(map(count_models, value)) if isinstance(value, (list, tuple)) else 0
+
+
+async def test_lazy_values_stay_where_they_are(tmp_path: Path, query: Any) -> None:
+    storage = FileSystemStorage(tmp_path / "blobs")
+
+    @dataclass
+    class Heavy(ArtifactModel, version=1):
+        number: int
+        blob: Lazy[bytes] = lazy_field(storage=storage)
+        small: Lazy[bytes] = lazy_field()
+
+    node_id = await Heavy(1, Lazy(b"x" * 1000), Lazy(b"y")).create()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "blobs").rglob("*")}
+
+    @dataclass
+    class Heavy(ArtifactModel, version=2):  # type: ignore[no-redef]
+        number: int
+        blob: Lazy[bytes] = lazy_field(storage=storage)
+        small: Lazy[bytes] = lazy_field()
+
+        @migration(1)
+        @staticmethod
+        def double(data: dict[str, Any]) -> dict[str, Any]:
+            return data | {"number": data["number"] * 2}
+
+    report = await migrate_artifacts(Heavy)
+    assert (report.migrated, report.failures) == (1, [])
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "blobs").rglob("*")} == before
+    found = await Heavy.read(node_id)
+    assert found.number == 2
+    assert await found.blob.load() == b"x" * 1000
+    assert await found.small.load() == b"y"

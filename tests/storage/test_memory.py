@@ -2,6 +2,7 @@
 
 import pytest
 
+from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.testing import StorageTests
 
@@ -10,3 +11,15 @@ class TestMemoryStorage(StorageTests):
     @pytest.fixture
     def storage(self) -> MemoryStorage:
         return MemoryStorage("test")
+
+
+class Whole(MemoryStorage):
+    """One that reads no ranges by itself, as a storage of others may not."""
+
+    read_range = Storage.read_range
+
+
+class TestDefaults(StorageTests):
+    @pytest.fixture
+    def storage(self) -> Whole:
+        return Whole("whole")

@@ -3,46 +3,30 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from artigraph_neo4j.serializer import find_serializer, serializer_names
 from artigraph_neo4j.serializer.msgpack import MARKS
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES
-from artigraph_neo4j.serializer.pickle import pickle_serializer
-
-PAGE = (Path(__file__).parents[3] / "docs" / "serializers.md").read_text()
+from tests.unit.serializer.table import NOTES, ON_REQUEST, PAGE, page, serializers
 
 
 def rows(heading: str) -> dict[str, list[str]]:
     """The table below a header row that starts so, by the first cell."""
-    lines = PAGE.split(f"\n| {heading} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    lines = PAGE.read_text().split(f"\n| {heading} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {first.strip("`"): rest for first, *rest in table}
 
 
-def test_every_serializer_is_listed_with_its_types() -> None:
-    listed = rows("name")
-    for package in ("arrow", "numpy", "pandas", "polars"):
-        find_serializer(package)
-    known = {name: find_serializer(name) for name in serializer_names()}
-    ours = {
-        name: serializer
-        for name, serializer in known.items()
-        if type(serializer).__module__.startswith("artigraph_neo4j.")
-    }
-    ours[pickle_serializer.name] = pickle_serializer
-    assert listed.keys() == ours.keys()
-    for name, serializer in ours.items():
-        assert serializer is not None
-        types, form, _ = listed[name]
-        for type_ in serializer.types:
-            assert type_.__name__.removesuffix("Type") in types, (name, type_)
-        assert ("text" in form.lower()) is serializer.text, name
-        assert ("on request" in types) is (not serializer.types and name not in _INFERRED), name
+def test_the_table_of_serializers_is_that_of_the_registry() -> None:
+    """If this fails: ``python -m tests.unit.serializer.table``, after a note on what is new."""
+    assert serializers().keys() == NOTES.keys()
+    assert page() == PAGE.read_text()
 
 
-_INFERRED = {"json", "str", "msgpack"}
-"""Those that are inferred from more than a type."""
+def test_what_the_table_says_in_words() -> None:
+    """The registry decides what is on request: what no type and no rule leads to."""
+    for name, serializer in serializers().items():
+        inferred = bool(serializer.types) or name in ("json", "str", "bytes", "msgpack")
+        assert (ON_REQUEST in NOTES[name].types) is not inferred, name
 
 
 def test_every_code_of_msgpack_is_listed() -> None:

@@ -1,0 +1,76 @@
+"""Where the bytes of a stored field are, and by what they are kept and read."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from artigraph_neo4j.errors import SerializationError, StorageError
+from artigraph_neo4j.serializer.base import Serializer, find_serializer
+from artigraph_neo4j.storage.base import Storage, find_storage
+
+__all__ = ["BlobRef", "reading", "serializer_of", "storage_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """Where the bytes of one field are."""
+
+    storage: str
+    location: str
+    digest: str
+    size: int
+
+
+@contextmanager
+def reading(where: str, serializer: str, size: int) -> Generator[None]:
+    """Whatever a serializer raises, as an error that names what was read.
+
+    Raises:
+        SerializationError: The bytes cannot be read.
+    """
+    try:
+        yield
+    except StorageError:  # of a file that is fetched while it is read
+        raise
+    except Exception as error:
+        raise SerializationError(
+            f"{where}: serializer {serializer!r} could not read the {size} stored bytes: {error}"
+        ) from error
+
+
+def storage_of(where: str, name: str, *first: Storage | None) -> Storage:
+    """The storage of a name: one of ``first``, if it has the name, or one known by it.
+
+    Raises:
+        StorageError: No storage of that name is known.
+    """
+    for storage in first:
+        if storage is not None and storage.name == name:
+            return storage
+    found = find_storage(name)
+    if found is None:
+        raise StorageError(
+            f"{where}: its storage {name!r} is not known to this process; "
+            "make one of that name (and keep it, or register() it)"
+        )
+    return found
+
+
+def serializer_of(where: str, name: str, own: Serializer[Any] | None) -> Serializer[Any]:
+    """The serializer of a name: the field's ``own``, if it has the name, or one known by it.
+
+    Raises:
+        SerializationError: No serializer of that name is known.
+    """
+    if own is not None and own.name == name:
+        return own
+    found = find_serializer(name)
+    if found is None:
+        raise SerializationError(
+            f"{where}: its serializer {name!r} is not known to this process; "
+            "register() one of that name, or give it to the field with artifact_field"
+        )
+    return found

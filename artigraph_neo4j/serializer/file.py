@@ -1,0 +1,149 @@
+"""The content of a file as a value: ``File``, of any size, never whole in memory."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import tempfile
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, ClassVar, Self
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import Serializer, exactly
+
+__all__ = ["File", "FileSerializer", "file_serializer"]
+
+_CHUNK = 1024 * 1024
+
+
+class File:
+    """The content of a file, to be stored as it is; a ``Path`` would be stored as a path.
+
+    What is read back is a temporary file, which is deleted with the last ``File`` that stands for
+    it, or at the end of the process; ``save`` keeps it. Two files are equal when their contents
+    are. The name is not part of the content.
+
+    Args:
+        path: The file. It has to be there, unchanged, until the value is recorded.
+
+    Attributes:
+        path: Where the content is, on this machine.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], _owner: _Temporary | None = None, /) -> None:
+        self.path = Path(path)
+        self._owner = _owner
+
+    @classmethod
+    def temporary(cls, path: str | os.PathLike[str]) -> Self:
+        """A file that is deleted once nothing stands for it any more."""
+        return cls(path, _Temporary(str(path)))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Copy the content to ``path``; returns it."""
+        return Path(shutil.copyfile(self.path, path))
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, File):
+            return NotImplemented
+        if self.path == other.path:
+            return True
+        with suppress(FileNotFoundError):
+            return filecmp.cmp(self.path, other.path, shallow=False)
+        return False
+
+    __hash__ = None  # type: ignore[assignment] # the content may change
+
+    def __getstate__(self) -> dict[str, Any]:
+        """In another process the file is not its own, to delete."""
+        return {"path": self.path, "_owner": None}
+
+    def __copy__(self) -> Self:
+        return type(self)(self.path, self._owner)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    def __repr__(self) -> str:
+        return f"File({str(self.path)!r})"
+
+
+class _Temporary:
+    """Deletes a file when the last reference to it is gone."""
+
+    def __init__(self, path: str) -> None:
+        weakref.finalize(self, _delete, path, os.getpid())
+
+
+def _delete(path: str, pid: int) -> None:
+    if os.getpid() == pid:  # a forked child shares the files of its parent
+        with suppress(OSError):
+            os.unlink(path)
+
+
+class FileSerializer(Serializer[File]):
+    """The content of the file, byte by byte.
+
+    Args:
+        suffix: What the names of the temporary files end with that are read back, for programs that
+            go by it: ``artifact_field(serializer=FileSerializer(".onnx"))``.
+    """
+
+    name: ClassVar[str] = "file"
+    types: ClassVar[tuple[type[Any], ...]] = (File,)
+    heavy: ClassVar[bool] = True
+    raw: ClassVar[bool] = True
+
+    def __init__(self, suffix: str = "") -> None:
+        self.suffix = suffix
+
+    def serialize(self, value: File, /) -> bytes:
+        """The content.
+
+        Raises:
+            SerializationError: The file cannot be read.
+        """
+        try:
+            return exactly(File, value).path.read_bytes()
+        except OSError as error:
+            raise _unreadable(value, error) from error
+
+    def deserialize(self, data: bytes, /) -> File:
+        """A temporary file with this content."""
+        handle, path = self._make()
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        return File.temporary(path)
+
+    def write(self, value: File, file: IO[bytes], /) -> None:
+        """The same, a piece at a time."""
+        try:
+            source = exactly(File, value).path.open("rb")
+        except OSError as error:
+            raise _unreadable(value, error) from error
+        with source:
+            while chunk := source.read(_CHUNK):
+                file.write(chunk)
+
+    def read(self, file: IO[bytes], /) -> File:
+        """The same, a piece at a time."""
+        handle, path = self._make()
+        with os.fdopen(handle, "wb") as target:
+            shutil.copyfileobj(file, target, _CHUNK)
+        return File.temporary(path)
+
+    def _make(self) -> tuple[int, str]:
+        return tempfile.mkstemp(prefix="artigraph-", suffix=self.suffix)
+
+
+def _unreadable(value: File, error: OSError) -> SerializationError:
+    return SerializationError(f"the file {str(value.path)!r} cannot be read: {error.strerror}")
+
+
+file_serializer = FileSerializer().register()

@@ -1,0 +1,208 @@
+"""A storage in any file system that fsspec knows: Google Cloud, Azure, SFTP and others."""
+
+# fsspec has no type information.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Self, TypeVar
+
+from artigraph_neo4j.errors import BlobNotFoundError, StorageError
+from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
+
+try:
+    import fsspec
+except ImportError as error:  # pragma: no cover - an install without the extra
+    raise ImportError(
+        'FsspecStorage needs fsspec: pip install "artigraph-neo4j[fsspec]"'
+    ) from error
+
+__all__ = ["FsspecStorage"]
+
+T = TypeVar("T")
+
+_CHUNK = 4 * 1024 * 1024
+_LOGIN = re.compile(r"(?<=://)[^/@]*@")
+_MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
+"""Where file systems say when a file was written, those that do without another request."""
+
+
+class FsspecStorage(Storage):
+    """Keeps each value as a file below a URL of fsspec's.
+
+    ::
+
+        FsspecStorage("gs://bucket/prefix", token="google_default")
+
+    The package of the file system has to be installed (``gcsfs``, ``adlfs``, ``s3fs``, …). For S3
+    and local files ``S3Storage`` and ``FileSystemStorage`` do more: they write whole or not at all,
+    and hold less in memory. All calls work in threads.
+
+    Args:
+        url: The URL of a directory or prefix; chained ones (``simplecache::``) work too.
+        name: The storage's name in the graph, by default ``fsspec:`` and the URL without a login.
+        **options: What the file system takes; never shown or stored.
+    """
+
+    def __init__(self, url: str, *, name: str | None = None, **options: Any) -> None:
+        self.url = url.rstrip("/") if not url.endswith("://") else url
+        try:
+            found: tuple[Any, str] = fsspec.url_to_fs(self.url, **options)
+        except (ImportError, ValueError) as error:
+            raise StorageError(
+                f"fsspec cannot open {_shown(url)!r}: {error}; install its package"
+            ) from error
+        self._files, self._root = found
+        self.name = f"fsspec:{_shown(self.url)}" if name is None else name
+
+    @classmethod
+    def from_name(cls, rest: str) -> Self | None:
+        """The storage whose default name is ``fsspec:`` and ``rest``, if that is a URL."""
+        return cls(rest) if "://" in rest else None
+
+    async def create(self, data: bytes, /) -> str:
+        """Keep ``data`` and return its location."""
+        return await self.put(data, key=blob_key(data))
+
+    async def put(self, data: bytes, /, *, key: str) -> str:
+        """Keep ``data`` under ``key``, a relative path, which becomes its location.
+
+        Raises:
+            StorageError: The key leads out of the directory, or the file system refused it.
+        """
+        path = self._path(key)
+
+        def write() -> None:
+            self._files.makedirs(_parent(path), exist_ok=True)
+            self._files.pipe_file(path, data)
+
+        await self._call("write", path, write)
+        return key
+
+    async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
+        """The same for chunks as they come; what a failed one left is deleted."""
+        path = self._path(key)
+
+        def start() -> Any:
+            self._files.makedirs(_parent(path), exist_ok=True)
+            return self._files.open(path, "wb")
+
+        file = await self._call("write", path, start)
+        try:
+            async for chunk in chunks:
+                await self._call("write", path, partial(file.write, chunk))
+            await self._call("write", path, file.close)
+        except BaseException:
+            with suppress(Exception):
+                await asyncio.to_thread(file.close)
+            with suppress(Exception):
+                await asyncio.to_thread(self._files.rm_file, path)
+            raise
+        return key
+
+    async def read(self, location: str, /) -> bytes:
+        """The bytes at ``location``."""
+        path = self._path(location)
+        return bytes(await self._call("read", path, lambda: self._files.cat_file(path)))
+
+    async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
+        """The bytes from ``start`` to ``stop``; most file systems send no others."""
+        path = self._path(location)
+
+        def read() -> bytes:
+            with self._files.open(path, "rb", cache_type="none") as file:
+                if start >= file.size or stop <= start:
+                    return b""
+                file.seek(start)
+                return bytes(file.read(min(stop, file.size) - start))
+
+        return await self._call("read", path, read)
+
+    async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
+        """The bytes at ``location``, a chunk at a time."""
+        path = self._path(location)
+        file = await self._call("read", path, lambda: self._files.open(path, "rb"))
+        try:
+            while chunk := await self._call("read", path, lambda: file.read(_CHUNK)):
+                yield bytes(chunk)
+        finally:
+            await asyncio.to_thread(file.close)
+
+    async def update(self, location: str, data: bytes, /) -> None:
+        """Replace the bytes at ``location``."""
+        if not await self.exists(location):
+            raise BlobNotFoundError(f"{self.name} keeps nothing at {location!r}")
+        await self.put(data, key=location)
+
+    async def delete(self, location: str, /) -> None:
+        """Delete the file at ``location``, if there is one."""
+        path = self._path(location)
+        with suppress(BlobNotFoundError):
+            await self._call("delete", path, lambda: self._files.rm_file(path))
+
+    async def exists(self, location: str, /) -> bool:
+        """Whether there is a file at ``location``."""
+        path = self._path(location)
+        return await self._call("look for", path, lambda: bool(self._files.isfile(path)))
+
+    async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
+        """What is kept under keys that begin with ``prefix``."""
+        folder = _parent(self._path(prefix)) if prefix.strip("/") else self._root
+        folder = self._path(prefix) if prefix.endswith("/") else folder
+        found = await self._call("list", folder, lambda: self._found(folder))
+        for path, about in found.items():
+            location = path.removeprefix(self._root).lstrip("/")
+            if location.startswith(prefix):
+                modified = await self._call("list", path, partial(self._when, path, about))
+                yield StoredBytes(location, int(about["size"]), modified)
+
+    def _found(self, folder: str) -> dict[str, dict[str, Any]]:
+        self._files.invalidate_cache()
+        with suppress(FileNotFoundError):
+            found: dict[str, dict[str, Any]] = self._files.find(folder, detail=True)
+            return found
+        return {}  # nothing was ever kept there
+
+    def _when(self, path: str, about: dict[str, Any]) -> datetime:
+        value = next((about[name] for name in _MODIFIED if about.get(name)), None)
+        value = self._files.modified(path) if value is None else value
+        if isinstance(value, (int, float)):
+            return datetime.fromtimestamp(value, UTC)
+        when = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+    def _path(self, location: str) -> str:
+        location = location.lstrip("/")
+        if not location or ".." in location.split("/") or "\0" in location:
+            raise StorageError(f"{location!r} is no location in {self.name}")
+        return f"{self._root.rstrip('/')}/{location}"
+
+    async def _call(self, action: str, path: str, work: Callable[[], T]) -> T:
+        with _errors(f"{self.name} could not {action} {path!r}", path):
+            return await asyncio.to_thread(work)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _shown(url: str) -> str:
+    return _LOGIN.sub("", url)
+
+
+@contextmanager
+def _errors(what: str, path: str) -> Generator[None]:
+    """File systems raise whatever their clients do."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BlobNotFoundError(f"there is no file {path!r}") from error
+    except Exception as error:
+        text = _LOGIN.sub("…@", f"{type(error).__name__}: {error}")
+        raise StorageError(f"{what}: {text}") from error
