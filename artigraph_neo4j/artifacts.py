@@ -14,6 +14,7 @@ from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import (
     ArtifactTypeError,
     DuplicateLabelError,
+    EngineError,
     NotFoundError,
     SpanError,
 )
@@ -24,6 +25,7 @@ from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.decode import Loading, Stored, join, loadings
 from artigraph_neo4j.model.encode import Encoded, Node, encode
 from artigraph_neo4j.model.identity import Resolver
+from artigraph_neo4j.uploads import Uploads
 
 __all__ = ["artifact_key", "create", "read_many", "read_one", "read_one_by_label"]
 
@@ -45,7 +47,7 @@ def artifact_key(span_id: str, label: str) -> str:
 async def create(
     artifacts: Sequence[ModelBase], labels: Sequence[str | None], span_id: str | None
 ) -> list[str]:
-    """Record artifacts, all or none; one round trip however many.
+    """Record artifacts, all or none; one round trip however many, two when values are stored.
 
     Args:
         artifacts: What to record.
@@ -79,8 +81,9 @@ async def create(
         encoded = await asyncio.to_thread(encode, artifacts, inline_bytes=limit)
     else:
         encoded = encode(artifacts, inline_bytes=limit)
-    rows = await blobs.store(engine, encoded)
-    await _write(engine, encoded, labels, span_id, rows)
+    uploads = Uploads(engine, encoded.pending)
+    await uploads.keep()
+    await _write(engine, encoded, labels, span_id, uploads)
     for artifact, node, label in zip(artifacts, encoded.roots, labels, strict=True):
         info = node.plan.info
         note_artifact(
@@ -97,7 +100,7 @@ async def _write(
     encoded: Encoded,
     labels: Sequence[str | None],
     span_id: str | None,
-    blob_rows: list[dict[str, Any]],
+    uploads: Uploads,
 ) -> None:
     label_of = {node.node_id: label for node, label in zip(encoded.roots, labels, strict=True)}
     has = (
@@ -110,20 +113,31 @@ async def _write(
         "nodes": [_row(node, label_of.get(node.node_id)) for node in encoded.nodes],
         "has": has,
         "fields": [list(link) for link in encoded.links],
-        "blobs": blob_rows,
     }
-    try:
-        ((missing, *_),) = await engine.write(cypher.WRITE_ARTIFACTS, parameters)
-    except ConflictError as error:
-        taken = next((row["label"] for row in has if row["key"] and row["key"] in str(error)), None)
-        if taken is None:
-            raise
-        raise DuplicateLabelError(
-            f"span {span_id} has an artifact labeled {taken!r} already; use another label, "
-            "or None for an artifact without one"
-        ) from error
-    if missing:
-        raise NotFoundError(f"there is no span with id {span_id!r}; nothing was recorded")
+    gone: list[str] = []
+    while True:
+        await uploads.renew(gone)
+        try:
+            ((missing, gone, other, *_),) = await engine.write(
+                cypher.WRITE_ARTIFACTS, parameters | uploads.parameters()
+            )
+        except ConflictError as error:
+            label = next((r["label"] for r in has if r["key"] and r["key"] in str(error)), None)
+            if label is None:
+                raise
+            raise DuplicateLabelError(
+                f"span {span_id} has an artifact labeled {label!r} already; use another label, "
+                "or None for an artifact without one"
+            ) from error
+        if missing:
+            raise NotFoundError(f"there is no span with id {span_id!r}; nothing was recorded")
+        if other is not None:
+            raise EngineError(
+                f"the graph took another id, {other}, since this program connected to it; nothing "
+                "was recorded; close the engine, or start the program again"
+            )
+        if not gone:
+            return
 
 
 def _row(node: Node, label: str | None) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class EngineOptions(TypedDict, total=False):
     create_tables: bool | None
     storage: Storage | None
     offload_bytes: int
+    verify_blobs: bool
 
 
 _default: Engine | None = None
@@ -59,6 +60,7 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
         create_schema=bool(create),
         storage=options.get("storage"),
         offload_bytes=options.get("offload_bytes", OFFLOAD_BYTES),
+        verify_blobs=options.get("verify_blobs", True),
     )
 
 
@@ -75,7 +77,8 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             ``create_schema``: create constraints and indexes where they are missing, which many
             processes may do at once; by default only for a local stack. ``create_tables``: the same
             under its older name. ``storage``: where values larger than ``offload_bytes`` (64 KiB)
-            go; for ``"local"`` the stack's S3.
+            go; for ``"local"`` the stack's S3. ``verify_blobs=False``: read stored values without
+            checking their SHA-256; their size still is.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.

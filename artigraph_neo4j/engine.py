@@ -37,6 +37,7 @@ class Engine:
     Attributes:
         storage: Where large values go by default, or None.
         offload_bytes: From how many bytes on a value is large.
+        verify_blobs: Whether the SHA-256 of stored values is checked on every read.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
     """
 
@@ -48,11 +49,13 @@ class Engine:
         create_schema: bool = False,
         storage: Storage | None = None,
         offload_bytes: int = OFFLOAD_BYTES,
+        verify_blobs: bool = True,
         connect_seconds: float = 15.0,
         retry_seconds: float = 60.0,
     ) -> None:
         self.storage = storage
         self.offload_bytes = offload_bytes
+        self.verify_blobs = verify_blobs
         self.observers: list[Callable[[Statement], None]] = []
         self._target = target
         self._database = database

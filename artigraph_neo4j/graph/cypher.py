@@ -54,8 +54,22 @@ CALL () {
   WITH id, s WHERE s IS NULL
   RETURN collect(id) AS missing
 }
-CALL (missing) {
-  UNWIND CASE WHEN size(missing) = 0 THEN $nodes ELSE [] END AS r
+CALL () {
+  UNWIND $leaned_on AS id
+  OPTIONAL MATCH (b:Blob {blob_id: id})
+  SET b.size = b.size
+  WITH collect(id) AS ids
+  UNWIND ids AS id
+  OPTIONAL MATCH (b:Blob {blob_id: id})
+  WITH id, b WHERE b IS NULL
+  RETURN collect(id) AS gone
+}
+CALL () {
+  OPTIONAL MATCH (g:ArtigraphGraph {name: 'artigraph'}) WHERE g.graph_id <> $graph
+  RETURN g.graph_id AS other
+}
+CALL (missing, gone, other) {
+  UNWIND CASE WHEN size(missing) + size(gone) = 0 AND other IS NULL THEN $nodes ELSE [] END AS r
   MERGE (a:ArtigraphNode {node_id: r.id})
     ON CREATE SET a = r.properties, a.recorded_at = datetime(r.at), a:$(r.labels)
   RETURN count(*) AS written
@@ -85,9 +99,13 @@ CALL (written) {
     ON CREATE SET k.field = r.field
   RETURN count(*) AS stored
 }
-RETURN missing, written, owned, nested, stored
+RETURN missing, gone, other, written, owned, nested, stored
 """
-"""Nodes come before links: a row cannot match what its own ``UNWIND`` creates."""
+"""Nodes come before links: a row cannot match what its own ``UNWIND`` creates.
+
+Blob nodes whose locations are used again are locked (``SET`` does) and then looked for once more:
+one that was deleted while its lock was waited for is still found by the first look.
+"""
 
 _ROOTS_TO_ROWS = """
 CALL (a) {

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.registry import Registry, load_entry_points
+from artigraph_neo4j.storage.names import blob_name
 
 __all__ = ["Storage", "StoredBytes", "blob_key", "find_storage", "slices", "storage_names"]
 
@@ -193,7 +193,7 @@ def storage_names() -> list[str]:
 
 def blob_key(data: bytes) -> str:
     """A fresh key for ``data``: its SHA-256 in hex, a dash and a new id."""
-    return f"{hashlib.sha256(data).hexdigest()}-{new_id()}"
+    return blob_name(hashlib.sha256(data).hexdigest())
 
 
 async def slices(data: bytes, size: int) -> AsyncIterator[bytes]:
