@@ -237,13 +237,16 @@ def _row(item: _Reference, content: _Content) -> dict[str, Any]:
 async def _mark(storage: Storage, graph_id: str) -> None:
     """Put the object that says whose prefix this is, unless it is there: gc asks for it.
 
-    A storage that cannot list is left without one: nothing could be collected there.
+    A storage that cannot list is left without: nothing could be collected there. Where it is not
+    allowed to, the object is put again; it is always the same.
     """
+    if type(storage).list is Storage.list:
+        return
     key = marker_key(graph_id)
     try:
         found = [item async for item in storage.list(key)]
     except StorageError:
-        return
+        found = []
     if not found:
         await storage.put(marker(graph_id), key=key)
     _marked[id(storage), graph_id] = storage

@@ -8,13 +8,13 @@ leads to the same place.
 from __future__ import annotations
 
 __all__ = [
-    "BLOBS_OF_LOCATIONS",
     "BLOB_COUNT",
     "BLOB_STORAGES",
     "LIVE_BLOBS",
     "NAMES_REFERRED_TO",
     "NEW_GRAPH_ID",
     "REFERENCES",
+    "REFERENCES_TO",
 ]
 
 LIVE_BLOBS = """
@@ -35,14 +35,13 @@ BLOB_STORAGES = "MATCH (b:Blob) RETURN collect(DISTINCT b.storage)"
 REFERENCES = """
 MATCH (b:Blob) USING INDEX b:Blob(digest)
 WHERE b.digest STARTS WITH $part
-WITH b.storage AS storage, b.location AS location, count(b) AS references,
-  [id IN collect(CASE WHEN EXISTS {()-[:STORED_IN]->(b)} THEN null ELSE b.blob_id END) | id]
-    AS unowned
-WITH collect([storage, location, references, unowned]) AS found
+WITH b.storage AS storage, b.digest AS digest, b.location AS location, min(b.size) AS size,
+  collect(CASE WHEN EXISTS {()-[:STORED_IN]->(b)} THEN null ELSE b.blob_id END) AS unowned
+WITH collect([storage, digest, location, size, unowned]) AS found
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]
 """
-"""Every location that is referred to, of the digests that begin with ``$part``; and the ids of Blob
+"""Every location that is referred to, of the digests that begin with ``$part``, and the ids of Blob
 nodes there that no artifact has."""
 
 NAMES_REFERRED_TO = """
@@ -55,14 +54,18 @@ CALL (n) {
 RETURN collect(n.name)
 """
 
-BLOBS_OF_LOCATIONS = """
+REFERENCES_TO = """
 UNWIND $locations AS l
-MATCH (b:Blob {digest: l.digest}) USING INDEX SEEK b:Blob(digest)
-WHERE b.storage = $storage AND b.location = l.location
-OPTIONAL MATCH (a:Artifact)-[k:STORED_IN]->(b)
-WITH b, a, k LIMIT $limit
-RETURN collect([b.location, b.blob_id, b.size, a.node_id, a.model, k.field])
+CALL (l) {
+  MATCH (b:Blob {digest: l.digest}) USING INDEX SEEK b:Blob(digest)
+  WHERE b.storage = $storage AND b.location = l.location
+  WITH b LIMIT 10
+  OPTIONAL MATCH (a:Artifact)-[k:STORED_IN]->(b)
+  RETURN collect([b.location, b.size, b.blob_id, a.node_id, a.model, k.field]) AS found
+}
+RETURN collect(found)
 """
+"""Some Blob nodes of each location, with the artifacts whose values they are."""
 
 NEW_GRAPH_ID = """
 MATCH (g:ArtigraphGraph {name: 'artigraph'})

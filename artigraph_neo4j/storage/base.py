@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
@@ -77,6 +77,17 @@ class Storage(ABC):
         Raises:
             StorageError: The storage failed.
         """
+
+    async def delete_many(self, locations: Sequence[str], /) -> None:
+        """Delete what is at these locations; what is not there is no error.
+
+        The default deletes one after the other.
+
+        Raises:
+            StorageError: The storage failed; some may be deleted.
+        """
+        for location in locations:
+            await self.delete(location)
 
     @abstractmethod
     async def exists(self, location: str, /) -> bool:
