@@ -25,7 +25,7 @@ __all__ = ["EXAMPLES", "BlobReference", "Collection", "GarbageReport", "Tally"]
 EXAMPLES = 1000
 """Of each kind a report names so many; it counts them all."""
 
-PART = 20_000
+PART = 100_000
 """Blob nodes that are compared at one time, about."""
 
 BATCH = 1000

@@ -41,7 +41,7 @@ async def collect_garbage(
     Programs may go on writing meanwhile. Only this graph's values are looked at: names of the form
     ``ag/<graph id>/<SHA-256>-<UUIDv7>``, where an object in that prefix names this graph.
 
-    One round trip for about 20,000 Blob nodes and one for 1,000 objects that seem to be garbage,
+    One round trip for up to 100,000 Blob nodes and one for 1,000 objects that seem to be garbage,
     plus the requests that list the storage.
 
     Args:
