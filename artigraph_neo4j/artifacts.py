@@ -15,6 +15,7 @@ from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import (
     ArtifactTypeError,
     DuplicateLabelError,
+    EngineError,
     NotFoundError,
     RevisionError,
     SpanError,
@@ -28,6 +29,7 @@ from artigraph_neo4j.model.encode import Encoded, Node, encode
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
 from artigraph_neo4j.model.seal import TornReadError
+from artigraph_neo4j.uploads import Uploads
 
 __all__ = [
     "artifact_key",
@@ -62,7 +64,7 @@ async def create(
     *,
     revises: str | None = None,
 ) -> list[str]:
-    """Record artifacts, all or none; one round trip however many.
+    """Record artifacts, all or none; one round trip however many, two when values are stored.
 
     Args:
         artifacts: What to record.
@@ -99,8 +101,9 @@ async def create(
     else:
         encoded = encode(artifacts, inline_bytes=limit)
     await field_indexes.ensure(engine, encoded)
-    rows = await blobs.store(engine, encoded)
-    await _write(engine, encoded, labels, span_id, rows, revises)
+    uploads = Uploads(engine, encoded.pending)
+    await uploads.keep()
+    await _write(engine, encoded, labels, span_id, uploads, revises)
     for artifact, node, label in zip(artifacts, encoded.roots, labels, strict=True):
         info = node.plan.info
         note_artifact(
@@ -117,7 +120,7 @@ async def _write(
     encoded: Encoded,
     labels: Sequence[str | None],
     span_id: str | None,
-    blob_rows: list[dict[str, Any]],
+    uploads: Uploads,
     revises: str | None,
 ) -> None:
     label_of = {node.node_id: label for node, label in zip(encoded.roots, labels, strict=True)}
@@ -131,23 +134,34 @@ async def _write(
         "nodes": [node_row(node, label_of.get(node.node_id)) for node in encoded.nodes],
         "has": has,
         "fields": [list(link) for link in encoded.links],
-        "blobs": blob_rows,
         "revises": [] if revises is None else [{"old": revises, "new": encoded.roots[0].node_id}],
     }
-    try:
-        ((missing, _, problems, *_),) = await engine.write(cypher.WRITE_ARTIFACTS, parameters)
-    except ConflictError as error:
-        taken = next((row["label"] for row in has if row["key"] and row["key"] in str(error)), None)
-        if taken is None:
-            raise
-        raise DuplicateLabelError(
-            f"span {span_id} has an artifact labeled {taken!r} already; use another label, "
-            "or None for an artifact without one"
-        ) from error
-    if missing:
-        raise await absent(engine, "span", str(span_id), "; nothing was recorded")
-    for node_id, problem in problems:
-        raise await _unrevisable(engine, node_id, problem)
+    gone: list[str] = []
+    while True:
+        await uploads.renew(gone)
+        try:
+            ((missing, problems, gone, other, *_),) = await engine.write(
+                cypher.WRITE_ARTIFACTS, parameters | uploads.parameters()
+            )
+        except ConflictError as error:
+            label = next((r["label"] for r in has if r["key"] and r["key"] in str(error)), None)
+            if label is None:
+                raise
+            raise DuplicateLabelError(
+                f"span {span_id} has an artifact labeled {label!r} already; use another label, "
+                "or None for an artifact without one"
+            ) from error
+        if missing:
+            raise await absent(engine, "span", str(span_id), "; nothing was recorded")
+        for node_id, problem in problems:
+            raise await _unrevisable(engine, node_id, problem)
+        if other is not None:
+            raise EngineError(
+                f"the graph took another id, {other}, since this program connected to it; nothing "
+                "was recorded; close the engine, or start the program again"
+            )
+        if not gone:
+            return
 
 
 async def _unrevisable(engine: Engine, node_id: str, problem: str) -> Exception:

@@ -29,6 +29,7 @@ class EngineOptions(TypedDict, total=False):
     storage: Storage | None
     offload_bytes: int
     on_transfer: OnTransfer | None
+    verify_blobs: bool
 
 
 _default: Engine | None = None
@@ -62,6 +63,7 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
         storage=options.get("storage"),
         offload_bytes=options.get("offload_bytes", OFFLOAD_BYTES),
         on_transfer=options.get("on_transfer"),
+        verify_blobs=options.get("verify_blobs", True),
     )
 
 
@@ -79,7 +81,8 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             processes may do at once; by default only for a local stack. ``create_tables``: the same
             under its older name. ``storage``: where values larger than ``offload_bytes`` (64 KiB)
             go; for ``"local"`` the stack's S3. ``on_transfer``: called with a ``Transfer`` for each
-            step of a value on its way to or from a storage.
+            step of a value on its way to or from a storage. ``verify_blobs=False``: read stored
+            values without checking their SHA-256; their size still is.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.

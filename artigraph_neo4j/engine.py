@@ -38,6 +38,7 @@ class Engine:
     Attributes:
         storage: Where large values go by default, or None.
         offload_bytes: From how many bytes on a value is large.
+        verify_blobs: Whether the SHA-256 of stored values is checked on every read.
         field_indexes: The label and property of every index that was asked for already.
         ready_field_indexes: Those of them that were seen to be ready.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
@@ -53,12 +54,14 @@ class Engine:
         storage: Storage | None = None,
         offload_bytes: int = OFFLOAD_BYTES,
         on_transfer: OnTransfer | None = None,
+        verify_blobs: bool = True,
         connect_seconds: float = 15.0,
         retry_seconds: float = 60.0,
     ) -> None:
         self.storage = storage
         self.offload_bytes = offload_bytes
         self.on_transfer = on_transfer
+        self.verify_blobs = verify_blobs
         self.observers: list[Callable[[Statement], None]] = []
         self.field_indexes: set[tuple[str, str]] = set()
         self.ready_field_indexes: set[tuple[str, str]] = set()

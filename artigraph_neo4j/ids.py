@@ -2,9 +2,14 @@
 
 import uuid_utils
 
-__all__ = ["new_id"]
+__all__ = ["made_at", "new_id"]
 
 
 def new_id() -> str:
     """A new UUIDv7 (RFC 9562) as text; later ids of one process sort after earlier ones."""
     return str(uuid_utils.uuid7())
+
+
+def made_at(uuid7: str) -> float:
+    """When an id was made, by the clock of who made it: seconds since 1970."""
+    return int(uuid7.replace("-", "")[:12], 16) / 1000

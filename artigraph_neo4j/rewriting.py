@@ -17,6 +17,7 @@ from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.identity import Resolver, model_names
 from artigraph_neo4j.model.rewrite import Change, OldArtifact
 from artigraph_neo4j.model.seal import TornReadError
+from artigraph_neo4j.uploads import Uploads
 
 __all__ = ["MigrationFailure", "Rewriter", "Tally"]
 
@@ -199,12 +200,13 @@ class Rewriter:
 
     async def _unit(self, change: Change, models: set[str]) -> Unit:
         await field_indexes.ensure(self._engine, change.encoded)
-        stored = await blobs.store(self._engine, change.encoded)
+        uploads = Uploads(self._engine, change.encoded.pending)
+        await uploads.keep(adopt=False)  # what stays was taken out already
         labels = {
             node.node_id: node.properties.get("artifact_label") for node in change.old.stored.nodes
         }
         rows = [node_row(node, labels.get(node.node_id)) for node in change.encoded.nodes]
-        row, seals = change.unit(stored, rows, models)
+        row, seals = change.unit(uploads.rows(), rows, models)
         return Unit(row, seals, len(change.old.old))
 
     async def _write(self, units: list[Unit], tally: Tally) -> None:

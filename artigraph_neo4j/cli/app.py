@@ -65,4 +65,9 @@ def _root(
     del version
 
 
-from artigraph_neo4j.cli import deleting, graph, local  # noqa: E402, F401 - they add their commands
+from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
+    deleting,  # noqa: F401
+    gc,  # noqa: F401
+    graph,  # noqa: F401
+    local,  # noqa: F401
+)

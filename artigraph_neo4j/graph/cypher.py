@@ -82,8 +82,24 @@ CALL (deletes) {{
   WHERE problem IS NOT NULL
   RETURN collect([r.old, problem]) AS problems
 }}
-CALL (missing, problems) {{
-  UNWIND CASE WHEN size(missing) + size(problems) = 0 THEN $nodes ELSE [] END AS r
+CALL () {{
+  UNWIND $leaned_on AS id
+  OPTIONAL MATCH (b:Blob {{blob_id: id}})
+  SET b.size = b.size
+  WITH collect(id) AS ids
+  UNWIND ids AS id
+  OPTIONAL MATCH (b:Blob {{blob_id: id}})
+  WITH id, b WHERE b IS NULL
+  RETURN collect(id) AS gone
+}}
+CALL () {{
+  OPTIONAL MATCH (g:ArtigraphGraph {{name: 'artigraph'}}) WHERE g.graph_id <> $graph
+  RETURN g.graph_id AS other
+}}
+WITH missing, problems, gone, other,
+  size(missing) + size(problems) + size(gone) = 0 AND other IS NULL AS fine
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $nodes ELSE [] END AS r
   MERGE (a:ArtigraphNode {{node_id: r.id}})
     ON CREATE SET a = r.properties, a.recorded_at = datetime(r.at), a:$(r.labels)
   RETURN count(*) AS written
@@ -128,9 +144,12 @@ CALL (written) {{
     ON CREATE SET g.label = label, g.key = key
   RETURN count(*) AS revised
 }}
-RETURN missing, written, problems, owned, nested, stored, revised
+RETURN missing, problems, gone, other, written, owned, nested, stored, revised
 """
 """Nodes come before links: a row cannot match what its own ``UNWIND`` creates.
+
+Blob nodes whose locations are used again are locked (``SET`` does) and then looked for once more:
+one that was deleted while its lock was waited for is still found by the first look.
 
 Setting a label that a span has already locks it, so that it cannot be deleted between the look
 whether it is there and the links to it, which would leave artifacts that no span has. Likewise what

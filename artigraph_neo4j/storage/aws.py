@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from typing import Any, Self
@@ -237,6 +237,22 @@ class S3Storage(Storage):
         with suppress(BlobNotFoundError):
             async with self._request("delete", location) as client:
                 await client.delete_object(Bucket=self.bucket, Key=location)
+
+    async def delete_many(self, locations: Sequence[str], /) -> None:
+        """Delete these objects, as far as they are there, 1,000 a request."""
+        for start in range(0, len(locations), _PAGE_KEYS):
+            keys = locations[start : start + _PAGE_KEYS]
+            async with self._request("delete", keys[0]) as client:
+                answer = await client.delete_objects(
+                    Bucket=self.bucket,
+                    Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+                )
+            failed = [e for e in answer.get("Errors", ()) if e.get("Code") != "NoSuchKey"]
+            if failed:
+                raise StorageError(
+                    f"could not delete {failed[0].get('Key')!r} in bucket {self.bucket!r} and "
+                    f"{len(failed) - 1} more: {failed[0].get('Code')}"
+                )
 
     async def exists(self, location: str, /) -> bool:
         """Whether there is an object at ``location``."""

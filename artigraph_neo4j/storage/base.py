@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.registry import Registry, load_entry_points
+from artigraph_neo4j.storage.names import blob_name
 
 __all__ = ["Storage", "StoredBytes", "blob_key", "find_storage", "slices", "storage_names"]
 
@@ -78,6 +78,17 @@ class Storage(ABC):
         Raises:
             StorageError: The storage failed.
         """
+
+    async def delete_many(self, locations: Sequence[str], /) -> None:
+        """Delete what is at these locations; what is not there is no error.
+
+        The default deletes one after the other.
+
+        Raises:
+            StorageError: The storage failed; some may be deleted.
+        """
+        for location in locations:
+            await self.delete(location)
 
     @abstractmethod
     async def exists(self, location: str, /) -> bool:
@@ -214,7 +225,7 @@ def storage_names() -> list[str]:
 
 def blob_key(data: bytes) -> str:
     """A fresh key for ``data``: its SHA-256 in hex, a dash and a new id."""
-    return f"{hashlib.sha256(data).hexdigest()}-{new_id()}"
+    return blob_name(hashlib.sha256(data).hexdigest())
 
 
 async def slices(data: bytes, size: int) -> AsyncIterator[bytes]:

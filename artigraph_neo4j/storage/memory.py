@@ -64,5 +64,5 @@ class MemoryStorage(Storage):
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
         """What is kept under keys that begin with ``prefix``."""
         for location, data in list(self.blobs.items()):
-            if location.startswith(prefix):
+            if location.startswith(prefix) and location in self._modified:  # not deleted since
                 yield StoredBytes(location, len(data), self._modified[location])

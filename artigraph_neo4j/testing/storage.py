@@ -143,6 +143,37 @@ class StorageTests:
         assert {item.location async for item in storage.list()} >= set(ours)
         assert [item.location async for item in storage.list(f"{folder}/3/")] == [ours[3]]
 
+    async def test_list_more_than_a_page(self, storage: Storage) -> None:
+        """S3 lists 1,000 at a time."""
+        folder = f"ag/{new_id()}"
+        try:
+            assert [found async for found in storage.list(f"{folder}/")] == []
+        except StorageError:
+            pytest.skip("this storage cannot list")
+        keys = [f"{folder}/{number:04}" for number in range(2100)]
+        ours: list[str] = []
+        for start in range(0, len(keys), 100):
+            puts = (storage.put(b"", key=key) for key in keys[start : start + 100])
+            ours += await asyncio.gather(*puts)
+        found = [item.location async for item in storage.list(f"{folder}/")]
+        assert sorted(found) == sorted(ours)
+        assert len([item async for item in storage.list(f"{folder}/1")]) == 1000
+        seen = 0
+        async for item in storage.list(f"{folder}/"):  # what was listed may go while it is listed
+            await storage.delete_many([item.location])
+            seen += 1
+        assert seen == len(ours)
+        assert [item async for item in storage.list(f"{folder}/")] == []
+
+    async def test_delete_many(self, storage: Storage) -> None:
+        locations = [await storage.create(b"gone") for _ in range(5)]
+        kept = await storage.create(b"kept")
+        await storage.delete(locations[0])
+        await storage.delete_many(locations)
+        assert not any([await storage.exists(location) for location in locations])
+        await storage.delete_many([])
+        assert await storage.read(kept) == b"kept"
+
     async def test_many_at_once(self, storage: Storage) -> None:
         values = [os.urandom(1000) for _ in range(64)]
         locations = await asyncio.gather(*map(storage.create, values))

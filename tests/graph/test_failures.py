@@ -195,7 +195,7 @@ async def test_a_storage_that_fails_leaves_nothing_in_the_graph(query: Any) -> N
     assert await query("MATCH (n:Outside {mark: 424242}) RETURN count(n)") == [[0]]
 
 
-async def test_a_changed_or_missing_value_is_named() -> None:
+async def test_a_changed_or_missing_value_is_named(query: Any) -> None:
     storage = MemoryStorage("damaged")
 
     @dataclass
@@ -204,10 +204,43 @@ async def test_a_changed_or_missing_value_is_named() -> None:
 
     async with span_context() as span:
         node_id = await create_span_artifact("current", label="d", data=Damaged("whole"))
-    (location,) = storage.blobs
+    ((location,),) = await query(
+        "MATCH ({node_id: $id})-[:STORED_IN]->(b) RETURN b.location", id=node_id
+    )
     storage.blobs[location] = b"other"
     with pytest.raises(IntegrityError, match=rf"{node_id}, field Damaged\.text.*has changed"):
+        await Damaged.read(node_id)
+    storage.blobs[location] = b"longer than it was"
+    with pytest.raises(IntegrityError, match=rf"{node_id}, field Damaged\.text.*18 bytes"):
         await Damaged.read(node_id)
     storage.blobs.clear()
     with pytest.raises(BlobNotFoundError, match=rf"{node_id}, field Damaged\.text.*is gone"):
         await read_span_artifacts(span.node_id)
+
+
+async def test_the_check_of_what_is_read_can_be_turned_off(graph_service: Any, query: Any) -> None:
+    storage = MemoryStorage("unchecked")
+
+    @dataclass
+    class Unchecked(ArtifactModel, version=1):
+        text: str = artifact_field(storage=storage)
+
+    node_id = await Unchecked("whole").create()
+    ((location,),) = await query(
+        "MATCH ({node_id: $id})-[:STORED_IN]->(b) RETURN b.location", id=node_id
+    )
+    storage.blobs[location] = b"other"
+    async with engine_context(
+        graph_service.uri,
+        username=graph_service.username,
+        password=graph_service.password,
+        database=graph_service.database,
+        verify_blobs=False,
+    ):
+        assert await Unchecked.read(node_id) == Unchecked("other")
+        storage.blobs[location] = b"cut"
+        with pytest.raises(IntegrityError, match=rf"{node_id}, field Unchecked\.text.*3 bytes"):
+            await Unchecked.read(node_id)
+        del storage.blobs[location]
+        with pytest.raises(BlobNotFoundError, match=rf"{node_id}, field Unchecked\.text.*gone"):
+            await Unchecked.read(node_id)

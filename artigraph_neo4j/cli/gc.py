@@ -1,0 +1,174 @@
+"""``artigraph gc`` and ``artigraph new-graph-id``: stored values that nothing refers to."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Table
+
+from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.current import set_engine
+from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.gc import GarbageReport, collect_garbage, take_new_graph_id
+from artigraph_neo4j.storage.base import Storage, find_storage
+
+__all__ = ["gc", "new_graph_id"]
+
+T = TypeVar("T")
+
+NAMED = 20
+"""So many of each kind are named; ``--json`` names up to 1,000."""
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url", help='The graph: by default NEO4J_URI, else the stack that "artigraph up" started.'
+    ),
+]
+
+
+def _age(text: str) -> timedelta:
+    units = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+    parts = re.findall(r"(\d+)([dhms])", text)
+    if text != "".join(map("".join, parts)) or not parts:
+        raise typer.BadParameter(f"{text!r} is no age; write 1d, 12h, 30m, 90s or 1d12h")
+    return sum((timedelta(**{units[unit]: int(number)}) for number, unit in parts), timedelta())
+
+
+def _run(url: str | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    engine = set_engine(url)
+    try:
+        return asyncio.run(work())
+    finally:
+        engine.close()
+
+
+@app.command()
+def gc(
+    url: Url = None,
+    storage: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--storage",
+            help="A storage by name, such as s3:bucket/prefix or file:/path; may be given again. "
+            "By default each that the graph names.",
+        ),
+    ] = None,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete what is garbage; else it is only shown.")
+    ] = False,
+    min_age: Annotated[
+        str,
+        typer.Option(
+            "--min-age",
+            metavar="AGE",
+            help="What is younger may be about to be referred to: 1d, 12h, 30m.",
+        ),
+    ] = "1d",
+    json: Json = False,
+) -> None:
+    """Show stored values that nothing in the graph refers to, and references to what is gone."""
+
+    async def work() -> list[GarbageReport]:
+        places: list[Storage | None] = [_storage(name) for name in storage or []]
+        return [
+            report
+            for place in places or [None]
+            for report in await collect_garbage(place, dry_run=not delete, min_age=age)
+        ]
+
+    age = _age(min_age)
+    with errors_said():
+        reports = _run(url, work)
+    if json:
+        print_json({"reports": [asdict(report) for report in reports]})
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    for report in reports:
+        _show(console, report)
+    if not reports:
+        console.print("the graph refers to no stored value, and no storage was named")
+
+
+def _storage(name: str) -> Storage:
+    found = find_storage(name)
+    if found is None:
+        raise StorageError(
+            f"{name!r} is no storage that can be made of its name, as s3:bucket/prefix and "
+            "file:/path can; for others call artigraph_neo4j.gc.collect_garbage"
+        )
+    return found
+
+
+def _show(console: Console, report: GarbageReport) -> None:
+    table = Table(
+        "", "objects", "size", "", title=f"{escape(report.storage)}", title_justify="left"
+    )
+    done = "kept, as this is a dry run: --delete" if report.dry_run else "deleted"
+    for name, tally, meaning in (
+        ("live", report.live, "the graph refers to them"),
+        ("young", report.young, f"no reference, younger than {report.min_age}: kept"),
+        ("garbage", report.garbage, f"no reference, older: {done}"),
+    ):
+        table.add_row(name, f"{tally.count:,}", decimal(tally.bytes), meaning)
+    console.print(table)
+    _list(
+        console,
+        "garbage",
+        report.garbage.count,
+        [f"{item.location}  {decimal(item.size)}" for item in report.garbage_examples],
+    )
+    _list(
+        console,
+        "dangling: referred to, but not there",
+        report.dangling,
+        [
+            f"{item.location}  of artifact {item.artifact}, field {item.model}.{item.field}"
+            for item in report.dangling_examples
+        ],
+    )
+    _list(
+        console,
+        "Blob nodes that no artifact has; they keep their objects",
+        report.unowned,
+        [f"{item.blob_id}  {item.location}" for item in report.unowned_examples],
+    )
+
+
+def _list(console: Console, title: str, count: int, lines: list[str]) -> None:
+    if not count:
+        return
+    console.print(f"{title}: {count:,}")
+    for line in lines[:NAMED]:
+        console.print(f"  {escape(line)}")
+    if count > NAMED:
+        console.print("  …")
+
+
+@app.command()
+def new_graph_id(
+    url: Url = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Give the graph another id: for a copy of a database, before gc runs on it."""
+    if not yes:
+        typer.confirm(
+            "Is this database the copy, and does no program write to it now?", abort=True, err=True
+        )
+    with errors_said():
+        graph_id = _run(url, take_new_graph_id)
+    if json:
+        print_json({"graph_id": graph_id})
+    else:
+        sys.stdout.write(f"{graph_id}\n")

@@ -1,0 +1,310 @@
+"""What one call keeps outside of the graph: equal content once, through references that are live.
+
+Before anything is uploaded, one statement looks for Blob nodes of the same content in the same
+storage. The location of one that is there is used again, by a Blob node of its own; the statement
+that writes the call's nodes locks the one it leaned on, and says so when it is gone. An object that
+no committed Blob node names is never used, so garbage collection may delete any such object that is
+older than ``MIN_AGE``; whoever needs half of that to get from upload to commit uploads again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from artigraph_neo4j.blobs import TRANSFERS, together
+from artigraph_neo4j.engine import Engine
+from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.graph import blobs as cypher
+from artigraph_neo4j.handles import StoredValue
+from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.model.encode import Pending
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.names import blob_name, graph_prefix, marker, marker_key
+from artigraph_neo4j.transfer import Content, Spool, put
+
+__all__ = ["MIN_AGE", "WAVE_BYTES", "Uploads"]
+
+T = TypeVar("T")
+
+MIN_AGE = timedelta(days=1)
+"""What no Blob node names may be deleted at this age, and is committed before half of it."""
+
+WAVE_BYTES = 256 * 1024 * 1024
+"""Of so many bytes it is asked at once whether they are stored already; they are held meanwhile."""
+
+_marked: WeakValueDictionary[tuple[int, str], Storage] = WeakValueDictionary()
+"""Storages where the marker of a graph was seen or put, by identity and the graph's id."""
+
+
+@dataclass(slots=True, eq=False)
+class _Content:
+    """Bytes that fields of a call have in common. Dropped as soon as they are kept somewhere.
+
+    ``data`` is None where a ``Lazy`` has them: they are fetched only if they are not found.
+    """
+
+    where: str
+    storage: Storage
+    digest: str
+    size: int
+    data: Content | None
+    lazy: StoredValue | None = None
+    location: str | None = None
+    leaned_on: str | None = None
+    uploaded: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.storage.name, self.digest, self.size
+
+    def drop(self) -> None:
+        """Let go of the bytes."""
+        if self.data is not None:
+            self.data.close()
+            self.data = None
+
+
+@dataclass(slots=True, eq=False)
+class _Reference:
+    """A field whose bytes are outside, and the Blob node it will have."""
+
+    pending: Pending
+    storage: Storage | None
+    blob_id: str
+    content: _Content | None = None
+
+
+class Uploads:
+    """The bytes of one call's fields: made, and kept on their nodes or in storages.
+
+    Args:
+        engine: The engine, which has a default storage perhaps.
+        pending: The fields.
+    """
+
+    def __init__(self, engine: Engine, pending: Iterable[Pending]) -> None:
+        self._engine = engine
+        self._references = [_Reference(item, item.storage, new_id()) for item in pending]
+        self._contents: dict[tuple[str, str, int], _Content] = {}
+        self._graph_id: str | None = None
+
+    async def keep(self, *, adopt: bool = True) -> None:
+        """Make the bytes of all fields and keep them. One round trip when some go to a storage.
+
+        Values are held in memory up to ``WAVE_BYTES`` while it is asked which are stored already:
+        one round trip for each time that they reach it.
+
+        Args:
+            adopt: Whether bytes that are stored already are used again. Whoever says no has no
+                Blob nodes to lock.
+
+        Raises:
+            SerializationError: A value cannot be serialized. Nothing was sent for it.
+            StorageError: A storage failed; what was stored before is found as garbage later.
+        """
+        await self._keep(self._references, adopt=adopt)
+        self._references = [item for item in self._references if item.content is not None]
+
+    async def renew(self, gone: Iterable[str] = ()) -> None:
+        """Upload anew what was uploaded too long ago, or leaned on one of these Blob nodes."""
+        lost = set(gone)
+        limit = time.time() - MIN_AGE.total_seconds() / 2
+        again = {
+            content
+            for content in self._contents.values()
+            if content.leaned_on in lost or (content.uploaded or limit) < limit
+        }
+        for content in again:
+            del self._contents[content.key]
+        left = [item for item in self._references if item.content in again]
+        await self._keep(left, adopt=False)
+
+    def parameters(self) -> dict[str, Any]:
+        """What ``WRITE_ARTIFACTS`` is told of them.
+
+        Blob nodes to lock come in one order for all callers, so that none wait in a circle.
+        """
+        leaned_on = [c.leaned_on for c in self._contents.values() if c.leaned_on is not None]
+        return {
+            "graph": self._graph_id,
+            "leaned_on": sorted(leaned_on),
+            "blobs": self.rows(),
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for every blob: its owner, the field and the properties of its node."""
+        return [_row(item, item.content) for item in self._references if item.content]
+
+    async def _keep(self, references: list[_Reference], *, adopt: bool) -> None:
+        source = iter(references)
+        workers = min(TRANSFERS, len(references))
+        wave: list[tuple[_Reference, _Content]] = []
+        try:
+            while await self._serialized(source, workers, wave):
+                fresh = self._grouped(wave)
+                if adopt and fresh:
+                    await self._adopt(fresh)
+                await together(partial(self._upload, c) for c in fresh if c.location is None)
+                _drop(wave)
+        finally:
+            _drop(wave)
+
+    async def _serialized(
+        self, source: Iterator[_Reference], workers: int, wave: list[tuple[_Reference, _Content]]
+    ) -> bool:
+        """Add the next fields that go to a storage, as many as may be held at once, if any."""
+        held = 0
+
+        async def worker() -> None:
+            nonlocal held
+            while held < WAVE_BYTES and (item := next(source, None)) is not None:
+                content = await self._make(item)
+                if content is not None:
+                    wave.append((item, content))
+                    held += content.size
+
+        await together([worker] * workers)
+        return bool(wave)
+
+    async def _make(self, item: _Reference) -> _Content | None:
+        pending, lazy = item.pending, item.pending.reference
+        if isinstance(lazy, StoredValue):
+            if self._place(item, lazy.size) is None:
+                await self._inline(pending, await lazy.content())
+                return None
+            pending.keep_outside()
+            assert item.storage is not None  # noqa: S101 - it has a place
+            return _Content(pending.where, item.storage, lazy.digest, lazy.size, None, lazy)
+        data = await _bytes(pending)
+        storage = self._place(item, data.size)
+        if storage is None:
+            await self._inline(pending, data)
+            return None
+        pending.keep_outside()
+        digest = await asyncio.to_thread(data.digest)
+        return _Content(pending.where, storage, digest, data.size, data)
+
+    def _place(self, item: _Reference, size: int) -> Storage | None:
+        engine = self._engine
+        if item.storage is None and engine.storage and size > engine.offload_bytes:
+            item.storage = engine.storage
+        return item.storage
+
+    async def _inline(self, pending: Pending, data: Content) -> None:
+        try:
+            pending.check_inline(data.size)
+            pending.keep_inline(data.whole())
+        finally:
+            data.close()
+
+    def _grouped(self, wave: list[tuple[_Reference, _Content]]) -> list[_Content]:
+        """The contents that no field before had; equal ones become one."""
+        fresh: list[_Content] = []
+        for item, made in wave:
+            item.content = self._contents.setdefault(made.key, made)
+            if item.content is made:
+                fresh.append(made)
+        return fresh
+
+    async def _adopt(self, contents: list[_Content]) -> None:
+        """Lean on live Blob nodes of the same content, where their objects really are there."""
+        wanted = [{"storage": c.storage.name, "digest": c.digest, "size": c.size} for c in contents]
+        prefix = graph_prefix(await self._graph())
+        parameters = {"contents": wanted, "prefix": prefix}
+        ((rows,),) = await self._engine.read(cypher.LIVE_BLOBS, parameters)
+        found = {(storage, digest, size): blob for storage, digest, size, *blob in rows}
+
+        async def look(content: _Content) -> None:
+            blob_id, location = found[content.key]
+            if await self._on(content, "looked for", lambda: content.storage.exists(location)):
+                content.leaned_on, content.location = blob_id, location
+
+        await together(partial(look, content) for content in contents if content.key in found)
+
+    async def _upload(self, content: _Content) -> None:
+        graph_id = await self._graph()
+        storage = content.storage
+        if content.data is None and content.lazy is not None:
+            content.data = await content.lazy.content()
+        assert content.data is not None  # noqa: S101 - made, or fetched just now
+        key = f"{graph_prefix(graph_id)}{blob_name(content.digest)}"
+        content.uploaded = time.time()
+        if (id(storage), graph_id) not in _marked:
+            await self._on(content, "stored", lambda: _mark(storage, graph_id))
+        content.location = await put(self._engine, storage, content.data, key, content.where)
+
+    async def _graph(self) -> str:
+        if self._graph_id is None:
+            self._graph_id = (await self._engine.graph()).graph_id
+        return self._graph_id
+
+    async def _on(
+        self, content: _Content, done: str, call: Callable[[], Coroutine[Any, Any, T]]
+    ) -> T:
+        try:
+            return await self._engine.call(call)
+        except Exception as error:
+            raise StorageError(
+                f"{content.where}: {content.size} bytes could not be {done} in "
+                f"{content.storage.name!r}: {error}"
+            ) from error
+
+
+async def _bytes(pending: Pending) -> Content:
+    """The serialized value, in memory or in a temporary file."""
+    if pending.write is None:
+        heavy = pending.heavy
+        data = await asyncio.to_thread(pending.serialized) if heavy else pending.serialized()
+        return Content(data)
+    spool = Spool()
+    try:
+        await asyncio.to_thread(pending.write_to, spool.file())
+    except BaseException:
+        spool.discard()
+        raise
+    return spool.content()
+
+
+def _drop(wave: list[tuple[_Reference, _Content]]) -> None:
+    for _, content in wave:
+        content.drop()
+    wave.clear()
+
+
+def _row(item: _Reference, content: _Content) -> dict[str, Any]:
+    return {
+        "owner": item.pending.node.node_id,
+        "field": item.pending.field.name,
+        "properties": {
+            "blob_id": item.blob_id,
+            "digest": content.digest,
+            "size": content.size,
+            "storage": content.storage.name,
+            "location": content.location,
+        },
+    }
+
+
+async def _mark(storage: Storage, graph_id: str) -> None:
+    """Put the object that says whose prefix this is, unless it is there: gc asks for it.
+
+    A storage that cannot list is left without: nothing could be collected there. Where it is not
+    allowed to, the object is put again; it is always the same.
+    """
+    if type(storage).list is Storage.list:
+        return
+    key = marker_key(graph_id)
+    try:
+        found = [item async for item in storage.list(key)]
+    except StorageError:
+        found = []
+    if not found:
+        await storage.put(marker(graph_id), key=key)
+    _marked[id(storage), graph_id] = storage
