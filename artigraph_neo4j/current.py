@@ -27,6 +27,8 @@ class EngineOptions(TypedDict, total=False):
     create_tables: bool | None
     storage: Storage | None
     offload_bytes: int
+    record_used: bool
+    record_provenance: bool
 
 
 _default: Engine | None = None
@@ -59,6 +61,8 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
         create_schema=bool(create),
         storage=options.get("storage"),
         offload_bytes=options.get("offload_bytes", OFFLOAD_BYTES),
+        record_used=options.get("record_used", True),
+        record_provenance=options.get("record_provenance", True),
     )
 
 
@@ -75,7 +79,9 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             ``create_schema``: create constraints and indexes where they are missing, which many
             processes may do at once; by default only for a local stack. ``create_tables``: the same
             under its older name. ``storage``: where values larger than ``offload_bytes`` (64 KiB)
-            go; for ``"local"`` the stack's S3.
+            go; for ``"local"`` the stack's S3. ``record_used``: record which artifacts each span
+            reads; on unless False. ``record_provenance``: record commit, program, machine and
+            versions on root spans; on unless False.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.

@@ -18,6 +18,7 @@ from artigraph_neo4j.graph.schema import Graph, create_schema, read_graph
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.target import Target
+from artigraph_neo4j.writer import Writer
 
 __all__ = ["OFFLOAD_BYTES", "Engine"]
 
@@ -37,6 +38,9 @@ class Engine:
     Attributes:
         storage: Where large values go by default, or None.
         offload_bytes: From how many bytes on a value is large.
+        record_used: Whether reading an artifact inside a span records that the span used it.
+        record_provenance: Whether root spans record by which code they were run.
+        writer: This process, as the graph knows it while spans are open.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
     """
 
@@ -48,11 +52,16 @@ class Engine:
         create_schema: bool = False,
         storage: Storage | None = None,
         offload_bytes: int = OFFLOAD_BYTES,
+        record_used: bool = True,
+        record_provenance: bool = True,
         connect_seconds: float = 15.0,
         retry_seconds: float = 60.0,
     ) -> None:
         self.storage = storage
         self.offload_bytes = offload_bytes
+        self.record_used = record_used
+        self.record_provenance = record_provenance
+        self.writer = Writer()
         self.observers: list[Callable[[Statement], None]] = []
         self._target = target
         self._database = database
@@ -102,6 +111,11 @@ class Engine:
             return rows
 
         return await self.call(work, settle=settle)
+
+    def span_opened(self, span_id: str, announced: bool) -> None:
+        """Keep the heartbeat going while this span is open; for a ``done`` of ``write``."""
+        if self._opening is not None and self._opening.done():
+            self.writer.opened(span_id, announced, self._opening.result()[0])
 
     async def ready(self) -> None:
         """Open the connection if it is not; after that ``storage`` is known, ``"local"`` included.
@@ -238,5 +252,6 @@ class Engine:
             connection, _ = await task
         except BaseException:  # it never opened, and its first user was told so
             return
+        await self.writer.end(connection)
         if isinstance(self._target, Target):
             await connection.driver.close()

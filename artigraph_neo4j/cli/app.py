@@ -65,4 +65,4 @@ def _root(
     del version
 
 
-from artigraph_neo4j.cli import local  # noqa: E402, F401 - it adds its commands to the app
+from artigraph_neo4j.cli import local, lost  # noqa: E402, F401 - they add their commands

@@ -8,7 +8,9 @@ return chunks of 1,000 plain values: the driver pays for every row, and more for
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.lineage import USED_ARTIFACTS
 from artigraph_neo4j.graph.spans import SPAN_MAP
+from artigraph_neo4j.graph.writers import ANNOUNCE
 
 __all__ = [
     "ARTIFACTS_BELOW",
@@ -26,24 +28,27 @@ __all__ = [
     "WRITE_ARTIFACTS",
 ]
 
-OPEN_SPAN = """
-OPTIONAL MATCH (p:ArtigraphNode {node_id: $parent}) WHERE p:Span
-CALL (p) {
+OPEN_SPAN = f"""
+OPTIONAL MATCH (p:ArtigraphNode {{node_id: $parent}}) WHERE p:Span
+CALL (p) {{
   WITH p WHERE p IS NOT NULL OR $parent IS NULL
-  MERGE (n:ArtigraphNode {node_id: $properties.node_id})
+  MERGE (n:ArtigraphNode {{node_id: $properties.node_id}})
     ON CREATE SET n = $properties, n.opened_at = datetime($opened_at), n:$($labels),
       n.root_id = coalesce(p.root_id, p.node_id, $properties.node_id),
       n.depth = CASE WHEN p IS NULL THEN 0 ELSE coalesce(p.depth, 0) + 1 END
   FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | MERGE (p)-[:PARENT_OF]->(n))
+  {ANNOUNCE}
   RETURN n
-}
+}}
 RETURN elementId(n), labels(n), n.root_id, n.depth
 """
 """No row: the parent does not exist."""
 
-CLOSE_SPAN = """
-MATCH (n:ArtigraphNode {node_id: $node_id})
-SET n += $properties, n.closed_at = datetime($closed_at)
+CLOSE_SPAN = f"""
+MATCH (n:ArtigraphNode {{node_id: $node_id}})
+SET n += $properties, n.closed_at = datetime($closed_at), n.writer_id = null
+WITH n
+{USED_ARTIFACTS}
 RETURN n.node_id
 """
 
@@ -106,7 +111,7 @@ ARTIFACT_BY_ID = f"""
 MATCH (a:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
 {_ROOTS_TO_ROWS}
 OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a)
-WITH a, nodes, s, h ORDER BY s.opened_at, s.node_id LIMIT 1
+WITH a, nodes, s, h ORDER BY h.linked_at IS NOT NULL, s.opened_at, s.node_id LIMIT 1
 RETURN [[s.node_id, h.label, nodes]], labels(a)
 """
 
@@ -155,7 +160,7 @@ CALL (s) {{
   MATCH (s)-[:PARENT_OF*0..]->(p)
   WITH DISTINCT p
   MATCH (p)-[h:HAS_ARTIFACT]->(a)
-  WITH a, p, h ORDER BY p.opened_at, p.node_id
+  WITH a, p, h ORDER BY h.linked_at IS NOT NULL, p.opened_at, p.node_id
   WITH a, collect([p.node_id, h.label])[0] AS first
   WITH a, first[0] AS owner, first[1] AS label ORDER BY a.recorded_at, a.node_id
   {_ROOTS_TO_ROWS}
@@ -163,7 +168,7 @@ CALL (s) {{
 }}
 {_CHUNKS}
 """
-"""An artifact that several spans below share comes once, as that of the one opened first."""
+"""An artifact that several spans below share comes once, as that of the one that made it."""
 
 
 def _spans(match: str) -> str:

@@ -6,7 +6,9 @@ from artigraph_neo4j.errors import ModelError
 
 __all__ = ["RESERVED_LABELS", "check_label", "check_text", "field_name", "property_name"]
 
-RESERVED_LABELS = frozenset({"ArtigraphNode", "Span", "Artifact", "Blob", "ArtigraphGraph"})
+RESERVED_LABELS = frozenset(
+    {"ArtigraphNode", "Span", "Artifact", "Blob", "ArtigraphGraph", "ArtigraphWriter"}
+)
 """Labels of this library; no model and no span class may take one."""
 
 RESERVED_PROPERTIES = frozenset(

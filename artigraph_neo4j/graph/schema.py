@@ -30,6 +30,10 @@ _STATEMENTS = (
     "CREATE INDEX artigraph_span_tree IF NOT EXISTS FOR (s:Span) ON (s.root_id, s.node_id)",
     "CREATE INDEX artigraph_span_opened IF NOT EXISTS "
     "FOR (s:Span) ON (s.depth, s.opened_at, s.node_id)",
+    # Only open spans have the property, so this one stays small.
+    "CREATE INDEX artigraph_span_writer IF NOT EXISTS FOR (s:Span) ON (s.writer_id)",
+    "CREATE CONSTRAINT artigraph_writer_id IF NOT EXISTS "
+    "FOR (w:ArtigraphWriter) REQUIRE w.writer_id IS UNIQUE",
     "CREATE INDEX artigraph_blob_digest IF NOT EXISTS FOR (b:Blob) ON (b.digest)",
 )
 

@@ -132,7 +132,8 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
     parameters: dict[str, Any] = {
         "span": "x", "node_id": "x", "key": "x", "limit": 10, "parent": "x", "labels": ["Span"],
         "properties": {"node_id": "x"}, "opened_at": "2026-01-01T00:00:00Z", "closed_at": "2026",
-        "spans": ["x"], "nodes": [], "has": [], "fields": [], "blobs": [],
+        "spans": ["x"], "nodes": [], "has": [], "fields": [], "blobs": [], "used": [],
+        "writers": [],
     }  # fmt: skip
     await session_engine.graph()  # creates the schema
     async with AsyncGraphDatabase.driver(
