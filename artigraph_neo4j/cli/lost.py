@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
@@ -77,7 +77,8 @@ def _facts(item: OpenSpan) -> dict[str, Any]:
 
 
 def _table(found: list[OpenSpan]) -> Table:
-    table = Table("span", "label", "opened", "last seen", "process")
+    whole = Column("span", no_wrap=True, min_width=36)  # to be copied
+    table = Table(whole, "label", "opened", "last seen", "process")
     for item in found:
         seen = "unknown" if item.seen_at is None else f"{item.seen_at:%Y-%m-%d %H:%M:%S}"
         row = (

@@ -160,7 +160,7 @@ async def test_reading_outside_of_spans_records_nothing() -> None:
 async def test_a_span_entered_again_records_what_is_read_in_it(
     used: Any, statements: list[Any]
 ) -> None:
-    source, ids = await _source()
+    _, ids = await _source()
     async with span_context(label="first") as span:
         await Part.read(ids["0"])
     again = await read_span(span.node_id)
