@@ -25,6 +25,8 @@ logger = logging.getLogger("artigraph_neo4j.writer")
 HEARTBEAT_SECONDS = 30.0
 """How often a writer with open spans says that it lives."""
 
+_silent = logging.NullHandler()
+
 GOODBYE_SECONDS = 2.0
 """How long the end of the process waits for the writer's end to be recorded."""
 
@@ -80,12 +82,14 @@ class Writer:
         if self._seen is None or self._pid != os.getpid():
             return
         self._seen = None
+        # The driver tells of a server that is away; with no logging set up, Python would print it.
+        logging.getLogger("neo4j").addHandler(_silent)
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await connection.run(
                     writers.END_WRITER, {"writer_id": self._id}, "write", deadline=0.1
                 )
-        except (ArtigraphError, TimeoutError) as error:
+        except Exception as error:
             logger.debug("the end of writer %s was not recorded: %s", self._id, error)
 
     def _facts(self) -> dict[str, Any]:
