@@ -45,8 +45,8 @@ class OpenSpan:
 async def read_open_spans() -> list[OpenSpan]:
     """Read all spans that are open, in order of opening, with the processes that opened them.
 
-    Those that version 0.1 of this library opened, or neomodel's ``save()``, are not among them. One
-    round trip.
+    Those that were opened before there were writers, or made by neomodel's ``save()``, are not
+    among them. One round trip.
 
     Raises:
         ConnectionFailed: The database stayed out of reach.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import socket
 from io import StringIO
 from typing import Any
 
@@ -63,5 +65,7 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         "flight delays / gradient boosting / tested on months 1 to 4",
         "InvalidParameterError",
         "TrainedModel v1",
+        "model ← tested on months 1 to 4 ← sample ← prepare data",
+        f"Python {platform.python_version()} on {socket.gethostname()}",
     ):
         assert text in " ".join(printed.split()), text
