@@ -27,6 +27,8 @@ from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.find import F, find_artifacts, find_spans
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
+from artigraph_neo4j.lineage import Lineage, LineageStep, link_artifact, read_lineage, use
+from artigraph_neo4j.lost import OpenSpan, close_lost_spans, find_lost_spans, read_open_spans
 from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
@@ -58,6 +60,7 @@ from artigraph_neo4j.spans import (
     span_context,
 )
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.uses import record_used
 
 __all__ = [
     "Annotations",
@@ -69,11 +72,14 @@ __all__ = [
     "F",
     "File",
     "Lazy",
+    "Lineage",
+    "LineageStep",
     "MigrationFailure",
     "MigrationProgress",
     "MigrationReport",
     "ModelBacklog",
     "NotFoundError",
+    "OpenSpan",
     "SchemaState",
     "Serializer",
     "Span",
@@ -85,6 +91,7 @@ __all__ = [
     "artifact_info",
     "bind_neomodel",
     "check_schema",
+    "close_lost_spans",
     "create_span_artifact",
     "create_span_artifacts",
     "delete_artifacts",
@@ -92,12 +99,14 @@ __all__ = [
     "delete_spans",
     "engine_context",
     "find_artifacts",
+    "find_lost_spans",
     "find_retired",
     "find_spans",
     "get_current_span_id",
     "get_engine",
     "install_schema",
     "lazy_field",
+    "link_artifact",
     "migrate_artifacts",
     "migration",
     "migration_backlog",
@@ -107,12 +116,15 @@ __all__ = [
     "read_child_spans",
     "read_descendant_artifacts",
     "read_descendant_spans",
+    "read_lineage",
+    "read_open_spans",
     "read_parent_span",
     "read_revisions",
     "read_root_spans",
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
+    "record_used",
     "remove_tags",
     "resume_deletes",
     "retain",
@@ -121,5 +133,6 @@ __all__ = [
     "span_context",
     "transfer_bar",
     "upgrade_schema",
+    "use",
     "write_note",
 ]

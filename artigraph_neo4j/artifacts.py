@@ -30,6 +30,7 @@ from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
 from artigraph_neo4j.model.seal import TornReadError
 from artigraph_neo4j.uploads import Uploads
+from artigraph_neo4j.uses import note_read
 
 __all__ = [
     "artifact_key",
@@ -304,13 +305,17 @@ def _checked(artifact: ModelBase, wanted: type[M]) -> M:
 
 
 async def _join(stored: Iterable[Stored], wanted: type[ModelBase]) -> list[ModelBase]:
+    """The artifacts; the current span has used them then."""
     resolver = Resolver(wanted)
     items = list(stored)
     pending: list[list[Loading]] = [list(loadings(item, resolver)) for item in items]
     await blobs.load(get_engine(), [loading for group in pending for loading in group])
     if len(items) < THREAD_FROM:
-        return _build(items, pending, resolver)
-    return await asyncio.to_thread(_build, items, pending, resolver)
+        found = _build(items, pending, resolver)
+    else:
+        found = await asyncio.to_thread(_build, items, pending, resolver)
+    await note_read(item.root.node_id for item in items)
+    return found
 
 
 def _build(

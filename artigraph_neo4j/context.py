@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from artigraph_neo4j.errors import SpanError
 
-__all__ = ["Cell", "current_span_id", "enter", "get_current_span_id"]
+__all__ = ["Cell", "current_cell", "current_span_id", "enter", "get_current_span_id"]
 
 
 @dataclass(slots=True, eq=False)
@@ -17,11 +19,27 @@ class Cell:
     A task that was started inside the span keeps the cell after the span has ended, and contexts
     may end out of order. So a cell is marked closed rather than taken off a stack (a token's
     ``reset`` fails in another context), and whoever looks skips closed cells.
+
+    Attributes:
+        span_id: The span.
+        outer: The entry around this one.
+        graph: What stands for the graph that has the span: its engine.
+        used: Artifacts that were read in the span and are not yet recorded as such, with the time
+            of the first reading. Tasks and threads started inside the span share it.
+        closed: Whether the span was left.
     """
 
     span_id: str
     outer: Cell | None
+    graph: object = None
+    used: dict[str, str] = field(default_factory=dict)
     closed: bool = False
+
+    def note_used(self, artifact_ids: Iterable[str]) -> None:
+        """Note that the span reads artifacts now."""
+        now = datetime.now(UTC).isoformat()
+        for artifact_id in artifact_ids:
+            self.used.setdefault(artifact_id, now)
 
     def leave(self) -> None:
         """Make the span no longer current, here and wherever this cell was inherited."""
@@ -38,16 +56,21 @@ def _open(cell: Cell | None) -> Cell | None:
     return cell
 
 
-def enter(span_id: str) -> Cell:
+def enter(span_id: str, graph: object = None) -> Cell:
     """Make a span current until the returned cell is left."""
-    cell = Cell(span_id, _open(_current.get()))
+    cell = Cell(span_id, _open(_current.get()), graph)
     _current.set(cell)
     return cell
 
 
+def current_cell() -> Cell | None:
+    """The entry of the innermost span that is open in this context, or None."""
+    return _open(_current.get())
+
+
 def current_span_id() -> str | None:
     """The id of the innermost span that is open in this context, or None."""
-    cell = _open(_current.get())
+    cell = current_cell()
     return cell.span_id if cell else None
 
 

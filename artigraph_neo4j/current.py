@@ -30,6 +30,8 @@ class EngineOptions(TypedDict, total=False):
     offload_bytes: int
     on_transfer: OnTransfer | None
     verify_blobs: bool
+    record_used: bool
+    record_provenance: bool
 
 
 _default: Engine | None = None
@@ -64,6 +66,8 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
         offload_bytes=options.get("offload_bytes", OFFLOAD_BYTES),
         on_transfer=options.get("on_transfer"),
         verify_blobs=options.get("verify_blobs", True),
+        record_used=options.get("record_used", True),
+        record_provenance=options.get("record_provenance", True),
     )
 
 
@@ -82,7 +86,9 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             under its older name. ``storage``: where values larger than ``offload_bytes`` (64 KiB)
             go; for ``"local"`` the stack's S3. ``on_transfer``: called with a ``Transfer`` for each
             step of a value on its way to or from a storage. ``verify_blobs=False``: read stored
-            values without checking their SHA-256; their size still is.
+            values without checking their SHA-256; their size still is. ``record_used``: record
+            which artifacts each span reads; on unless False. ``record_provenance``: record commit,
+            program, machine and versions on root spans; on unless False.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.

@@ -19,6 +19,7 @@ from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.progress import OnTransfer
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.target import Target
+from artigraph_neo4j.writer import Writer
 
 __all__ = ["OFFLOAD_BYTES", "Engine"]
 
@@ -41,6 +42,9 @@ class Engine:
         verify_blobs: Whether the SHA-256 of stored values is checked on every read.
         field_indexes: The label and property of every index that was asked for already.
         ready_field_indexes: Those of them that were seen to be ready.
+        record_used: Whether reading an artifact inside a span records that the span used it.
+        record_provenance: Whether root spans record by which code they were run.
+        writer: This process, as the graph knows it while spans are open.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
         on_transfer: Called with a ``Transfer`` for each step of a value to or from a storage.
     """
@@ -55,6 +59,8 @@ class Engine:
         offload_bytes: int = OFFLOAD_BYTES,
         on_transfer: OnTransfer | None = None,
         verify_blobs: bool = True,
+        record_used: bool = True,
+        record_provenance: bool = True,
         connect_seconds: float = 15.0,
         retry_seconds: float = 60.0,
     ) -> None:
@@ -62,6 +68,9 @@ class Engine:
         self.offload_bytes = offload_bytes
         self.on_transfer = on_transfer
         self.verify_blobs = verify_blobs
+        self.record_used = record_used
+        self.record_provenance = record_provenance
+        self.writer = Writer()
         self.observers: list[Callable[[Statement], None]] = []
         self.field_indexes: set[tuple[str, str]] = set()
         self.ready_field_indexes: set[tuple[str, str]] = set()
@@ -113,6 +122,11 @@ class Engine:
             return rows
 
         return await self.call(work, settle=settle)
+
+    def span_opened(self, span_id: str, announced: bool) -> None:
+        """Keep the heartbeat going while this span is open; for a ``done`` of ``write``."""
+        if self._opening is not None and self._opening.done():
+            self.writer.opened(span_id, announced, self._opening.result()[0])
 
     async def ready(self) -> None:
         """Open the connection if it is not; after that ``storage`` is known, ``"local"`` included.
@@ -284,4 +298,5 @@ class Engine:
             connection, _ = await task
         except BaseException:  # it never opened, and its first user was told so
             return
+        await self.writer.end(connection)
         await self._disconnect(connection)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
 
-from artigraph_neo4j import artifacts
+from artigraph_neo4j import artifacts, provenance
 from artigraph_neo4j.absence import absent
 from artigraph_neo4j.context import Cell, current_span_id, enter, get_current_span_id
 from artigraph_neo4j.current import get_engine
@@ -18,6 +19,7 @@ from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import changed_properties, mark_closed, mark_opened, new_properties
 from artigraph_neo4j.models import ArtifactModel
+from artigraph_neo4j.uses import MAX_USED, take_used, write_used
 
 __all__ = [
     "create_span_artifact",
@@ -41,10 +43,13 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     traceback when an exception passes through, which goes on untouched, cancellation included. Its
     parent is the span that is current where it is entered, in this task or the one that started it.
 
-    A span that exists already is entered again without being changed: it is only made current.
+    What is read inside is recorded as ``USED`` by the span when the block is left.
 
-    One round trip to enter, one to leave (with the properties that changed inside); none for a span
-    that exists.
+    A span that exists already is entered again without being changed: it is only made current, and
+    what is read inside is recorded as used by it.
+
+    One round trip to enter, one to leave (with the properties that changed inside and what was
+    read); none to enter a span that exists, and none to leave it when nothing was read.
 
     Args:
         span: A new span of any class, or one that exists; by default a new ``Span``.
@@ -84,9 +89,11 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             except BaseException as error:
                 # Cancelled while the write was under way: it settled, so the span has to end.
                 if span.is_recorded:
-                    await _close(self._engine, span, error)
+                    await _close(self._engine, span, None, error)
                 raise
-        self._cell = enter(span.node_id)
+        else:
+            self._engine = get_engine()
+        self._cell = enter(span.node_id, self._engine)
         return self._span  # type: ignore[no-any-return]
 
     async def __aexit__(
@@ -95,12 +102,15 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._cell is not None:
-            self._cell.leave()
-        if not self._opened or self._engine is None:
+        cell, engine = self._cell, self._engine
+        if cell is None or engine is None:
             return
+        cell.leave()
         try:
-            await _close(self._engine, self._span, error)
+            if self._opened:
+                await _close(engine, self._span, cell, error)
+            else:
+                await write_used(engine, cell)
         except Exception as failed:
             if error is None:
                 raise
@@ -109,8 +119,16 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
 
 
 async def _open(engine: Engine, span: Span, parent: str | None) -> None:
+    facts = await _provenance(engine) if parent is None else {}
     now = datetime.now(UTC)
-    properties = new_properties(span)
+    writer_id, writers = engine.writer.opening()
+    properties = new_properties(span, writer_id, facts)
+
+    def opened(rows: list[list[Any]]) -> None:
+        mark_opened(span, rows, now, properties)
+        if rows:
+            engine.span_opened(span.node_id, bool(writers))
+
     rows = await engine.write(
         cypher.OPEN_SPAN,
         {
@@ -118,31 +136,53 @@ async def _open(engine: Engine, span: Span, parent: str | None) -> None:
             "properties": properties,
             "opened_at": now.isoformat(),
             "labels": type(span).inherited_labels(),
+            "writers": writers,
         },
         settle=True,
         # Also for a caller that was cancelled meanwhile, so that it can close what it opened.
-        done=lambda rows: mark_opened(span, rows, now, properties),
+        done=opened,
     )
     if not rows:
         raise await absent(engine, "span", str(parent), ", the parent of the one to open")
 
 
-async def _close(engine: Engine, span: Span, error: BaseException | None) -> None:
+async def _provenance(engine: Engine) -> dict[str, Any]:
+    if not (engine.record_provenance and provenance.provenance_wanted()):
+        return {}
+    if not provenance.is_warm():
+        # Once a process; connecting, which the first span needs too, takes longer.
+        await asyncio.gather(asyncio.to_thread(provenance.warm_up), engine.ready())
+    return provenance.recorded_provenance()
+
+
+async def _close(
+    engine: Engine, span: Span, cell: Cell | None, error: BaseException | None
+) -> None:
+    if cell is not None and len(cell.used) > MAX_USED:
+        await write_used(engine, cell, leave=MAX_USED)
     now = datetime.now(UTC)
     if error is not None and not isinstance(error, GeneratorExit):
         outcome = _failure(error)
     else:
-        outcome = {"status": "OK" if span.status == "UNSET" else span.status}
+        # No exception: also for a span that was taken for lost and lives after all.
+        outcome = {
+            "status": "OK" if span.status == "UNSET" else span.status,
+            "exception_type": None,
+            "exception_message": None,
+            "exception_stacktrace": None,
+        }
     changed = changed_properties(span)
-    span.__dict__.update(outcome, closed_at=now)
+    span.__dict__.update(outcome, closed_at=now, writer_id=None)
     rows = await engine.write(
         cypher.CLOSE_SPAN,
         {
             "node_id": span.node_id,
             "properties": outcome | changed | {"duration_": _seconds(span)},
             "closed_at": now.isoformat(),
+            "used": take_used(cell, MAX_USED),
         },
         settle=True,
+        done=lambda _: engine.writer.closed(span.node_id),
     )
     mark_closed(span, changed)
     if not rows:

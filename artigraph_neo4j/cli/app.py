@@ -70,4 +70,5 @@ from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
     gc,  # noqa: F401
     graph,  # noqa: F401
     local,  # noqa: F401
+    lost,  # noqa: F401
 )

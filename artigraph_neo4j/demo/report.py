@@ -21,6 +21,7 @@ from artigraph_neo4j import (
     read_child_spans,
     read_descendant_artifacts,
     read_descendant_spans,
+    read_lineage,
     read_span,
     read_span_artifact,
     retain,
@@ -116,8 +117,18 @@ async def _provenance(best: Span, console: Console) -> None:
                         f"  data: {artifact.source}, {artifact.rows:,} rows, back from S3 as a "
                         f"frame of {artifact.frame.memory_usage(deep=True).sum() / 1e6:.0f} MB"
                     )
+    commit = f"commit {study.git_commit[:12]}" if study.git_commit else "no commit"
+    changed = " with changes" if study.git_dirty else ""
+    console.print(
+        f"  code: {study.program}, {commit}{changed}",
+        f"  run:  Python {study.python_version} on {study.host}",
+        sep="\n",
+        markup=False,
+    )
     for fold in await read_child_spans(best.node_id):
         model = await read_span_artifact(fold.node_id, label="model")
+        up = await read_lineage(model, "up")
+        console.print(" ← ".join(["  model", *(str(step.label) for step in up.steps)]))
         top = sorted(zip(model.weights, model.columns, strict=True), reverse=True)[:3]
         weights = ", ".join(f"{name} {weight:.3f}" for weight, name in top)
         console.print(f"  {fold.label}: most important {weights}")

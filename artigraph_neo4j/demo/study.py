@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from artigraph_neo4j import create_span_artifact, create_span_artifacts, span_context
+from artigraph_neo4j import create_span_artifact, create_span_artifacts, span_context, use
 from artigraph_neo4j.demo.models import (
     FlightTable,
     FoldScore,
@@ -79,17 +79,17 @@ async def run_study(say: Callable[[str], None]) -> str:
         The id of the study's span.
     """
     async with span_context(label="flight delays") as study:
-        data = await _record_data(say)
+        data, sample = await _record_data(say)
         for candidate in CANDIDATES:
             say(f"trial: {candidate.name} {candidate.parameters}")
             try:
-                await _run_trial(candidate, data)
+                await _run_trial(candidate, data, sample)
             except ValueError as error:  # the sweep goes on; the span keeps the whole story
                 say(f"  failed: {str(error).splitlines()[0][:90]}")
     return str(study.node_id)
 
 
-async def _record_data(say: Callable[[str], None]) -> pd.DataFrame:
+async def _record_data(say: Callable[[str], None]) -> tuple[pd.DataFrame, str]:
     async with span_context(label="prepare data"):
         whole = flights.drop(columns=["time_hour"])
         say(
@@ -100,7 +100,7 @@ async def _record_data(say: Callable[[str], None]) -> pd.DataFrame:
         sample = known.sample(SAMPLE, random_state=0).sort_index()
         sample = sample[[*COLUMNS, "arr_delay"]].assign(late=sample.arr_delay > LATE_MINUTES)
         on_time = 100 * float(1 - sample.late.mean())
-        await create_span_artifacts(
+        ids = await create_span_artifacts(
             "current",
             {
                 "sample": _table("flights", sample),
@@ -108,19 +108,20 @@ async def _record_data(say: Callable[[str], None]) -> pd.DataFrame:
                 "baseline": first_baseline()(percent_on_time=on_time),
             },
         )
-    return sample
+    return sample, ids["sample"]
 
 
 def _table(source: str, frame: pd.DataFrame) -> FlightTable:
     return FlightTable(source, len(frame), [str(name) for name in frame.columns], frame)
 
 
-async def _run_trial(candidate: Candidate, data: pd.DataFrame) -> None:
+async def _run_trial(candidate: Candidate, data: pd.DataFrame, sample: str) -> None:
     trial = Trial(label=candidate.name, estimator=candidate.name, parameters=candidate.parameters)
     async with span_context(trial):
         scores = []
         for first, last in FOLDS:
             async with span_context(label=f"tested on months {first} to {last}"):
+                use(sample)  # what was read would be noted by itself; this came as an argument
                 scores.append(await _run_fold(candidate, data, first, last))
         # Written when the span ends. (neomodel types its properties for reading only.)
         trial.mean_auc = float(np.mean(scores))  # pyright: ignore[reportAttributeAccessIssue]

@@ -9,7 +9,7 @@ from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import And, Attribute, Field, Filter, Order, Ref
 from artigraph_neo4j.find.kinds import field_kinds
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget, Target, unknown
-from artigraph_neo4j.graph.nodes import OWN_PROPERTIES
+from artigraph_neo4j.graph.nodes import own_properties
 from artigraph_neo4j.model.base import ModelBase
 
 __all__ = ["as_filter", "as_order"]
@@ -53,7 +53,7 @@ class _Span:
         self.__target = target
 
     def __getattr__(self, name: str) -> Ref:
-        if name in OWN_PROPERTIES or name == "duration":
+        if name in own_properties(self.__target.cls) or name == "duration":
             return Attribute("span", name)
         if name not in (known := self.__target.names()):
             unknown(self.__target.cls.__name__, name, known)

@@ -411,7 +411,7 @@ def _items(plan: Plan, shape: Shape, keys: str) -> str:
         f"WITH n, [{keys}] AS keys\n"
         "CALL (n) {\n"
         "  OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(n)\n"
-        "  WITH s, h ORDER BY s.opened_at, s.node_id LIMIT 1\n"
+        "  WITH s, h ORDER BY h.linked_at IS NOT NULL, s.opened_at, s.node_id LIMIT 1\n"
         "  RETURN s.node_id AS owner, coalesce(h.label, n.artifact_label) AS label\n"
         "}\n"
         f"{rows.strip()}\n"

@@ -11,7 +11,7 @@ from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import Attribute, Field, Ref, Value
 from artigraph_neo4j.find.kinds import ANY, Kinds, field_kinds, property_kinds
 from artigraph_neo4j.graph.names import property_name
-from artigraph_neo4j.graph.nodes import OWN_PROPERTIES, Span
+from artigraph_neo4j.graph.nodes import Span, own_properties
 from artigraph_neo4j.graph.spans import declared_properties, subclasses_of_span
 from artigraph_neo4j.model.base import ModelBase, model_info
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
@@ -111,7 +111,7 @@ class SpanTarget:
         if isinstance(ref, Attribute):
             return self._attribute(ref)
         (name, *rest) = _path(ref)
-        if name in OWN_PROPERTIES or name == "duration":
+        if name in own_properties(self.cls) or name == "duration":
             return self._attribute(Attribute("span", name))
         property_ = declared_properties(self.cls).get(name)
         if property_ is None or rest:
@@ -137,14 +137,14 @@ class SpanTarget:
             )
         property_ = Span.defined_properties(aliases=False, rels=False).get(ref.name)
         if property_ is None:
-            unknown("a span", ref.name, {*OWN_PROPERTIES, "duration"})
+            unknown("a span", ref.name, {*own_properties(Span), "duration"})
         return Resolved(ref.name, property_kinds(property_), index=_SPAN_INDEXES.get(ref.name))
 
     def names(self) -> set[str]:
         """All names that may be asked of the class; for ``Span``, also those of its subclasses."""
         classes = [self.cls, *subclasses_of_span()] if self.cls is Span else [self.cls]
         declared = {name for cls in classes for name in declared_properties(cls)}
-        return {*OWN_PROPERTIES, "duration", *declared}
+        return {*own_properties(self.cls), "duration", *declared}
 
 
 _STR = Kinds(frozenset({"str"}), None, "str")

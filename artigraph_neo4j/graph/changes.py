@@ -17,7 +17,7 @@ MATCH p = (newest)-[:SUPERSEDES*0..]->(a)
 WITH a, length(p) AS age ORDER BY age
 CALL (a) {{
   OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a)
-  WITH s, h ORDER BY s.opened_at, s.node_id LIMIT 1
+  WITH s, h ORDER BY h.linked_at IS NOT NULL, s.opened_at, s.node_id LIMIT 1
   RETURN s.node_id AS owner, coalesce(h.label, a.artifact_label) AS label
 }}
 {ROOTS_TO_ROWS}

@@ -10,7 +10,9 @@ being deleted is not found: see ``deleting``.
 from __future__ import annotations
 
 from artigraph_neo4j.graph.deleting import DELETES, LOCK_ARTIFACT, artifact_stays, span_stays
+from artigraph_neo4j.graph.lineage import USED_ARTIFACTS
 from artigraph_neo4j.graph.spans import SPAN_MAP
+from artigraph_neo4j.graph.writers import ANNOUNCE
 
 __all__ = [
     "ARTIFACTS_BELOW",
@@ -39,6 +41,7 @@ CALL (p) {{
       n.root_id = coalesce(p.root_id, p.node_id, $properties.node_id),
       n.depth = CASE WHEN p IS NULL THEN 0 ELSE coalesce(p.depth, 0) + 1 END
   FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | MERGE (p)-[:PARENT_OF]->(n))
+  {ANNOUNCE}
   RETURN n
 }}
 RETURN elementId(n), labels(n), n.root_id, n.depth
@@ -48,8 +51,9 @@ RETURN elementId(n), labels(n), n.root_id, n.depth
 CLOSE_SPAN = f"""
 {DELETES}
 MATCH (n:ArtigraphNode {{node_id: $node_id}}) WHERE {span_stays("n")}
-SET n += $properties, n.closed_at = datetime($closed_at)
+SET n += $properties, n.closed_at = datetime($closed_at), n.writer_id = null
 WITH n WHERE n.node_id IS NOT NULL
+{USED_ARTIFACTS}
 RETURN n.node_id
 """
 """No row: the span is gone; perhaps since it was matched, when ``SET`` quietly does nothing."""
@@ -138,10 +142,10 @@ CALL (written) {{
   SET n.artifact_label = o.artifact_label, n.label_ = o.label_
   WITH o, n
   MATCH (s:Span)-[h:HAS_ARTIFACT]->(o)
-  WITH s, n, h, h.label AS label, h.key AS key
+  WITH s, n, h, h.label AS label, h.key AS key, h.linked_at AS linked_at
   REMOVE h.key
   MERGE (s)-[g:HAS_ARTIFACT]->(n)
-    ON CREATE SET g.label = label, g.key = key
+    ON CREATE SET g.label = label, g.key = key, g.linked_at = linked_at
   RETURN count(*) AS revised
 }}
 RETURN missing, problems, gone, other, written, owned, nested, stored, revised
@@ -175,7 +179,7 @@ MATCH (a:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK a:ArtigraphNode(n
 WHERE {artifact_stays("a")}
 {ROOTS_TO_ROWS}
 OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a) WHERE {span_stays("s")}
-WITH a, nodes, s, h ORDER BY s.opened_at, s.node_id LIMIT 1
+WITH a, nodes, s, h ORDER BY h.linked_at IS NOT NULL, s.opened_at, s.node_id LIMIT 1
 RETURN [[s.node_id, h.label, nodes]], labels(a)
 """
 
@@ -229,7 +233,7 @@ CALL (s) {{
   WITH DISTINCT p
   MATCH (p)-[h:HAS_ARTIFACT]->(a)
   WHERE $history OR NOT EXISTS {{ (a)<-[:SUPERSEDES]-() }}
-  WITH a, p, h ORDER BY p.opened_at, p.node_id
+  WITH a, p, h ORDER BY h.linked_at IS NOT NULL, p.opened_at, p.node_id
   WITH a, collect([p.node_id, h.label])[0] AS first
   WITH a, first[0] AS owner, first[1] AS label ORDER BY a.recorded_at, a.node_id
   {ROOTS_TO_ROWS}
@@ -237,7 +241,7 @@ CALL (s) {{
 }}
 {_CHUNKS}
 """
-"""An artifact that several spans below share comes once, as that of the one opened first."""
+"""An artifact that several spans below share comes once, as that of the one that made it."""
 
 
 def _spans(match: str) -> str:

@@ -6,14 +6,37 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from neo4j.time import DateTime
-from neomodel import AsyncStructuredNode, IntegerProperty, StringProperty
+from neomodel import AsyncStructuredNode, BooleanProperty, IntegerProperty, StringProperty
 from neomodel.properties import Property, validator
 
 from artigraph_neo4j.errors import ModelError, SpanError
 from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_label, check_text
 from artigraph_neo4j.ids import new_id
 
-__all__ = ["ArtigraphNode", "InstantProperty", "Span", "SpanMeta"]
+__all__ = [
+    "PROVENANCE_PROPERTIES",
+    "ArtigraphNode",
+    "InstantProperty",
+    "Span",
+    "SpanMeta",
+    "own_properties",
+]
+
+PROVENANCE_PROPERTIES = frozenset(
+    {
+        "git_commit",
+        "git_dirty",
+        "git_remote",
+        "host",
+        "library_version",
+        "pid",
+        "program",
+        "python_version",
+        "user",
+    }
+)
+"""By which code a root span was run. Common words all of them, so a span class may declare one of
+its own, or use the name for something else: then the class's meaning is what counts."""
 
 
 class InstantProperty(Property[datetime]):
@@ -63,6 +86,7 @@ class SpanMeta(type(AsyncStructuredNode)):  # type: ignore[misc] # the metaclass
             label = check_label(identity or namespace.get("__label__") or name, "span class", name)
             namespace = {**namespace, "__label__": label}
             _refuse_hidden_names(name, bases, namespace)
+            _note_taken_names(bases, namespace)
         return super().__new__(mcs, name, bases, namespace, **kwargs)
 
 
@@ -70,9 +94,17 @@ def _ancestors(bases: tuple[type, ...]) -> list[type]:
     return [ancestor for base in bases for ancestor in base.__mro__]
 
 
+def _note_taken_names(bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+    """Names of provenance which the class uses for a method or the like, not for a property."""
+    taken = {name for base in bases for name in getattr(base, "_taken_names", ())}
+    for key in PROVENANCE_PROPERTIES & namespace.keys():
+        (taken.discard if isinstance(namespace[key], Property) else taken.add)(key)
+    namespace["_taken_names"] = frozenset(taken)
+
+
 def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
     for key, value in namespace.items():
-        if not isinstance(value, Property):
+        if not isinstance(value, Property) or key in PROVENANCE_PROPERTIES:
             continue
         owner = next((b for b in _ancestors(bases) if key in vars(b)), None)
         if owner is not None and not (
@@ -110,6 +142,16 @@ class Span(ArtigraphNode):
         exception_type: The qualified name of the exception that ended it, or None.
         exception_message: That exception's text.
         exception_stacktrace: Its traceback.
+        writer_id: While it is open: which process has it open; see ``find_lost_spans``.
+        git_commit: On root spans: the commit of the repository that the program is in, or None.
+        git_dirty: Whether tracked files differed from that commit.
+        git_remote: The address of that repository's ``origin``, unless it could hold a secret.
+        program: How the program was called: ``sys.argv[0]``.
+        host: The machine.
+        user: Who ran it there.
+        pid: The process.
+        python_version: Python's version.
+        library_version: The version of this library.
         extra: Properties in the graph which this class does not declare, for example those of a
             custom class that this program does not know.
         node_labels: All labels in the graph, once it was opened or read.
@@ -124,13 +166,26 @@ class Span(ArtigraphNode):
     exception_type = StringProperty()
     exception_message = StringProperty()
     exception_stacktrace = StringProperty()
+    writer_id = StringProperty()
+    git_commit = StringProperty()
+    git_dirty = BooleanProperty()
+    git_remote = StringProperty()
+    program = StringProperty()
+    host = StringProperty()
+    user = StringProperty()
+    pid = IntegerProperty()
+    python_version = StringProperty()
+    library_version = StringProperty()
+
+    _taken_names: frozenset[str] = frozenset()
 
     element_id_property: str | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         unknown = [k for k in kwargs if k not in type(self).defined_properties()]
         if unknown:
-            known = [k for k in type(self).defined_properties() if k not in OWN_PROPERTIES]
+            own = own_properties(type(self))
+            known = [k for k in type(self).defined_properties() if k not in own]
             raise SpanError(
                 f"{type(self).__name__} has no property {unknown[0]!r}; "
                 f"it has {', '.join(sorted({'label', *known}))}"
@@ -174,6 +229,14 @@ class Span(ArtigraphNode):
         return self._node_labels
 
     @classmethod
+    def defined_properties(
+        cls, aliases: bool = True, properties: bool = True, rels: bool = True
+    ) -> dict[str, Any]:
+        """What neomodel knows as properties, but for names that the class uses otherwise."""
+        found: dict[str, Any] = super().defined_properties(aliases, properties, rels)
+        return {key: value for key, value in found.items() if key not in cls._taken_names}
+
+    @classmethod
     def deflate(cls, properties: Any, obj: Any = None, skip_empty: bool = False) -> dict[str, Any]:
         """What neomodel writes: on a span that exists, only what the user declared and changed.
 
@@ -192,14 +255,24 @@ class Span(ArtigraphNode):
 
     def _changes(self, deflated: dict[str, Any]) -> dict[str, Any]:
         stored = self._stored or {}
+        own = own_properties(type(self))
         return {
             key: value
             for key, value in deflated.items()
-            if (key not in OWN_PROPERTIES or key == "label")
+            if (key not in own or key == "label")
             and value != stored.get(key)
             and (key != "label_" or deflated["label"] != stored.get("label"))
         }
 
 
-OWN_PROPERTIES = frozenset(Span.defined_properties())
-"""Properties that this library maintains on every span."""
+_OWN = Span.defined_properties()
+
+
+def own_properties(cls: type[Span]) -> frozenset[str]:
+    """Properties that this library maintains on spans of a class. Cached on the class."""
+    found: frozenset[str] | None = vars(cls).get("_own_properties")
+    if found is None:
+        defined = cls.defined_properties()
+        found = frozenset(name for name, own in _OWN.items() if defined.get(name) is own)
+        cls._own_properties = found
+    return found

@@ -52,6 +52,10 @@ _STATEMENTS = (
     "CREATE CONSTRAINT artigraph_tag IF NOT EXISTS FOR (t:ArtigraphTag) REQUIRE t.name IS UNIQUE",
     "CREATE FULLTEXT INDEX artigraph_text IF NOT EXISTS "
     "FOR (n:Span|Artifact) ON EACH [n.label, n.artifact_label, n.search_]",
+    # Only open spans have the property, so this one stays small.
+    "CREATE INDEX artigraph_span_writer IF NOT EXISTS FOR (s:Span) ON (s.writer_id)",
+    "CREATE CONSTRAINT artigraph_writer_id IF NOT EXISTS "
+    "FOR (w:ArtigraphWriter) REQUIRE w.writer_id IS UNIQUE",
     "CREATE INDEX artigraph_blob_digest IF NOT EXISTS FOR (b:Blob) ON (b.digest)",
 )
 

@@ -11,7 +11,12 @@ from neomodel.properties import Property
 
 from artigraph_neo4j.errors import SpanError
 from artigraph_neo4j.graph.names import LABEL_CHARACTERS
-from artigraph_neo4j.graph.nodes import OWN_PROPERTIES, Span, SpanMeta
+from artigraph_neo4j.graph.nodes import (
+    PROVENANCE_PROPERTIES,
+    Span,
+    SpanMeta,
+    own_properties,
+)
 
 __all__ = [
     "SPAN_MAP",
@@ -42,10 +47,11 @@ def declared_properties(cls: type[Span]) -> dict[str, Property[Any]]:
     """
     found: dict[str, Property[Any]] | None = vars(cls).get("_declared_properties")
     if found is None:
+        own = own_properties(cls)
         found = {
             name: property_
             for name, property_ in cls.defined_properties(aliases=False, rels=False).items()
-            if name not in OWN_PROPERTIES
+            if name not in own
         }
         cls._declared_properties = found
     return found
@@ -67,12 +73,20 @@ def _deflated(span: Span) -> dict[str, Any]:
     return out
 
 
-def new_properties(span: Span) -> dict[str, Any]:
-    """The parameters that create a span: its id, label and what the user declared."""
-    own = {"node_id": span.node_id, "label": span.label, "status": span.status}
+def new_properties(
+    span: Span, writer_id: str, provenance: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The parameters that create a span: its id, label and what the user declared.
+
+    Where the user declared a property by the name of one of provenance, it is the user's.
+    """
+    deflated = _deflated(span)
+    properties = {k: v for k, v in (provenance or {}).items() if k not in deflated}
+    properties |= {"node_id": span.node_id, "label": span.label, "status": span.status}
     if span.label is not None:
-        own["label_"] = span.label[:LABEL_CHARACTERS]
-    return own | {key: value for key, value in _deflated(span).items() if value is not None}
+        properties["label_"] = span.label[:LABEL_CHARACTERS]
+    properties |= {"writer_id": writer_id, **deflated}
+    return {key: value for key, value in properties.items() if value is not None}
 
 
 def changed_properties(span: Span) -> dict[str, Any]:
@@ -88,13 +102,16 @@ def mark_opened(
     if not rows:
         return
     ((element_id, labels, root_id, depth),) = rows
+    own = own_properties(type(span))
     span.__dict__.update(
+        {name: properties[name] for name in own & PROVENANCE_PROPERTIES if name in properties},
         element_id_property=element_id,
         opened_at=opened_at,
         root_id=root_id,
         depth=depth,
+        writer_id=properties["writer_id"],
         _node_labels=tuple(labels),
-        _stored={k: v for k, v in properties.items() if k not in OWN_PROPERTIES or k == "label"},
+        _stored={k: v for k, v in properties.items() if k not in own or k == "label"},
     )
 
 
@@ -112,18 +129,20 @@ def span_from_row(row: list[Any]) -> Span:
     element_id, labels, properties = row
     cls = _class_of(frozenset(labels))
     span = cls.__new__(cls)
-    values: dict[str, Any] = {name: properties.pop(name, None) for name in OWN_PROPERTIES}
-    for name in _TIMES:
-        if values[name] is not None:
-            values[name] = datetime.fromisoformat(values[name])
     for name in ("label_", "duration_"):  # what only indexes need
         properties.pop(name, None)
-    stored = {"label": values["label"]}
+    values: dict[str, Any] = {}
+    stored: dict[str, Any] = {}
     for name, property_ in declared_properties(cls).items():
         key = property_.get_db_property_name(name)
         raw = properties.pop(key, None)
         stored[key] = raw
         values[name] = None if raw is None else property_.inflate(raw, span)
+    values |= {name: properties.pop(name, None) for name in own_properties(cls)}
+    for name in _TIMES:
+        if values[name] is not None:
+            values[name] = datetime.fromisoformat(values[name])
+    stored["label"] = values["label"]
     for name, relation in cls.__all_relationships__:
         values[name] = relation.build_manager(span, name)
     span.__dict__.update(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from artigraph_neo4j.errors import ModelError, NotFoundError
+from artigraph_neo4j.errors import ArtifactTypeError, ModelError, NotFoundError
 from artigraph_neo4j.graph.names import check_label
 
 __all__ = [
@@ -157,14 +157,17 @@ def artifact_id(artifact: str | ModelBase) -> str:
     """The id of an artifact that was read or created, or the id itself.
 
     Raises:
+        ArtifactTypeError: It is neither.
         NotFoundError: The object was never recorded.
     """
     if isinstance(artifact, str):
         return artifact
+    if not isinstance(artifact, ModelBase):
+        raise ArtifactTypeError(f"a {type(artifact).__name__} is no artifact, nor its id")
     info = artifact_info(artifact)
     if info is None:
         raise NotFoundError(
-            f"this {type(artifact).__name__} was never recorded, so no other refers to it; "
-            "create it first, or pass the id of the recorded one"
+            f"this {type(artifact).__name__} was neither read nor recorded; create it first, or "
+            "pass the id of the recorded one"
         )
     return info.node_id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import socket
 from io import StringIO
 from typing import Any
 
@@ -66,5 +68,7 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         "Baseline version 1: 1, to version 2",
         "rewritten in place: 1, failed: 0",
         'artigraph retain --label "flight delays" --keep-last 1 --delete',
+        "model ← tested on months 1 to 4 ← sample ← prepare data",
+        f"Python {platform.python_version()} on {socket.gethostname()}",
     ):
         assert text in " ".join(printed.split()), text

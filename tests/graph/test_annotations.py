@@ -65,7 +65,7 @@ async def test_bad_input_changes_nothing() -> None:
     ):
         with pytest.raises(NotFoundError, match="'nowhere'"):
             await call
-    with pytest.raises(NotFoundError, match="never recorded"):
+    with pytest.raises(NotFoundError, match="neither read nor recorded"):
         await add_tags(Thing(1), "x")
 
 

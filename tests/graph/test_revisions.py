@@ -88,7 +88,7 @@ async def test_what_cannot_be_revised(query: Any) -> None:
         await revise_artifact(first, Reading(3))
     with pytest.raises(NotFoundError, match="no artifact with id 'nowhere'"):
         await revise_artifact("nowhere", Reading(3))
-    with pytest.raises(NotFoundError, match="never recorded"):
+    with pytest.raises(NotFoundError, match="neither read nor recorded"):
         await revise_artifact(Reading(1), Reading(3))
     with pytest.raises(NotFoundError, match="no artifact with id 'nowhere'"):
         await read_revisions("nowhere")

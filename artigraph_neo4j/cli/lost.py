@@ -1,0 +1,92 @@
+"""``artigraph lost``: spans that were left open by processes which are gone."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.lost import OpenSpan, close_lost_spans
+
+__all__ = ["lost"]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no duration; write 90s, 5m, 2h or 1d")
+    try:
+        return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    except OverflowError as error:
+        raise typer.BadParameter(f"{text!r} is too long") from error
+
+
+@app.command()
+def lost(
+    silence: Annotated[
+        str,
+        typer.Option("--silence", help="How long a process must not have been seen: 90s, 5m, 2h."),
+    ] = "5m",
+    close: Annotated[
+        bool, typer.Option("--close", help="Close them, with the status ERROR.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show spans left open by processes that are gone, in the graph of NEO4J_URI or the stack."""
+    least = _duration(silence)
+    with errors_said():
+        found = asyncio.run(_lost(least, close))
+    if json:
+        print_json({"closed": close, "spans": [_facts(item) for item in found]})
+    elif not found:
+        sys.stdout.write("no span is lost\n")
+    else:
+        Console(soft_wrap=True).print(_table(found))
+        sys.stdout.write("closed\n" if close else "close them with: artigraph lost --close\n")
+
+
+async def _lost(silence: timedelta, close: bool) -> list[OpenSpan]:
+    async with engine_context():
+        return await close_lost_spans(silence=silence, dry_run=not close)
+
+
+def _facts(item: OpenSpan) -> dict[str, Any]:
+    return {
+        "node_id": item.span.node_id,
+        "label": item.span.label,
+        "opened_at": item.span.opened_at.isoformat(),
+        "seen_at": item.seen_at and item.seen_at.isoformat(),
+        "silent_seconds": item.silent.total_seconds(),
+        "ended": item.ended,
+        "host": item.host,
+        "user": item.user,
+        "pid": item.pid,
+        "program": item.program,
+    }
+
+
+def _table(found: list[OpenSpan]) -> Table:
+    whole = Column("span", no_wrap=True, min_width=36)  # to be copied
+    table = Table(whole, "label", "opened", "last seen", "process")
+    for item in found:
+        seen = "unknown" if item.seen_at is None else f"{item.seen_at:%Y-%m-%d %H:%M:%S}"
+        row = (
+            item.span.node_id,
+            item.span.label or "",
+            f"{item.span.opened_at:%Y-%m-%d %H:%M:%S}",
+            f"{seen} (ended)" if item.ended else seen,
+            "" if item.pid is None else f"{item.program} {item.pid} on {item.host}",
+        )
+        table.add_row(*(Text(cell) for cell in row))  # not markup: a label may hold brackets
+    return table
