@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.current import set_engine
+from artigraph_neo4j.current import engine_context
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.gc import GarbageReport, collect_garbage, take_new_graph_id
 from artigraph_neo4j.storage.base import Storage, find_storage
@@ -46,11 +46,8 @@ def _age(text: str) -> timedelta:
 
 
 def _run(url: str | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    engine = set_engine(url)
-    try:
+    with engine_context(url):
         return asyncio.run(work())
-    finally:
-        engine.close()
 
 
 @app.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from artigraph_neo4j import ArtifactModel, Engine, artifact_field, current, engine_context
+from artigraph_neo4j import ArtifactModel, Engine, artifact_field, engine_context
 from artigraph_neo4j import garbage as garbage_module
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.errors import EngineError, StorageError
@@ -361,9 +360,6 @@ async def test_every_storage_of_a_graph_and_the_command(
     for name, value in (("URI", info.bolt_url), ("USERNAME", info.username)):
         monkeypatch.setenv(f"NEO4J_{name}", value)
     monkeypatch.setenv("NEO4J_PASSWORD", info.password)
-    # What the command sets is not for other tests.
-    monkeypatch.setattr(current, "_default", None)
-    monkeypatch.setattr(current, "_scoped", ContextVar("scoped", default=None))
 
     def run(*arguments: str, code: int = 0, answer: str | None = None) -> str:
         result = CliRunner().invoke(app, arguments, input=answer)
