@@ -21,6 +21,7 @@ from artigraph_neo4j.model.lazy import Lazy, Reference
 from artigraph_neo4j.model.references import BlobRef, reading, serializer_of, storage_of
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.ranges import RangeFile
 
 __all__ = ["StoredValue", "lazy_of", "read_blob"]
 
@@ -204,7 +205,7 @@ class StoredValue(Reference):
                 )
             return found
 
-        file: Any = transfer.RangeFile(blob.size, fetch)
+        file: Any = RangeFile(blob.size, fetch)
         return file  # type: ignore[no-any-return] # a raw file is a file of bytes
 
     async def _range(self, storage: Storage, blob: BlobRef, start: int, stop: int) -> bytes:

@@ -12,9 +12,9 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import aclosing, contextmanager, suppress
-from io import BufferedIOBase, BytesIO, RawIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
@@ -27,7 +27,6 @@ from artigraph_neo4j.storage.base import Storage
 __all__ = [
     "SPOOL_BYTES",
     "Content",
-    "RangeFile",
     "Spool",
     "download",
     "fetch",
@@ -277,48 +276,3 @@ def temporary(folder: Path | None = None) -> Generator[Path]:
     finally:
         with suppress(OSError):
             os.unlink(name)
-
-
-class RangeFile(RawIOBase):
-    """A file that fetches each range that is read of it, in the thread that reads.
-
-    Args:
-        size: Its size.
-        fetch: Gives the bytes of a range, and waits.
-    """
-
-    def __init__(self, size: int, fetch: Callable[[int, int], bytes]) -> None:
-        self._size = size
-        self._fetch = fetch
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
-    def tell(self) -> int:
-        """The position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to another position."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes; one request, however many."""
-        end = self._size if size is None or size < 0 else min(self._at + size, self._size)
-        data = self._fetch(self._at, end) if end > self._at else b""
-        self._at += len(data)
-        return data
-
-    def readinto(self, buffer: Any, /) -> int:
-        """The next bytes, into a buffer."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)

@@ -190,7 +190,8 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
     ) -> pd.DataFrame:
         """The columns in the order of the frame, with their part of the index."""
         with unreadable():
-            parts = FrameFile(file)
+            some = columns is not None or row_groups is not None
+            parts = FrameFile(file, part=some)
             labels = unpack_index(parts.about["labels"])
             places = positions_of(labels, columns)
             index = parts.index(row_groups)

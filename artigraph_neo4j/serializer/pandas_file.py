@@ -52,6 +52,7 @@ class FrameFile:
 
     Args:
         source: The file, open. Only its metadata is read at first.
+        part: Whether only a part will be read; see ``open_parquet``.
 
     Attributes:
         about: How the columns are made again, and what else was written.
@@ -60,8 +61,8 @@ class FrameFile:
         SerializationError: It was written by something else.
     """
 
-    def __init__(self, source: IO[bytes]) -> None:
-        self._file = open_parquet(source)
+    def __init__(self, source: IO[bytes], *, part: bool = False) -> None:
+        self._file = open_parquet(source, part=part)
         packed = (self._file.schema_arrow.metadata or {}).get(KEY)
         if packed is None:
             raise SerializationError("the Parquet file was not written by this library")

@@ -51,12 +51,16 @@ def from_parquet(
     Raises:
         SerializationError: The file has no such column or group.
     """
-    return read_parquet(open_parquet(source), columns, row_groups)
+    part = columns is not None or row_groups is not None
+    return read_parquet(open_parquet(source, part=part), columns, row_groups)
 
 
-def open_parquet(source: Any) -> Any:
-    """A reader of the file; it has read the metadata only."""
-    return pq.ParquetFile(source, pre_buffer=True)  # unlike read_table it takes equal column names
+def open_parquet(source: Any, *, part: bool) -> Any:
+    """A reader of the file, of which it has read the metadata only.
+
+    For a part it asks at once for all ranges of bytes it will need, and holds them meanwhile.
+    """
+    return pq.ParquetFile(source, pre_buffer=part)  # unlike read_table it takes equal column names
 
 
 def read_parquet(

@@ -9,9 +9,9 @@ import pytest
 
 from tests.benchmarks.memory import KINDS, MIB, measure
 
-SIZE_MIB = 128
+SIZE_MIB = 96
 ALLOWED_MIB = 64
-"""A copy would be 128; the buffers of S3's uploads, which come on top, are not in these."""
+"""A copy would be 96; the buffers of S3's uploads, which come on top, are not in these."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "frame"])

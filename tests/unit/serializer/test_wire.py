@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from artigraph_neo4j.serializer import find_serializer, serializer_names
+from artigraph_neo4j.serializer.file import File
 from artigraph_neo4j.serializer.msgpack import MARKS
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES
 from artigraph_neo4j.testing import difference
@@ -176,6 +177,7 @@ CASES = [
     Case("json-sorted", "nested.json", lambda: dict(sorted(NESTED.items()))),
     Case("str", "text.txt", lambda: "ü\n\0"),
     Case("bytes", "bytes.bin", lambda: b"\0\xff"),
+    Case("file", "file.bin", lambda: File(WIRE / "bytes" / "bytes.bin")),
     Case("date", "date.txt", lambda: date(1, 2, 3)),
     Case("time", "time.txt", lambda: LEAF_VALUES[9]),
     Case("timedelta", "timedelta.txt", lambda: timedelta.max),
@@ -245,7 +247,7 @@ def test_still_read(case: Case) -> None:
 
 
 def test_no_serializer_and_no_type_is_forgotten() -> None:
-    for module in ("arrow", "numpy", "pandas", "polars"):
+    for module in ("arrow", "file", "numpy", "pandas", "polars"):
         find_serializer(module)
     modules = {name: type(find_serializer(name)).__module__ for name in serializer_names()}
     ours = {name for name, module in modules.items() if module.startswith("artigraph_neo4j.")}
