@@ -3,7 +3,8 @@
 Neo4j's readers may see a node half way through a commit: some properties old, some new. So each
 node that is about to change carries a *seal*, a hash of all that belongs together, from before the
 change until after it, and whoever reads a node with a wrong seal reads again. A seal is set by one
-statement, the change is another, so that no reader can have missed the first and met the second.
+statement, the change is another: only a reader that stands still in the middle of one node for
+longer than that could miss the first and meet the second.
 """
 
 from __future__ import annotations
