@@ -64,6 +64,12 @@ class _Content:
     def key(self) -> tuple[str, str, int]:
         return self.storage.name, self.digest, self.size
 
+    @property
+    def stored_at(self) -> str | None:
+        """Where a ``Lazy`` found the bytes, if that is in this storage."""
+        blob = None if self.lazy is None else self.lazy.blob
+        return blob.location if blob is not None and blob.storage == self.storage.name else None
+
     def drop(self) -> None:
         """Let go of the bytes."""
         if self.data is not None:
@@ -215,7 +221,15 @@ class Uploads:
 
     async def _adopt(self, contents: list[_Content]) -> None:
         """Lean on live Blob nodes of the same content, where their objects really are there."""
-        wanted = [{"storage": c.storage.name, "digest": c.digest, "size": c.size} for c in contents]
+        wanted = [
+            {
+                "storage": c.storage.name,
+                "digest": c.digest,
+                "size": c.size,
+                "location": c.stored_at,
+            }
+            for c in contents
+        ]
         prefix = graph_prefix(await self._graph())
         parameters = {"contents": wanted, "prefix": prefix}
         ((rows,),) = await self._engine.read(cypher.LIVE_BLOBS, parameters)

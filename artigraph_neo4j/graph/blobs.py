@@ -22,11 +22,12 @@ UNWIND $contents AS c
 CALL (c) {
   MATCH (b:Blob {digest: c.digest}) USING INDEX SEEK b:Blob(digest)
   WHERE b.size = c.size AND b.storage = c.storage AND b.location CONTAINS $prefix + c.digest
+    AND (c.location IS NULL OR b.location = c.location)
   RETURN b LIMIT 1
 }
 RETURN collect([c.storage, c.digest, b.size, b.blob_id, b.location])
 """
-"""One node of each content that has any. Only of this graph's own prefix: what a copy of a database
+"""One node of each content that has any, at a location where one is given. Only of this graph's own prefix: what a copy of a database
 still refers to belongs to the graph it was copied from."""
 
 BLOB_COUNT = "MATCH (b:Blob) RETURN count(b)"

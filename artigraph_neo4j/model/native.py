@@ -112,7 +112,7 @@ def _datetime(value: datetime) -> tuple[Any, Entry]:
     if entry is None:
         return NOT_NATIVE, ""
     try:
-        instant = value.astimezone(UTC)
+        instant = value.astimezone(UTC).replace(fold=0)  # of a UTC time it would be kept
         back = instant.astimezone(zone)
     except (OverflowError, ValueError):  # within a day of the first or the last year
         return NOT_NATIVE, ""

@@ -121,3 +121,9 @@ def test_sizes_are_about_right() -> None:
     assert native_size([1, 2]) == 16
     assert native_size(["ab", "c"]) == 3
     assert native_size(date(2026, 1, 1)) == 8
+
+
+def test_a_fold_that_utc_has_no_use_for_is_kept_by_a_serializer() -> None:
+    value = datetime(2000, 1, 1, fold=1, tzinfo=UTC)
+    assert to_native(value)[0] is NOT_NATIVE
+    assert to_native(value.replace(fold=0))[1] == ["instant", "utc"]
