@@ -27,8 +27,8 @@ CALL (c) {
 }
 RETURN collect([c.storage, c.digest, b.size, b.blob_id, b.location])
 """
-"""One node of each content that has any, at a location where one is given. Only of this graph's own prefix: what a copy of a database
-still refers to belongs to the graph it was copied from."""
+"""One node of each content that has any, at a location where one is given. Only of this graph's
+own prefix: what a copy of a database still refers to belongs to the graph it was copied from."""
 
 BLOB_COUNT = "MATCH (b:Blob) RETURN count(b)"
 BLOB_STORAGES = "MATCH (b:Blob) RETURN collect(DISTINCT b.storage)"
