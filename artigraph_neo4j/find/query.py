@@ -8,11 +8,13 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from artigraph_neo4j import artifacts
 from artigraph_neo4j.current import get_engine
+from artigraph_neo4j.deletion import DeleteReport, Progress, delete_nodes
 from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
 from artigraph_neo4j.field_indexes import usable
 from artigraph_neo4j.find.filters import And, Filter, Ref
+from artigraph_neo4j.find.order import Plan, cursor
 from artigraph_neo4j.find.recorder import as_filter, as_order
-from artigraph_neo4j.find.statement import Plan, Shape, compile_plan, cursor, field_indexes
+from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import span_from_row
@@ -216,6 +218,32 @@ class Query(Generic[T]):
         """Whether there is any. One round trip."""
         ((found,),) = await self._run(self._plan, "exists")
         return bool(found)
+
+    async def delete(
+        self, *, dry_run: bool = False, progress: Progress | None = None
+    ) -> DeleteReport:
+        """Delete all results: spans with all below them, artifacts with what is nested in them.
+
+        One round trip to find them, then as ``delete_spans`` or ``delete_artifacts``. What is gone
+        meanwhile is passed over.
+
+        Args:
+            dry_run: Only count.
+            progress: Called with what was deleted so far, after every transaction.
+
+        Returns:
+            What was deleted.
+
+        Raises:
+            FilterError: Artifacts that are part of others are among what is sought.
+        """
+        if self._plan.nested:
+            raise FilterError(
+                "what is part of an artifact goes with that; leave with_nested() away"
+            )
+        ids = await self.read_ids()
+        of = {"spans" if self._plan.target.noun == "span" else "artifacts": ids}
+        return await delete_nodes(**of, lenient=True, dry_run=dry_run, progress=progress)
 
     def explain(self) -> Explanation:
         """The statement that ``read`` sends, with its parameters; nothing is sent.

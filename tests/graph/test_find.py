@@ -402,3 +402,41 @@ def _versions() -> tuple[Any, Any]:
             return data | {"title": "shouted"}
 
     return first, Leaflet
+
+
+async def test_results_can_be_deleted() -> None:
+    async with span_context(label="top") as top:
+        for i in range(3):
+            async with span_context(FitSpan(epochs=i)):
+                await create_span_artifact("current", label="m", data=Metrics(i / 10))
+    poor = find_artifacts(Metrics, lambda m: m.accuracy < 0.15, under(top))
+    assert (await poor.delete(dry_run=True)).artifacts == 2
+    assert (await poor.delete()).artifacts == 2
+    assert await find_artifacts(Metrics, under(top)).read() == [Metrics(0.2)]
+    report = await find_spans(FitSpan, under(top), F("epochs") > 0).delete()
+    assert (report.spans, report.artifacts) == (2, 1)
+    assert await find_spans(under(top)).count() == 1
+    with pytest.raises(FilterError, match="what is part of an artifact goes with that"):
+        await find_artifacts(Metrics).with_nested().delete()
+
+
+async def test_times_are_ordered_with_and_without_a_zone() -> None:
+    @dataclass
+    class Moment(ArtifactModel, version=1):
+        at: datetime | None
+
+    naive, aware = datetime(2020, 1, 2, 12), datetime(2020, 1, 2, 11, tzinfo=UTC)
+    async with span_context(label="top") as top:
+        moments = [Moment(naive), Moment(None), Moment(aware), Moment(datetime(1999, 1, 1))]
+        for moment in moments:
+            await create_span_artifact("current", data=moment)
+    query = find_artifacts(Moment, under(top)).order_by("at")
+    expected = [datetime(1999, 1, 1), aware, naive, None]
+    assert [m.at for m in await query.read()] == expected
+    found = []
+    after = None
+    for _ in range(4):
+        page = await query.read_page(1, after=after)
+        found += [m.at for m in page.items]
+        after = page.cursor
+    assert found == expected

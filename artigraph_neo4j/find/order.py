@@ -1,0 +1,193 @@
+"""The order of a query, and cursors that say where a page of it ended."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.find.compiler import Parameters, codec_guard
+from artigraph_neo4j.find.filters import Attribute, Filter, Kind, Order
+from artigraph_neo4j.find.targets import Resolved, Target
+from artigraph_neo4j.graph.names import quoted
+
+__all__ = ["Key", "Plan", "after", "cursor", "order_keys", "ordering", "returned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a query asks.
+
+    Attributes:
+        target: Spans of a class, or artifacts of a model.
+        filter: What has to hold.
+        orders: By what it is ordered, before the time and the id.
+        limit: At most so many; None is all.
+        after: The cursor that a page ended with, or None.
+        text: What full-text search looks for, or None.
+        history: Whether versions that were revised are found too.
+        nested: Whether artifacts within artifacts are found too.
+    """
+
+    target: Target
+    filter: Filter
+    orders: tuple[Order, ...] = ()
+    limit: int | None = None
+    after: str | None = None
+    text: str | None = None
+    history: bool = False
+    nested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the order, as text; what has no value comes last."""
+
+    text: str
+    kind: Kind
+    descending: bool
+    never_null: bool
+
+
+def cursor(plan: Plan, values: Sequence[Any]) -> str:
+    """An opaque text from the keys of a page's last row, and from the order they belong to."""
+    return base64.urlsafe_b64encode(json.dumps([_order_name(plan), *values]).encode()).decode()
+
+
+def _order_name(plan: Plan) -> str:
+    keys = [f"{'-' if order.descending else ''}{order.ref}" for order in plan.orders]
+    return " ".join([plan.target.noun, plan.text or "", *keys])
+
+
+def order_keys(plan: Plan, parameters: Parameters) -> list[Key]:
+    """The keys that a plan is ordered by, down to the id, which no two results share.
+
+    Raises:
+        FilterError: Something has no order.
+    """
+    noun = plan.target.noun
+    orders = plan.orders
+    time = (
+        Attribute("span", "opened_at") if noun == "span" else Attribute("artifact", "recorded_at")
+    )
+    node_id = Attribute("span" if noun == "span" else "artifact", "node_id")
+    keys = []
+    if plan.text is not None and not orders:
+        keys.append(Key("score", "number", descending=True, never_null=True))
+    elif not orders:
+        orders = (Order(time, descending=False),)
+    keys.extend(_key(order, plan.target, parameters) for order in orders)
+    last = keys[-1].descending if not plan.text else False
+    if keys[-1].text != "n.`node_id`":
+        keys.append(_key(Order(node_id, descending=last), plan.target, parameters))
+    return keys
+
+
+_ORDERED: tuple[Kind, ...] = (
+    "number", "str", "bool", "date", "datetime", "instant", "timedelta",
+)  # fmt: skip
+_CAST: dict[str, str] = {"date": "date", "datetime": "localdatetime", "instant": "datetime"}
+
+
+def _key(order: Order, target: Target, parameters: Parameters) -> Key:
+    ref = order.ref
+    resolved = target.resolve(ref)
+    if resolved.nested:
+        raise FilterError(f"{ref}: order by a field of the artifact itself, not of a model in it")
+    kind = _order_kind(ref, resolved)
+    text = f"n.{quoted(resolved.property)}"
+    if resolved.property in ("opened_at", "recorded_at", "node_id"):
+        return Key(text, kind, order.descending, never_null=True)
+    if resolved.field is not None:
+        # A value of another type than the annotation says counts as none.
+        kinds: set[Kind] = {"datetime", "instant"} if kind == "instant" else {kind}
+        guard = codec_guard(resolved.field, kinds, "n", parameters)
+        # A naive time among instants is taken as UTC.
+        value = f"datetime({text})" if kind == "instant" else text
+        text = f"CASE WHEN {guard} THEN {value} END"
+    if kind == "str":
+        # Two stored texts are ordered by code points, a stored one and a parameter by UTF-16. A
+        # page goes by both, and a text that is put together is always ordered by UTF-16.
+        text = f"({text} + '')"
+    return Key(text, kind, order.descending, never_null=False)
+
+
+def _order_kind(ref: Any, resolved: Resolved) -> Kind:
+    kinds = resolved.kinds.native
+    if kinds == frozenset({"datetime", "instant"}):
+        return "instant"
+    if kinds is None or len(kinds) != 1:
+        raise FilterError(
+            f"{ref} holds {resolved.kinds.text}: an order needs a field of one type that the "
+            "database can compare, and the model or span class that declares it"
+        )
+    (kind,) = kinds
+    if kind not in _ORDERED:
+        raise FilterError(f"{ref}: {kind} values have no order")
+    return kind
+
+
+def ordering(key: Key) -> str:
+    """A key as part of ``ORDER BY``."""
+    direction = " DESC" if key.descending else ""
+    return (
+        f"{key.text}{direction}" if key.never_null else f"{key.text} IS NULL, {key.text}{direction}"
+    )
+
+
+def returned(key: Key) -> str:
+    """A key as what JSON can hold."""
+    return f"toString({key.text})" if key.kind in _CAST else key.text
+
+
+def after(plan: Plan, keys: list[Key], parameters: Parameters) -> list[str]:
+    """What comes after the plan's cursor: equal up to some key, and beyond it there.
+
+    Raises:
+        FilterError: It is no cursor, or one of another order.
+    """
+    values = _decode(plan, keys)
+    texts = [
+        None if value is None else _literal(key, value, parameters)
+        for key, value in zip(keys, values, strict=True)
+    ]
+    options = []
+    for i, (key, text) in enumerate(zip(keys, texts, strict=True)):
+        if text is None:
+            continue  # nothing comes after what has no value
+        beyond = f"{key.text} {'<' if key.descending else '>'} {text}"
+        if not key.never_null:
+            beyond = f"({beyond} OR {key.text} IS NULL)"
+        equal = [
+            f"{k.text} IS NULL" if t is None else f"{k.text} = {t}"
+            for k, t in zip(keys[:i], texts[:i], strict=True)
+        ]
+        options.append(" AND ".join([*equal, beyond]))
+    tests = [f"({' OR '.join(f'({option})' for option in options)})"]
+    if keys[0].never_null and texts[0] is not None and keys[0].text != "score":
+        # The same again in the shape of a range, for the index.
+        tests.append(f"{keys[0].text} {'<=' if keys[0].descending else '>='} {texts[0]}")
+    return tests
+
+
+def _literal(key: Key, value: Any, parameters: Parameters) -> str:
+    text = parameters.add(value)
+    cast = _CAST.get(key.kind)
+    return f"{cast}({text})" if cast else text
+
+
+def _decode(plan: Plan, keys: list[Key]) -> list[Any]:
+    try:
+        name, *values = json.loads(base64.urlsafe_b64decode((plan.after or "").encode()))
+    except (ValueError, TypeError, binascii.Error):
+        name, values = None, []
+    if name != _order_name(plan) or len(values) != len(keys):
+        raise FilterError(
+            f"{plan.after!r} is no cursor of this query; pass on the one that a page of it "
+            "ended with"
+        )
+    return list(values)
