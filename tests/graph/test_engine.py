@@ -151,7 +151,7 @@ async def test_reads_are_marked_as_reads_and_bookmarks_are_passed_on(graph_servi
             async with span_context(label="marked") as span:
                 await read_span(span.node_id)
         modes = [options["default_access_mode"] for options in recorder.sessions]
-        assert modes == ["WRITE", "READ", "WRITE"]
+        assert modes == ["WRITE", "READ", "WRITE", "WRITE"]  # the last is the writer's end
         assert {options["database"] for options in recorder.sessions} == {graph_service.database}
         managers = {id(options["bookmark_manager"]) for options in recorder.sessions}
         assert len(managers) == 1
