@@ -9,9 +9,17 @@ import numpy as np
 import pandas as pd
 from neomodel import FloatProperty, JSONProperty, StringProperty
 
-from artigraph_neo4j import ArtifactModel, Span, migration
+from artigraph_neo4j import ArtifactModel, Span, artifact_field, migration
 
-__all__ = ["Baseline", "FlightTable", "FoldScore", "Predictions", "TrainedModel", "Trial"]
+__all__ = [
+    "Baseline",
+    "Conclusion",
+    "FlightTable",
+    "FoldScore",
+    "Predictions",
+    "TrainedModel",
+    "Trial",
+]
 
 
 class Trial(Span):
@@ -51,6 +59,13 @@ class FoldScore(ArtifactModel, version=1):
     train_rows: int
     test_rows: int
     seconds: float
+
+
+@dataclass
+class Conclusion(ArtifactModel, version=1):
+    """What the study found; full-text search finds its words."""
+
+    text: str = artifact_field(searchable=True)
 
 
 @dataclass

@@ -11,25 +11,39 @@ from rich.table import Table
 from rich.tree import Tree
 
 from artigraph_neo4j import (
+    F,
     Span,
     artifact_info,
+    find_artifacts,
+    find_spans,
     get_engine,
     migrate_artifacts,
     migration_backlog,
     read_ancestor_spans,
+    read_annotations,
     read_child_artifacts,
     read_child_spans,
     read_descendant_artifacts,
     read_descendant_spans,
     read_lineage,
+    read_revisions,
     read_span,
     read_span_artifact,
     retain,
 )
-from artigraph_neo4j.demo.models import Baseline, FlightTable, Predictions, Trial
+from artigraph_neo4j import find as query
+from artigraph_neo4j.demo.models import (
+    Baseline,
+    Conclusion,
+    FlightTable,
+    Predictions,
+    Trial,
+)
+from artigraph_neo4j.find import under
 
 __all__ = ["report"]
 
+_AUC = F("mean_auc")
 _COLOURS = {"OK": "green", "ERROR": "red", "UNSET": "yellow"}
 
 
@@ -45,7 +59,8 @@ async def report(study_id: str, console: Console) -> None:
     trials = [s for s in await read_child_spans(study_id) if isinstance(s, Trial)]
     console.rule("Which trial was best?")
     console.print(await _ranking(trials, study_id))
-    best = max((t for t in trials if t.status == "OK"), key=lambda t: t.mean_auc)
+    (best,) = await find_spans(Trial, under(study_id)).order_by(_AUC.desc()).limit(1).read()
+    await _conclusion(study_id, console)
     console.rule("What does the best one come from?")
     await _provenance(best, console)
     console.rule("What failed, and why?")
@@ -105,6 +120,15 @@ async def _ranking(trials: Sequence[Any], study_id: str) -> Table:
     return table
 
 
+async def _conclusion(study_id: str, console: Console) -> None:
+    (found,) = await find_artifacts(Conclusion, under(study_id, levels=0)).search("late").read()
+    versions = await read_revisions(found)
+    console.print(f"Conclusion: {found.text}")
+    console.print(f"  revised {len(versions) - 1} time; at first: {versions[-1].text}")
+    tags = (await read_annotations(study_id)).tags
+    console.print(f"  the study is tagged {', '.join(sorted(tags))}")
+
+
 async def _provenance(best: Span, console: Console) -> None:
     path = [best, *await read_ancestor_spans(best.node_id)]
     console.print(" ← ".join(f"[bold]{span.label}[/bold]" for span in path))
@@ -135,8 +159,9 @@ async def _provenance(best: Span, console: Console) -> None:
 
 
 async def _failures(study_id: str, console: Console) -> None:
-    for span in await read_descendant_spans(study_id):
-        if span.status == "ERROR" and not await read_child_spans(span.node_id):
+    failed = find_spans(under(study_id), query.span.status == "ERROR")
+    async for span in failed:
+        if not await failed.where(under(span)).exists():
             above = [s.label for s in await read_ancestor_spans(span.node_id)]
             where = " / ".join([*above[::-1], span.label])
             console.print(f"[red]{where}[/red]\n  {span.exception_type}: ", end="")
