@@ -178,14 +178,17 @@ def _on_node(filter_: Comparison, resolved: Resolved, variable: str, parameters:
     property_ = f"{variable}.{quoted(resolved.property)}"
     if filter_.operator == "null":
         return _null(resolved, property_, variable, parameters)
-    values = [_converted(filter_, resolved, value) for value in filter_.values]
-    text = _test(filter_, resolved, property_, variable, values, parameters)
-    if resolved.field is None:
-        return text
-    kinds: set[Kind] = {value.kind for value in filter_.values}
-    if filter_.operator == "contains":
-        kinds.add("list")
-    return f"({text} AND {codec_guard(resolved.field, kinds, variable, parameters)})"
+    tests = []
+    # By type: among others, 0 is not to find a timedelta of nothing, which is stored as 0.
+    for kind in sorted({value.kind for value in filter_.values}):
+        values = [_converted(filter_, resolved, v) for v in filter_.values if v.kind == kind]
+        text = _test(filter_, resolved, property_, variable, values, parameters)
+        if resolved.field is not None:
+            kinds: set[Kind] = {kind, "list"} if filter_.operator == "contains" else {kind}
+            guard = codec_guard(resolved.field, kinds, variable, parameters)
+            text = f"({text} AND {guard})"
+        tests.append(text)
+    return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
 
 
 def _converted(filter_: Comparison, resolved: Resolved, value: Value) -> Any:

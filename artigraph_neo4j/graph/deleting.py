@@ -76,13 +76,13 @@ RETURN id, coalesce(n:Span, false), coalesce(n:Artifact, false)
 _WRONG_SPANS = """
   OPTIONAL MATCH (s:ArtigraphNode {node_id: id})
   WITH id, s WHERE s IS NULL OR NOT s:Span
-  RETURN collect([id, s IS NOT NULL]) AS wrong
+  RETURN collect([id, coalesce(s:Artifact, false)]) AS wrong
 """
 _WRONG_ARTIFACTS = """
   OPTIONAL MATCH (a:ArtigraphNode {node_id: id})
   OPTIONAL MATCH (owner)-[:HAS_FIELD]->(a)
   WITH id, a, owner WHERE a IS NULL OR NOT a:Artifact OR owner IS NOT NULL
-  RETURN collect([id, a IS NOT NULL, owner.node_id]) AS wrong
+  RETURN collect([id, coalesce(a:Span, false) OR owner IS NOT NULL, owner.node_id]) AS wrong
 """
 
 MARK_SPANS = f"""

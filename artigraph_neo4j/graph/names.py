@@ -5,6 +5,7 @@ from __future__ import annotations
 from artigraph_neo4j.errors import FilterError, ModelError
 
 __all__ = [
+    "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
     "RESERVED_LABELS",
     "check_label",
@@ -31,6 +32,10 @@ RESERVED_LABELS = frozenset(
 
 LABEL_CHARACTERS = 256
 """How much of a label an index holds, in the property ``label_``; a key has 8 kB at the most."""
+
+INDEX_PROPERTIES = frozenset({"label_", "duration_", "marked_at_"})
+"""Properties of spans that hold what indexes and deletes need. (On artifacts nothing can clash with
+them: a field that ends in ``_`` is stored with one more.)"""
 
 RESERVED_PROPERTIES = frozenset(
     {"node_id", "artifact_label", "model", "model_version", "recorded_at", "codec"}

@@ -10,7 +10,7 @@ from neomodel import AsyncStructuredNode, BooleanProperty, IntegerProperty, Stri
 from neomodel.properties import Property, validator
 
 from artigraph_neo4j.errors import ModelError, SpanError
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_label, check_text
+from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS, check_label, check_text
 from artigraph_neo4j.ids import new_id
 
 __all__ = [
@@ -115,6 +115,9 @@ def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str
                 f"span class {name}: {key!r} is a name of {owner.__name__}; "
                 "give the property another name"
             )
+        stored = value.get_db_property_name(key)
+        if stored in INDEX_PROPERTIES:
+            raise ModelError(f"span class {name}: {stored!r} is kept by this library for indexes")
         if key.startswith("_"):
             raise ModelError(f"span class {name}: a property must not begin with '_': {key!r}")
 

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from neomodel.properties import Property
 
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS
+from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS
 from artigraph_neo4j.graph.nodes import (
     PROVENANCE_PROPERTIES,
     Span,
@@ -129,7 +129,7 @@ def span_from_row(row: list[Any]) -> Span:
     element_id, labels, properties = row
     cls = _class_of(frozenset(labels))
     span = cls.__new__(cls)
-    for name in ("label_", "duration_"):  # what only indexes need
+    for name in INDEX_PROPERTIES:
         properties.pop(name, None)
     values: dict[str, Any] = {}
     stored: dict[str, Any] = {}

@@ -151,3 +151,10 @@ async def test_wrong_names_and_values_are_named() -> None:
         @dataclass
         class Attempt2(ArtifactModel, version=1, name="Attempt"):
             pass
+
+
+def test_properties_that_indexes_need_are_refused() -> None:
+    with pytest.raises(ModelError, match="'label_' is kept by this library for indexes"):
+
+        class Taken(Span):
+            short = StringProperty(db_property="label_")

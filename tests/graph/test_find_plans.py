@@ -189,9 +189,9 @@ async def test_each_page_costs_the_same(crowd: Crowd) -> None:
         assert max(costs) < 1.2 * min(costs), costs
 
 
-def _page(query: Query[Any], after: str | None) -> Any:
-
-    return replace(query._plan, limit=100, after=after)
+def _page(query: Query[Any], after: str | None) -> Query[Any]:
+    """What ``read_page`` reads."""
+    return type(query)(replace(query._plan, limit=100, after=after))
 
 
 async def test_a_field_without_an_index_is_looked_for_among_its_model(crowd: Crowd) -> None:
