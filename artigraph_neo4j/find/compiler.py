@@ -180,11 +180,14 @@ def _on_node(filter_: Comparison, resolved: Resolved, variable: str, parameters:
         return _null(resolved, property_, variable, parameters)
     tests = []
     # By type: among others, 0 is not to find a timedelta of nothing, which is stored as 0.
-    for kind in sorted({value.kind for value in filter_.values}):
+    found: set[Kind] = {value.kind for value in filter_.values}
+    for kind in sorted(found):
         values = [_converted(filter_, resolved, v) for v in filter_.values if v.kind == kind]
         text = _test(filter_, resolved, property_, variable, values, parameters)
         if resolved.field is not None:
-            kinds: set[Kind] = {kind, "list"} if filter_.operator == "contains" else {kind}
+            kinds: set[Kind] = {kind}
+            if filter_.operator == "contains":
+                kinds.add("list")
             guard = codec_guard(resolved.field, kinds, variable, parameters)
             text = f"({text} AND {guard})"
         tests.append(text)
