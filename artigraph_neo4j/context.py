@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from artigraph_neo4j.errors import SpanError
 
-__all__ = ["Cell", "current_cell", "current_span_id", "enter", "get_current_span_id"]
+__all__ = ["Cell", "current_cell", "current_span_id", "enter", "get_current_span_id", "resume"]
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +66,12 @@ def enter(span_id: str, graph: object = None) -> Cell:
 def current_cell() -> Cell | None:
     """The entry of the innermost span that is open in this context, or None."""
     return _open(_current.get())
+
+
+def resume(cell: Cell) -> None:
+    """Make an entry current in this context too; it was made in another one."""
+    cell.outer = _open(_current.get())
+    _current.set(cell)
 
 
 def current_span_id() -> str | None:

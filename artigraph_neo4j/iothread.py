@@ -32,11 +32,11 @@ SHUTDOWN_SECONDS = 10.0
 class IOThread:
     """A daemon thread that runs one event loop until the process ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "artigraph-io") -> None:
         self._selector = selectors.DefaultSelector()
         self._loop = asyncio.SelectorEventLoop(self._selector)
         self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="artigraph-io", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
         self._started.wait()
 
@@ -54,7 +54,7 @@ class IOThread:
         """Start ``work`` here with the caller's context variables."""
         if threading.current_thread() is self._thread:
             work.close()
-            raise RuntimeError("the I/O thread cannot wait for itself")
+            raise RuntimeError(f"thread {self._thread.name} cannot wait for itself")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def stop(self) -> None:

@@ -78,6 +78,11 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         self._cell: Cell | None = None
         self._opened = False
 
+    @property
+    def cell(self) -> Cell | None:
+        """The entry into the context, once the block was entered."""
+        return self._cell
+
     async def __aenter__(self) -> S:
         span: Span = self._span
         self._opened = False  # the same context may be entered again later
