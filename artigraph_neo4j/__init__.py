@@ -52,6 +52,7 @@ from artigraph_neo4j.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.rewriting import MigrationFailure
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.file import File
+from artigraph_neo4j.spanned import CallArguments, spanned
 from artigraph_neo4j.spans import (
     create_span_artifact,
     create_span_artifacts,
@@ -67,6 +68,7 @@ __all__ = [
     "ArtifactInfo",
     "ArtifactModel",
     "ArtigraphError",
+    "CallArguments",
     "DeleteReport",
     "Engine",
     "F",
@@ -131,6 +133,7 @@ __all__ = [
     "revise_artifact",
     "set_engine",
     "span_context",
+    "spanned",
     "transfer_bar",
     "upgrade_schema",
     "use",

@@ -17,9 +17,21 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
-import artigraph_neo4j as _api
+from artigraph_neo4j import annotations as _annotations
+from artigraph_neo4j import (
+    backlog,
+    deletion,
+    gc,
+    layout,
+    lineage,
+    lost,
+    migrations,
+    queries,
+    retention,
+    revisions,
+    spans,
+)
 from artigraph_neo4j import find as _find
-from artigraph_neo4j import gc as _gc
 from artigraph_neo4j.context import resume
 from artigraph_neo4j.deletion import DeleteReport, Progress
 from artigraph_neo4j.errors import FilterError
@@ -116,40 +128,40 @@ def _waiting(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     return wait
 
 
-add_tags = _waiting(_api.add_tags)
-check_schema = _waiting(_api.check_schema)
-close_lost_spans = _waiting(_api.close_lost_spans)
-collect_garbage = _waiting(_gc.collect_garbage)
-create_span_artifact = _waiting(_api.create_span_artifact)
-create_span_artifacts = _waiting(_api.create_span_artifacts)
-delete_artifacts = _waiting(_api.delete_artifacts)
-delete_span = _waiting(_api.delete_span)
-delete_spans = _waiting(_api.delete_spans)
-find_lost_spans = _waiting(_api.find_lost_spans)
-find_retired = _waiting(_api.find_retired)
-install_schema = _waiting(_api.install_schema)
-link_artifact = _waiting(_api.link_artifact)
-migrate_artifacts = _waiting(_api.migrate_artifacts)
-migration_backlog = _waiting(_api.migration_backlog)
-read_ancestor_spans = _waiting(_api.read_ancestor_spans)
-read_annotations = _waiting(_api.read_annotations)
-read_child_artifacts = _waiting(_api.read_child_artifacts)
-read_child_spans = _waiting(_api.read_child_spans)
-read_descendant_artifacts = _waiting(_api.read_descendant_artifacts)
-read_descendant_spans = _waiting(_api.read_descendant_spans)
-read_lineage = _waiting(_api.read_lineage)
-read_open_spans = _waiting(_api.read_open_spans)
-read_parent_span = _waiting(_api.read_parent_span)
-read_revisions = _waiting(_api.read_revisions)
-read_root_spans = _waiting(_api.read_root_spans)
-read_span = _waiting(_api.read_span)
-read_span_artifacts = _waiting(_api.read_span_artifacts)
-remove_tags = _waiting(_api.remove_tags)
-resume_deletes = _waiting(_api.resume_deletes)
-retain = _waiting(_api.retain)
-revise_artifact = _waiting(_api.revise_artifact)
-upgrade_schema = _waiting(_api.upgrade_schema)
-write_note = _waiting(_api.write_note)
+add_tags = _waiting(_annotations.add_tags)
+check_schema = _waiting(layout.check_schema)
+close_lost_spans = _waiting(lost.close_lost_spans)
+collect_garbage = _waiting(gc.collect_garbage)
+create_span_artifact = _waiting(spans.create_span_artifact)
+create_span_artifacts = _waiting(spans.create_span_artifacts)
+delete_artifacts = _waiting(deletion.delete_artifacts)
+delete_span = _waiting(deletion.delete_span)
+delete_spans = _waiting(deletion.delete_spans)
+find_lost_spans = _waiting(lost.find_lost_spans)
+find_retired = _waiting(retention.find_retired)
+install_schema = _waiting(layout.install_schema)
+link_artifact = _waiting(lineage.link_artifact)
+migrate_artifacts = _waiting(migrations.migrate_artifacts)
+migration_backlog = _waiting(backlog.migration_backlog)
+read_ancestor_spans = _waiting(queries.read_ancestor_spans)
+read_annotations = _waiting(_annotations.read_annotations)
+read_child_artifacts = _waiting(queries.read_child_artifacts)
+read_child_spans = _waiting(queries.read_child_spans)
+read_descendant_artifacts = _waiting(queries.read_descendant_artifacts)
+read_descendant_spans = _waiting(queries.read_descendant_spans)
+read_lineage = _waiting(lineage.read_lineage)
+read_open_spans = _waiting(lost.read_open_spans)
+read_parent_span = _waiting(queries.read_parent_span)
+read_revisions = _waiting(revisions.read_revisions)
+read_root_spans = _waiting(queries.read_root_spans)
+read_span = _waiting(queries.read_span)
+read_span_artifacts = _waiting(spans.read_span_artifacts)
+remove_tags = _waiting(_annotations.remove_tags)
+resume_deletes = _waiting(deletion.resume_deletes)
+retain = _waiting(retention.retain)
+revise_artifact = _waiting(revisions.revise_artifact)
+upgrade_schema = _waiting(layout.upgrade_schema)
+write_note = _waiting(_annotations.write_note)
 
 
 @overload
@@ -160,7 +172,7 @@ def read_span_artifact(
     span: str, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
 ) -> Any:
     """``await artigraph_neo4j.read_span_artifact(...)``; see there."""
-    return run(_api.read_span_artifact(span, label=label, model=model))
+    return run(spans.read_span_artifact(span, label=label, model=model))
 
 
 def create_artifact(
@@ -175,7 +187,7 @@ def read_artifact(model: type[M], node_id: str) -> M:
     return run(model.read(node_id))
 
 
-class span_context(_api.span_context[S]):  # noqa: N801 - used like a function
+class span_context(spans.span_context[S]):  # noqa: N801 - used like a function
     """``artigraph_neo4j.span_context`` for a ``with`` block; ``async with`` works as well."""
 
     def __enter__(self) -> S:
