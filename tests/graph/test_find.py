@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from neomodel import DateProperty, IntegerProperty
 
@@ -41,6 +41,7 @@ from artigraph_neo4j.find import (
     span,
     under,
 )
+from artigraph_neo4j.find.targets import SpanTarget
 from artigraph_neo4j.graph.connection import Statement
 from artigraph_neo4j.ids import new_id
 
@@ -354,6 +355,7 @@ async def test_cursors_of_another_query_are_refused() -> None:
 @settings(max_examples=50)
 @given(name=st.text(st.characters(exclude_characters="."), min_size=1))
 async def test_names_are_never_cypher(name: str) -> None:
+    assume(name not in SpanTarget(Span).names())  # those have types of their own
     for make in (find_spans, find_artifacts):
         if "\\" in name or "\0" in name:
             with pytest.raises(FilterError, match="cannot be a name in a statement"):
