@@ -58,11 +58,13 @@ def quoted(name: str) -> str:
 
     Raises:
         FilterError: It has a backslash, with which Cypher writes other characters, backticks too;
-            or a null character, which no name in the graph has.
+            or a null character or a lone surrogate, which no name in the graph has.
     """
-    if "\\" in name or "\0" in name or not name:
+    surrogate = any("\ud800" <= character <= "\udfff" for character in name)
+    if "\\" in name or "\0" in name or not name or surrogate:
         raise FilterError(
-            f"{name!r} cannot be a name in a statement: it is empty, or has a backslash or a null"
+            f"{name!r} cannot be a name in a statement: it is empty, or has a backslash, a null or "
+            "a lone surrogate"
         )
     return "`" + name.replace("`", "``") + "`"
 
