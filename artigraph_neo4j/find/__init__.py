@@ -40,6 +40,7 @@ from artigraph_neo4j.find.query import (
     find_artifacts,
     find_spans,
 )
+from artigraph_neo4j.find.recorder import class_and_filters
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.models import ArtifactModel
@@ -186,7 +187,7 @@ def has_artifact(*filters: Any) -> Filter:
     Args:
         *filters: As for ``find_artifacts``.
     """
-    model, rest = _split(filters, ArtifactModel)
+    model, rest = class_and_filters(filters, ArtifactModel)
     return HasArtifact(model, rest)
 
 
@@ -196,11 +197,5 @@ def in_span(*filters: Any) -> Filter:
     Args:
         *filters: As for ``find_spans``.
     """
-    cls, rest = _split(filters, Span)
+    cls, rest = class_and_filters(filters, Span)
     return InSpan(cls, rest)
-
-
-def _split(filters: tuple[Any, ...], base: type[Any]) -> tuple[Any, tuple[Any, ...]]:
-    return (
-        (filters[0], filters[1:]) if filters and isinstance(filters[0], type) else (base, filters)
-    )

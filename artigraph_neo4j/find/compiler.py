@@ -31,6 +31,7 @@ from artigraph_neo4j.find.filters import (
 )
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, Resolved, SpanTarget, Target, check_kind
+from artigraph_neo4j.graph.fragments import is_newest
 from artigraph_neo4j.graph.names import LABEL_CHARACTERS, quoted
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.base import ModelBase
@@ -133,7 +134,7 @@ def _across(
     if other.labels:
         where.append(has_label(inner, other.labels, parameters))
     if noun == "artifact":
-        where.append(f"NOT EXISTS {{ ({inner})<-[:SUPERSEDES]-() }}")
+        where.append(is_newest(inner))
     return f"EXISTS {{ MATCH {path} WHERE {' AND '.join(where)} }}"
 
 
@@ -215,46 +216,29 @@ def _test(
     parameters: Parameters,
 ) -> str:
     operator = filter_.operator
+    verb = _VERBS.get(operator, operator)
     if operator in ("in", "=", "startswith") and _is_label(resolved):
-        return _label_test(operator, property_, variable, values, parameters)
-    if operator == "in":
-        return f"{property_} IN {parameters.add(values)}"
-    value = parameters.add(values[0])
-    if operator == "startswith":
-        return f"{property_} STARTS WITH {value}"
-    if operator == "endswith":
-        return f"{property_} ENDS WITH {value}"
+        # A label of any length, by an index on its first characters: a key has 8 kB at the most.
+        short = [value[:LABEL_CHARACTERS] for value in values]
+        begin, whole = (short, values) if operator == "in" else (short[0], values[0])
+        return (
+            f"({variable}.label_ {verb} {parameters.add(begin)} "
+            f"AND {property_} {verb} {parameters.add(whole)})"
+        )
+    value = parameters.add(values if operator == "in" else values[0])
     if operator == "contains":
         return (
             f"CASE WHEN {property_} IS :: STRING THEN {property_} CONTAINS {value} "
             f"WHEN {property_} IS :: LIST<ANY> THEN {value} IN {property_} ELSE false END"
         )
-    return f"{property_} {operator} {value}"
+    return f"{property_} {verb} {value}"
+
+
+_VERBS = {"in": "IN", "startswith": "STARTS WITH", "endswith": "ENDS WITH"}
 
 
 def _is_label(resolved: Resolved) -> bool:
     return resolved.index is not None and resolved.index[1] == "label_"
-
-
-def _label_test(
-    operator: str, property_: str, variable: str, values: list[str], parameters: Parameters
-) -> str:
-    """A label of any length by an index on its first characters (a key has 8 kB at the most)."""
-    short = [value[:LABEL_CHARACTERS] for value in values]
-    if operator == "startswith":
-        return (
-            f"({variable}.label_ STARTS WITH {parameters.add(short[0])} "
-            f"AND {property_} STARTS WITH {parameters.add(values[0])})"
-        )
-    if len(values) == 1:
-        return (
-            f"({variable}.label_ = {parameters.add(short[0])} "
-            f"AND {property_} = {parameters.add(values[0])})"
-        )
-    return (
-        f"({variable}.label_ IN {parameters.add(short)} "
-        f"AND {property_} IN {parameters.add(values)})"
-    )
 
 
 def _null(resolved: Resolved, property_: str, variable: str, parameters: Parameters) -> str:

@@ -13,12 +13,11 @@ from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
 from artigraph_neo4j.field_indexes import usable
 from artigraph_neo4j.find.filters import And, Filter, Ref
 from artigraph_neo4j.find.order import Plan, cursor
-from artigraph_neo4j.find.recorder import as_filter, as_order
+from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
 from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import span_from_row
-from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.models import ArtifactModel
 
 __all__ = [
@@ -325,7 +324,7 @@ def find_spans(*filters: Any) -> SpanQuery[Any]:
         FilterError: A name is unknown (near ones are named), a type does not fit, an operand is
             missing.
     """
-    cls, rest = _class_and_filters(filters, Span)
+    cls, rest = class_and_filters(filters, Span)
     target = SpanTarget(cls)
     return SpanQuery(Plan(target, as_filter(target, rest)))
 
@@ -361,17 +360,9 @@ def find_artifacts(*filters: Any) -> ArtifactQuery[Any]:
         FilterError: A name is unknown (near ones are named), a type does not fit, an operand is
             missing.
     """
-    model, rest = _class_and_filters(filters, ArtifactModel)
+    model, rest = class_and_filters(filters, ArtifactModel)
     target = ArtifactTarget(model)
     return ArtifactQuery(Plan(target, as_filter(target, rest)))
-
-
-def _class_and_filters(filters: tuple[Any, ...], base: type[Any]) -> tuple[Any, tuple[Any, ...]]:
-    if not filters or not isinstance(filters[0], type):
-        return base, filters
-    if not issubclass(filters[0], base if base is Span else ModelBase):
-        raise FilterError(f"{filters[0].__name__} is no subclass of {base.__name__}")
-    return filters[0], filters[1:]
 
 
 _SPECIAL = frozenset('+-&|!(){}[]^"~*?:\\/<>=')

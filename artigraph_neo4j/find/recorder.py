@@ -9,10 +9,10 @@ from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import And, Attribute, Field, Filter, Order, Ref
 from artigraph_neo4j.find.kinds import field_kinds
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget, Target, unknown
-from artigraph_neo4j.graph.nodes import own_properties
+from artigraph_neo4j.graph.nodes import Span, own_properties
 from artigraph_neo4j.model.base import ModelBase
 
-__all__ = ["as_filter", "as_order"]
+__all__ = ["as_filter", "as_order", "class_and_filters"]
 
 
 class _Model:
@@ -99,3 +99,16 @@ def as_order(target: Target, key: object) -> Order:
     if not isinstance(result, Order):
         raise FilterError(f"order by a field, such as F('x') or F('x').desc(), not by {key!r}")
     return result
+
+
+def class_and_filters(filters: tuple[Any, ...], base: type[Any]) -> tuple[Any, tuple[Any, ...]]:
+    """The class that stands before filters, ``base`` where none does, and the filters.
+
+    Raises:
+        FilterError: It is no subclass of ``base``.
+    """
+    if not filters or not isinstance(filters[0], type):
+        return base, filters
+    if not issubclass(filters[0], Span if base is Span else ModelBase):
+        raise FilterError(f"{filters[0].__name__} is no subclass of {base.__name__}")
+    return filters[0], filters[1:]

@@ -9,8 +9,8 @@ from artigraph_neo4j.find.compiler import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Above, And, Comparison, Filter, Tagged, Under
 from artigraph_neo4j.find.order import Key, Plan, after, order_keys, ordering, returned
 from artigraph_neo4j.find.targets import Target
-from artigraph_neo4j.graph.cypher import ROOTS_TO_ROWS
 from artigraph_neo4j.graph.deleting import DELETES, artifact_stays, span_stays
+from artigraph_neo4j.graph.fragments import OWNER, ROOTS_TO_ROWS, is_newest
 from artigraph_neo4j.graph.names import RESERVED_LABELS, quoted
 from artigraph_neo4j.graph.spans import SPAN_MAP
 
@@ -54,7 +54,7 @@ def compile_plan(
         tests.append(has_label("n", plan.target.labels, parameters))
     if plan.target.noun == "artifact":
         if not plan.history:
-            tests.append("NOT EXISTS { (n)<-[:SUPERSEDES]-() }")
+            tests.append(is_newest("n"))
         if not plan.nested:
             tests.append("NOT EXISTS { (n)<-[:HAS_FIELD]-() }")
     if plan.after is not None:
@@ -110,45 +110,43 @@ def _start(
             f"YIELD node AS n, score\nWITH n, score, deletes WHERE n:{label}",
             conjuncts,
         )
-    ranked = sorted(
-        (
-            (rank, i)
-            for i, part in enumerate(conjuncts)
-            if (rank := _rank(part, plan.target)) is not None
-            and _index(part, plan.target) not in missing
-        ),
-    )
+    ranked = []
+    for i, part in enumerate(conjuncts):
+        index = _index(part, plan.target)
+        rank = _rank(part, index)
+        if rank is not None and index not in missing:
+            ranked.append((rank, i, index))
     if not ranked:
         return _by_time(plan, label, keys), conjuncts
-    best = conjuncts[ranked[0][1]]
-    rest = [part for part in conjuncts if part is not best]
+    _, place, index = min(ranked, key=lambda found: found[:2])
+    best, rest = conjuncts[place], conjuncts[:place] + conjuncts[place + 1 :]
     if isinstance(best, Tagged):
         tag = f"(t:ArtigraphTag {{name: {parameters.add(best.name)}}})"
         return f"MATCH {tag}<-[:TAGGED]-(n)\nWHERE n:{label}", rest
     if isinstance(best, (Under, Above)):
         return _walk(best, label, parameters), rest
-    index = _index(best, plan.target)
-    if index is None:
-        raise AssertionError(f"{best!r} was ranked without an index")
-    named, property_ = quoted(index[0]), quoted(index[1])
-    hint = f"USING INDEX n:{named}({property_})"
-    also = "" if named.strip("`") == label else f" AND n:{label}"
-    if index == ("Span", "status"):
-        hint = "USING INDEX n:Span(status, opened_at, node_id)"
-        also = " AND n.opened_at IS NOT NULL AND n.node_id IS NOT NULL"
-    elif index == ("Span", "root_id"):
-        hint = "USING INDEX n:Span(root_id, node_id)"
-        also = " AND n.node_id IS NOT NULL"
-    elif index[1] in ("opened_at", "recorded_at"):
-        hint = f"USING INDEX n:{named}({property_}, node_id)"
-        also = " AND n.node_id IS NOT NULL"
-    elif index == ("Artifact", "model"):
-        hint = "USING INDEX n:Artifact(model, model_version, recorded_at, node_id)"
-        also = (
-            " AND n.model_version IS NOT NULL AND n.recorded_at IS NOT NULL "
-            "AND n.node_id IS NOT NULL"
-        )
-    return f"MATCH (n:{named}) {hint}\nWHERE true{also}", conjuncts
+    assert index is not None  # noqa: S101 - it was ranked by it
+    return _seek(index, label), conjuncts
+
+
+_FURTHER = {
+    ("Span", "status"): ("opened_at", "node_id"),
+    ("Span", "root_id"): ("node_id",),
+    ("Span", "opened_at"): ("node_id",),
+    ("Artifact", "recorded_at"): ("node_id",),
+    ("Artifact", "model"): ("model_version", "recorded_at", "node_id"),
+}
+"""The further properties of indexes on several; a seek has to say that they are there."""
+
+
+def _seek(index: tuple[str, str], label: str) -> str:
+    named, further = quoted(index[0]), _FURTHER.get(index, ())
+    properties = ", ".join(quoted(name) for name in (index[1], *further))
+    tests = [f"n.{name} IS NOT NULL" for name in further]
+    if index[0] != label:
+        tests.append(f"n:{label}")
+    where = " AND ".join(tests) or "true"
+    return f"MATCH (n:{named}) USING INDEX n:{named}({properties})\nWHERE {where}"
 
 
 def _by_time(plan: Plan, label: str, keys: list[Key]) -> str:
@@ -167,13 +165,12 @@ _EQUALS = ("=", "in")
 _RANGES = ("<", "<=", ">", ">=", "startswith")
 
 
-def _rank(part: Filter, target: Target) -> int | None:
+def _rank(part: Filter, index: tuple[str, str] | None) -> int | None:
     """How good a start a condition is; the smallest is the best, None is no start."""
     if isinstance(part, Under):
         return 20
     if isinstance(part, (Tagged, Above)):
         return 15
-    index = _index(part, target)
     if index is None or not isinstance(part, Comparison):
         return None
     equals, ranged = part.operator in _EQUALS, part.operator in _RANGES
@@ -229,14 +226,7 @@ def _items(plan: Plan, shape: Shape, keys: str) -> str:
         return f"WITH collect([n.node_id, [{keys}]]) AS found"
     if plan.target.noun == "span":
         return f"WITH collect([{SPAN_MAP.format('n')}, [{keys}]]) AS found"
-    rows = ROOTS_TO_ROWS.replace("(a)", "(n)").replace("x = a", "x = n")
     return (
-        f"WITH n, [{keys}] AS keys\n"
-        "CALL (n) {\n"
-        "  OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(n)\n"
-        "  WITH s, h ORDER BY h.linked_at IS NOT NULL, s.opened_at, s.node_id LIMIT 1\n"
-        "  RETURN s.node_id AS owner, coalesce(h.label, n.artifact_label) AS label\n"
-        "}\n"
-        f"{rows.strip()}\n"
+        f"WITH n AS a, [{keys}] AS keys{OWNER}{ROOTS_TO_ROWS}"
         "WITH collect([[owner, label, nodes], keys]) AS found"
     )

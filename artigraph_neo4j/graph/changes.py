@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher import ROOTS_TO_ROWS
 from artigraph_neo4j.graph.deleting import DELETES, artifact_stays, span_stays
+from artigraph_neo4j.graph.fragments import OWNER, ROOTS_TO_ROWS, is_newest
 
 __all__ = ["ANNOTATIONS", "NOTE", "REVISIONS", "TAG", "UNTAG"]
 
@@ -12,14 +12,10 @@ REVISIONS = f"""
 MATCH (x:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK x:ArtigraphNode(node_id)
 WHERE x:Artifact AND {artifact_stays("x")}
 MATCH (x)<-[:SUPERSEDES*0..]-(newest)
-WHERE NOT EXISTS {{ (newest)<-[:SUPERSEDES]-() }}
+WHERE {is_newest("newest")}
 MATCH p = (newest)-[:SUPERSEDES*0..]->(a)
 WITH a, length(p) AS age ORDER BY age
-CALL (a) {{
-  OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a)
-  WITH s, h ORDER BY h.linked_at IS NOT NULL, s.opened_at, s.node_id LIMIT 1
-  RETURN s.node_id AS owner, coalesce(h.label, a.artifact_label) AS label
-}}
+{OWNER}
 {ROOTS_TO_ROWS}
 WITH collect([owner, label, nodes]) AS found
 UNWIND range(0, size(found), 1000) AS i

@@ -10,6 +10,7 @@ being deleted is not found: see ``deleting``.
 from __future__ import annotations
 
 from artigraph_neo4j.graph.deleting import DELETES, LOCK_ARTIFACT, artifact_stays, span_stays
+from artigraph_neo4j.graph.fragments import ROOTS_TO_ROWS, is_newest
 from artigraph_neo4j.graph.lineage import USED_ARTIFACTS
 from artigraph_neo4j.graph.spans import SPAN_MAP
 from artigraph_neo4j.graph.writers import ANNOUNCE
@@ -21,7 +22,6 @@ __all__ = [
     "ARTIFACT_BY_LABEL",
     "CLOSE_SPAN",
     "OPEN_SPAN",
-    "ROOTS_TO_ROWS",
     "SPANS_ABOVE",
     "SPANS_BELOW",
     "SPAN_BY_ID",
@@ -160,19 +160,6 @@ whether it is there and the links to it, which would leave artifacts that no spa
 is revised is locked, with the spans that have it; so of two revisions one sees the other.
 """
 
-ROOTS_TO_ROWS = """
-CALL (a) {
-  MATCH (a)-[:HAS_FIELD*0..]->(x)
-  RETURN collect([
-    x{.*, recorded_at: toString(x.recorded_at)},
-    CASE WHEN x = a THEN [] ELSE [(y)-[f:HAS_FIELD]->(x) | [y.node_id, f.path]] END,
-    [(x)-[k:STORED_IN]->(b:Blob) | [k.field, b.storage, b.location, b.digest, b.size]]
-  ]) AS nodes
-}
-"""
-"""The artifact ``a`` with all that is nested in it, itself first (a breadth or depth first walk
-starts there); ``HAS_FIELD`` is a tree, so no node comes twice."""
-
 ARTIFACT_BY_ID = f"""
 {DELETES}
 MATCH (a:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
@@ -218,7 +205,7 @@ ARTIFACTS_OF = f"""
 {_SPAN}
 CALL (s) {{
   MATCH (s)-[h:HAS_ARTIFACT]->(a)
-  WHERE $history OR NOT EXISTS {{ (a)<-[:SUPERSEDES]-() }}
+  WHERE $history OR {is_newest("a")}
   WITH a, s.node_id AS owner, h.label AS label ORDER BY a.recorded_at, a.node_id
   {ROOTS_TO_ROWS}
   RETURN collect([owner, label, nodes]) AS found
@@ -232,7 +219,7 @@ CALL (s) {{
   MATCH (s)-[:PARENT_OF*0..]->(p)
   WITH DISTINCT p
   MATCH (p)-[h:HAS_ARTIFACT]->(a)
-  WHERE $history OR NOT EXISTS {{ (a)<-[:SUPERSEDES]-() }}
+  WHERE $history OR {is_newest("a")}
   WITH a, p, h ORDER BY h.linked_at IS NOT NULL, p.opened_at, p.node_id
   WITH a, collect([p.node_id, h.label])[0] AS first
   WITH a, first[0] AS owner, first[1] AS label ORDER BY a.recorded_at, a.node_id

@@ -9,7 +9,7 @@ longer than that could miss the first and meet the second.
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher import ROOTS_TO_ROWS
+from artigraph_neo4j.graph.fragments import ROOTS_TO_ROWS
 
 __all__ = ["ARTIFACTS_AGAIN", "BACKLOG", "OLD_ARTIFACTS", "OLD_PAGE", "REWRITE", "SEAL"]
 

@@ -150,7 +150,7 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
     async with AsyncGraphDatabase.driver(
         graph_service.uri, auth=auth, notifications_min_severity="OFF"
     ) as driver:
-        parts = {"USED_ARTIFACTS", "ANNOUNCE", "SPAN_LOST", "ROOTS_TO_ROWS", *READ_ALL}
+        parts = {"USED_ARTIFACTS", "ANNOUNCE", "SPAN_LOST", *READ_ALL}
         statements = {
             name: getattr(module, name)
             for module in (blobs, cypher, lineage, rewrite, writers)
