@@ -13,6 +13,7 @@ from artigraph_neo4j.annotations import (
     write_note,
 )
 from artigraph_neo4j.backlog import ModelBacklog, migration_backlog
+from artigraph_neo4j.batches import Batch, batch
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.current import engine_context, get_engine, set_engine
 from artigraph_neo4j.deletion import (
@@ -23,7 +24,7 @@ from artigraph_neo4j.deletion import (
     resume_deletes,
 )
 from artigraph_neo4j.engine import Engine
-from artigraph_neo4j.errors import ArtigraphError, NotFoundError
+from artigraph_neo4j.errors import ArtigraphError, BatchError, Lost, NotFoundError
 from artigraph_neo4j.find import F, find_artifacts, find_spans
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
@@ -68,6 +69,8 @@ __all__ = [
     "ArtifactInfo",
     "ArtifactModel",
     "ArtigraphError",
+    "Batch",
+    "BatchError",
     "CallArguments",
     "DeleteReport",
     "Engine",
@@ -76,6 +79,7 @@ __all__ = [
     "Lazy",
     "Lineage",
     "LineageStep",
+    "Lost",
     "MigrationFailure",
     "MigrationProgress",
     "MigrationReport",
@@ -91,6 +95,7 @@ __all__ = [
     "add_tags",
     "artifact_field",
     "artifact_info",
+    "batch",
     "bind_neomodel",
     "check_schema",
     "close_lost_spans",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from artigraph_neo4j.context import current_batch
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph import deleting
@@ -28,4 +29,7 @@ async def absent(
             f"{kind} {node_id!r} is being deleted{more}; resume_deletes() finishes a delete that "
             "was cut short"
         )
+    batch = current_batch(engine)
+    if batch is not None and batch.atomic:
+        more += "; what an atomic batch records is there at its end only"
     return NotFoundError(f"there is no {kind} with id {node_id!r}{more}")

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, TypeVar
 
 from artigraph_neo4j import blobs, field_indexes
 from artigraph_neo4j.absence import absent
+from artigraph_neo4j.batches import Batch
+from artigraph_neo4j.collector import collector_paused
+from artigraph_neo4j.context import current_batch
 from artigraph_neo4j.current import get_engine
-from artigraph_neo4j.engine import Engine
-from artigraph_neo4j.errors import (
-    ArtifactTypeError,
-    DuplicateLabelError,
-    EngineError,
-    NotFoundError,
-    RevisionError,
-    SpanError,
-)
+from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError, SpanError
 from artigraph_neo4j.graph import cypher, rewrite
-from artigraph_neo4j.graph.connection import ConflictError
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_text
+from artigraph_neo4j.graph.names import check_text
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.decode import Loading, Stored, join, loadings
-from artigraph_neo4j.model.encode import Encoded, Node, encode
+from artigraph_neo4j.model.encode import encode
 from artigraph_neo4j.model.identity import Resolver
-from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
 from artigraph_neo4j.model.seal import TornReadError
-from artigraph_neo4j.uploads import Uploads
+from artigraph_neo4j.uploads import WAVE_BYTES, Uploads
 from artigraph_neo4j.uses import note_read
+from artigraph_neo4j.writes import Recording, artifact_key, write
 
 __all__ = [
-    "artifact_key",
     "create",
     "from_rows",
-    "node_row",
     "read_many",
     "read_one",
     "read_one_by_label",
@@ -44,18 +36,10 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=ModelBase)
+T = TypeVar("T")
 
 THREAD_FROM = 200
 """A call for this many artifacts or more encodes or builds them in a thread."""
-
-
-def artifact_key(span_id: str, label: str) -> str:
-    """What makes a label unique within its span: the SHA-256 of both, in hex.
-
-    A length before the span's id keeps ``("a", "bc")`` and ``("ab", "c")`` apart.
-    """
-    text = f"{len(span_id)}:{span_id}{label}"
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def create(
@@ -66,6 +50,8 @@ async def create(
     revises: str | None = None,
 ) -> list[str]:
     """Record artifacts, all or none; one round trip however many, two when values are stored.
+
+    In a batch there is none.
 
     Args:
         artifacts: What to record.
@@ -97,14 +83,21 @@ async def create(
     engine = get_engine()
     await engine.ready()
     limit = engine.offload_bytes if engine.storage is not None else None
-    if len(artifacts) >= THREAD_FROM:
-        encoded = await asyncio.to_thread(encode, artifacts, inline_bytes=limit)
-    else:
-        encoded = encode(artifacts, inline_bytes=limit)
+    encoded = await _work(len(artifacts), partial(encode, artifacts, inline_bytes=limit))
     await field_indexes.ensure(engine, encoded)
-    uploads = Uploads(engine, encoded.pending)
-    await uploads.keep()
-    await _write(engine, encoded, labels, span_id, uploads, revises)
+    recording = Recording(encoded, labels, span_id, Uploads(engine, encoded.pending), revises)
+    unit = current_batch(engine) if revises is None else None
+    if isinstance(unit, Batch):
+        await recording.uploads.make()
+        while recording.uploads.held >= WAVE_BYTES:  # too much to be held: not in the background
+            await recording.uploads.store()
+            await recording.uploads.make()
+        await unit.record(recording)
+    else:
+        await recording.uploads.keep()
+        _, refused = await write(engine, [recording])
+        if refused:
+            raise refused[recording]
     for artifact, node, label in zip(artifacts, encoded.roots, labels, strict=True):
         info = node.plan.info
         note_artifact(
@@ -114,93 +107,6 @@ async def create(
             ),
         )  # fmt: skip
     return [node.node_id for node in encoded.roots]
-
-
-async def _write(
-    engine: Engine,
-    encoded: Encoded,
-    labels: Sequence[str | None],
-    span_id: str | None,
-    uploads: Uploads,
-    revises: str | None,
-) -> None:
-    label_of = {node.node_id: label for node, label in zip(encoded.roots, labels, strict=True)}
-    has = (
-        []
-        if span_id is None
-        else [_has(node, label_of[node.node_id], span_id) for node in encoded.roots]
-    )
-    parameters = {
-        "spans": [] if span_id is None else [span_id],
-        "nodes": [node_row(node, label_of.get(node.node_id)) for node in encoded.nodes],
-        "has": has,
-        "fields": [list(link) for link in encoded.links],
-        "revises": [] if revises is None else [{"old": revises, "new": encoded.roots[0].node_id}],
-    }
-    gone: list[str] = []
-    while True:
-        await uploads.renew(gone)
-        try:
-            ((missing, problems, gone, other, *_),) = await engine.write(
-                cypher.WRITE_ARTIFACTS, parameters | uploads.parameters()
-            )
-        except ConflictError as error:
-            label = next((r["label"] for r in has if r["key"] and r["key"] in str(error)), None)
-            if label is None:
-                raise
-            raise DuplicateLabelError(
-                f"span {span_id} has an artifact labeled {label!r} already; use another label, "
-                "or None for an artifact without one"
-            ) from error
-        if missing:
-            raise await absent(engine, "span", str(span_id), "; nothing was recorded")
-        for node_id, problem in problems:
-            raise await _unrevisable(engine, node_id, problem)
-        if other is not None:
-            raise EngineError(
-                f"the graph took another id, {other}, since this program connected to it; nothing "
-                "was recorded; close the engine, or start the program again"
-            )
-        if not gone:
-            return
-
-
-async def _unrevisable(engine: Engine, node_id: str, problem: str) -> Exception:
-    if problem == "missing":
-        return await absent(engine, "artifact", node_id, "; nothing was recorded")
-    if problem == "nested":
-        return RevisionError(
-            f"artifact {node_id} is part of another artifact; revise that one as a whole"
-        )
-    return RevisionError(
-        f"artifact {node_id} was revised already, perhaps in this moment; read the newest version "
-        "(read_revisions lists them, newest first) and revise that"
-    )
-
-
-def node_row(node: Node, label: str | None) -> dict[str, Any]:
-    """What a statement is told of one node to write."""
-    properties = node.properties
-    properties["node_id"] = node.node_id
-    properties["model"] = node.plan.info.name
-    properties["model_version"] = node.plan.info.version
-    properties["codec"] = node.codec()
-    if node.words:
-        properties["search_"] = "\n".join(node.words)[:SEARCH_CHARACTERS]
-    if label is not None:
-        properties["artifact_label"] = label
-        properties["label_"] = label[:LABEL_CHARACTERS]
-    return {
-        "id": node.node_id,
-        "labels": node.plan.labels,
-        "properties": properties,
-        "at": node.recorded_at.isoformat(),
-    }
-
-
-def _has(node: Node, label: str | None, span_id: str) -> dict[str, Any]:
-    key = None if label is None else artifact_key(span_id, label)
-    return {"id": node.node_id, "span": span_id, "label": label, "key": key}
 
 
 async def read_one(node_id: str, wanted: type[M]) -> M:
@@ -271,18 +177,35 @@ async def whole(rows: Sequence[Row]) -> list[Stored]:
     found: dict[int, Stored] = {}
     todo = dict(enumerate(rows))
     for pause in (*_PAUSES, None):
-        for at, row in list(todo.items()):
-            try:
-                found[at] = Stored(*row)
-                del todo[at]
-            except TornReadError:
-                if pause is None:
-                    raise
+        todo = await _work(len(todo), partial(_parse, todo, found, last=pause is None))
         if not todo or pause is None:
             break
         await asyncio.sleep(pause)
         todo = await _again(todo)
     return [found[at] for at in range(len(rows))]
+
+
+def _parse(rows: dict[int, Row], found: dict[int, Stored], *, last: bool) -> dict[int, Row]:
+    """Those that have to be read again."""
+    torn: dict[int, Row] = {}
+    for at, row in rows.items():
+        try:
+            found[at] = Stored(*row)
+        except TornReadError:
+            if last:
+                raise
+            torn[at] = row
+    return torn
+
+
+async def _work(count: int, work: Callable[[], T]) -> T:
+    """Make so many objects; many of them in a thread, so that the caller's loop goes on."""
+    return work() if count < THREAD_FROM else await asyncio.to_thread(_undisturbed, work)
+
+
+def _undisturbed(work: Callable[[], T]) -> T:
+    with collector_paused():
+        return work()
 
 
 async def _again(rows: dict[int, Row]) -> dict[int, Row]:
@@ -310,10 +233,7 @@ async def _join(stored: Iterable[Stored], wanted: type[ModelBase]) -> list[Model
     items = list(stored)
     pending: list[list[Loading]] = [list(loadings(item, resolver)) for item in items]
     await blobs.load(get_engine(), [loading for group in pending for loading in group])
-    if len(items) < THREAD_FROM:
-        found = _build(items, pending, resolver)
-    else:
-        found = await asyncio.to_thread(_build, items, pending, resolver)
+    found = await _work(len(items), partial(_build, items, pending, resolver))
     await note_read(item.root.node_id for item in items)
     return found
 

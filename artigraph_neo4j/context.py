@@ -1,4 +1,4 @@
-"""Which span is current: one context variable, safe in tasks, threads and several event loops."""
+"""Which span and which batch are current: context variables, safe in tasks, threads and loops."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from artigraph_neo4j.errors import SpanError
 
-__all__ = ["Cell", "current_cell", "current_span_id", "enter", "get_current_span_id", "resume"]
+__all__ = [
+    "Cell",
+    "Unit",
+    "current_batch",
+    "current_cell",
+    "current_span_id",
+    "enter",
+    "enter_batch",
+    "get_current_span_id",
+    "innermost_batch",
+    "resume",
+]
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +36,7 @@ class Cell:
         span_id: The span.
         outer: The entry around this one.
         graph: What stands for the graph that has the span: its engine.
+        place: The ``root_id`` and ``depth`` of spans right below it.
         used: Artifacts that were read in the span and are not yet recorded as such, with the time
             of the first reading. Tasks and threads started inside the span share it.
         closed: Whether the span was left.
@@ -32,6 +45,7 @@ class Cell:
     span_id: str
     outer: Cell | None
     graph: object = None
+    place: tuple[str, int] = ("", 0)
     used: dict[str, str] = field(default_factory=dict)
     closed: bool = False
 
@@ -56,9 +70,12 @@ def _open(cell: Cell | None) -> Cell | None:
     return cell
 
 
-def enter(span_id: str, graph: object = None) -> Cell:
+def enter(
+    span_id: str, graph: object = None, *, root_id: str | None = None, depth: int | None = None
+) -> Cell:
     """Make a span current until the returned cell is left."""
-    cell = Cell(span_id, _open(_current.get()), graph)
+    place = root_id or span_id, (depth or 0) + 1
+    cell = Cell(span_id, _open(_current.get()), graph, place)
     _current.set(cell)
     return cell
 
@@ -95,3 +112,51 @@ def get_current_span_id(span: str = "current", /) -> str:
             "or pass a span's node_id"
         )
     return found
+
+
+class Unit(Protocol):
+    """What collects writes: a batch."""
+
+    @property
+    def engine(self) -> object:
+        """Where it writes to."""
+        ...
+
+    @property
+    def outer(self) -> Unit | None:
+        """The one around it."""
+        ...
+
+    @property
+    def atomic(self) -> bool:
+        """Whether it writes nothing before its end."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still collects, in this process: what waits is not a forked child's."""
+        ...
+
+    async def flush(self) -> None:
+        """Write what waits."""
+
+
+_batch: ContextVar[Unit | None] = ContextVar("artigraph_neo4j.batch", default=None)
+
+
+def current_batch(engine: object) -> Unit | None:
+    """The batch in which writes to an engine wait, if there is one."""
+    unit = _batch.get()
+    while unit is not None and not (unit.alive and unit.engine is engine):
+        unit = unit.outer
+    return unit
+
+
+def innermost_batch() -> Unit | None:
+    """The batch of this context, whatever its engine."""
+    return _batch.get()
+
+
+def enter_batch(unit: Unit | None) -> None:
+    """Make a batch, or none, the one of this context."""
+    _batch.set(unit)

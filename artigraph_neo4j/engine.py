@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -12,8 +12,9 @@ from neo4j.api import AsyncBookmarkManager
 
 from artigraph_neo4j import iothread
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.context import current_batch
 from artigraph_neo4j.errors import EngineError, SchemaError
-from artigraph_neo4j.graph.connection import Connection, Row, Statement
+from artigraph_neo4j.graph.connection import Connection, Cursor, Row, Statement
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.progress import OnTransfer
@@ -81,6 +82,7 @@ class Engine:
         self._retry_seconds = retry_seconds
         self._home: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[tuple[Connection, Graph]] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def __repr__(self) -> str:
         where = self._target if isinstance(self._target, Target) else "given driver"
@@ -88,8 +90,18 @@ class Engine:
 
     # -- what the library calls ----------------------------------------------------------------
 
-    async def read(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """Run a reading statement; one round trip, retried while the server is away."""
+    async def read(
+        self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
+    ) -> list[Row]:
+        """Run a reading statement; one round trip, retried while the server is away.
+
+        Args:
+            text: The Cypher text.
+            parameters: Its parameters.
+            after_batch: Whether what waits in the current batch is written first.
+        """
+        if after_batch:
+            await self._write_waiting()
 
         async def work() -> list[Row]:
             connection, _ = await self._opened()
@@ -102,26 +114,61 @@ class Engine:
         text: str,
         parameters: Mapping[str, Any],
         *,
+        again: str | None = None,
         settle: bool = False,
         done: Callable[[list[Row]], object] | None = None,
     ) -> list[Row]:
         """Run a writing statement, which must be one that may run twice; one round trip.
 
+        What waits in the current batch is written before.
+
         Args:
             text: The Cypher text.
             parameters: Its parameters.
+            again: What is sent on any further attempt, if ``text`` must not run twice.
             settle: Come to an end even when the caller is cancelled.
             done: Called with the rows once they are there, also for a caller that was cancelled.
         """
+        await self._write_waiting()
+        texts = iter((text,))
 
         async def work() -> list[Row]:
             connection, _ = await self._opened()
-            rows = await connection.run(text, parameters, "write")
+            first = next(texts, again or text)  # started anew: the one before may have been done
+            rows = await connection.run(first, parameters, "write", again=again)
             if done is not None:
                 done(rows)
             return rows
 
         return await self.call(work, settle=settle)
+
+    async def stream(
+        self, text: str, parameters: Mapping[str, Any], *, items: int
+    ) -> AsyncGenerator[list[Row], None]:
+        """Run a reading statement and fetch its rows a few at a time, as they are wanted.
+
+        Args:
+            text: The Cypher text; its rows begin with lists.
+            parameters: Its parameters.
+            items: How many items of such lists are fetched at once, about.
+        """
+        await self._write_waiting()
+
+        async def work() -> Cursor:
+            connection, _ = await self._opened()
+            return await connection.stream(text, parameters)
+
+        cursor = await self.call(work)
+        try:
+            while rows := await self.call(lambda: cursor.fetch(items)):
+                yield rows
+        finally:
+            await self.call(cursor.close, settle=True)
+
+    async def _write_waiting(self) -> None:
+        batch = current_batch(self)
+        if batch is not None:
+            await batch.flush()
 
     def span_opened(self, span_id: str, announced: bool) -> None:
         """Keep the heartbeat going while this span is open; for a ``done`` of ``write``."""
@@ -165,11 +212,26 @@ class Engine:
         """Run a coroutine where this engine does its I/O, with the caller's context variables."""
 
         def start() -> asyncio.Future[T]:
-            if isinstance(self._target, Target):
-                return asyncio.wrap_future(iothread.io_thread().submit(work()))
-            return self._own_loop().create_task(work())
+            if not isinstance(self._target, Target):
+                return self._own_loop().create_task(work())
+            thread = iothread.io_thread()
+            if asyncio.get_running_loop() is thread.loop:
+                return thread.loop.create_task(work())
+            return asyncio.wrap_future(thread.submit(work()))
 
         return await (iothread.settle(start) if settle else start())
+
+    def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Start a coroutine where this engine does its I/O, and don't wait for it."""
+        if isinstance(self._target, Target):
+            io_loop = iothread.io_thread().loop
+            io_loop.call_soon_threadsafe(lambda: self._keep(io_loop.create_task(work())))
+        else:
+            self._keep(self._own_loop().create_task(work()))
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def call_blocking(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """``call`` for a worker thread of a call of this engine's, which waits."""

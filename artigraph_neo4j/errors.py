@@ -18,6 +18,7 @@
     │   └── MigrationError     a stored version cannot become today's class
     ├── SpanError              a span cannot be opened, entered or closed so
     ├── SerializationError     a value cannot be written, or bytes cannot be read back
+    ├── BatchError             some of what a batch had to write could not be recorded
     └── StorageError           a storage failed
         ├── BlobNotFoundError  a stored value is missing from its storage  (also a LookupError)
         └── IntegrityError     a stored value is not the one that was written
@@ -26,9 +27,15 @@ Errors of the driver or of a storage's client stay reachable as ``__cause__``. N
 password or a secret key.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 __all__ = [
     "ArtifactTypeError",
     "ArtigraphError",
+    "BatchError",
     "BlobNotFoundError",
     "ConnectionFailed",
     "DuplicateLabelError",
@@ -111,6 +118,44 @@ class SpanError(ArtigraphError):
 
 class SerializationError(ArtigraphError):
     """A value cannot be serialized, or stored bytes cannot be read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something that a batch could not record.
+
+    Attributes:
+        kind: ``"span"``, ``"end of span"`` or ``"artifact"``.
+        node_id: Its id.
+        label: Its label, or None.
+        cause: Why.
+    """
+
+    kind: str
+    node_id: str
+    label: str | None
+    cause: BaseException
+
+    def __str__(self) -> str:
+        label = "" if self.label is None else f"{self.label!r} "
+        return f"{self.kind} {label}({self.node_id}): {self.cause}"
+
+
+class BatchError(ArtigraphError):
+    """Some of what a batch had to write could not be recorded.
+
+    Attributes:
+        lost: What is not in the graph, in the order in which it was to be written.
+        recorded: How many spans, ends of spans and artifacts the batch has recorded so far.
+    """
+
+    def __init__(self, lost: Sequence[Lost], recorded: int) -> None:
+        self.lost = tuple(lost)
+        self.recorded = recorded
+        shown = "; ".join(map(str, self.lost[:3]))
+        more = f"; and {len(lost) - 3} more, in .lost" if len(lost) > 3 else ""
+        kept = f"{recorded} others were recorded" if recorded else "nothing was recorded"
+        super().__init__(f"{len(lost)} writes of a batch were lost, {kept}: {shown}{more}")
 
 
 class StorageError(ArtigraphError):

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from artigraph_neo4j.absence import absent
-from artigraph_neo4j.artifacts import artifact_key
 from artigraph_neo4j.context import current_cell, get_current_span_id
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.errors import (
@@ -21,6 +20,7 @@ from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.names import check_text
 from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.models import ArtifactModel
+from artigraph_neo4j.writes import artifact_key
 
 __all__ = ["Lineage", "LineageStep", "link_artifact", "read_lineage", "use"]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from artigraph_neo4j import blobs, field_indexes
-from artigraph_neo4j.artifacts import node_row
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, MigrationError
 from artigraph_neo4j.graph import rewrite
@@ -18,6 +17,7 @@ from artigraph_neo4j.model.identity import Resolver, model_names
 from artigraph_neo4j.model.rewrite import Change, OldArtifact
 from artigraph_neo4j.model.seal import TornReadError
 from artigraph_neo4j.uploads import Uploads
+from artigraph_neo4j.writes import properties_of
 
 __all__ = ["MigrationFailure", "Rewriter", "Tally"]
 
@@ -205,7 +205,15 @@ class Rewriter:
         labels = {
             node.node_id: node.properties.get("artifact_label") for node in change.old.stored.nodes
         }
-        rows = [node_row(node, labels.get(node.node_id)) for node in change.encoded.nodes]
+        rows = [
+            {
+                "id": node.node_id,
+                "labels": node.plan.labels,
+                "properties": properties_of(node, labels.get(node.node_id)),
+                "at": node.recorded_at.isoformat(),
+            }
+            for node in change.encoded.nodes
+        ]
         row, seals = change.unit(uploads.rows(), rows, models)
         return Unit(row, seals, len(change.old.old))
 

@@ -11,7 +11,14 @@ from typing import Any, Generic, TypeVar, overload
 
 from artigraph_neo4j import artifacts, provenance
 from artigraph_neo4j.absence import absent
-from artigraph_neo4j.context import Cell, current_span_id, enter, get_current_span_id
+from artigraph_neo4j.batches import Batch
+from artigraph_neo4j.context import (
+    Cell,
+    current_batch,
+    current_cell,
+    enter,
+    get_current_span_id,
+)
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import NotFoundError, SpanError
@@ -20,6 +27,7 @@ from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import changed_properties, mark_closed, mark_opened, new_properties
 from artigraph_neo4j.models import ArtifactModel
 from artigraph_neo4j.uses import MAX_USED, take_used, write_used
+from artigraph_neo4j.writes import Closing, Opening
 
 __all__ = [
     "create_span_artifact",
@@ -90,7 +98,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             self._engine = get_engine()
             self._opened = True
             try:
-                await _open(self._engine, span, current_span_id())
+                await _open(self._engine, span, current_cell())
             except BaseException as error:
                 # Cancelled while the write was under way: it settled, so the span has to end.
                 if span.is_recorded:
@@ -98,7 +106,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
                 raise
         else:
             self._engine = get_engine()
-        self._cell = enter(span.node_id, self._engine)
+        self._cell = enter(span.node_id, self._engine, root_id=span.root_id, depth=span.depth)
         return self._span  # type: ignore[no-any-return]
 
     async def __aexit__(
@@ -123,11 +131,21 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             error.add_note(f"the end of span {self._span.node_id} was not recorded: {failed}")
 
 
-async def _open(engine: Engine, span: Span, parent: str | None) -> None:
+async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
+    parent, place = (outer.span_id, outer.place) if outer else (None, (span.node_id, 0))
     facts = await _provenance(engine) if parent is None else {}
     now = datetime.now(UTC)
     writer_id, writers = engine.writer.opening()
     properties = new_properties(span, writer_id, facts)
+    batch = current_batch(engine)
+    if isinstance(batch, Batch):
+        batch.complain()
+        # The place in the tree is known here: nobody has to be asked for it.
+        properties["root_id"], properties["depth"] = place
+        labels = type(span).inherited_labels()
+        mark_opened(span, [[None, labels, *place]], now, properties)
+        await batch.open(Opening(span, properties, now, parent))
+        return
 
     def opened(rows: list[list[Any]]) -> None:
         mark_opened(span, rows, now, properties)
@@ -178,13 +196,20 @@ async def _close(
         }
     changed = changed_properties(span)
     span.__dict__.update(outcome, closed_at=now, writer_id=None)
+    properties = outcome | changed | {"duration_": _seconds(span)}
+    used = take_used(cell, MAX_USED)
+    batch = current_batch(engine)
+    if isinstance(batch, Batch):
+        mark_closed(span, changed)
+        await batch.close(Closing(span, properties, now, used))
+        return
     rows = await engine.write(
         cypher.CLOSE_SPAN,
         {
             "node_id": span.node_id,
-            "properties": outcome | changed | {"duration_": _seconds(span)},
+            "properties": properties,
             "closed_at": now.isoformat(),
-            "used": take_used(cell, MAX_USED),
+            "used": used,
         },
         settle=True,
         done=lambda _: engine.writer.closed(span.node_id),

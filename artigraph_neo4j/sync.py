@@ -12,7 +12,7 @@ id)``, and ``run`` waits for whatever else has to be awaited: ``run(model.frame.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
@@ -20,6 +20,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 from artigraph_neo4j import annotations as _annotations
 from artigraph_neo4j import (
     backlog,
+    batches,
     deletion,
     gc,
     layout,
@@ -32,7 +33,8 @@ from artigraph_neo4j import (
     spans,
 )
 from artigraph_neo4j import find as _find
-from artigraph_neo4j.context import resume
+from artigraph_neo4j.batches import Batch
+from artigraph_neo4j.context import enter_batch, resume
 from artigraph_neo4j.deletion import DeleteReport, Progress
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find import Explanation, Filter, Page, Query
@@ -44,6 +46,7 @@ from artigraph_neo4j.models import ArtifactModel
 __all__ = [
     "Results",
     "add_tags",
+    "batch",
     "check_schema",
     "close_lost_spans",
     "collect_garbage",
@@ -207,6 +210,28 @@ class span_context(spans.span_context[S]):  # noqa: N801 - used like a function
         run(self.__aexit__(kind, error, trace))
 
 
+class batch(batches.batch):  # noqa: N801 - used like a function
+    """``artigraph_neo4j.batch`` for a ``with`` block; ``async with`` works as well.
+
+    ``run(unit.flush())`` writes what waits before the end of the block.
+    """
+
+    def __enter__(self) -> Batch:
+        unit = run(self.__aenter__())
+        enter_batch(unit)
+        return unit
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.joined:
+            enter_batch(self.around)
+        run(self.__aexit__(kind, error, trace))
+
+
 async def _some(stream: AsyncIterator[T]) -> list[T]:
     """What a query reads at once, without a hop to the other thread for each."""
     found: list[T] = []
@@ -215,6 +240,11 @@ async def _some(stream: AsyncIterator[T]) -> list[T]:
         if len(found) == STREAM_ROWS:
             break
     return found
+
+
+async def _end(stream: AsyncIterator[Any]) -> None:
+    if isinstance(stream, AsyncGenerator):
+        await stream.aclose()
 
 
 class Results(Generic[T]):
@@ -230,9 +260,18 @@ class Results(Generic[T]):
         return repr(self._query)
 
     def __iter__(self) -> Iterator[T]:
-        stream = self._query.__aiter__()
-        while chunk := run(_some(stream)):
-            yield from chunk
+        return self._each(self._query.__aiter__())
+
+    def stream(self) -> Iterator[T]:
+        """See ``Query.stream``."""
+        return self._each(self._query.stream())
+
+    def _each(self, stream: AsyncIterator[T]) -> Iterator[T]:
+        try:
+            while chunk := run(_some(stream)):
+                yield from chunk
+        finally:
+            run(_end(stream))
 
     def where(self, *filters: object) -> Self:
         """See ``Query.where``."""

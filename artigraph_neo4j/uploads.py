@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -29,7 +29,7 @@ from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.names import blob_name, graph_prefix, marker, marker_key
 from artigraph_neo4j.transfer import Content, Spool, put
 
-__all__ = ["MIN_AGE", "WAVE_BYTES", "Uploads"]
+__all__ = ["MIN_AGE", "WAVE_BYTES", "Uploads", "stored_parameters"]
 
 T = TypeVar("T")
 
@@ -98,6 +98,8 @@ class Uploads:
     def __init__(self, engine: Engine, pending: Iterable[Pending]) -> None:
         self._engine = engine
         self._references = [_Reference(item, item.storage, new_id()) for item in pending]
+        self._todo = iter(self._references)
+        self._wave: list[tuple[_Reference, _Content]] = []
         self._contents: dict[tuple[str, str, int], _Content] = {}
         self._graph_id: str | None = None
 
@@ -115,8 +117,42 @@ class Uploads:
             SerializationError: A value cannot be serialized. Nothing was sent for it.
             StorageError: A storage failed; what was stored before is found as garbage later.
         """
-        await self._keep(self._references, adopt=adopt)
-        self._references = [item for item in self._references if item.content is not None]
+        while await self.make():
+            await self.store(adopt=adopt)
+
+    async def make(self) -> bool:
+        """Make the bytes of the next fields, as many as may be held at once.
+
+        Returns:
+            Whether some of them have to go to storages: ``store`` is what is next.
+        """
+        try:
+            await together([self._serialize] * min(TRANSFERS, len(self._references)))
+        except BaseException:
+            self.drop()
+            raise
+        return bool(self._wave)
+
+    async def store(self, *, adopt: bool = True) -> None:
+        """Send what was made to the storages, and let go of it."""
+        try:
+            fresh = self._grouped()
+            if adopt and fresh:
+                await self._adopt(fresh)
+            await together(partial(self._upload, c) for c in fresh if c.location is None)
+        finally:
+            self.drop()
+
+    @property
+    def held(self) -> int:
+        """How many bytes were made and not yet stored; from ``WAVE_BYTES`` on there may be more."""
+        return sum(content.size for _, content in self._wave)
+
+    def drop(self) -> None:
+        """Let go of what was made."""
+        for _, content in self._wave:
+            content.drop()
+        self._wave.clear()
 
     async def renew(self, gone: Iterable[str] = ()) -> None:
         """Upload anew what was uploaded too long ago, or leaned on one of these Blob nodes."""
@@ -129,55 +165,27 @@ class Uploads:
         }
         for content in again:
             del self._contents[content.key]
-        left = [item for item in self._references if item.content in again]
-        await self._keep(left, adopt=False)
+        self._todo = iter([item for item in self._references if item.content in again])
+        await self.keep(adopt=False)
 
-    def parameters(self) -> dict[str, Any]:
-        """What ``WRITE_ARTIFACTS`` is told of them.
+    def leaned_on(self) -> list[str]:
+        """The Blob nodes whose locations are used again; a write locks them."""
+        return [c.leaned_on for c in self._contents.values() if c.leaned_on is not None]
 
-        Blob nodes to lock come in one order for all callers, so that none wait in a circle.
-        """
-        leaned_on = [c.leaned_on for c in self._contents.values() if c.leaned_on is not None]
-        return {
-            "graph": self._graph_id,
-            "leaned_on": sorted(leaned_on),
-            "blobs": self.rows(),
-        }
+    @property
+    def graph_id(self) -> str | None:
+        """The graph under whose prefix values were stored, if any were."""
+        return self._graph_id
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for every blob: its owner, the field and the properties of its node."""
         return [_row(item, item.content) for item in self._references if item.content]
 
-    async def _keep(self, references: list[_Reference], *, adopt: bool) -> None:
-        source = iter(references)
-        workers = min(TRANSFERS, len(references))
-        wave: list[tuple[_Reference, _Content]] = []
-        try:
-            while await self._serialized(source, workers, wave):
-                fresh = self._grouped(wave)
-                if adopt and fresh:
-                    await self._adopt(fresh)
-                await together(partial(self._upload, c) for c in fresh if c.location is None)
-                _drop(wave)
-        finally:
-            _drop(wave)
-
-    async def _serialized(
-        self, source: Iterator[_Reference], workers: int, wave: list[tuple[_Reference, _Content]]
-    ) -> bool:
-        """Add the next fields that go to a storage, as many as may be held at once, if any."""
-        held = 0
-
-        async def worker() -> None:
-            nonlocal held
-            while held < WAVE_BYTES and (item := next(source, None)) is not None:
-                content = await self._make(item)
-                if content is not None:
-                    wave.append((item, content))
-                    held += content.size
-
-        await together([worker] * workers)
-        return bool(wave)
+    async def _serialize(self) -> None:
+        while self.held < WAVE_BYTES and (item := next(self._todo, None)) is not None:
+            content = await self._make(item)
+            if content is not None:
+                self._wave.append((item, content))
 
     async def _make(self, item: _Reference) -> _Content | None:
         pending, lazy = item.pending, item.pending.reference
@@ -210,10 +218,10 @@ class Uploads:
         finally:
             data.close()
 
-    def _grouped(self, wave: list[tuple[_Reference, _Content]]) -> list[_Content]:
+    def _grouped(self) -> list[_Content]:
         """The contents that no field before had; equal ones become one."""
         fresh: list[_Content] = []
-        for item, made in wave:
+        for item, made in self._wave:
             item.content = self._contents.setdefault(made.key, made)
             if item.content is made:
                 fresh.append(made)
@@ -232,7 +240,7 @@ class Uploads:
         ]
         prefix = graph_prefix(await self._graph())
         parameters = {"contents": wanted, "prefix": prefix}
-        ((rows,),) = await self._engine.read(cypher.LIVE_BLOBS, parameters)
+        ((rows,),) = await self._engine.read(cypher.LIVE_BLOBS, parameters, after_batch=False)
         found = {(storage, digest, size): blob for storage, digest, size, *blob in rows}
 
         async def look(content: _Content) -> None:
@@ -271,6 +279,19 @@ class Uploads:
             ) from error
 
 
+def stored_parameters(uploads: Iterable[Uploads]) -> dict[str, Any]:
+    """What the statement that writes is told of what several calls keep outside.
+
+    Blob nodes to lock come in one order for all callers, so that none wait in a circle.
+    """
+    parts = list(uploads)
+    return {
+        "graph": next((part.graph_id for part in parts if part.graph_id is not None), None),
+        "leaned_on": sorted({blob_id for part in parts for blob_id in part.leaned_on()}),
+        "blobs": [row for part in parts for row in part.rows()],
+    }
+
+
 async def _bytes(pending: Pending) -> Content:
     """The serialized value, in memory or in a temporary file."""
     if pending.write is None:
@@ -284,12 +305,6 @@ async def _bytes(pending: Pending) -> Content:
         spool.discard()
         raise
     return spool.content()
-
-
-def _drop(wave: list[tuple[_Reference, _Content]]) -> None:
-    for _, content in wave:
-        content.drop()
-    wave.clear()
 
 
 def _row(item: _Reference, content: _Content) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -14,10 +15,10 @@ from artigraph_neo4j.field_indexes import usable
 from artigraph_neo4j.find.filters import And, Filter, Ref
 from artigraph_neo4j.find.order import Plan, cursor
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
-from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes
+from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.graph.nodes import Span
-from artigraph_neo4j.graph.spans import span_from_row
+from artigraph_neo4j.graph.spans import spans_from_rows
 from artigraph_neo4j.models import ArtifactModel
 
 __all__ = [
@@ -204,6 +205,38 @@ class Query(Generic[T]):
                 return
             left = None if left is None else left - size
 
+    async def stream(self) -> AsyncGenerator[T, None]:
+        """Results one by one, in no order, as the database comes upon them.
+
+        For what is below a span, which no index has in any order: it is one statement, whose
+        results are fetched about 1,000 at a time, while they are wanted; so a million of them take
+        little memory, here and there, and the first comes at once. Until the last was taken the
+        statement holds a transaction open; to leave the loop early ends it. Queries that start
+        elsewhere, or say an order, are read in pages, like ``async for`` over the query itself.
+
+        Raises:
+            ConnectionFailed: The connection broke. What came before is right; begin anew.
+        """
+        if self._plan.orders or not walks(self._plan):
+            async for item in self:
+                yield item
+            return
+        left = self._plan.limit
+        text, parameters = compile_plan(replace(self._plan, limit=None), "stream")
+        shared: set[str | None] = set()  # what several spans have comes upon once for each of them
+        async with aclosing(get_engine().stream(text, parameters, items=STREAM_ROWS)) as stream:
+            async for rows in stream:
+                found = []
+                for row, key in (item for (chunk,) in rows for item in chunk):
+                    if key is None or key not in shared:
+                        found.append(row)
+                        shared.add(key)
+                for item in await self._build(found[:left]):
+                    yield item
+                left = None if left is None else left - len(found)
+                if left is not None and left <= 0:
+                    return
+
     async def read_ids(self) -> list[str]:
         """The ids of all results, in order. One round trip."""
         return [node_id for node_id, _ in await self._rows(self._plan, "ids")]
@@ -270,15 +303,20 @@ class Query(Generic[T]):
         return [row for (chunk,) in await self._run(plan, shape) for row in chunk]
 
     async def _read(self, plan: Plan) -> list[tuple[T, list[Any]]]:
+        rows = await self._rows(plan, "rows")
+        found = await self._build([row for row, _ in rows])
+        return [(item, keys) for item, (_, keys) in zip(found, rows, strict=True)]
+
+    async def _build(self, rows: list[Any]) -> list[T]:
+        """The results from what a statement returned of each."""
         raise NotImplementedError
 
 
 class SpanQuery(Query[S]):
     """A query over spans."""
 
-    async def _read(self, plan: Plan) -> list[tuple[S, list[Any]]]:
-        rows = await self._rows(plan, "rows")
-        return [(span_from_row(row), keys) for row, keys in rows]
+    async def _build(self, rows: list[Any]) -> list[S]:
+        return spans_from_rows(rows)
 
 
 class ArtifactQuery(Query[M]):
@@ -292,10 +330,8 @@ class ArtifactQuery(Query[M]):
         """Find artifacts that are part of others as well."""
         return self._with(nested=True)
 
-    async def _read(self, plan: Plan) -> list[tuple[M, list[Any]]]:
-        rows = await self._rows(plan, "rows")
-        found = await artifacts.from_rows([row for row, _ in rows], plan.target.cls)
-        return [(item, keys) for (_, item), (_, keys) in zip(found, rows, strict=True)]
+    async def _build(self, rows: list[Any]) -> list[M]:
+        return [item for _, item in await artifacts.from_rows(rows, self._plan.target.cls)]
 
 
 _Condition = Filter | Callable[[Any], Filter]

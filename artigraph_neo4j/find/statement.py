@@ -14,9 +14,9 @@ from artigraph_neo4j.graph.fragments import OWNER, ROOTS_TO_ROWS, is_newest
 from artigraph_neo4j.graph.names import RESERVED_LABELS, quoted
 from artigraph_neo4j.graph.spans import SPAN_MAP
 
-__all__ = ["Shape", "compile_plan", "field_indexes"]
+__all__ = ["Shape", "compile_plan", "field_indexes", "walks"]
 
-Shape = Literal["rows", "ids", "count", "exists"]
+Shape = Literal["rows", "ids", "count", "exists", "stream"]
 
 
 def field_indexes(plan: Plan) -> set[tuple[str, str]]:
@@ -29,13 +29,21 @@ def field_indexes(plan: Plan) -> set[tuple[str, str]]:
     return {index for index in found if index[0] not in RESERVED_LABELS}
 
 
+def walks(plan: Plan) -> bool:
+    """Whether the query starts by walking down from a span."""
+    conjuncts = list(_conjuncts(plan.filter))
+    best = _best(plan, conjuncts, ())
+    return best is not None and isinstance(conjuncts[best], Under)
+
+
 def compile_plan(
     plan: Plan, shape: Shape, *, missing: Collection[tuple[str, str]] = ()
 ) -> tuple[str, dict[str, Any]]:
     """The statement, and its parameters.
 
     ``rows`` and ``ids`` return chunks of ``[item, keys]``, where keys make a cursor; ``count`` and
-    ``exists`` one row of one value.
+    ``exists`` one row of one value. ``stream``, for queries that walk down, returns chunks of
+    ``[item, id]`` as they are found, the id of what other spans have as well, else null.
 
     Args:
         plan: What is asked.
@@ -48,7 +56,10 @@ def compile_plan(
     parameters = Parameters()
     conjuncts = list(_conjuncts(plan.filter))
     keys = order_keys(plan, parameters)
-    start, rest = _start(plan, conjuncts, keys, parameters, missing)
+    if shape == "stream":
+        start, rest = _start_stream(plan, conjuncts, parameters)
+    else:
+        start, rest = _start(plan, conjuncts, keys, parameters, missing)
     tests = [condition(part, plan.target, "n", parameters) for part in rest]
     if plan.target.labels:
         tests.append(has_label("n", plan.target.labels, parameters))
@@ -61,6 +72,8 @@ def compile_plan(
         tests.extend(after(plan, keys, parameters))
     tests.append(span_stays("n") if plan.target.noun == "span" else artifact_stays("n"))
     where = "".join(f"\n  AND {test}" for test in tests)
+    if shape == "stream":
+        return f"{DELETES}\n{start}{where}\n{_chunks(plan)}", parameters.values
     found = f"{DELETES}\n{start}{where}"
     limit = "" if plan.limit is None else f"\nLIMIT {parameters.add(plan.limit)}"
     score = ", score" if plan.text is not None else ""
@@ -110,23 +123,31 @@ def _start(
             f"YIELD node AS n, score\nWITH n, score, deletes WHERE n:{label}",
             conjuncts,
         )
-    ranked = []
-    for i, part in enumerate(conjuncts):
-        index = _index(part, plan.target)
-        rank = _rank(part, index)
-        if rank is not None and index not in missing:
-            ranked.append((rank, i, index))
-    if not ranked:
+    place = _best(plan, conjuncts, missing)
+    if place is None:
         return _by_time(plan, label, keys), conjuncts
-    _, place, index = min(ranked, key=lambda found: found[:2])
     best, rest = conjuncts[place], conjuncts[:place] + conjuncts[place + 1 :]
     if isinstance(best, Tagged):
         tag = f"(t:ArtigraphTag {{name: {parameters.add(best.name)}}})"
         return f"MATCH {tag}<-[:TAGGED]-(n)\nWHERE n:{label}", rest
     if isinstance(best, (Under, Above)):
         return _walk(best, label, parameters), rest
+    index = _index(best, plan.target)
     assert index is not None  # noqa: S101 - it was ranked by it
     return _seek(index, label), conjuncts
+
+
+def _best(plan: Plan, conjuncts: list[Filter], missing: Collection[tuple[str, str]]) -> int | None:
+    """Which condition the statement starts from; None for none."""
+    if plan.text is not None:
+        return None
+    ranked = []
+    for i, part in enumerate(conjuncts):
+        index = _index(part, plan.target)
+        rank = _rank(part, index)
+        if rank is not None and index not in missing:
+            ranked.append((rank, i))
+    return min(ranked)[1] if ranked else None
 
 
 _FURTHER = {
@@ -208,6 +229,40 @@ def _walk(best: Under | Above, label: str, parameters: Parameters) -> str:
     return (
         f"{start}MATCH (s)-[:PARENT_OF*0..{levels}]->(p)\nWITH DISTINCT p, deletes\n"
         "MATCH (p)-[:HAS_ARTIFACT]->(n)\nWHERE true"
+    )
+
+
+def _start_stream(
+    plan: Plan, conjuncts: list[Filter], parameters: Parameters
+) -> tuple[str, list[Filter]]:
+    """Walk down from a span, and look at what hangs on each one that is passed, not at all."""
+    place = _best(plan, conjuncts, ())
+    assert place is not None  # noqa: S101 - the caller asked walks()
+    under = conjuncts[place]
+    assert isinstance(under, Under)  # noqa: S101 - likewise
+    spans = plan.target.noun == "span"
+    levels = "" if under.levels is None else under.levels - (1 if spans else 0)
+    last = "MATCH (p)-[:PARENT_OF]->(n:Span)" if spans else "MATCH (p)-[:HAS_ARTIFACT]->(n)"
+    return (
+        f"MATCH (s:ArtigraphNode {{node_id: {parameters.add(under.span_id)}}}) "
+        "USING INDEX SEEK s:ArtigraphNode(node_id)\n"
+        f"MATCH (s)-[:PARENT_OF*0..{levels}]->(p)\nCALL (p, deletes) {{\n{last}\nWHERE true",
+        conjuncts[:place] + conjuncts[place + 1 :],
+    )
+
+
+def _chunks(plan: Plan) -> str:
+    if plan.target.noun == "span":
+        items = f"WITH collect([{SPAN_MAP.format('n')}, null]) AS found"
+    else:
+        shared = "CASE WHEN COUNT { (n)<-[:HAS_ARTIFACT]-() } > 1 THEN n.node_id END"
+        items = (
+            f"WITH n AS a, {shared} AS shared{OWNER}{ROOTS_TO_ROWS}"
+            "WITH collect([[owner, label, nodes], shared]) AS found"
+        )
+    return (
+        f"{items}\nWITH found WHERE size(found) > 0\nUNWIND range(0, size(found) - 1, 1000) AS i\n"
+        "RETURN found[i..i + 1000] AS chunk\n}\nRETURN chunk"
     )
 
 

@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from neo4j import AsyncDriver
+from neo4j import AsyncDriver, AsyncResult, AsyncSession
 from neo4j.api import READ_ACCESS, WRITE_ACCESS, AsyncBookmarkManager
 from neo4j.exceptions import AuthError, ConstraintError, DriverError, Neo4jError
 
 from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, EngineError
 
-__all__ = ["Access", "ConflictError", "Connection", "Statement"]
+__all__ = ["Access", "ConflictError", "Connection", "Cursor", "RefusedError", "Statement"]
 
 logger = logging.getLogger("artigraph_neo4j.cypher")
 
@@ -33,8 +33,16 @@ MAX_WRITES = 16
 """Writes in flight at once; more of them under one parent only wait for each other's locks."""
 
 
+STREAM_FETCH = 20
+"""How many rows, of up to 1,000 items each, the driver asks for at once in a stream."""
+
+
 class ConflictError(ArtigraphError):
     """A unique constraint refused a write. The layer that knows what was written names it."""
+
+
+class RefusedError(EngineError):
+    """The database refused a statement, and would again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +96,17 @@ class Connection:
         parameters: Mapping[str, Any],
         access: Access,
         *,
+        again: str | None = None,
         deadline: float | None = None,
     ) -> list[Row]:
         """Run one statement and return its rows, each a list of values.
+
+        Args:
+            text: The Cypher text.
+            parameters: Its parameters.
+            access: Whether it reads or writes.
+            again: What is sent instead when an attempt before may have been committed.
+            deadline: Seconds after which it is no longer retried.
 
         Raises:
             ConnectionFailed: The database stayed out of reach until the deadline, or refused the
@@ -98,19 +114,56 @@ class Connection:
             ConflictError: A unique constraint refused the write.
             EngineError: The database refused the statement.
         """
+        texts = text, again or text
         if access == "read":
-            return await self._retry(text, parameters, access, deadline or self._deadline)
+            return await self._retry(texts, parameters, access, deadline or self._deadline)
         async with self._writes:
-            return await self._retry(text, parameters, access, deadline or self._deadline)
+            return await self._retry(texts, parameters, access, deadline or self._deadline)
+
+    async def stream(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
+        """Start a reading statement whose rows are fetched a few at a time.
+
+        Raises:
+            ConnectionFailed, EngineError: As ``run``; only the start is retried.
+        """
+        end = time.monotonic() + self._deadline
+        attempt = 0
+        while True:
+            cursor = Cursor(self, text, attempt)
+            try:
+                await cursor.start(parameters)
+            except (DriverError, Neo4jError) as error:
+                await cursor.close()
+                pause = min(2.0, 0.05 * 2**attempt)
+                if not _worth_a_retry(error) or time.monotonic() + pause > end:
+                    raise _ours(error, attempt) from error
+            else:
+                return cursor
+            attempt += 1
+            await asyncio.sleep(pause)
+
+    def session(self, access: Access, **settings: Any) -> AsyncSession:
+        """A session of the driver."""
+        return self.driver.session(
+            database=self.database,
+            default_access_mode=READ_ACCESS if access == "read" else WRITE_ACCESS,
+            bookmark_manager=self._bookmarks,
+            **settings,
+        )
+
+    def tell(self, statement: Statement) -> None:
+        """Tell the observers."""
+        for observer in list(self._observers):
+            observer(statement)
 
     async def _retry(
-        self, text: str, parameters: Mapping[str, Any], access: Access, deadline: float
+        self, texts: tuple[str, str], parameters: Mapping[str, Any], access: Access, deadline: float
     ) -> list[Row]:
         end = time.monotonic() + deadline
         attempt = 0
         while True:
             try:
-                return await self._once(text, parameters, access, attempt)
+                return await self._once(texts[attempt > 0], parameters, access, attempt)
             except (DriverError, Neo4jError) as error:
                 pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
@@ -124,13 +177,8 @@ class Connection:
     ) -> list[Row]:
         begin = time.perf_counter()
         rows: list[Row] | None = None
-        mode = READ_ACCESS if access == "read" else WRITE_ACCESS
         try:
-            async with self.driver.session(
-                database=self.database,
-                default_access_mode=mode,
-                bookmark_manager=self._bookmarks,
-            ) as session:
+            async with self.session(access) as session:
                 result = await session.run(
                     text,  # pyright: ignore[reportArgumentType] - not literal, but never a user's
                     dict(parameters),
@@ -138,12 +186,63 @@ class Connection:
                 rows = await result.values()
                 return rows
         finally:
-            seen = Statement(
-                text, access, attempt, None if rows is None else len(rows),
-                time.perf_counter() - begin,
-            )  # fmt: skip
-            for observer in list(self._observers):
-                observer(seen)
+            count = None if rows is None else len(rows)
+            self.tell(Statement(text, access, attempt, count, time.perf_counter() - begin))
+
+
+class Cursor:
+    """The rows of one statement, read as they are wanted; the server works no further ahead.
+
+    Its transaction is open until all rows were read or it is closed.
+    """
+
+    def __init__(self, connection: Connection, text: str, attempt: int) -> None:
+        self._connection = connection
+        self._text = text
+        self._attempt = attempt
+        self._session = connection.session("read", fetch_size=STREAM_FETCH)
+        self._result: AsyncResult | None = None
+        self._rows = 0
+        self._begin = time.perf_counter()
+
+    async def start(self, parameters: Mapping[str, Any]) -> None:
+        """Send the statement."""
+        self._result = await self._session.run(
+            self._text,  # pyright: ignore[reportArgumentType] - not literal, but never a user's
+            dict(parameters),
+        )
+        await self._result.peek()  # what is wrong with the statement shows here
+
+    async def fetch(self, items: int) -> list[Row]:
+        """The next rows, until the lists that they begin with have so many items; [] at the end.
+
+        Raises:
+            ConnectionFailed: The connection broke. What was read before is right.
+        """
+        assert self._result is not None  # noqa: S101 - it was started
+        rows: list[Row] = []
+        try:
+            async for record in self._result:
+                rows.append(record.values())
+                items -= len(rows[-1][0])
+                if items <= 0:
+                    break
+        except (DriverError, Neo4jError) as error:
+            raise _ours(error, 0) from error
+        self._rows += len(rows)
+        return rows
+
+    async def close(self) -> None:
+        """Let go of it; the server stops its work."""
+        try:
+            await self._session.close()
+        except (DriverError, Neo4jError) as error:
+            logger.info("a stream did not end well: %s", error)
+        self._connection.tell(
+            Statement(
+                self._text, "read", self._attempt, self._rows, time.perf_counter() - self._begin
+            )
+        )
 
 
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:
@@ -163,7 +262,7 @@ def _ours(error: DriverError | Neo4jError, attempt: int) -> ArtigraphError:
             "(NEO4J_USERNAME and NEO4J_PASSWORD, or those given to set_engine)"
         )
     if isinstance(error, Neo4jError):
-        return EngineError(f"Neo4j refused a statement: {error.code}: {error.message}")
+        return RefusedError(f"Neo4j refused a statement: {error.code}: {error.message}")
     return ConnectionFailed(
         f"Neo4j could not be reached ({attempt + 1} attempts): {error}; "
         "check that it runs and that the address is right"

@@ -1,4 +1,4 @@
-"""Every statement that records or reads spans and artifacts.
+"""Every statement that opens or closes one span, or reads spans and artifacts; see ``writing``.
 
 Constant text, values only as parameters: no label, id or value of a user becomes Cypher. Each holds
 on Neo4j 5.26 and 2026. Writes merge by id, so that running one twice is the same as once. Reads
@@ -9,9 +9,9 @@ being deleted is not found: see ``deleting``.
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.deleting import DELETES, LOCK_ARTIFACT, artifact_stays, span_stays
+from artigraph_neo4j.graph.deleting import DELETES, artifact_stays, span_stays
 from artigraph_neo4j.graph.fragments import ROOTS_TO_ROWS, is_newest
-from artigraph_neo4j.graph.lineage import USED_ARTIFACTS
+from artigraph_neo4j.graph.lineage import used_artifacts
 from artigraph_neo4j.graph.spans import SPAN_MAP
 from artigraph_neo4j.graph.writers import ANNOUNCE
 
@@ -28,7 +28,6 @@ __all__ = [
     "SPAN_CHILDREN",
     "SPAN_PARENT",
     "SPAN_ROOTS",
-    "WRITE_ARTIFACTS",
 ]
 
 OPEN_SPAN = f"""
@@ -53,112 +52,10 @@ CLOSE_SPAN = f"""
 MATCH (n:ArtigraphNode {{node_id: $node_id}}) WHERE {span_stays("n")}
 SET n += $properties, n.closed_at = datetime($closed_at), n.writer_id = null
 WITH n WHERE n.node_id IS NOT NULL
-{USED_ARTIFACTS}
+{used_artifacts("$used")}
 RETURN n.node_id
 """
 """No row: the span is gone; perhaps since it was matched, when ``SET`` quietly does nothing."""
-
-WRITE_ARTIFACTS = f"""
-{DELETES}
-CALL (deletes) {{
-  UNWIND $spans AS id
-  OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span
-  SET s:Span
-  WITH deletes, id
-  OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span AND {span_stays("s")}
-  WITH id, s WHERE s IS NULL
-  RETURN collect(id) AS missing
-}}
-CALL (deletes) {{
-  UNWIND $revises AS r
-  OPTIONAL MATCH (a:ArtigraphNode {{node_id: r.old}}) WHERE a:Artifact
-  {LOCK_ARTIFACT}
-  WITH deletes, r, a
-  OPTIONAL MATCH (s:Span)-[:HAS_ARTIFACT]->(a)
-  SET s:Span
-  WITH DISTINCT deletes, r
-  OPTIONAL MATCH (o:ArtigraphNode {{node_id: r.old}}) WHERE o:Artifact AND {artifact_stays("o")}
-  WITH r, CASE
-      WHEN o IS NULL THEN 'missing'
-      WHEN EXISTS {{ (o)<-[:HAS_FIELD]-() }} THEN 'nested'
-      WHEN EXISTS {{ MATCH (o)<-[:SUPERSEDES]-(x) WHERE x.node_id <> r.new }} THEN 'revised'
-    END AS problem
-  WHERE problem IS NOT NULL
-  RETURN collect([r.old, problem]) AS problems
-}}
-CALL () {{
-  UNWIND $leaned_on AS id
-  OPTIONAL MATCH (b:Blob {{blob_id: id}})
-  SET b.size = b.size
-  WITH collect(id) AS ids
-  UNWIND ids AS id
-  OPTIONAL MATCH (b:Blob {{blob_id: id}})
-  WITH id, b WHERE b IS NULL
-  RETURN collect(id) AS gone
-}}
-CALL () {{
-  OPTIONAL MATCH (g:ArtigraphGraph {{name: 'artigraph'}}) WHERE g.graph_id <> $graph
-  RETURN g.graph_id AS other
-}}
-WITH missing, problems, gone, other,
-  size(missing) + size(problems) + size(gone) = 0 AND other IS NULL AS fine
-CALL (fine) {{
-  UNWIND CASE WHEN fine THEN $nodes ELSE [] END AS r
-  MERGE (a:ArtigraphNode {{node_id: r.id}})
-    ON CREATE SET a = r.properties, a.recorded_at = datetime(r.at), a:$(r.labels)
-  RETURN count(*) AS written
-}}
-CALL (written) {{
-  UNWIND CASE WHEN written > 0 THEN $has ELSE [] END AS r
-  MATCH (s:ArtigraphNode {{node_id: r.span}})
-  MATCH (a:ArtigraphNode {{node_id: r.id}})
-  MERGE (s)-[h:HAS_ARTIFACT]->(a)
-    ON CREATE SET h.label = r.label, h.key = r.key
-  RETURN count(*) AS owned
-}}
-CALL (written) {{
-  UNWIND CASE WHEN written > 0 THEN $fields ELSE [] END AS r
-  MATCH (a:ArtigraphNode {{node_id: r[0]}})
-  MATCH (b:ArtigraphNode {{node_id: r[1]}})
-  MERGE (a)-[f:HAS_FIELD]->(b)
-    ON CREATE SET f.path = r[2]
-  RETURN count(*) AS nested
-}}
-CALL (written) {{
-  UNWIND CASE WHEN written > 0 THEN $blobs ELSE [] END AS r
-  MATCH (a:ArtigraphNode {{node_id: r.owner}})
-  MERGE (b:Blob {{blob_id: r.properties.blob_id}})
-    ON CREATE SET b = r.properties
-  MERGE (a)-[k:STORED_IN]->(b)
-    ON CREATE SET k.field = r.field
-  RETURN count(*) AS stored
-}}
-CALL (written) {{
-  UNWIND CASE WHEN written > 0 THEN $revises ELSE [] END AS r
-  MATCH (o:ArtigraphNode {{node_id: r.old}})
-  MATCH (n:ArtigraphNode {{node_id: r.new}})
-  MERGE (n)-[u:SUPERSEDES]->(o)
-    ON CREATE SET u.at = n.recorded_at
-  SET n.artifact_label = o.artifact_label, n.label_ = o.label_
-  WITH o, n
-  MATCH (s:Span)-[h:HAS_ARTIFACT]->(o)
-  WITH s, n, h, h.label AS label, h.key AS key, h.linked_at AS linked_at
-  REMOVE h.key
-  MERGE (s)-[g:HAS_ARTIFACT]->(n)
-    ON CREATE SET g.label = label, g.key = key, g.linked_at = linked_at
-  RETURN count(*) AS revised
-}}
-RETURN missing, problems, gone, other, written, owned, nested, stored, revised
-"""
-"""Nodes come before links: a row cannot match what its own ``UNWIND`` creates.
-
-Blob nodes whose locations are used again are locked (``SET`` does) and then looked for once more:
-one that was deleted while its lock was waited for is still found by the first look.
-
-Setting a label that a span has already locks it, so that it cannot be deleted between the look
-whether it is there and the links to it, which would leave artifacts that no span has. Likewise what
-is revised is locked, with the spans that have it; so of two revisions one sees the other.
-"""
 
 ARTIFACT_BY_ID = f"""
 {DELETES}

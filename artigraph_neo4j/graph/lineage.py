@@ -10,27 +10,35 @@ from __future__ import annotations
 
 from artigraph_neo4j.graph.deleting import DELETES, LOCK_ARTIFACT, artifact_stays, span_stays
 
-__all__ = ["LINEAGE_DOWN", "LINEAGE_UP", "LINK_ARTIFACT", "USED_ARTIFACTS", "USE_ARTIFACTS"]
+__all__ = ["LINEAGE_DOWN", "LINEAGE_UP", "LINK_ARTIFACT", "USE_ARTIFACTS", "used_artifacts"]
 
-USED_ARTIFACTS = """\
-CALL (n) {
-  UNWIND $used AS u
-  MATCH (x:ArtigraphNode {node_id: u[0]}) WHERE x:Artifact
-  MATCH (x)<-[:HAS_FIELD*0..]-(a) WHERE NOT EXISTS { (a)<-[:HAS_FIELD]-() }
+
+def used_artifacts(pairs: str, scope: str = "n") -> str:
+    """The part of a statement by which the span ``n`` used artifacts.
+
+    Args:
+        pairs: An expression: pairs of id and time, sorted so that writers lock in one order.
+        scope: The variables that it needs, ``n`` first.
+
+    A nested artifact counts as the whole that it is part of. One that is gone meanwhile is left
+    out, and so is what the span made itself: to read it back is not to use it.
+    """
+    return f"""\
+CALL ({scope}) {{
+  UNWIND {pairs} AS u
+  MATCH (x:ArtigraphNode {{node_id: u[0]}}) WHERE x:Artifact
+  MATCH (x)<-[:HAS_FIELD*0..]-(a) WHERE NOT EXISTS {{ (a)<-[:HAS_FIELD]-() }}
   WITH n, a, min(u[1]) AS at
-  WHERE NOT EXISTS { (n)-[h:HAS_ARTIFACT]->(a) WHERE h.linked_at IS NULL }
+  WHERE NOT EXISTS {{ (n)-[h:HAS_ARTIFACT]->(a) WHERE h.linked_at IS NULL }}
   MERGE (n)-[r:USED]->(a)
     ON CREATE SET r.at = datetime(at)
   RETURN count(*) AS used
-}"""
-"""The span ``n`` used ``$used``, pairs of id and time, sorted so that writers lock in one order.
+}}"""
 
-A nested artifact counts as the whole that it is part of. One that is gone meanwhile is left out,
-and so is what the span made itself: to read it back is not to use it."""
 
 USE_ARTIFACTS = f"""
 MATCH (n:ArtigraphNode {{node_id: $node_id}}) WHERE n:Span
-{USED_ARTIFACTS}
+{used_artifacts("$used")}
 RETURN n.node_id
 """
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from neomodel.properties import Property
 
+from artigraph_neo4j.collector import collector_paused
 from artigraph_neo4j.errors import SpanError
 from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS
 from artigraph_neo4j.graph.nodes import (
@@ -23,9 +24,11 @@ __all__ = [
     "changed_properties",
     "declared_properties",
     "mark_closed",
+    "mark_lost",
     "mark_opened",
     "new_properties",
     "span_from_row",
+    "spans_from_rows",
     "subclasses_of_span",
 ]
 
@@ -115,6 +118,11 @@ def mark_opened(
     )
 
 
+def mark_lost(span: Span) -> None:
+    """Note on the object that the graph has nothing of it after all."""
+    span.__dict__.update(element_id_property=None, _stored=None)
+
+
 def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
     """Note on the object what was written when it was closed."""
     span.__dict__["_stored"] = {**(span._stored or {}), **changed}  # noqa: SLF001
@@ -153,6 +161,12 @@ def span_from_row(row: list[Any]) -> Span:
         _stored=stored,
     )
     return span
+
+
+def spans_from_rows(rows: Iterable[list[Any]]) -> list[Span]:
+    """``span_from_row`` of many."""
+    with collector_paused():
+        return [span_from_row(row) for row in rows]
 
 
 def _class_of(labels: frozenset[str]) -> type[Span]:

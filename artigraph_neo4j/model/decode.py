@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.graph.names import property_name
@@ -47,9 +47,10 @@ class Stored:
         self.label = label
         try:
             self.nodes = [StoredNode(*row) for row in rows]
-            by_id = {node.node_id: node for node in self.nodes}
-            for node in self.nodes[1:]:
-                by_id[node.parent_id].children[node.path] = node
+            if len(rows) > 1:
+                by_id = {node.node_id: node for node in self.nodes}
+                for node in self.nodes[1:]:
+                    by_id[node.parent_id].children[node.path] = node
         except KeyError as error:
             raise TornReadError(f"an artifact changed while it was read: {error}") from error
         for node in self.nodes:
@@ -65,6 +66,8 @@ class Stored:
 
     def bottom_up(self) -> list[StoredNode]:
         """All nodes, nested ones before what they are nested in."""
+        if len(self.nodes) == 1:
+            return self.nodes
         order = [self.root]
         for node in order:  # grows while it is walked
             order.extend(node.children.values())
@@ -90,7 +93,7 @@ class StoredNode:
     ) -> None:
         self.properties = properties
         self.node_id: str = properties["node_id"]
-        self.codec = _codec(properties["codec"])
+        self.codec = _read_codec(properties["codec"])
         self.parent_id, self.path = parents[0] if parents else ("", "")
         self.blobs = {row[0]: BlobRef(*row[1:]) for row in blobs}
         self.children: dict[str, StoredNode] = {}
@@ -110,7 +113,7 @@ class StoredNode:
 
     def field_properties(self) -> dict[str, Any]:
         """The properties that hold fields."""
-        names = map(property_name, self.codec["fields"])
+        names = (entry.property for entry in self.codec.fields)
         return {name: self.properties[name] for name in names if name in self.properties}
 
     def seal(self) -> str:
@@ -123,10 +126,43 @@ class StoredNode:
         )
 
 
+class Entry(NamedTuple):
+    """How one field is stored."""
+
+    name: str
+    property: str
+    how: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """What the codec text of a node says; many nodes share one.
+
+    Attributes:
+        origin: ``module:qualname`` of the class that was stored.
+        fields: Its fields.
+        apart: Those that are neither native nor nested models: bytes, here or in a storage.
+    """
+
+    origin: str
+    fields: tuple[Entry, ...]
+    apart: tuple[Entry, ...]
+
+
 @lru_cache(maxsize=4096)
-def _codec(text: str) -> dict[str, Any]:
+def _read_codec(text: str) -> Codec:
     codec: dict[str, Any] = json.loads(text)
-    return codec
+    fields = tuple(
+        Entry(name, property_name(name), tuple(how) if isinstance(how, list) else how)
+        for name, how in codec["fields"].items()
+    )
+    apart = tuple(
+        entry for entry in fields if isinstance(entry.how, tuple) and entry.how[0] in _APART
+    )
+    return Codec(codec["class"], fields, apart)
+
+
+_APART = ("inline", "blob")
 
 
 @dataclass(slots=True)
@@ -216,17 +252,15 @@ class Loading:
 def loadings(stored: Stored, resolver: Resolver) -> Iterator[Loading]:
     """The fields of an artifact that are not native, nested models' too."""
     for node in stored.nodes:
-        cls = _class(node, stored, resolver)
-        for name, entry in node.codec["fields"].items():
-            if isinstance(entry, list) and entry[0] in ("inline", "blob"):
-                blob = node.blobs[name] if entry[0] == "blob" else None
-                raw = None if blob else node.properties[property_name(name)]
-                data = raw.encode() if isinstance(raw, str) else raw
-                item = Loading(node, name, cls, entry[1], blob, data)
-                plan = item.plan()
-                lazy_here = plan is not None and plan.lazy and item.serializer != TREE
-                item.lazy = "lazy" in entry[2:] or lazy_here
-                yield item
+        for name, key, (kind, serializer, *more) in node.codec.apart:
+            blob = node.blobs[name] if kind == "blob" else None
+            raw = None if blob else node.properties[key]
+            data = raw.encode() if isinstance(raw, str) else raw
+            item = Loading(node, name, _class(node, stored, resolver), serializer, blob, data)
+            plan = item.plan()
+            lazy_here = plan is not None and plan.lazy and item.serializer != TREE
+            item.lazy = "lazy" in more or lazy_here
+            yield item
 
 
 def join(
@@ -249,11 +283,13 @@ def join(
     values = {(item.node.node_id, item.field): item for item in loaded}
     for node in stored.bottom_up():
         data: dict[str, Any] = {}
-        for name, entry in node.codec["fields"].items():
-            item = values.get((node.node_id, name))
-            data[name] = _native(node, name, entry) if item is None else item.finish()
+        for entry in node.codec.fields:
+            item = values.get((node.node_id, entry.name)) if values else None
+            data[entry.name] = _native(node, entry) if item is None else item.finish()
         cls = _class(node, stored, resolver)
-        _make_lazy(data, plan_of(cls).fields)
+        plan = plan_of(cls)
+        if plan.lazy:
+            _make_lazy(data, plan.fields)
         node.value = build(cls, node.version, data, node.node_id)
         _note(node, stored)
         if built is not None:
@@ -271,19 +307,20 @@ def _make_lazy(data: dict[str, Any], plans: dict[str, FieldPlan]) -> None:
 
 
 def _class(node: StoredNode, stored: Stored, resolver: Resolver) -> type[ModelBase]:
-    return resolver.find(node.model, node.codec["class"], node.node_id, root=node is stored.root)
+    return resolver.find(node.model, node.codec.origin, node.node_id, root=node is stored.root)
 
 
-def _native(node: StoredNode, name: str, entry: Any) -> Any:
-    if entry == "none":
+def _native(node: StoredNode, entry: Entry) -> Any:
+    name, key, how = entry
+    if how == "none":
         return None
-    if entry == "model":
+    if how == "model":
         return node.children[name].value
     try:
-        return from_native(node.properties[property_name(name)], entry)
+        return from_native(node.properties[key], how)
     except Exception as error:
         raise SerializationError(
-            f"artifact {node.node_id}, field {node.model}.{name}: the stored {entry!r} cannot be "
+            f"artifact {node.node_id}, field {node.model}.{name}: the stored {how!r} cannot be "
             f"read: {type(error).__name__}: {error}"
         ) from error
 

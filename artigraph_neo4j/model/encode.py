@@ -41,12 +41,14 @@ class Encoded:
         links: ``(parent id, child id, path)`` of every nested model; the path is the field's name,
             and inside containers goes on as an RFC 6901 pointer: ``layers/0``, ``by_name/a~1b``.
         pending: The fields that are not native.
+        size: About how many bytes the native ones take.
     """
 
     roots: list[Node] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     links: list[tuple[str, str, str]] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
+    size: int = 0
 
 
 def encode(artifacts: Iterable[ModelBase], *, inline_bytes: int | None) -> Encoded:
@@ -147,8 +149,11 @@ class _Encoder:
         stored, entry = to_native(value)
         if plan.index is not None:
             check_indexed(f"{node.plan.info.name}.{plan.name}", value, stored)
-        elif stored is NOT_NATIVE or native_size(stored) > self._inline_bytes:
-            return False
+        else:
+            size = 0 if stored is NOT_NATIVE else native_size(stored)
+            if stored is NOT_NATIVE or size > self._inline_bytes:
+                return False
+            self._out.size += size
         node.properties[plan.property] = stored
         node.entries[plan.name] = entry
         return True

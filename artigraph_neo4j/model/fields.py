@@ -192,6 +192,7 @@ class ModelPlan:
             it inherits from.
         origin: ``module:qualname``, stored as a hint for reading.
         indexes: The label and property of every index that its fields ask for.
+        lazy: Whether any field is.
     """
 
     info: ModelInfo
@@ -199,6 +200,7 @@ class ModelPlan:
     labels: list[str]
     origin: str
     indexes: frozenset[tuple[str, str]] = frozenset()
+    lazy: bool = False
 
 
 _plans: WeakKeyDictionary[type[ModelBase], ModelPlan] = WeakKeyDictionary()
@@ -255,6 +257,7 @@ def _make_plan(cls: type[ModelBase]) -> ModelPlan:
         _labels(cls),
         f"{cls.__module__}:{cls.__qualname__}",
         frozenset(plan.index for plan in fields.values() if plan.index is not None),
+        any(plan.lazy for plan in fields.values()),
     )
 
 

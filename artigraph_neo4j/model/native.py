@@ -6,7 +6,7 @@ something else. What is not native goes through a serializer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 from typing import Any
@@ -30,7 +30,7 @@ NOT_NATIVE = object()
 MAX_INLINE_BYTES = 64 * 1024 * 1024
 """What is larger is never a property: Neo4j holds a transaction in memory, and logs it besides."""
 
-Entry = str | list[Any]
+Entry = str | Sequence[Any]
 """How the codec of a node describes one field; a string where there is nothing more to say."""
 
 _INT64 = range(-(2**63), 2**63)
@@ -46,6 +46,8 @@ def to_native(value: Any) -> tuple[Any, Entry]:
 def from_native(stored: Any, entry: Entry) -> Any:
     """The value that ``to_native`` made ``stored`` and ``entry`` from."""
     kind = entry if isinstance(entry, str) else entry[0]
+    if kind in _AS_THEY_ARE:
+        return stored
     match kind:
         case "date" | "datetime":
             return as_python(stored)
@@ -126,6 +128,7 @@ def _timedelta(value: timedelta) -> tuple[Any, Entry]:
     return (microseconds, "timedelta") if microseconds in _INT64 else (NOT_NATIVE, "")
 
 
+_AS_THEY_ARE = frozenset({"bool", "int", "float", "str", "bytes", "list"})
 _ITEMS = (bool, int, float, str)
 _CONVERTERS: dict[type[Any], Callable[[Any], tuple[Any, Entry]]] = {
     bool: _plain("bool"),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import IO, Any, TypeVar
 
 from artigraph_neo4j.errors import SerializationError, StorageError
@@ -41,11 +42,19 @@ class Node:
 
     def codec(self) -> str:
         """The JSON text that alone decides how the node is read back."""
-        return json.dumps(
-            {"class": self.plan.origin, "fields": self.entries},
-            ensure_ascii=False,
-            separators=(",", ":"),
+        entries = tuple(
+            (name, how if isinstance(how, str) else tuple(how))
+            for name, how in self.entries.items()
         )
+        return _codec(self.plan.origin, entries)
+
+
+@lru_cache(maxsize=4096)
+def _codec(origin: str, entries: tuple[tuple[str, Any], ...]) -> str:
+    """Nodes of one model mostly have the same."""
+    return json.dumps(
+        {"class": origin, "fields": dict(entries)}, ensure_ascii=False, separators=(",", ":")
+    )
 
 
 @dataclass(slots=True)

@@ -57,9 +57,7 @@ class OldArtifact:
 
     def _is_old(self, node: StoredNode) -> bool:
         info = model_info(
-            self.resolver.find(
-                node.model, node.codec["class"], node.node_id, root=node is self.root
-            )
+            self.resolver.find(node.model, node.codec.origin, node.node_id, root=node is self.root)
         )
         return (node.model, node.version) != (info.name, info.version)
 

@@ -52,7 +52,7 @@ async def test_while_nothing_is_deleted_a_statement_costs_one_look_more(session:
     texts = {
         name: getattr(cypher, name)
         for name in cypher.__all__
-        if name not in ("OPEN_SPAN", "CLOSE_SPAN", "WRITE_ARTIFACTS")
+        if name not in ("OPEN_SPAN", "CLOSE_SPAN")
     }
     costs: dict[str, int] = {}
     for name, text in texts.items():

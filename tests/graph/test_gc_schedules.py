@@ -28,7 +28,7 @@ from artigraph_neo4j import garbage as garbage_module
 from artigraph_neo4j import uploads as uploads_module
 from artigraph_neo4j.errors import BlobNotFoundError, NotFoundError, StorageError
 from artigraph_neo4j.gc import collect_garbage
-from artigraph_neo4j.graph import cypher
+from artigraph_neo4j.graph import writing
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.storage import Storage, StoredBytes
 from artigraph_neo4j.storage import names as names_module
@@ -136,7 +136,7 @@ class Stepped(Engine):
 
     async def write(self, text: str, parameters: Any, **options: Any) -> Any:
         process = PROCESS.get()
-        if process is not None and text == cypher.WRITE_ARTIFACTS:
+        if process is not None and writing.is_write(text):
             process.in_commit = True
             try:
                 return await super().write(text, parameters, **options)

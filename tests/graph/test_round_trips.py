@@ -132,7 +132,7 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
     """The plan of each statement starts at an index and walks from there."""
     from neo4j import AsyncGraphDatabase
 
-    from artigraph_neo4j.graph import blobs, cypher, lineage, rewrite, writers
+    from artigraph_neo4j.graph import blobs, cypher, lineage, rewrite, writers, writing
 
     auth = (graph_service.username, graph_service.password) if graph_service.username else None
     parameters: dict[str, Any] = {
@@ -141,7 +141,8 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         "spans": ["x"], "nodes": [], "has": [], "fields": [], "blobs": [], "used": [],
         "writers": [], "label": "x", "depth": 9, "writer_id": "x", "silence": 1, "lost": [],
         "type": "x", "revises": [], "history": False,
-        "ids": ["x"], "model": "x", "version": 1, "at": "2026-01-01T00:00:00Z", "after": "",
+        "ids": ["x"], "owners": [], "opened": [], "children": [], "owned": [], "others": [],
+        "closed": [], "model": "x", "version": 1, "at": "2026-01-01T00:00:00Z", "after": "",
         "size": 1, "locks": [], "seal": [], "unseal": [], "units": [],
         "leaned_on": [], "graph": "x", "contents": [], "prefix": "", "names": [], "locations": [],
         "part": "", "storage": "x", "new": "x",
@@ -150,13 +151,20 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
     async with AsyncGraphDatabase.driver(
         graph_service.uri, auth=auth, notifications_min_severity="OFF"
     ) as driver:
-        parts = {"USED_ARTIFACTS", "ANNOUNCE", "SPAN_LOST", *READ_ALL}
+        parts = {"used_artifacts", "ANNOUNCE", "SPAN_LOST", *READ_ALL}
         statements = {
             name: getattr(module, name)
             for module in (blobs, cypher, lineage, rewrite, writers)
             for name in sorted(module.__all__)
             if name not in parts
         }
+        everything = {name: ["x"] for name in writing.PARTS}
+        for again in (False, True):
+            statements[f"write {again}"] = writing.statement(everything, again=again)
+            for part in writing.PARTS:
+                if part not in ("opened", "others", "writers"):  # which look for nothing
+                    text = writing.statement({part: ["x"]}, again=again)
+                    statements[f"{part} {again}"] = text
         # An index of open spans only, and the few writers there are; all of an index.
         may_scan = {
             "SPAN_ROOTS": "NodeIndexScan",

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 import artigraph_neo4j
 from artigraph_neo4j import errors
-from artigraph_neo4j.artifacts import artifact_key
 from artigraph_neo4j.context import current_span_id, enter
 from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.names import RESERVED_PROPERTIES, field_name, property_name
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.iothread import io_thread, settle
 from artigraph_neo4j.registry import Registry
+from artigraph_neo4j.writes import artifact_key
 
 
 def test_ids_are_uuid7_and_grow() -> None:

@@ -1,0 +1,339 @@
+"""Spans and artifacts on their way into the graph, and the one statement that writes them.
+
+Each call that records something makes a piece of work. Outside of a batch it is written by itself;
+in a batch many are, in one statement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from artigraph_neo4j.absence import absent
+from artigraph_neo4j.engine import Engine
+from artigraph_neo4j.errors import DuplicateLabelError, EngineError, NotFoundError, RevisionError
+from artigraph_neo4j.graph import writing
+from artigraph_neo4j.graph.connection import ConflictError
+from artigraph_neo4j.graph.names import LABEL_CHARACTERS
+from artigraph_neo4j.graph.nodes import Span
+from artigraph_neo4j.model.encode import Encoded
+from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
+from artigraph_neo4j.model.pending import Node
+from artigraph_neo4j.uploads import Uploads, stored_parameters
+
+__all__ = ["Closing", "Opening", "Recording", "Work", "artifact_key", "properties_of", "write"]
+
+
+@dataclass(slots=True, eq=False)
+class Closing:
+    """The end of a span.
+
+    Attributes:
+        span: The span.
+        properties: What is set: status, exception, properties that changed.
+        at: When.
+        used: What it used: pairs of id and time, sorted by id.
+    """
+
+    span: Span
+    properties: dict[str, Any]
+    at: datetime
+    used: list[list[str]]
+
+
+@dataclass(slots=True, eq=False)
+class Opening:
+    """A new span.
+
+    Attributes:
+        span: The span.
+        properties: All of them, but for the times.
+        at: When.
+        parent: The id of its parent, or None.
+        closing: Its end, where that is written together with it.
+    """
+
+    span: Span
+    properties: dict[str, Any]
+    at: datetime
+    parent: str | None
+    closing: Closing | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Recording:
+    """The artifacts of one call.
+
+    Attributes:
+        encoded: Their nodes.
+        labels: A label, or None, for each.
+        span_id: The span that produced them, or None.
+        uploads: Their values that are kept outside.
+        revises: The id of the artifact of which the only one is a new version.
+        keys: What makes each label unique within the span; None where there is no label.
+    """
+
+    encoded: Encoded
+    labels: Sequence[str | None]
+    span_id: str | None
+    uploads: Uploads
+    revises: str | None = None
+    keys: list[str | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        span_id = self.span_id
+        self.keys = [
+            None if span_id is None or label is None else artifact_key(span_id, label)
+            for label in self.labels
+        ]
+
+
+Work = Opening | Closing | Recording
+
+
+def artifact_key(span_id: str, label: str) -> str:
+    """What makes a label unique within its span: the SHA-256 of both, in hex.
+
+    A length before the span's id keeps ``("a", "bc")`` and ``("ab", "c")`` apart.
+    """
+    text = f"{len(span_id)}:{span_id}{label}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def properties_of(node: Node, label: str | None) -> dict[str, Any]:
+    """The properties of a node to write, but for the time."""
+    properties = node.properties
+    properties["node_id"] = node.node_id
+    properties["model"] = node.plan.info.name
+    properties["model_version"] = node.plan.info.version
+    properties["codec"] = node.codec()
+    if node.words:
+        properties["search_"] = "\n".join(node.words)[:SEARCH_CHARACTERS]
+    if label is not None:
+        properties["artifact_label"] = label
+        properties["label_"] = label[:LABEL_CHARACTERS]
+    return properties
+
+
+async def write(
+    engine: Engine, works: Sequence[Work], *, again: bool = False
+) -> tuple[bool, dict[Work, Exception]]:
+    """Write them in one statement, all or none.
+
+    One round trip; more when stored values that were leaned on are gone meanwhile.
+
+    Args:
+        engine: Where to.
+        works: What is written, parents before children.
+        again: Whether an attempt before may have been committed.
+
+    Returns:
+        Whether they were written; if not, what was refused, with the reason. The rest can be
+        written without it then, by a call that says ``again``.
+
+    Raises:
+        ConnectionFailed: The database stayed out of reach.
+        EngineError: The database refused the statement.
+    """
+    statement = _Statement(engine, works)
+    recordings = [work for work in works if isinstance(work, Recording)]
+    gone: list[str] = []
+    while True:
+        for recording in recordings:
+            await recording.uploads.renew(gone)
+        try:
+            row = await statement.send(again)
+        except ConflictError as error:
+            refused, label = _conflicting(recordings, error)
+            duplicate = _duplicate(refused, label)
+            duplicate.__cause__ = error
+            return False, {refused: duplicate}
+        missing, problems, gone, other, _ = row
+        if other is not None:
+            moved = EngineError(
+                f"the graph took another id, {other}, since this program connected to it; nothing "
+                "was recorded; close the engine, or start the program again"
+            )
+            return False, {work: moved for work in recordings if work.uploads.graph_id is not None}
+        if missing:
+            return False, await _orphans(engine, works, set(missing))
+        for node_id, problem in problems:
+            revising = next(work for work in recordings if work.revises == node_id)
+            return False, {revising: await _unrevisable(engine, node_id, problem)}
+        if not gone:
+            return True, {}
+        again = True
+
+
+class _Statement:
+    """The parameters for some work, and what is noted when it was done."""
+
+    def __init__(self, engine: Engine, works: Sequence[Work]) -> None:
+        self._engine = engine
+        self._works = works
+        self._spans: dict[tuple[str, ...], list[list[Any]]] = {}
+        self._owned: list[dict[str, Any]] = []
+        self._others: list[dict[str, Any]] = []
+        self._used: list[list[Any]] = []
+        openings = [work for work in works if isinstance(work, Opening)]
+        closings = [work for work in works if isinstance(work, Closing)]
+        recordings = [work for work in works if isinstance(work, Recording)]
+        for opening in openings:
+            self._open(opening)
+        for closing in closings:
+            self._use(closing)
+        for recording in recordings:
+            self._record(recording)
+        self._staying = [work.span.node_id for work in openings if work.closing is None]
+        self._uploads = [work.uploads for work in recordings]
+        opened = {work.span.node_id for work in openings}
+        owners = {_owner(work) for work in works} - opened - {None}
+        self._parameters: dict[str, Any] = {
+            "owners": sorted(str(owner) for owner in owners),
+            "opened": [{"labels": key, "rows": rows} for key, rows in self._spans.items()],
+            "children": [[w.parent, w.span.node_id] for w in openings if w.parent is not None],
+            "owned": self._owned,
+            "others": self._others,
+            "fields": [list(link) for work in recordings for link in work.encoded.links],
+            "revises": [
+                {"old": work.revises, "new": work.encoded.roots[0].node_id}
+                for work in recordings
+                if work.revises is not None
+            ],
+            "closed": [[w.span.node_id, w.properties, w.at.isoformat()] for w in closings],
+            "used": self._used,
+        }
+
+    def _open(self, work: Opening) -> None:
+        properties, at, closed_at = work.properties, work.at.isoformat(), None
+        if work.closing is not None:
+            merged = {**properties, **work.closing.properties, "writer_id": None}
+            properties = {key: value for key, value in merged.items() if value is not None}
+            closed_at = work.closing.at.isoformat()
+            self._use(work.closing)
+        labels = tuple(type(work.span).inherited_labels())
+        self._spans.setdefault(labels, []).append([properties, at, closed_at])
+
+    def _use(self, work: Closing) -> None:
+        if work.used:
+            self._used.append([work.span.node_id, work.used])
+
+    def _record(self, work: Recording) -> None:
+        """The nodes of a call, grouped by their model: labels and time are said once."""
+        roots = work.encoded.roots
+        at = roots[0].recorded_at.isoformat()
+        groups: dict[int, list[list[Any]]] = {}
+        for node, label, key in zip(roots, work.labels, work.keys, strict=True):
+            rows = groups.get(id(node.plan))
+            if rows is None:
+                rows = groups[id(node.plan)] = []
+                group = {"labels": node.plan.labels, "at": at, "rows": rows}
+                if work.span_id is None:
+                    self._others.append(group)
+                else:
+                    self._owned.append({**group, "span": work.span_id})
+            rows.append([properties_of(node, label), label, key])
+        if len(work.encoded.nodes) == len(roots):
+            return
+        known = {id(node) for node in roots}
+        for node in work.encoded.nodes:
+            if id(node) not in known:
+                rows = groups.get(-id(node.plan))
+                if rows is None:
+                    rows = groups[-id(node.plan)] = []
+                    self._others.append({"labels": node.plan.labels, "at": at, "rows": rows})
+                rows.append([properties_of(node, None)])
+
+    async def send(self, again: bool) -> list[Any]:
+        """Send it; the row that comes back."""
+        writer = self._engine.writer
+        writers = writer.opening()[1] if self._staying else []
+
+        def done(rows: list[list[Any]]) -> None:
+            element_ids = dict(rows[0][4])
+            for work in self._works:
+                if isinstance(work, Opening):
+                    element_id = element_ids.get(work.span.node_id)
+                    work.span.__dict__["element_id_property"] = element_id
+                elif isinstance(work, Closing):
+                    writer.closed(work.span.node_id)
+            if element_ids:
+                for span_id in self._staying:
+                    self._engine.span_opened(span_id, bool(writers))
+
+        parameters = self._parameters | stored_parameters(self._uploads) | {"writers": writers}
+        merging = writing.statement(parameters, again=True)
+        (row,) = await self._engine.write(
+            merging if again else writing.statement(parameters, again=False),
+            parameters,
+            again=merging,
+            done=done,
+        )
+        return row
+
+
+def _owner(work: Work) -> str | None:
+    """The span that has to be there for it."""
+    match work:
+        case Opening():
+            return work.parent
+        case Recording():
+            return work.span_id
+        case Closing():
+            return work.span.node_id
+
+
+# -- what was refused ----------------------------------------------------------------------------
+
+
+def _conflicting(recordings: Iterable[Recording], error: ConflictError) -> tuple[Recording, str]:
+    message = str(error)
+    for work in recordings:
+        for label, key in zip(work.labels, work.keys, strict=True):
+            if key is not None and key in message:
+                return work, str(label)
+    raise error
+
+
+def _duplicate(work: Recording, label: str) -> DuplicateLabelError:
+    return DuplicateLabelError(
+        f"span {work.span_id} has an artifact labeled {label!r} already; use another label, or "
+        "None for an artifact without one"
+    )
+
+
+async def _orphans(
+    engine: Engine, works: Iterable[Work], missing: set[str]
+) -> dict[Work, Exception]:
+    """What hangs on spans that are not there, also by way of spans that now cannot be opened."""
+    why: dict[str | None, Exception] = {
+        span_id: await absent(engine, "span", span_id, "; nothing was recorded")
+        for span_id in sorted(missing)
+    }
+    found: dict[Work, Exception] = {}
+    for work in works:
+        owner = _owner(work)
+        if owner not in why:
+            continue
+        found[work] = why[owner]
+        if isinstance(work, Opening):
+            why[work.span.node_id] = why[owner]
+        elif isinstance(work, Closing):
+            found[work] = NotFoundError(f"span {owner} was deleted before it was closed")
+    return found
+
+
+async def _unrevisable(engine: Engine, node_id: str, problem: str) -> Exception:
+    if problem == "missing":
+        return await absent(engine, "artifact", node_id, "; nothing was recorded")
+    if problem == "nested":
+        return RevisionError(
+            f"artifact {node_id} is part of another artifact; revise that one as a whole"
+        )
+    return RevisionError(
+        f"artifact {node_id} was revised already, perhaps in this moment; read the newest version "
+        "(read_revisions lists them, newest first) and revise that"
+    )
