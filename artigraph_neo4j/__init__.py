@@ -27,7 +27,14 @@ from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.find import F, find_artifacts, find_spans
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
-from artigraph_neo4j.lineage import Lineage, LineageStep, link_artifact, read_lineage, use
+from artigraph_neo4j.lineage import (
+    Lineage,
+    LineageLink,
+    LineageStep,
+    link_artifact,
+    read_lineage,
+    use,
+)
 from artigraph_neo4j.lost import OpenSpan, close_lost_spans, find_lost_spans, read_open_spans
 from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
@@ -48,6 +55,7 @@ from artigraph_neo4j.queries import (
     read_root_spans,
     read_span,
 )
+from artigraph_neo4j.results import ResultList
 from artigraph_neo4j.retention import find_retired, retain
 from artigraph_neo4j.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.rewriting import MigrationFailure
@@ -79,6 +87,7 @@ __all__ = [
     "File",
     "Lazy",
     "Lineage",
+    "LineageLink",
     "LineageStep",
     "MigrationFailure",
     "MigrationProgress",
@@ -86,6 +95,7 @@ __all__ = [
     "ModelBacklog",
     "NotFoundError",
     "OpenSpan",
+    "ResultList",
     "SchemaState",
     "Serializer",
     "Span",

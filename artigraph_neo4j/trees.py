@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from artigraph_neo4j.absence import absent
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.current import get_engine
+from artigraph_neo4j.diagram import Diagram, Drawable
 from artigraph_neo4j.graph import trees
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import span_from_row
 from artigraph_neo4j.model.summary import ArtifactSummary
+from artigraph_neo4j.tree_diagram import tree_diagram
+from artigraph_neo4j.tree_view import tree_html, tree_text
 
 __all__ = ["SpanTree", "read_span_tree"]
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class SpanTree:
+class SpanTree(Drawable):
     """A span, what its artifacts are, and the spans below it.
+
+    A notebook shows it as a tree that can be folded, ``print`` as indented lines; ``to_mermaid``,
+    ``to_networkx`` and ``to_viz`` make other pictures of it.
 
     Attributes:
         span: The span.
@@ -42,7 +49,7 @@ class SpanTree:
 
         Not by recursion, so a tree may be of any depth.
         """
-        todo = [(0, self)]
+        todo: list[tuple[int, SpanTree]] = [(0, self)]
         while todo:
             depth, tree = todo.pop()
             yield depth, tree
@@ -52,6 +59,20 @@ class SpanTree:
         spans = sum(1 for _ in self.walk())
         more = f", {self.left_out} left out" if self.left_out else ""
         return f"<SpanTree {self.span.label!r} {self.span.status}, {spans} spans{more}>"
+
+    def diagram(self) -> Diagram:
+        """Spans, artifacts and stored values, as plain data for a picture of another kind."""
+        return tree_diagram(self)
+
+    def __str__(self) -> str:
+        return tree_text(self)
+
+    def _repr_html_(self) -> str:
+        return tree_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows in a terminal."""
+        printer.text("…" if cycle else str(self))
 
 
 async def read_span_tree(span: str, /, *, artifacts: bool = True, limit: int = 1000) -> SpanTree:

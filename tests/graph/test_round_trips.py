@@ -144,7 +144,7 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         "ids": ["x"], "model": "x", "version": 1, "at": "2026-01-01T00:00:00Z", "after": "",
         "size": 1, "locks": [], "seal": [], "unseal": [], "units": [],
         "leaned_on": [], "graph": "x", "contents": [], "prefix": "", "names": [], "locations": [],
-        "part": "", "storage": "x", "new": "x", "artifacts": True,
+        "part": "", "storage": "x", "new": "x", "artifacts": True, "links": True,
     }  # fmt: skip
     await session_engine.graph()  # creates the schema
     async with AsyncGraphDatabase.driver(
