@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from artigraph_neo4j.colours import ARTIFACT, BLOB, STATUS, UNSET
 from artigraph_neo4j.diagram import Diagram, DiagramEdge, DiagramNode
-from artigraph_neo4j.graph.facts import own_facts, span_name
+from artigraph_neo4j.graph.facts import exception_name, own_facts, span_name
 from artigraph_neo4j.wording import duration_text, size_text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def tree_diagram(tree: SpanTree) -> Diagram:
 def _span_node(span: Span) -> DiagramNode:
     words = [] if type(span).__name__ == "Span" else [type(span).__name__]
     if span.status != "OK":
-        words.append(span.exception_type or span.status)
+        words.append(exception_name(span) if span.status == "ERROR" else span.status)
     if span.duration is not None:
         words.append(duration_text(span.duration))
     attributes: dict[str, Any] = own_facts(span) | {

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from artigraph_neo4j.colours import ARTIFACT, BLOB
-from artigraph_neo4j.graph.facts import span_name, span_title
+from artigraph_neo4j.graph.facts import exception_name, span_name, span_title
 from artigraph_neo4j.markup import Html, dot, error, escaped, faint, joined
 from artigraph_neo4j.wording import cut, duration_text
 
@@ -98,7 +98,9 @@ def _body(node: SpanTree) -> str:
     """A span's error and artifacts."""
     span = node.span
     lines = []
-    if span.status == "ERROR" and span.exception_message:
+    # What went up through several spans is told where it began.
+    passed = any(child.span.exception_message == span.exception_message for child in node.children)
+    if span.status == "ERROR" and span.exception_message and not passed:
         lines.append(_line(error(cut(span.exception_message, 500))))
     lines += [_line(_artifact(artifact)) for artifact in node.artifacts[:SHOWN_ARTIFACTS]]
     more = max(0, len(node.artifacts) - SHOWN_ARTIFACTS) + node.more_artifacts
@@ -110,11 +112,12 @@ def _body(node: SpanTree) -> str:
 def _artifact(artifact: ArtifactSummary) -> Html:
     label = "" if artifact.label is None else joined(" ", cut(artifact.label, 200))
     shared = faint(" shared") if artifact.shared else ""
-    fields = Html(" · ").join(_field(field) for field in artifact.fields[:8])
+    fields = faint(" · ").join(_field(field) for field in artifact.fields[:8])
     more = faint(" · …") if len(artifact.fields) > 8 else ""
     return joined(
         dot(ARTIFACT, "artifact", "■"), label, " ",
-        faint(f"{artifact.model} v{artifact.model_version}"), shared, " ", Html(fields), more,
+        faint(f"{artifact.model} v{artifact.model_version}"), shared,
+        faint(" · ") if fields else "", Html(fields), more,
     )  # fmt: skip
 
 
@@ -136,7 +139,9 @@ def tree_text(tree: SpanTree) -> str:
             continue
         span, indent = node.span, "  " * depth
         took = duration_text(span.duration)
-        failed = f"  {span.exception_type}: {span.exception_message}" if span.exception_type else ""
+        failed = (
+            f"  {exception_name(span)}: {span.exception_message}" if span.exception_type else ""
+        )
         lines.append(cut(f"{indent}{span_name(span)}  {span.status}  {took}{failed}".rstrip(), 500))
         lines += [
             cut(f"{indent}  - {artifact.label or ''} {artifact.model}", 200)

@@ -11,7 +11,7 @@ from artigraph_neo4j.wording import cut, duration_text, time_text
 if TYPE_CHECKING:
     from artigraph_neo4j.graph.nodes import Span
 
-__all__ = ["own_facts", "span_html", "span_name", "span_title"]
+__all__ = ["exception_name", "own_facts", "span_html", "span_name", "span_title"]
 
 _TEXT_CHARACTERS = 1000
 _SHOWN_OTHERWISE = frozenset(
@@ -27,6 +27,11 @@ def span_name(span: Span) -> str:
     return "(no label)" if span.label is None else cut(span.label, _TEXT_CHARACTERS // 5)
 
 
+def exception_name(span: Span) -> str:
+    """The class of what ended it, without its module."""
+    return (span.exception_type or "failed").rpartition(".")[2]
+
+
 def span_title(span: Span) -> Html:
     """One line: how it ended, its label, its class and how long it took."""
     cls = type(span).__name__
@@ -34,7 +39,7 @@ def span_title(span: Span) -> Html:
     words += [duration_text(span.duration)] if span.duration is not None else []
     if span.status == "UNSET":
         words.append("open")
-    failed = error(f" {span.exception_type or 'failed'}") if span.status == "ERROR" else ""
+    failed = error(f" {exception_name(span)}") if span.status == "ERROR" else ""
     return joined(
         dot(STATUS.get(span.status, UNSET), span.status), " ",
         Html(f"<b>{joined(span_name(span))}</b>"), failed, " ", faint(" · ".join(words)),
@@ -43,8 +48,7 @@ def span_title(span: Span) -> Html:
 
 def own_facts(span: Span) -> dict[str, object]:
     """What its class declares, and what else the graph has of it, where there is a value."""
-    names = type(span).defined_properties(aliases=False, rels=False)
-    found = {name: vars(span).get(name) for name in names if name not in _SHOWN_OTHERWISE}
+    found = {name: vars(span).get(name) for name in _fact_names(type(span))}
     found |= span.extra
     return {name: value for name, value in found.items() if value is not None}
 
@@ -68,3 +72,13 @@ def span_html(span: Span) -> Html:
 
 def _exception(span: Span) -> str:
     return f"{span.exception_type}: {span.exception_message or ''}"
+
+
+def _fact_names(cls: type[Span]) -> list[str]:
+    """Cached on the class, since neomodel looks through all of it for every answer."""
+    found: list[str] | None = vars(cls).get("_fact_names")
+    if found is None:
+        names = cls.defined_properties(aliases=False, rels=False)
+        found = [name for name in names if name not in _SHOWN_OTHERWISE]
+        cls._fact_names = found
+    return found
