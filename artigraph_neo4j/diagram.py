@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -220,15 +221,20 @@ def _mermaid(drawn: Diagram, limit: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+_FOUND_LATER = re.compile(r"\$(?=\$)|:(?=fa-)|\\(?=n)")
+"""Formulas, icons and line breaks, which Mermaid looks for once labels are decoded."""
+
+
 def _mermaid_text(text: str) -> str:
     """Text in a quoted label: whatever could be syntax, markup or Markdown, as its number."""
     words = " ".join(cut(text, _LABEL_CHARACTERS).split())
-    return "".join(_mermaid_character(c) for c in words) or " "
+    apart = _FOUND_LATER.sub(lambda found: f"{found[0]}\u200b", words)
+    return "".join(map(_mermaid_character, apart)) or " "
 
 
 def _mermaid_character(character: str) -> str:
     if character.isalnum() or character == " ":
         return character
-    if not character.isprintable():  # a control, or a lone surrogate
+    if not character.isprintable() and character != "\u200b":  # a control, or a lone surrogate
         return "\ufffd"
     return f"#{ord(character)};"

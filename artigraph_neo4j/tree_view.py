@@ -125,8 +125,7 @@ def _field(field: FieldSummary) -> Html:
     if field.storage is None:
         return joined(faint(f"{field.name} "), cut(field.text, 60))
     text = field.text
-    short = text if len(text) <= 60 else f"{text[:40]}…{text[-12:]}"
-    title = Html(f'<span title="{escaped(text)}">{escaped(short)}</span>')
+    title = Html(f'<span title="{escaped(text)}">{escaped(cut(text, 40))}</span>')
     return joined(faint(f"{field.name} "), dot(BLOB, "in a storage", "⛁"), " ", title)
 
 

@@ -95,7 +95,7 @@ def take(path: Path, body: str, chromium: str, *, dark: bool = False) -> None:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
-        page = browser.new_page(device_scale_factor=1.5)
+        page = browser.new_page(device_scale_factor=1.25)
         page.set_content(page_text)
         page.locator("main").screenshot(path=path)
         browser.close()
