@@ -14,19 +14,28 @@ from artigraph_neo4j import (
     Engine,
     Lazy,
     NotFoundError,
+    ResultList,
     Span,
     SpanTree,
     create_span_artifact,
     create_span_artifacts,
     delete_span,
     engine_context,
+    find_artifacts,
+    find_spans,
     link_artifact,
+    read_child_artifacts,
+    read_child_spans,
+    read_descendant_artifacts,
     read_lineage,
+    read_revisions,
+    read_root_spans,
     read_span_tree,
     revise_artifact,
     span_context,
     sync,
 )
+from artigraph_neo4j.find import under
 from artigraph_neo4j.graph import trees
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.storage.memory import MemoryStorage
@@ -244,3 +253,39 @@ async def test_custom_spans_keep_their_class() -> None:
     tree = await read_span_tree(span.node_id)
     assert isinstance(tree.span, TreeTrial)
     assert tree.span.epochs == 3
+
+
+async def test_reads_return_lists_that_show_as_tables() -> None:
+    async with span_context(label="lists") as top:
+        node_id = await create_span_artifact("current", label="a", data=TreeLeaf(1))
+        async with span_context(label="below"):
+            pass
+    for found, label in (
+        (await read_child_spans(top.node_id), "below"),
+        (await read_root_spans(limit=3), "span"),
+        (await find_spans(under(top)).read(), "below"),
+        (await read_child_artifacts(top.node_id), "TreeLeaf v3"),
+        (await read_descendant_artifacts(top.node_id), "TreeLeaf v3"),
+        (await find_artifacts(TreeLeaf, under(top)).read(), "TreeLeaf v3"),
+        ((await find_artifacts(TreeLeaf, under(top)).read_page()).items, "TreeLeaf v3"),
+        (await read_revisions(node_id), "TreeLeaf v3"),
+        (sync.find_artifacts(TreeLeaf, under(top)).read(), "TreeLeaf v3"),
+    ):
+        assert type(found) is ResultList
+        assert label in found._repr_html_()
+
+
+async def test_lineage_draws_itself() -> None:
+    async with span_context(label="made") as made:
+        node_id = await create_span_artifact("current", label="in", data=TreeLeaf(1))
+    async with span_context(label="used"):
+        await TreeLeaf.read(node_id)
+        out = await create_span_artifact("current", label="out", data=TreeLeaf(2))
+    lineage = await read_lineage(out, "up")
+    graph = lineage.to_networkx()
+    assert set(graph.predecessors(out)) == {lineage.spans[0].node_id}
+    assert len(graph) == 4
+    assert made.node_id in graph
+    assert "what it came from" in lineage._repr_html_()
+    assert lineage.to_mermaid().count("-->|") == 2  # made; the dotted ones are uses
+    assert (await read_lineage(out, "up", links=False)).to_mermaid().count("-->|") == 0
