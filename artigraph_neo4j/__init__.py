@@ -28,13 +28,21 @@ from artigraph_neo4j.errors import ArtigraphError, BatchError, Lost, NotFoundErr
 from artigraph_neo4j.find import F, find_artifacts, find_spans
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
-from artigraph_neo4j.lineage import Lineage, LineageStep, link_artifact, read_lineage, use
+from artigraph_neo4j.lineage import (
+    Lineage,
+    LineageLink,
+    LineageStep,
+    link_artifact,
+    read_lineage,
+    use,
+)
 from artigraph_neo4j.lost import OpenSpan, close_lost_spans, find_lost_spans, read_open_spans
 from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.migration import migration
+from artigraph_neo4j.model.summary import ArtifactSummary, FieldSummary
 from artigraph_neo4j.models import ArtifactModel
 from artigraph_neo4j.neomodel_binding import bind_neomodel
 from artigraph_neo4j.progress import Transfer, transfer_bar
@@ -48,6 +56,7 @@ from artigraph_neo4j.queries import (
     read_root_spans,
     read_span,
 )
+from artigraph_neo4j.results import ResultList
 from artigraph_neo4j.retention import find_retired, retain
 from artigraph_neo4j.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.rewriting import MigrationFailure
@@ -62,12 +71,14 @@ from artigraph_neo4j.spans import (
     span_context,
 )
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.trees import SpanTree, read_span_tree
 from artigraph_neo4j.uses import record_used
 
 __all__ = [
     "Annotations",
     "ArtifactInfo",
     "ArtifactModel",
+    "ArtifactSummary",
     "ArtigraphError",
     "Batch",
     "BatchError",
@@ -75,9 +86,11 @@ __all__ = [
     "DeleteReport",
     "Engine",
     "F",
+    "FieldSummary",
     "File",
     "Lazy",
     "Lineage",
+    "LineageLink",
     "LineageStep",
     "Lost",
     "MigrationFailure",
@@ -86,9 +99,11 @@ __all__ = [
     "ModelBacklog",
     "NotFoundError",
     "OpenSpan",
+    "ResultList",
     "SchemaState",
     "Serializer",
     "Span",
+    "SpanTree",
     "Storage",
     "Transfer",
     "__version__",
@@ -131,6 +146,7 @@ __all__ = [
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
+    "read_span_tree",
     "record_used",
     "remove_tags",
     "resume_deletes",

@@ -8,6 +8,7 @@ from artigraph_neo4j import artifacts
 from artigraph_neo4j.context import get_current_span_id
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.migration import run_steps
+from artigraph_neo4j.views import artifact_html
 
 __all__ = ["ArtifactModel"]
 
@@ -78,6 +79,10 @@ class ArtifactModel(ModelBase):
             ConnectionFailed: The database stayed out of reach.
         """
         return await artifacts.read_one(node_id, cls)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: its fields; of lazy ones where they are, and nothing is loaded."""
+        return artifact_html(self)
 
     @classmethod
     def migrate(cls, version: int, data: dict[str, Any]) -> Self:

@@ -12,6 +12,7 @@ from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import spans_from_rows
 from artigraph_neo4j.models import ArtifactModel
+from artigraph_neo4j.results import ResultList
 
 __all__ = [
     "read_ancestor_spans",
@@ -104,7 +105,7 @@ async def read_root_spans(*, limit: int = 100) -> list[Span]:
     if limit < 0:
         raise ValueError(f"limit must be 0 or more, not {limit}")
     ((rows,),) = await get_engine().read(cypher.SPAN_ROOTS, {"limit": limit})
-    return spans_from_rows(rows)
+    return ResultList(spans_from_rows(rows))
 
 
 async def read_child_artifacts(span: str, /, *, history: bool = False) -> list[Any]:
@@ -151,11 +152,11 @@ async def _read(statement: str, span: str) -> list[Span]:
     rows = await get_engine().read(statement, {"span": span_id})
     if rows == [[None]]:
         raise await absent(get_engine(), "span", span_id)
-    return spans_from_rows(row for (chunk,) in rows for row in chunk)
+    return ResultList(spans_from_rows(row for (chunk,) in rows for row in chunk))
 
 
 async def _read_artifacts(statement: str, span: str, history: bool) -> list[Any]:
     found = await artifacts.read_many(
         statement, get_current_span_id(span), ArtifactModel, history=history
     )
-    return [artifact for _, artifact in found]
+    return ResultList(artifact for _, artifact in found)

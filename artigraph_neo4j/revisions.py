@@ -10,6 +10,7 @@ from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph import changes
 from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.models import ArtifactModel
+from artigraph_neo4j.results import ResultList
 
 __all__ = ["read_revisions", "revise_artifact"]
 
@@ -58,4 +59,4 @@ async def read_revisions(artifact: str | ArtifactModel, /) -> list[Any]:
     found = [row for (chunk,) in rows for row in chunk]
     if not found:
         raise NotFoundError(f"there is no artifact with id {node_id!r}")
-    return [item for _, item in await artifacts.from_rows(found, ArtifactModel)]
+    return ResultList(item for _, item in await artifacts.from_rows(found, ArtifactModel))

@@ -20,6 +20,7 @@ from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import spans_from_rows
 from artigraph_neo4j.models import ArtifactModel
+from artigraph_neo4j.results import ResultList
 
 __all__ = [
     "ArtifactQuery",
@@ -141,7 +142,7 @@ class Query(Generic[T]):
 
     async def read(self) -> list[T]:
         """All results, in order. One round trip, plus values in storages."""
-        return [item for item, _ in await self._read(self._plan)]
+        return ResultList(item for item, _ in await self._read(self._plan))
 
     async def read_first(self) -> T | None:
         """The first result, or None. One round trip."""
@@ -189,7 +190,8 @@ class Query(Generic[T]):
         plan = replace(self._plan, limit=size, after=after)
         found = await self._read(plan)
         more = len(found) == size
-        return Page([item for item, _ in found], cursor(plan, found[-1][1]) if more else None)
+        items = ResultList(item for item, _ in found)
+        return Page(items, cursor(plan, found[-1][1]) if more else None)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """Results one by one, in order; one round trip per 1,000."""

@@ -67,10 +67,11 @@ RETURN s.node_id, a.node_id, whole.node_id, newer.node_id, labels
 
 def _lineage(made: str, used: str) -> str:
     step = f"""
-          UNWIND walk.last AS x MATCH {made}
+          UNWIND walk.last AS x MATCH {made.format("x")}
           WHERE h.linked_at IS NULL AND NOT y IN walk.seen RETURN DISTINCT y
           UNION
-          UNWIND walk.last AS x MATCH {used} WHERE NOT y IN walk.seen RETURN DISTINCT y"""
+          UNWIND walk.last AS x MATCH {used.format("x")}
+          WHERE NOT y IN walk.seen RETURN DISTINCT y"""
     return f"""
 {DELETES}
 OPTIONAL MATCH (s:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK s:ArtigraphNode(node_id)
@@ -88,14 +89,17 @@ WITH a, deletes, reduce(
       END
     )
   ).layers AS layers
-CALL (deletes, layers) {{
-  UNWIND range(0, size(layers) - 1) AS i
-  UNWIND layers[i] AS n
+CALL (deletes, a, layers) {{
+  UNWIND range(0, size(layers)) AS i
+  UNWIND CASE WHEN i = 0 THEN [a] ELSE layers[i - 1] END AS n
   WITH deletes, i, n WHERE deletes = 0
     OR n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}
   RETURN collect([
-    n.node_id, i + 1, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
-    toString(coalesce(n.opened_at, n.recorded_at))
+    n.node_id, i, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
+    toString(coalesce(n.opened_at, n.recorded_at)), n.status,
+    CASE WHEN $links THEN
+      [{made.format("n")} WHERE h.linked_at IS NULL | y.node_id] + [{used.format("n")} | y.node_id]
+      ELSE [] END
   ]) AS found
 }}
 UNWIND CASE WHEN a IS NULL THEN [null] ELSE range(0, size(found), 1000) END AS i
@@ -103,9 +107,10 @@ RETURN found[i..i + 1000]
 """
 
 
-LINEAGE_UP = _lineage("(x)<-[h:HAS_ARTIFACT]-(y)", "(x)-[:USED]->(y)")
-LINEAGE_DOWN = _lineage("(x)-[h:HAS_ARTIFACT]->(y)", "(x)<-[:USED]-(y)")
-"""Chunks of nodes with their distance; one row ``[null]`` says that the artifact does not exist.
+LINEAGE_UP = _lineage("({0})<-[h:HAS_ARTIFACT]-(y)", "({0})-[:USED]->(y)")
+LINEAGE_DOWN = _lineage("({0})-[h:HAS_ARTIFACT]->(y)", "({0})<-[:USED]-(y)")
+"""Chunks of nodes with their distance, and the ids of what the walk goes on to from each; the one
+it starts at comes too. One row ``[null]`` says that the artifact does not exist.
 
 Two rounds of 1,000 in each other cost a short walk 2,000 idle steps, where one of a million would
 cost it half a second."""

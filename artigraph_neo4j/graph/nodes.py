@@ -10,6 +10,7 @@ from neomodel import AsyncStructuredNode, BooleanProperty, IntegerProperty, Stri
 from neomodel.properties import Property, validator
 
 from artigraph_neo4j.errors import ModelError, SpanError
+from artigraph_neo4j.graph.facts import span_html
 from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS, check_label, check_text
 from artigraph_neo4j.ids import new_id
 
@@ -204,6 +205,10 @@ class Span(ArtigraphNode):
         return f"<{type(self).__name__} {self.label!r} {self.status} {self.node_id}>"
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what this object knows; the graph is not asked."""
+        return span_html(self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Span) and self.node_id == other.node_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,6 @@ from artigraph_neo4j import (
     ArtifactModel,
     Engine,
     Lineage,
-    LineageStep,
     create_span_artifact,
     link_artifact,
     read_lineage,
@@ -65,7 +64,21 @@ async def test_lineage_up_and_down(statements: list[Any]) -> None:
     assert [s.label for s in up.artifacts] == ["clean", "raw"]
     assert up.artifacts[0].model == "LineageTable"
     assert set(up.artifacts[0].classes) == {"LineageTable", "LineageBase"}
+    assert {s.status for s in up.spans} == {"OK"}
+    assert up.start is not None
+    assert (up.start.node_id, up.start.label, up.start.distance) == (up.node_id, "model", 0)
+    names = {s.node_id: f"{s.kind} {s.label}" for s in (up.start, *up.steps)}
+    assert {(names[k.source], k.type, names[k.target]) for k in up.links} == {
+        ("span load", "HAS_ARTIFACT", "artifact raw"),
+        ("artifact raw", "USED", "span clean"),
+        ("span clean", "HAS_ARTIFACT", "artifact clean"),
+        ("artifact clean", "USED", "span train"),
+        ("span train", "HAS_ARTIFACT", "artifact model"),
+    }
     down = await read_lineage(raw, "down")
+    assert set(down.links) == set(up.links) - {
+        link for link in up.links if names[link.source] == "span load"
+    }
     assert [(s.label, s.distance) for s in down.steps] == [
         ("clean", 1), ("clean", 2), ("train", 3), ("model", 4),
     ]  # fmt: skip
@@ -74,8 +87,7 @@ async def test_lineage_up_and_down(statements: list[Any]) -> None:
     assert short == Lineage(up.node_id, "up", up.steps[:2])
     assert await read_lineage(cleaned, "up", depth=10) == Lineage(
         up.artifacts[0].node_id, "up",
-        [LineageStep(s.kind, s.node_id, s.label, s.model, s.classes, s.distance - 2, s.at)
-         for s in up.steps[2:]],
+        [replace(s, distance=s.distance - 2) for s in up.steps[2:]],
     )  # fmt: skip
 
 
@@ -202,6 +214,12 @@ async def test_random_graphs(
         assert len(found.steps) == len(expected)
         order = [(s.distance, s.at, s.node_id) for s in found.steps]
         assert order == sorted(order)
+        walked = {found.node_id, *expected}
+        assert len(found.links) == len(set(found.links))
+        assert {(k.source, k.target, k.type) for k in found.links} == {
+            *((s, a, "HAS_ARTIFACT") for s, a in made if {s, a} <= walked),
+            *((a, s, "USED") for s, a in uses if {s, a} <= walked),
+        }
 
 
 _MAKE_LAYERS = """
@@ -252,7 +270,7 @@ async def test_forty_layers_fully_linked(engine: Engine, graph_service: Any) -> 
         for text, start in ((lineage.LINEAGE_UP, "a40-0"), (lineage.LINEAGE_DOWN, "a0-0")):
             result = await session.run(
                 "PROFILE " + text,  # type: ignore[arg-type]
-                {"node_id": p + start, "depth": 1_000_000},
+                {"node_id": p + start, "depth": 1_000_000, "links": True},
             )
             profile = (await result.consume()).profile
             assert profile is not None
@@ -268,11 +286,12 @@ async def test_forty_layers_fully_linked(engine: Engine, graph_service: Any) -> 
 async def test_a_million_uses(engine: Engine) -> None:
     p = await _layers(engine, 5, 500)
     begin = time.monotonic()
-    up = await read_lineage(f"{p}a4-0", "up")
-    down = await read_lineage(f"{p}a0-0", "down")
+    up = await read_lineage(f"{p}a4-0", "up", links=False)
+    down = await read_lineage(f"{p}a0-0", "down", links=False)
     seconds = time.monotonic() - begin
     assert (len(up.steps), up.steps[-1].distance) == (4001, 9)
     assert (len(down.steps), down.steps[-1].distance) == (4000, 8)
+    assert up.links == down.links == []
     assert seconds < 30, seconds
 
 
