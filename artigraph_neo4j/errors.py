@@ -18,6 +18,7 @@
     │   └── MigrationError     a stored version cannot become today's class
     ├── SpanError              a span cannot be opened, entered or closed so
     ├── SerializationError     a value cannot be written, or bytes cannot be read back
+    ├── ArchiveError           an exported file cannot be written or read   (also a ValueError)
     └── StorageError           a storage failed
         ├── BlobNotFoundError  a stored value is missing from its storage  (also a LookupError)
         └── IntegrityError     a stored value is not the one that was written
@@ -27,6 +28,7 @@ password or a secret key.
 """
 
 __all__ = [
+    "ArchiveError",
     "ArtifactTypeError",
     "ArtigraphError",
     "BlobNotFoundError",
@@ -111,6 +113,10 @@ class SpanError(ArtigraphError):
 
 class SerializationError(ArtigraphError):
     """A value cannot be serialized, or stored bytes cannot be read back."""
+
+
+class ArchiveError(ArtigraphError, ValueError):
+    """An exported file cannot be written, or is not one, or is broken; the message says where."""
 
 
 class StorageError(ArtigraphError):

@@ -66,9 +66,13 @@ def _root(
 
 
 from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
+    artifact,  # noqa: F401
     deleting,  # noqa: F401
+    doctor,  # noqa: F401
     gc,  # noqa: F401
     graph,  # noqa: F401
     local,  # noqa: F401
     lost,  # noqa: F401
+    portable,  # noqa: F401
+    runs,  # noqa: F401
 )
