@@ -34,6 +34,7 @@ from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.migration import migration
+from artigraph_neo4j.model.summary import ArtifactSummary, FieldSummary
 from artigraph_neo4j.models import ArtifactModel
 from artigraph_neo4j.neomodel_binding import bind_neomodel
 from artigraph_neo4j.portable import ExportReport, ImportReport, export_graph, import_graph
@@ -62,18 +63,21 @@ from artigraph_neo4j.spans import (
     span_context,
 )
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.trees import SpanTree, read_span_tree
 from artigraph_neo4j.uses import record_used
 
 __all__ = [
     "Annotations",
     "ArtifactInfo",
     "ArtifactModel",
+    "ArtifactSummary",
     "ArtigraphError",
     "CallArguments",
     "DeleteReport",
     "Engine",
     "ExportReport",
     "F",
+    "FieldSummary",
     "File",
     "ImportReport",
     "Lazy",
@@ -88,6 +92,7 @@ __all__ = [
     "SchemaState",
     "Serializer",
     "Span",
+    "SpanTree",
     "Storage",
     "Transfer",
     "__version__",
@@ -131,6 +136,7 @@ __all__ = [
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
+    "read_span_tree",
     "record_used",
     "remove_tags",
     "resume_deletes",

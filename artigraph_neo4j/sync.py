@@ -31,6 +31,7 @@ from artigraph_neo4j import (
     retention,
     revisions,
     spans,
+    trees,
 )
 from artigraph_neo4j import find as _find
 from artigraph_neo4j.context import resume
@@ -79,6 +80,7 @@ __all__ = [
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
+    "read_span_tree",
     "remove_tags",
     "resume_deletes",
     "retain",
@@ -161,6 +163,7 @@ read_revisions = _waiting(revisions.read_revisions)
 read_root_spans = _waiting(queries.read_root_spans)
 read_span = _waiting(queries.read_span)
 read_span_artifacts = _waiting(spans.read_span_artifacts)
+read_span_tree = _waiting(trees.read_span_tree)
 remove_tags = _waiting(_annotations.remove_tags)
 resume_deletes = _waiting(deletion.resume_deletes)
 retain = _waiting(retention.retain)

@@ -75,4 +75,5 @@ from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
     lost,  # noqa: F401
     portable,  # noqa: F401
     runs,  # noqa: F401
+    show,  # noqa: F401
 )

@@ -13,15 +13,15 @@ from typing import Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, ago, run, spent
+from artigraph_neo4j.cli.options import Url, ago, run
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.handles import StoredValue
 from artigraph_neo4j.inspection import StoredArtifact, StoredField, inspect_artifact
+from artigraph_neo4j.wording import cut, duration_text, place_text, size_text
 
 __all__ = ["artifact"]
 
@@ -135,7 +135,7 @@ def _say(found: StoredArtifact, codec: bool) -> None:
             f"id        {found.node_id}\n"
             f"span      {found.span_id or 'none'}\n"
             f"recorded  {found.recorded_at:%Y-%m-%d %H:%M:%S} UTC, "
-            f"{spent(ago(found.recorded_at))} ago\n"
+            f"{duration_text(ago(found.recorded_at))} ago\n"
             f"class     {found.origin}"
         )
     )
@@ -150,8 +150,8 @@ def _say(found: StoredArtifact, codec: bool) -> None:
 
 
 def _cells(field: StoredField) -> tuple[str, str, str, str, str]:
-    where = "graph" if field.blob is None else f"{field.blob.storage}: {field.blob.location}"
-    size = "" if field.kind in ("none", "model") else decimal(field.size)
+    where = "graph" if field.blob is None else place_text(field.blob.storage, field.blob.location)
+    size = "" if field.kind in ("none", "model") else size_text(field.size)
     kind = field.kind if field.serializer is None else field.serializer
     if field.lazy:
         kind += " (lazy)"
@@ -160,4 +160,4 @@ def _cells(field: StoredField) -> tuple[str, str, str, str, str]:
     value = "None" if field.kind == "none" else ""
     if field.value is not None:
         value = repr(field.value) if isinstance(field.value, (str, bytes)) else str(field.value)
-    return field.path, kind, size, value if len(value) <= SHOWN else f"{value[:SHOWN]}…", where
+    return field.path, kind, size, cut(value, SHOWN), where

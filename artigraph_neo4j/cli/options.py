@@ -10,9 +10,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from artigraph_neo4j.colours import STATUS, UNSET
 from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.graph.nodes import Span
 
-__all__ = ["Url", "age", "ago", "run", "span_style", "spent"]
+__all__ = ["Url", "age", "ago", "run", "span_state", "span_style"]
 
 T = TypeVar("T")
 
@@ -50,34 +52,14 @@ def age(text: str) -> timedelta:
     return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
 
 
-def spent(time: timedelta | None, *, parts: int = 2) -> str:
-    """How long something took, or is ago, in two parts at the most."""
-    if time is None:
-        return ""
-    seconds = time.total_seconds()
-    if seconds < 0:
-        return f"-{spent(-time, parts=parts)}"
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, unit, below, small in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // below
-            return f"{whole // size:,} {unit}" + (f" {rest} {small}" if rest and parts > 1 else "")
-    raise AssertionError(whole)
+def span_style(span: Span) -> str:
+    """The colour of a span, as in all pictures: what failed is red, what is open amber."""
+    return STATUS.get(span.status, UNSET).fill
 
 
-def span_style(status: str | None, closed_at: datetime | None) -> str:
-    """The colour of a span: what failed is red, what is open yellow."""
-    if status == "ERROR":
-        return "red"
-    return "green" if closed_at is not None else "yellow"
+def span_state(span: Span) -> str:
+    """How a span is, in a word."""
+    return "open" if span.closed_at is None else str(span.status)
 
 
 def ago(moment: datetime | None) -> timedelta | None:

@@ -13,12 +13,14 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, age, ago, run, span_style, spent
+from artigraph_neo4j.cli.options import Url, age, ago, run, span_state, span_style
+from artigraph_neo4j.colours import ERROR
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.find import Filter, find_spans, span, tagged
 from artigraph_neo4j.graph import summaries
 from artigraph_neo4j.graph.nodes import Span, SpanMeta
 from artigraph_neo4j.graph.spans import subclasses_of_span
+from artigraph_neo4j.wording import duration_text
 
 __all__ = ["ls", "runs_table"]
 
@@ -147,16 +149,15 @@ def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
         pad_edge=False,
     )
     for item, (spans, failed, _, artifacts) in found:
-        style = span_style(item.status, item.closed_at)
-        status = item.status if item.closed_at is not None else "open"
+        style = span_style(item)
         counted = Text(f"{spans:,}")
         if failed:
-            counted.append(f" ({failed:,} failed)", "red")
+            counted.append(f" ({failed:,} failed)", ERROR.fill)
         table.add_row(
-            Text(item.label or "", "red" if style == "red" else ""),
-            Text(status, style),
-            spent(ago(item.opened_at), parts=1),
-            *([spent(item.duration, parts=1)] if wide else []),
+            Text(item.label or "", ERROR.fill if item.status == "ERROR" else ""),
+            Text(span_state(item), style),
+            duration_text(ago(item.opened_at)),
+            *([duration_text(item.duration)] if wide else []),
             counted,
             *([f"{artifacts:,}"] if wide else []),
             item.node_id,

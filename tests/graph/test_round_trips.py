@@ -132,7 +132,7 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
     """The plan of each statement starts at an index and walks from there."""
     from neo4j import AsyncGraphDatabase
 
-    from artigraph_neo4j.graph import blobs, cypher, lineage, rewrite, writers
+    from artigraph_neo4j.graph import blobs, cypher, lineage, rewrite, trees, writers
 
     auth = (graph_service.username, graph_service.password) if graph_service.username else None
     parameters: dict[str, Any] = {
@@ -144,16 +144,17 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         "ids": ["x"], "model": "x", "version": 1, "at": "2026-01-01T00:00:00Z", "after": "",
         "size": 1, "locks": [], "seal": [], "unseal": [], "units": [],
         "leaned_on": [], "graph": "x", "contents": [], "prefix": "", "names": [], "locations": [],
-        "part": "", "storage": "x", "new": "x",
+        "part": "", "storage": "x", "new": "x", "artifacts": True,
     }  # fmt: skip
     await session_engine.graph()  # creates the schema
     async with AsyncGraphDatabase.driver(
         graph_service.uri, auth=auth, notifications_min_severity="OFF"
     ) as driver:
         parts = {"USED_ARTIFACTS", "ANNOUNCE", "SPAN_LOST", *READ_ALL}
+        parts |= {"SHOWN_CHARACTERS", "SHOWN_ITEMS"}
         statements = {
             name: getattr(module, name)
-            for module in (blobs, cypher, lineage, rewrite, writers)
+            for module in (blobs, cypher, lineage, rewrite, trees, writers)
             for name in sorted(module.__all__)
             if name not in parts
         }
