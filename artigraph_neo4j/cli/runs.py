@@ -22,7 +22,7 @@ from artigraph_neo4j.graph.nodes import Span, SpanMeta
 from artigraph_neo4j.graph.spans import subclasses_of_span
 from artigraph_neo4j.wording import duration_text
 
-__all__ = ["ls", "runs_table"]
+__all__ = ["ls", "read_runs", "runs_table"]
 
 
 WIDE = 100
@@ -75,7 +75,7 @@ def ls(
     if open_only:
         filters.append(span.closed_at.is_null())
     with errors_said():
-        found = run(url, lambda: _read(cls, filters, limit))
+        found = run(url, lambda: read_runs(cls, filters, limit))
     if json:
         print_json({"spans": [_facts(item, counts) for item, counts in found]})
     elif not found:
@@ -88,7 +88,10 @@ def ls(
 Counts = list[int]
 
 
-async def _read(cls: str | None, filters: list[Filter], limit: int) -> list[tuple[Span, Counts]]:
+async def read_runs(
+    cls: str | None, filters: list[Filter], limit: int
+) -> list[tuple[Span, Counts]]:
+    """Spans, newest first, with counts: spans, failed, open, artifacts. Two round trips."""
     query = find_spans(*([] if cls is None else [_class_of(cls)]), *filters)
     spans: list[Span] = await query.order_by(span.opened_at.desc()).limit(limit).read()
     if not spans:

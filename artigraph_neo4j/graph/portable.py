@@ -88,7 +88,7 @@ RETURN collect([
 EXPORT_USED = f"""
 {_PAGE}
 WITH collect(s) AS spans
-WITH spans, spans[-1].node_id AS last
+WITH spans, CASE WHEN size(spans) = $size THEN spans[-1].node_id END AS last
 UNWIND CASE WHEN size(spans) = 0 THEN [null] ELSE spans END AS s
 OPTIONAL MATCH (s)-[u:USED]->(a:Artifact)
 WITH last, s, u, a ORDER BY s.node_id, a.node_id
