@@ -53,6 +53,9 @@ def _special(value: Any) -> dict[str, Any]:
         return {"$duration": [value.months, value.days, value.seconds, value.nanoseconds]}
     if isinstance(value, Point):
         return {"$point": [value.srid, *value]}
+    broken = getattr(value, "error", None)  # what the driver leaves inside maps and lists
+    if isinstance(broken, Exception):
+        raise TypeError(f"the driver cannot read the value: {broken}")
     raise TypeError(f"a property of type {type(value).__name__} cannot be exported")
 
 

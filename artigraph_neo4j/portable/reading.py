@@ -177,7 +177,11 @@ def _node(
 
 
 def _properties(properties: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return {name: to_json(value) for name, value in properties.items()}
-    except TypeError as error:
-        raise ArchiveError(f"{properties['node_id']}: {error}") from error
+    found: dict[str, Any] = {}
+    for name, value in properties.items():
+        try:
+            found[name] = to_json(value)
+        except TypeError as error:
+            node_id = properties["node_id"]
+            raise ArchiveError(f"node {node_id}, property {name}: {error}") from error
+    return found
