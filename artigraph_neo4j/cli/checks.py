@@ -79,9 +79,6 @@ async def run_checks(url: str | None) -> AsyncIterator[Check]:
             yield found
 
 
-# -- this machine ------------------------------------------------------------------------------
-
-
 def _machine() -> Iterator[Check]:
     yield Check("python", "ok", f"{platform.python_version()} ({sys.executable})")
     names = ("neo4j", "neomodel", "neo4j-rust-ext", "aioboto3", "pyarrow")
@@ -116,9 +113,7 @@ def _stack() -> Iterator[Check]:
         status = stack.status()
         java = find_java(DEFAULT_VERSION)
     except ArtigraphError as error:
-        yield Check(
-            "java", "warn", str(error), "only the local stack needs it; see the message"
-        )  # fmt: skip
+        yield Check("java", "warn", str(error), "only the local stack needs it; see the message")
         return
     yield Check("java", "ok", str(java))
     if status.info is not None:
@@ -135,14 +130,9 @@ def _stack() -> Iterator[Check]:
     text = f"does not run in {status.directory}"
     if taken:
         ports = ", ".join(f"{port} ({name})" for name, port in taken.items())
-        yield Check(
-            "stack", "ok", f"{text}; usual ports are taken: {ports}; others will be used"
-        )  # fmt: skip
+        yield Check("stack", "ok", f"{text}; usual ports are taken: {ports}; others will be used")
     else:
         yield Check("stack", "ok", text)
-
-
-# -- the graph ---------------------------------------------------------------------------------
 
 
 async def _graph(engine: Engine) -> AsyncIterator[Check]:
