@@ -45,6 +45,7 @@ from artigraph_neo4j.model.migration import migration
 from artigraph_neo4j.model.summary import ArtifactSummary, FieldSummary
 from artigraph_neo4j.models import ArtifactModel
 from artigraph_neo4j.neomodel_binding import bind_neomodel
+from artigraph_neo4j.portable import ExportReport, ImportReport, export_graph, import_graph
 from artigraph_neo4j.progress import Transfer, transfer_bar
 from artigraph_neo4j.queries import (
     read_ancestor_spans,
@@ -85,9 +86,11 @@ __all__ = [
     "CallArguments",
     "DeleteReport",
     "Engine",
+    "ExportReport",
     "F",
     "FieldSummary",
     "File",
+    "ImportReport",
     "Lazy",
     "Lineage",
     "LineageLink",
@@ -120,12 +123,14 @@ __all__ = [
     "delete_span",
     "delete_spans",
     "engine_context",
+    "export_graph",
     "find_artifacts",
     "find_lost_spans",
     "find_retired",
     "find_spans",
     "get_current_span_id",
     "get_engine",
+    "import_graph",
     "install_schema",
     "lazy_field",
     "link_artifact",

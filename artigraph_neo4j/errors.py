@@ -19,6 +19,7 @@
     ├── SpanError              a span cannot be opened, entered or closed so
     ├── SerializationError     a value cannot be written, or bytes cannot be read back
     ├── BatchError             some of what a batch had to write could not be recorded
+    ├── ArchiveError           an exported file cannot be written or read   (also a ValueError)
     └── StorageError           a storage failed
         ├── BlobNotFoundError  a stored value is missing from its storage  (also a LookupError)
         └── IntegrityError     a stored value is not the one that was written
@@ -33,6 +34,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "ArchiveError",
     "ArtifactTypeError",
     "ArtigraphError",
     "BatchError",
@@ -118,6 +120,10 @@ class SpanError(ArtigraphError):
 
 class SerializationError(ArtigraphError):
     """A value cannot be serialized, or stored bytes cannot be read back."""
+
+
+class ArchiveError(ArtigraphError, ValueError):
+    """An exported file cannot be written, or is not one, or is broken; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from artigraph_neo4j import (
     lineage,
     lost,
     migrations,
+    portable,
     queries,
     retention,
     revisions,
@@ -57,10 +58,12 @@ __all__ = [
     "delete_artifacts",
     "delete_span",
     "delete_spans",
+    "export_graph",
     "find_artifacts",
     "find_lost_spans",
     "find_retired",
     "find_spans",
+    "import_graph",
     "install_schema",
     "link_artifact",
     "migrate_artifacts",
@@ -142,8 +145,10 @@ create_span_artifacts = _waiting(spans.create_span_artifacts)
 delete_artifacts = _waiting(deletion.delete_artifacts)
 delete_span = _waiting(deletion.delete_span)
 delete_spans = _waiting(deletion.delete_spans)
+export_graph = _waiting(portable.export_graph)
 find_lost_spans = _waiting(lost.find_lost_spans)
 find_retired = _waiting(retention.find_retired)
+import_graph = _waiting(portable.import_graph)
 install_schema = _waiting(layout.install_schema)
 link_artifact = _waiting(lineage.link_artifact)
 migrate_artifacts = _waiting(migrations.migrate_artifacts)

@@ -29,7 +29,7 @@ from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.names import blob_name, graph_prefix, marker, marker_key
 from artigraph_neo4j.transfer import Content, Spool, put
 
-__all__ = ["MIN_AGE", "WAVE_BYTES", "Uploads", "stored_parameters"]
+__all__ = ["MIN_AGE", "WAVE_BYTES", "Uploads", "mark", "stored_parameters"]
 
 T = TypeVar("T")
 
@@ -259,7 +259,7 @@ class Uploads:
         key = f"{graph_prefix(graph_id)}{blob_name(content.digest)}"
         content.uploaded = time.time()
         if (id(storage), graph_id) not in _marked:
-            await self._on(content, "stored", lambda: _mark(storage, graph_id))
+            await self._on(content, "stored", lambda: mark(storage, graph_id))
         content.location = await put(self._engine, storage, content.data, key, content.where)
 
     async def _graph(self) -> str:
@@ -321,7 +321,7 @@ def _row(item: _Reference, content: _Content) -> dict[str, Any]:
     }
 
 
-async def _mark(storage: Storage, graph_id: str) -> None:
+async def mark(storage: Storage, graph_id: str) -> None:
     """Put the object that says whose prefix this is, unless it is there: gc asks for it.
 
     A storage that cannot list is left without: nothing could be collected there. Where it is not

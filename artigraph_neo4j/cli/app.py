@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ __all__ = ["Directory", "Json", "app", "errors_said", "print_json"]
 app = typer.Typer(
     name="artigraph",
     help="Typed artifacts and nested spans in Neo4j. Exit codes: 0 done, 1 failed, 2 wrong usage, "
-    "3 (status) not running.",
+    "3 (status) not running; docs/cli.md has all.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -46,8 +47,12 @@ def errors_said() -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on standard output."""
-    sys.stdout.write(json.dumps(value, default=str) + "\n")
+    """One JSON object on standard output; times as ISO 8601."""
+    sys.stdout.write(json.dumps(value, default=_plain) + "\n")
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _version(value: bool) -> None:
@@ -66,9 +71,14 @@ def _root(
 
 
 from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
+    artifact,  # noqa: F401
     deleting,  # noqa: F401
+    doctor,  # noqa: F401
     gc,  # noqa: F401
     graph,  # noqa: F401
     local,  # noqa: F401
     lost,  # noqa: F401
+    portable,  # noqa: F401
+    runs,  # noqa: F401
+    show,  # noqa: F401
 )

@@ -24,7 +24,7 @@ from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.msgpack import unpack
 from artigraph_neo4j.storage.base import Storage
 
-__all__ = ["BlobRef", "Loading", "Stored", "join", "loadings"]
+__all__ = ["BlobRef", "Entry", "Loading", "Stored", "join", "loadings"]
 
 _MISSING = object()
 

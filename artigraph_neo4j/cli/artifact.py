@@ -1,0 +1,163 @@
+"""``artigraph artifact``: what is stored of one, without its class; and the bytes of a field."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.cli.options import Url, ago, run
+from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.handles import StoredValue
+from artigraph_neo4j.inspection import StoredArtifact, StoredField, inspect_artifact
+from artigraph_neo4j.wording import cut, duration_text, place_text, size_text
+
+__all__ = ["artifact"]
+
+SHOWN = 80
+"""So many characters of a value are shown."""
+
+
+@app.command()
+def artifact(
+    node_id: Annotated[str, typer.Argument(metavar="ID", help="The artifact's id.")],
+    field: Annotated[
+        str | None,
+        typer.Option("--field", help="Write the bytes of this field to --out."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file; - is standard output.")
+    ] = None,
+    codec: Annotated[
+        bool, typer.Option("--codec", help="Show the codec, too: how each field is read back.")
+    ] = False,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Show the fields of an artifact and where each value is. Needs no class of yours."""
+    if (field is None) != (out is None):
+        raise typer.BadParameter("--field and --out go together")
+    if json and out == Path("-"):
+        raise typer.BadParameter("--json and the bytes cannot both go to standard output")
+    with errors_said():
+        found, saved = run(url, lambda: _read(node_id, field, out))
+    if json:
+        print_json(_facts(found) | ({} if saved is None else {"saved": saved}))
+    elif saved is None:
+        _say(found, codec)
+    elif out != Path("-"):
+        sys.stdout.write(f"{saved['path']}: {saved['size']:,} bytes, SHA-256 {saved['digest']}\n")
+
+
+async def _read(
+    node_id: str, field: str | None, out: Path | None
+) -> tuple[StoredArtifact, dict[str, Any] | None]:
+    found = await inspect_artifact(node_id)
+    if field is None or out is None:
+        return found, None
+    handle = found.handle(field)
+    try:
+        if out != Path("-"):
+            await handle.save(out)
+        else:
+            await _to_stdout(handle)
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error}") from error
+    return found, {"path": str(out), "size": handle.size, "digest": handle.digest}
+
+
+async def _to_stdout(handle: StoredValue) -> None:
+    """By a file: nothing is written before the digest was checked."""
+    with tempfile.TemporaryDirectory(prefix="artigraph-") as directory:
+        path = await handle.save(Path(directory, "value"))
+
+        def copy() -> None:
+            with path.open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+
+        await asyncio.to_thread(copy)
+
+
+def _facts(found: StoredArtifact) -> dict[str, Any]:
+    return {
+        "node_id": found.node_id,
+        "model": found.model,
+        "version": found.version,
+        "class": found.origin,
+        "label": found.label,
+        "span_id": found.span_id,
+        "recorded_at": found.recorded_at.isoformat(),
+        "nested": found.nested,
+        "fields": [_field_facts(field) for field in found.fields],
+        "codec": found.codec,
+    }
+
+
+def _field_facts(field: StoredField) -> dict[str, Any]:
+    value = field.value
+    if isinstance(value, bytes):
+        value = {"bytes": len(value), "sha256": hashlib.sha256(value).hexdigest()}
+    return {
+        "path": field.path,
+        "kind": field.kind,
+        "serializer": field.serializer,
+        "lazy": field.lazy,
+        "size": field.size,
+        "value": value,
+        "blob": None if field.blob is None else asdict(field.blob),
+        "node_id": field.node_id,
+        "model": field.model,
+    }
+
+
+def _say(found: StoredArtifact, codec: bool) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        Text.assemble(
+            (found.label or "artifact", "bold"), f"  {found.model} version {found.version}"
+        )
+    )
+    console.print(
+        Text(
+            f"id        {found.node_id}\n"
+            f"span      {found.span_id or 'none'}\n"
+            f"recorded  {found.recorded_at:%Y-%m-%d %H:%M:%S} UTC, "
+            f"{duration_text(ago(found.recorded_at))} ago\n"
+            f"class     {found.origin}"
+        )
+    )
+    table = Table("field", "type", "size", "value", "where", box=SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for field in found.fields:
+        table.add_row(*map(Text, _cells(field)))
+    console.print(table)
+    if codec:
+        console.print_json(data=found.codec)
+
+
+def _cells(field: StoredField) -> tuple[str, str, str, str, str]:
+    where = "graph" if field.blob is None else place_text(field.blob.storage, field.blob.location)
+    size = "" if field.kind in ("none", "model") else size_text(field.size)
+    kind = field.kind if field.serializer is None else field.serializer
+    if field.lazy:
+        kind += " (lazy)"
+    if field.kind == "model":
+        return field.path, "model", "", str(field.value), f"node of {field.value}"
+    value = "None" if field.kind == "none" else ""
+    if field.value is not None:
+        value = repr(field.value) if isinstance(field.value, (str, bytes)) else str(field.value)
+    return field.path, kind, size, cut(value, SHOWN), where

@@ -1,0 +1,296 @@
+"""What ``artigraph doctor`` looks at: each check says how it is, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Literal
+from urllib.parse import urlsplit
+
+from artigraph_neo4j._version import __version__
+from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.engine import Engine
+from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
+from artigraph_neo4j.graph import blobs, deleting, summaries
+from artigraph_neo4j.graph.connection import Connection
+from artigraph_neo4j.graph.settings import Settings
+from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.layout import check_schema
+from artigraph_neo4j.local import LocalStack, running_stack
+from artigraph_neo4j.local.java import find_java
+from artigraph_neo4j.local.neo4j import PORTS
+from artigraph_neo4j.local.ports import is_free
+from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
+from artigraph_neo4j.local.stack import DEFAULT_VERSION
+from artigraph_neo4j.lost import find_lost_spans, read_open_spans
+from artigraph_neo4j.storage.base import Storage, find_storage
+
+__all__ = ["Check", "run_checks"]
+
+Result = Literal["ok", "warn", "fail"]
+
+CONNECT_SECONDS = 5.0
+
+SKEW_WARN, SKEW_FAIL = 2.0, 300.0
+"""Seconds. Spans have the times of the machine that recorded them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found.
+
+    Attributes:
+        name: What was looked at.
+        result: How it is.
+        text: What was found.
+        fix: What to do about it; empty where nothing is.
+    """
+
+    name: str
+    result: Result
+    text: str
+    fix: str = ""
+
+
+async def run_checks(url: str | None) -> AsyncIterator[Check]:
+    """All checks, one after the other; those that need the graph end where it is not reached."""
+    for found in _machine():
+        yield found
+    with_stack = url in (None, "local")
+    if with_stack:
+        for found in await asyncio.to_thread(lambda: list(_stack())):
+            yield found
+    try:
+        if url == "local" and running_stack() is None:
+            raise EngineError("the local stack does not run")
+        context = engine_context(None if url == "local" else url)
+    except ArtigraphError as error:
+        yield Check("graph", "fail", str(error), "artigraph up, or set NEO4J_URI")
+        return
+    async with context as engine:
+        async for found in _graph(engine):
+            yield found
+
+
+def _machine() -> Iterator[Check]:
+    yield Check("python", "ok", f"{platform.python_version()} ({sys.executable})")
+    names = ("neo4j", "neomodel", "neo4j-rust-ext", "aioboto3", "pyarrow")
+    found = {name: _installed(name) for name in names}
+    text = ", ".join(f"{name} {v}" for name, v in found.items() if v)
+    text = f"artigraph-neo4j {__version__}, {text}"
+    wrong = [
+        f"{name} {found[name]}"
+        for name, wanted in (("neo4j", "6.1."), ("neomodel", "7."))
+        if not (found[name] or "").startswith(wanted)
+    ]
+    if wrong:
+        yield Check(
+            "packages", "fail", f"{text}: {', '.join(wrong)} is not what is needed",
+            "pip install --upgrade artigraph-neo4j",
+        )  # fmt: skip
+    else:
+        yield Check("packages", "ok", text)
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _stack() -> Iterator[Check]:
+    """What the local stack needs; only a warning where another graph is used."""
+    try:
+        stack = LocalStack()
+        status = stack.status()
+        java = find_java(DEFAULT_VERSION)
+    except ArtigraphError as error:
+        yield Check("java", "warn", str(error), "only the local stack needs it; see the message")
+        return
+    yield Check("java", "ok", str(java))
+    if status.info is not None:
+        down = [server.name for server in status.servers if not server.answers]
+        if down:
+            yield Check(
+                "stack", "fail", f"{', '.join(down)} in {status.directory} does not answer",
+                "artigraph down && artigraph up",
+            )  # fmt: skip
+        else:
+            yield Check("stack", "ok", f"runs in {status.directory}")
+        return
+    taken = {n: p for n, p in {**PORTS, **S3_PORTS}.items() if not is_free(p)}
+    text = f"does not run in {status.directory}"
+    if taken:
+        ports = ", ".join(f"{port} ({name})" for name, port in taken.items())
+        yield Check("stack", "ok", f"{text}; usual ports are taken: {ports}; others will be used")
+    else:
+        yield Check("stack", "ok", text)
+
+
+async def _graph(engine: Engine) -> AsyncIterator[Check]:
+    settings = await engine.settings()
+    yield (found := await _port(settings))
+    if found.result == "fail":
+        return
+    yield _credentials(settings)
+    try:
+        version, edition, skew, seconds = await engine.maintain(_ask)
+    except ArtigraphError as error:
+        refused = "refused the login" in str(error)
+        yield Check(
+            "connection", "fail", str(error),
+            "check NEO4J_USERNAME and NEO4J_PASSWORD" if refused else "see the server's log",
+        )  # fmt: skip
+        return
+    where = f"{settings.uri} as {settings.username or 'nobody'}"
+    yield Check("connection", "ok", f"{where}, {seconds * 1000:.1f} ms a round trip")
+    yield _server(version, edition)
+    yield _clock(skew)
+    yield (found := await _schema())
+    if found.result == "fail":
+        return
+    async for check in _storages(engine):
+        yield check
+    yield await _open_spans()
+    yield await _deletes(engine)
+
+
+async def _port(settings: Settings) -> Check:
+    parts = urlsplit(settings.uri)
+    host, port = parts.hostname or "", parts.port or 7687
+    try:
+        opened = asyncio.open_connection(host, port)
+        _, writer = await asyncio.wait_for(opened, CONNECT_SECONDS)
+    except (OSError, TimeoutError) as error:
+        reason = str(error) or f"no answer in {CONNECT_SECONDS:.0f} s"
+        return Check(
+            "port", "fail", f"{host}:{port}: {reason}",
+            "start Neo4j (artigraph up), or correct NEO4J_URI; a firewall may be between",
+        )  # fmt: skip
+    writer.close()
+    return Check("port", "ok", f"{host}:{port} is open")
+
+
+def _credentials(settings: Settings) -> Check:
+    if settings.username is None or not settings.password:
+        return Check(
+            "credentials", "warn", "no user or no password is given",
+            "set NEO4J_USERNAME and NEO4J_PASSWORD, unless the server asks for none",
+        )  # fmt: skip
+    return Check("credentials", "ok", f"user {settings.username}, with a password")
+
+
+async def _ask(connection: Connection) -> tuple[str, str, float, float]:
+    """Version, edition, how far the server's clock is ahead, and what a round trip takes."""
+    await connection.run("RETURN 1", {}, "read", deadline=CONNECT_SECONDS)
+    best = (float("inf"), 0.0)
+    version = edition = ""
+    for _ in range(3):
+        begin = time.time()
+        ((version, edition, millis),) = await connection.run(summaries.SERVER, {}, "read")
+        end = time.time()
+        best = min(best, (end - begin, millis / 1000 - (begin + end) / 2))
+    return version, edition, best[1], best[0]
+
+
+def _server(version: str, edition: str) -> Check:
+    text = f"Neo4j {version} {edition}"
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if found and (int(found[1]), int(found[2])) >= (5, 26):
+        return Check("server", "ok", text)
+    return Check("server", "fail", f"{text} is too old", "use Neo4j 5.26 LTS or later")
+
+
+def _clock(skew: float) -> Check:
+    text = f"the server's clock is {abs(skew):.2f} s {'ahead' if skew > 0 else 'behind'}"
+    if abs(skew) < SKEW_WARN:
+        return Check("clock", "ok", text)
+    return Check(
+        "clock", "warn" if abs(skew) < SKEW_FAIL else "fail",
+        f"{text}; spans have the times of the machine that records them",
+        "let both machines keep time by NTP",
+    )  # fmt: skip
+
+
+async def _schema() -> Check:
+    try:
+        state = await check_schema()
+    except ArtigraphError as error:
+        return Check("schema", "fail", str(error), "upgrade artigraph-neo4j")
+    if state.version is None:
+        return Check("schema", "fail", "there is none yet", "artigraph schema install")
+    if not state.is_current:
+        missing = f", {len(state.missing)} indexes are missing" if state.missing else ""
+        text = f"version {state.version}, needed is {state.needed}{missing}"
+        return Check("schema", "fail", text, "artigraph schema upgrade")
+    return Check("schema", "ok", f"version {state.version}")
+
+
+async def _storages(engine: Engine) -> AsyncIterator[Check]:
+    """The engine's storage, and all that the graph refers to."""
+    await engine.ready()
+    ((referred_to,),) = await engine.read(blobs.BLOB_STORAGES, {})
+    own = engine.storage
+    names: set[str] = {*referred_to, *([own.name] if own else [])}
+    for name in sorted(names):
+        yield await _storage(engine, name, own if own and own.name == name else None)
+    if not names:
+        yield Check("storage", "ok", "none is set, and the graph refers to none")
+
+
+async def _storage(engine: Engine, name: str, given: Storage | None) -> Check:
+    label = f"storage {name}"
+    try:
+        storage = given or find_storage(name)
+        if storage is None:
+            return Check(
+                label, "warn", "this program cannot make it from its name",
+                "nothing, if the programs that use it do; the command line cannot read its values",
+            )  # fmt: skip
+        await engine.call(lambda: _look(storage))
+    except (ArtigraphError, ImportError) as error:
+        return Check(
+            label, "fail", str(error),
+            "check the endpoint, the bucket, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )  # fmt: skip
+    return Check(label, "ok", "answers")
+
+
+async def _look(storage: Storage) -> None:
+    """Ask for one key, and list, where it can: a bucket that is not there fails only then."""
+    await storage.exists(f"ag/{new_id()}")
+    if type(storage).list is not Storage.list:
+        try:
+            async for _ in storage.list(f"ag/{new_id()}"):
+                break
+        except BlobNotFoundError as error:
+            raise ArtigraphError(f"{error}; create the bucket first") from error
+
+
+async def _open_spans() -> Check:
+    found = await read_open_spans()
+    lost = await find_lost_spans()
+    text = f"{len(found):,} open, {len(lost):,} of them lost"
+    if lost:
+        oldest = min(datetime.now(UTC) - item.span.opened_at for item in lost)
+        text += f", the latest opened {oldest.total_seconds() / 60:,.0f} min ago"
+        return Check("open spans", "warn", text, "artigraph lost --close")
+    return Check("open spans", "ok", text)
+
+
+async def _deletes(engine: Engine) -> Check:
+    rows = await engine.read(deleting.MARKED, {"idle": 300})
+    cut_short = sum(len(ids) for _, ids in rows)
+    if cut_short:
+        return Check(
+            "deletes", "warn", f"{cut_short:,} were cut short", "artigraph delete --resume"
+        )
+    return Check("deletes", "ok", "none was cut short")

@@ -1,0 +1,168 @@
+"""``artigraph ls``: what was run, how it went, and what is below it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.cli.options import Url, age, ago, run, span_state, span_style
+from artigraph_neo4j.colours import ERROR
+from artigraph_neo4j.current import get_engine
+from artigraph_neo4j.find import Filter, find_spans, span, tagged
+from artigraph_neo4j.graph import summaries
+from artigraph_neo4j.graph.nodes import Span, SpanMeta
+from artigraph_neo4j.graph.spans import subclasses_of_span
+from artigraph_neo4j.wording import duration_text
+
+__all__ = ["ls", "read_runs", "runs_table"]
+
+
+WIDE = 100
+"""From so many columns on, a terminal has room for all."""
+
+
+class Status(StrEnum):
+    """How a span can be."""
+
+    ok = "OK"
+    error = "ERROR"
+    unset = "UNSET"
+
+
+@app.command()
+def ls(
+    label: Annotated[str | None, typer.Option("--label", help="Only labels that begin so.")] = None,
+    status: Annotated[
+        Status | None,
+        typer.Option("--status", case_sensitive=False, help="Only those that ended so."),
+    ] = None,
+    since: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--since", parser=age, metavar="AGE", help="Only those opened so recently: 12h, 7d."
+        ),
+    ] = None,
+    cls: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="Only of this span class.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those still open.")] = False,
+    everywhere: Annotated[
+        bool, typer.Option("--all", help="Spans at any depth, not only root spans.")
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 25,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Show runs, newest first: the root spans, with what is below each."""
+    filters: list[Filter] = [] if everywhere else [span.depth == 0]
+    if label is not None:
+        filters.append(span.label.startswith(label))
+    if status is not None:
+        filters.append(span.status == status.value)
+    if since is not None:
+        filters.append(span.opened_at >= datetime.now(UTC) - since)
+    if tag is not None:
+        filters.append(tagged(tag))
+    if open_only:
+        filters.append(span.closed_at.is_null())
+    with errors_said():
+        found = run(url, lambda: read_runs(cls, filters, limit))
+    if json:
+        print_json({"spans": [_facts(item, counts) for item, counts in found]})
+    elif not found:
+        typer.echo("no run fits" if filters[not everywhere :] or cls else "nothing is recorded yet")
+    else:
+        console = Console(highlight=False)
+        console.print(runs_table(found, wide=console.width >= WIDE))
+
+
+Counts = list[int]
+
+
+async def read_runs(
+    cls: str | None, filters: list[Filter], limit: int
+) -> list[tuple[Span, Counts]]:
+    """Spans, newest first, with counts: spans, failed, open, artifacts. Two round trips."""
+    query = find_spans(*([] if cls is None else [_class_of(cls)]), *filters)
+    spans: list[Span] = await query.order_by(span.opened_at.desc()).limit(limit).read()
+    if not spans:
+        return []
+    ids = [item.node_id for item in spans]
+    ((rows,),) = await get_engine().read(summaries.COUNTS_BELOW, {"ids": ids})
+    counts = {node_id: row for node_id, *row in rows}
+    return [(item, counts.get(item.node_id, [0, 0, 0, 0])) for item in spans]
+
+
+def _class_of(name: str) -> type[Span]:
+    """The span class of a name; one is made of it here, as no class of users is known."""
+    for known in subclasses_of_span():
+        if known.inherited_labels()[0] == name:
+            return known
+    if name == "Span":
+        return Span
+    made: type[Span] = SpanMeta(name, (Span,), {"__module__": __name__})
+    return made
+
+
+def _facts(item: Span, counts: Counts) -> dict[str, Any]:
+    spans, failed, is_open, artifacts = counts
+    return {
+        "node_id": item.node_id,
+        "label": item.label,
+        "class": _class_name(item),
+        "status": item.status,
+        "opened_at": item.opened_at,
+        "closed_at": item.closed_at,
+        "seconds": None if item.duration is None else item.duration.total_seconds(),
+        "spans": spans,
+        "failed": failed,
+        "open": is_open,
+        "artifacts": artifacts,
+        "exception_type": item.exception_type,
+        "exception_message": item.exception_message,
+    }
+
+
+def _class_name(item: Span) -> str:
+    own = [name for name in item.node_labels if name not in ("ArtigraphNode", "Span")]
+    return own[0] if own else "Span"
+
+
+def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
+    """The table that a person sees; in a narrow terminal with fewer columns."""
+    right: dict[str, Any] = {"no_wrap": True, "justify": "right"}
+    table = Table(
+        Column("label", overflow="fold"),
+        Column("status", no_wrap=True),
+        Column("age", **right),
+        *([Column("took", **right)] if wide else []),
+        Column("spans", **right),
+        *([Column("artifacts", **right)] if wide else []),
+        Column("id", no_wrap=True, min_width=36),  # to be copied
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for item, (spans, failed, _, artifacts) in found:
+        style = span_style(item)
+        counted = Text(f"{spans:,}")
+        if failed:
+            counted.append(f" ({failed:,} failed)", ERROR.fill)
+        table.add_row(
+            Text(item.label or "", ERROR.fill if item.status == "ERROR" else ""),
+            Text(span_state(item), style),
+            duration_text(ago(item.opened_at)),
+            *([duration_text(item.duration)] if wide else []),
+            counted,
+            *([f"{artifacts:,}"] if wide else []),
+            item.node_id,
+        )
+    return table

@@ -1,0 +1,159 @@
+"""``artigraph show``: a span with all below it, as a tree."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.cli.options import Url, run, span_state, span_style
+from artigraph_neo4j.colours import ARTIFACT, ERROR
+from artigraph_neo4j.graph.nodes import Span
+from artigraph_neo4j.model.summary import ArtifactSummary
+from artigraph_neo4j.trees import SpanTree, read_span_tree
+from artigraph_neo4j.wording import cut, duration_text, time_text
+
+__all__ = ["show", "tree_of"]
+
+TEXT = 60
+"""So many characters of a field are shown."""
+
+DEPTH = 50
+"""So many levels are drawn: further to the right nobody could read them."""
+
+
+@app.command()
+def show(
+    node_id: Annotated[str, typer.Argument(metavar="ID", help="The span's id.")],
+    artifacts: Annotated[
+        bool, typer.Option("--artifacts/--no-artifacts", help="Show artifacts, too.")
+    ] = True,
+    fields: Annotated[bool, typer.Option("--fields", help="Show the artifacts' fields.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Show all ids.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, help="At most so many spans, and artifacts.")
+    ] = 200,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Show a span, all below it, and their artifacts; what failed with its error."""
+    with errors_said():
+        tree = run(url, lambda: read_span_tree(node_id, artifacts=artifacts, limit=limit))
+    if json:
+        print_json(_facts(tree))
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(tree_of(tree, ids=ids, fields=fields, artifacts=artifacts))
+    if tree.left_out:
+        console.print(f"{tree.left_out:,} spans were left out; --limit shows more", style="dim")
+
+
+def tree_of(
+    tree: SpanTree, *, ids: bool = False, fields: bool = False, artifacts: bool = True
+) -> Tree:
+    """The tree that a person sees."""
+    drawn: list[Tree] = []
+    for depth, item in tree.walk():
+        if depth > DEPTH:
+            continue
+        line = _span_line(item.span, ids or depth == 0)
+        branch = Tree(line, guide_style="dim") if depth == 0 else drawn[depth - 1].add(line)
+        drawn[depth:] = [branch]
+        if artifacts:
+            for summary in item.artifacts:
+                leaf = branch.add(_artifact_line(summary, ids))
+                for field in summary.fields if fields else ():
+                    leaf.add(Text(f"{field.name}: {cut(_one_line(field.text), TEXT)}", "dim"))
+            _left_out(branch, item.more_artifacts, "artifacts")
+        _left_out(branch, item.more_children, "spans right below")
+        if depth == DEPTH and item.children:
+            branch.add(Text(f"… deeper spans: artigraph show {item.children[0].span.node_id}"))
+    return drawn[0]
+
+
+def _left_out(branch: Tree, count: int, what: str) -> None:
+    if count:
+        branch.add(Text(f"… {count:,} more {what}", "dim italic"))
+
+
+def _span_line(span: Span, with_id: bool) -> Text:
+    style = span_style(span)
+    line = Text.assemble(("● ", style), (_one_line(span.label or "span"), "bold"))
+    own = [name for name in span.node_labels if name not in ("ArtigraphNode", "Span")]
+    if own:
+        line.append(f" {own[0]}", "dim")
+    line.append(f"  {span_state(span)}", style)
+    if span.duration is not None:
+        line.append(f"  {duration_text(span.duration)}")
+    elif span.opened_at is not None:
+        line.append(f"  since {time_text(span.opened_at)}")
+    if with_id:
+        line.append(f"  {span.node_id}", "dim")
+    if span.exception_type:
+        message = _one_line(span.exception_message or "")
+        line.append(f"\n  {span.exception_type}: {cut(message, 200)}", ERROR.fill)
+    return line
+
+
+def _artifact_line(summary: ArtifactSummary, with_id: bool) -> Text:
+    line = Text.assemble(("◆ ", ARTIFACT.fill), _one_line(summary.label or ""))
+    line.append(f"{' ' if summary.label else ''}{summary.model}", ARTIFACT.fill)
+    line.append(f" v{summary.model_version}", "dim")
+    shown = [f"{field.name}={cut(_one_line(field.text), 24)}" for field in summary.fields[:4]]
+    if len(summary.fields) > 4:
+        shown.append("…")
+    line.append(f"  {', '.join(shown)}", "dim")
+    if summary.shared:
+        line.append("  shared", "italic")
+    if with_id:
+        line.append(f"  {summary.node_id}", "dim")
+    return line
+
+
+def _one_line(text: str) -> str:
+    """Without what would break the lines of a tree, or steer a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _facts(tree: SpanTree) -> dict[str, Any]:
+    """As flat as it came: a tree of any depth, without recursion."""
+    spans: list[dict[str, Any]] = []
+    above: list[str | None] = []
+    for depth, item in tree.walk():
+        above[depth:] = [item.span.node_id]
+        span = item.span
+        spans.append(
+            {
+                "node_id": span.node_id,
+                "parent": above[depth - 1] if depth else None,
+                "depth": depth,
+                "label": span.label,
+                "labels": list(span.node_labels),
+                "status": span.status,
+                "opened_at": span.opened_at,
+                "closed_at": span.closed_at,
+                "seconds": None if span.duration is None else span.duration.total_seconds(),
+                "exception_type": span.exception_type,
+                "exception_message": span.exception_message,
+                "artifacts": [_artifact_facts(summary) for summary in item.artifacts],
+                "more_artifacts": item.more_artifacts,
+                "more_children": item.more_children,
+            }
+        )
+    return {"spans": spans, "left_out": tree.left_out}
+
+
+def _artifact_facts(summary: ArtifactSummary) -> dict[str, Any]:
+    return {
+        "node_id": summary.node_id,
+        "label": summary.label,
+        "model": summary.model,
+        "version": summary.model_version,
+        "shared": summary.shared,
+        "stored_bytes": summary.stored_size,
+        "fields": {field.name: field.text for field in summary.fields},
+    }

@@ -1,0 +1,145 @@
+"""Properties of nodes as JSON, and back, exactly: a float that JSON has not, bytes, times, points.
+
+JSON has text, ``true``, ``null``, integers of any size and finite floats, which Python writes so
+that they come back the same. All else is an object of one name that begins with ``$``; properties
+are never maps, so nothing of a user looks like it.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable
+from datetime import timezone
+from typing import Any, TypeVar
+
+from neo4j.spatial import CartesianPoint, Point, WGS84Point
+from neo4j.time import Date, DateTime, Duration, Time
+
+__all__ = ["from_json", "to_json", "zoned_properties"]
+
+
+T = TypeVar("T", DateTime, Time)
+
+
+def to_json(value: Any) -> Any:
+    """A property, as the driver returns it, as what ``json`` can write.
+
+    Raises:
+        TypeError: It is of a type that is not known here.
+    """
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else {"$float": repr(value)}
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    if isinstance(value, (bytes, bytearray)):
+        return {"$bytes": base64.b64encode(value).decode()}
+    return _special(value)
+
+
+def _special(value: Any) -> dict[str, Any]:
+    if isinstance(value, Date):
+        return {"$date": value.iso_format()}
+    if isinstance(value, DateTime):
+        zone = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "zone", None)
+        if zone is not None and zone != "UTC":
+            return {"$zoned": f"{value.iso_format()}[{zone}]"}
+        return {"$datetime": value.iso_format()}
+    if isinstance(value, Time):
+        return {"$time": value.iso_format()}
+    if isinstance(value, Duration):
+        return {"$duration": [value.months, value.days, value.seconds, value.nanoseconds]}
+    if isinstance(value, Point):
+        return {"$point": [value.srid, *value]}
+    broken = getattr(value, "error", None)  # what the driver leaves inside maps and lists
+    if isinstance(broken, Exception):
+        raise TypeError(f"the driver cannot read the value: {broken}")
+    raise TypeError(f"a property of type {type(value).__name__} cannot be exported")
+
+
+def from_json(value: Any) -> Any:
+    """The property that ``to_json`` made ``value`` from; not for those of ``zoned_properties``.
+
+    Raises:
+        ValueError: ``to_json`` makes nothing like it.
+    """
+    if isinstance(value, list):
+        return [from_json(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) != 1:
+        raise ValueError(f"{value!r} is no property")
+    ((name, content),) = value.items()
+    read = _READERS.get(name)
+    if read is None:
+        raise ValueError(f"{name!r} is no kind of property")
+    try:
+        return read(content)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{value!r} cannot be read: {error}") from error
+
+
+def zoned_properties(properties: dict[str, Any]) -> list[list[str]]:
+    """Take times with a named zone out of properties, as pairs of name and text.
+
+    The text is for ``datetime()`` of Cypher: a ``ZoneInfo`` sent by the driver can crash the
+    process.
+    """
+    zoned = [
+        [key, value["$zoned"]]
+        for key, value in properties.items()
+        if isinstance(value, dict) and "$zoned" in value
+    ]
+    for key, _ in zoned:
+        del properties[key]
+    return zoned
+
+
+def _datetime(text: str) -> DateTime:
+    return _with_plain_zone(DateTime.from_iso_format(text))
+
+
+def _time(text: str) -> Time:
+    return _with_plain_zone(Time.from_iso_format(text))
+
+
+def _with_plain_zone(value: T) -> T:
+    """With an offset, not a zone named UTC, as which the driver would send it."""
+    offset = value.utcoffset()
+    if offset is None:
+        return value
+    plain: T = value.replace(tzinfo=timezone(offset))
+    return plain
+
+
+def _duration(parts: list[int]) -> Duration:
+    months, days, seconds, nanoseconds = parts
+    return Duration(months=months, days=days, seconds=seconds, nanoseconds=nanoseconds)
+
+
+def _point(parts: list[float]) -> Point:
+    srid, *coordinates = parts
+    cls = _POINTS.get(int(srid))
+    if cls is None:
+        raise ValueError(f"{srid} is no coordinate system of Neo4j")
+    return cls(coordinates)
+
+
+_POINTS: dict[int, Callable[[list[float]], Point]] = {
+    4326: WGS84Point,
+    4979: WGS84Point,
+    7203: CartesianPoint,
+    9157: CartesianPoint,
+}
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "$float": float,
+    "$bytes": lambda text: base64.b64decode(text, validate=True),
+    "$date": Date.from_iso_format,
+    "$datetime": _datetime,
+    "$time": _time,
+    "$duration": _duration,
+    "$point": _point,
+}

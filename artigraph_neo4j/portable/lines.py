@@ -1,0 +1,212 @@
+"""The lines of an exported file: what each holds, written and read, checked as they are read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from artigraph_neo4j.errors import ArchiveError
+from artigraph_neo4j.graph.names import RESERVED_LABELS
+
+__all__ = ["FORMAT", "Line", "blob_path", "dump", "open_text", "read_lines"]
+
+FORMAT = 1
+"""The version of the format. A file of a newer one is refused; older ones are read."""
+
+Line = dict[str, Any]
+
+
+def dump(record: Line) -> str:
+    """A record as a line."""
+    text = json.dumps(
+        record, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True
+    )
+    return f"{text}\n"
+
+
+def blob_path(directory: Path, digest: str) -> Path:
+    """Where the bytes of this SHA-256 are, beside the lines."""
+    return directory / digest[:2] / digest
+
+
+@contextmanager
+def open_text(path: Path, name: Path, mode: str) -> Iterator[IO[str]]:
+    """A file of lines; compressed when its ``name`` ends in ``.gz``."""
+    if name.suffix == ".gz":
+        with gzip.open(path, f"{mode}t", encoding="utf-8", newline="\n") as file:
+            yield cast("IO[str]", file)
+    else:
+        with path.open(mode, encoding="utf-8", newline="\n") as file:
+            yield file
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, Line]]:
+    """The records of a file with their line numbers, the header first.
+
+    Raises:
+        ArchiveError: It is no file of this kind, or a line is broken; the message says which.
+    """
+    number, ended = 0, False
+    try:
+        with open_text(path, path, "r") as file:
+            for number, text in enumerate(file, 1):
+                record = _record(text)
+                _check_place(record, number, ended)
+                ended = record.get("kind") == "end"
+                yield number, record
+    except _BrokenError as error:
+        raise ArchiveError(f"{path}, line {number}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ArchiveError(f"{path}, after line {number}: no UTF-8 text: {error}") from error
+    except (OSError, EOFError) as error:
+        raise ArchiveError(f"{path} cannot be read after line {number}: {error}") from error
+    if not number:
+        raise ArchiveError(f"{path} is empty; an exported file begins with a header")
+    if not ended:
+        raise ArchiveError(
+            f"{path} ends early, after line {number}: its last line says how much it holds, and is "
+            "missing; export it again, or copy it again"
+        )
+
+
+class _BrokenError(Exception):
+    """What is wrong with a line."""
+
+
+def _record(text: str) -> Line:
+    try:
+        record = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _BrokenError(f"no JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise _BrokenError("no JSON object")
+    return record
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _check_place(record: Line, number: int, ended: bool) -> None:
+    if ended:
+        raise _BrokenError("something follows on the last line")
+    (_check_header if number == 1 else _check)(record)
+
+
+def _check_header(record: Line) -> None:
+    if record.get("artigraph") != "export":
+        raise _BrokenError("no header of an exported file; write one with: artigraph export")
+    version = record.get("format")
+    if type(version) is not int or version < 1:
+        raise _BrokenError("the header has no version of the format")
+    if version > FORMAT:
+        raise _BrokenError(
+            f"format {version}, written by artigraph-neo4j {record.get('library')}; this version "
+            f"reads {FORMAT} at the most: upgrade the library"
+        )
+    _fields(record, {"span": _text, "root": _text, "depth": _whole, "parent": _text_or_none})
+
+
+def _check(record: Line) -> None:
+    kind = record.get("kind")
+    check = _KINDS.get(kind) if isinstance(kind, str) else None
+    if check is None:
+        raise _BrokenError(f"a line of kind {kind!r}, which format {FORMAT} has not")
+    check(record)
+
+
+def _span(record: Line) -> None:
+    _node(record, "Span")
+    _fields(record, {"parent": _text_or_none})
+    _fields(record["properties"], {"root_id": _text, "depth": _whole})
+
+
+def _artifact(record: Line) -> None:
+    _fields(record, {"nodes": _rows(), "spans": _rows(4), "supersedes": _list})
+    nodes = record["nodes"]
+    known: set[str] = set()
+    if not nodes:
+        raise _BrokenError("an artifact without nodes")
+    for node in nodes:
+        if not isinstance(node, dict):
+            raise _BrokenError("a node that is no object")
+        _node(node, "Artifact")
+        _fields(node, {"blobs": _list})
+        if known:
+            _fields(node, {"in": _list})
+            if len(node["in"]) != 2 or node["in"][0] not in known:
+                raise _BrokenError(f"node {node['properties']['node_id']} is in none before it")
+        known.add(node["properties"]["node_id"])
+        for blob in node["blobs"]:
+            if not isinstance(blob, dict):
+                raise _BrokenError("a blob that is no object")
+            _fields(blob, {**dict.fromkeys(_BLOB, _text), "size": _whole})
+            if len(blob["digest"]) != 64 or not set(blob["digest"]) <= set("0123456789abcdef"):
+                raise _BrokenError(f"{blob['digest']!r} is no SHA-256")
+
+
+_BLOB = ("field", "storage", "location", "digest", "blob_id")
+
+
+def _node(record: Line, label: str) -> None:
+    _fields(
+        record, {"labels": _list, "properties": _object, "tags": _rows(2), "note": _list}
+    )  # fmt: skip
+    _fields(record["properties"], {"node_id": _text})
+    labels = record["labels"]
+    own = {"ArtigraphNode", label}
+    if not all(isinstance(name, str) and name and "\0" not in name for name in labels):
+        raise _BrokenError("a label that is none")
+    if not own <= set(labels) or (set(labels) - own) & RESERVED_LABELS:
+        raise _BrokenError(f"labels that no {label} has: {', '.join(labels)}")
+
+
+def _used(record: Line) -> None:
+    _fields(record, {"span": _text, "artifact": _text, "at": _text_or_none})
+
+
+def _end(record: Line) -> None:
+    _fields(record, {"spans": _whole, "artifacts": _whole})
+
+
+_KINDS: dict[str, Callable[[Line], None]] = {
+    "span": _span,
+    "artifact": _artifact,
+    "used": _used,
+    "end": _end,
+}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    name: str
+    fits: Callable[[Any], bool]
+
+
+def _fields(record: Line, kinds: dict[str, _Kind]) -> None:
+    for name, kind in kinds.items():
+        if name not in record:
+            raise _BrokenError(f"{name!r} is missing")
+        if not kind.fits(record[name]):
+            raise _BrokenError(f"{name!r} is no {kind.name}: {str(record[name])[:100]}")
+
+
+def _rows(length: int | None = None) -> _Kind:
+    def fits(value: Any) -> bool:
+        return isinstance(value, list) and (
+            length is None or all(isinstance(v, list) and len(v) == length for v in value)
+        )
+
+    return _Kind("list of rows", fits)
+
+
+_text = _Kind("text", lambda value: isinstance(value, str) and value != "")
+_text_or_none = _Kind("text or null", lambda value: value is None or isinstance(value, str))
+_whole = _Kind("whole number", lambda value: type(value) is int and value >= 0)
+_list = _Kind("list", lambda value: isinstance(value, list))
+_object = _Kind("object", lambda value: isinstance(value, dict))
