@@ -192,7 +192,7 @@ def node_row(node: Node, label: str | None) -> dict[str, Any]:
         properties["label_"] = label[:LABEL_CHARACTERS]
     return {
         "id": node.node_id,
-        "labels": node.plan.labels,
+        "labels": node.labels,
         "properties": properties,
         "at": node.recorded_at.isoformat(),
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from artigraph_neo4j.graph.deleting import DELETES, LOCK_ARTIFACT, artifact_stays, span_stays
 from artigraph_neo4j.graph.fragments import ROOTS_TO_ROWS, is_newest
 from artigraph_neo4j.graph.lineage import USED_ARTIFACTS
-from artigraph_neo4j.graph.spans import SPAN_MAP
+from artigraph_neo4j.graph.spans import SPAN_MAP, mark_failed
 from artigraph_neo4j.graph.writers import ANNOUNCE
 
 __all__ = [
@@ -52,6 +52,7 @@ CLOSE_SPAN = f"""
 {DELETES}
 MATCH (n:ArtigraphNode {{node_id: $node_id}}) WHERE {span_stays("n")}
 SET n += $properties, n.closed_at = datetime($closed_at), n.writer_id = null
+{mark_failed("n")}
 WITH n WHERE n.node_id IS NOT NULL
 {USED_ARTIFACTS}
 RETURN n.node_id

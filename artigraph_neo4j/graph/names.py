@@ -5,15 +5,23 @@ from __future__ import annotations
 from artigraph_neo4j.errors import FilterError, ModelError
 
 __all__ = [
+    "FAILED_LABEL",
     "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
     "RESERVED_LABELS",
+    "STORED_LABEL",
     "check_label",
     "check_text",
     "field_name",
     "property_name",
     "quoted",
 ]
+
+FAILED_LABEL = "ArtigraphFailed"
+"""On spans whose status is ``ERROR``: a style of Neo4j Browser selects labels, nothing else."""
+
+STORED_LABEL = "ArtigraphStored"
+"""On artifacts with values in a storage, for the same reason."""
 
 RESERVED_LABELS = frozenset(
     {
@@ -26,6 +34,8 @@ RESERVED_LABELS = frozenset(
         "ArtigraphNote",
         "ArtigraphDeleting",
         "ArtigraphWriter",
+        FAILED_LABEL,
+        STORED_LABEL,
     }
 )
 """Labels of this library; no model and no span class may take one."""

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from neomodel.properties import Property
 
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS
+from artigraph_neo4j.graph.names import FAILED_LABEL, INDEX_PROPERTIES, LABEL_CHARACTERS
 from artigraph_neo4j.graph.nodes import (
     PROVENANCE_PROPERTIES,
     Span,
@@ -23,6 +23,7 @@ __all__ = [
     "changed_properties",
     "declared_properties",
     "mark_closed",
+    "mark_failed",
     "mark_opened",
     "new_properties",
     "span_from_row",
@@ -36,6 +37,17 @@ SPAN_MAP = (
 """What a statement returns of a span: times as text, which costs a tenth of a temporal value."""
 
 S = TypeVar("S", bound=Span)
+
+
+def mark_failed(name: str) -> str:
+    """Part of a statement that sets a span's status: it has the label of failed ones, or loses it.
+
+    A span that was taken for lost, and lives after all, is no failed one any more.
+    """
+    return f"""\
+SET {name}:$(CASE {name}.status WHEN 'ERROR' THEN ['{FAILED_LABEL}'] ELSE [] END)
+REMOVE {name}:$(CASE {name}.status WHEN 'ERROR' THEN [] ELSE ['{FAILED_LABEL}'] END)"""
+
 
 _TIMES = ("opened_at", "closed_at")
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import IO, Any, TypeVar
 
 from artigraph_neo4j.errors import SerializationError, StorageError
+from artigraph_neo4j.graph.names import STORED_LABEL
 from artigraph_neo4j.model.fields import FieldPlan, ModelPlan
 from artigraph_neo4j.model.lazy import Reference
 from artigraph_neo4j.model.native import MAX_INLINE_BYTES
@@ -38,6 +39,12 @@ class Node:
     properties: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Any] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of its node, once it is known where its values are."""
+        outside = any(entry[0] == "blob" for entry in self.entries.values() if entry)
+        return [*self.plan.labels, STORED_LABEL] if outside else self.plan.labels
 
     def codec(self) -> str:
         """The JSON text that alone decides how the node is read back."""
