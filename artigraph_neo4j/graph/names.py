@@ -8,6 +8,7 @@ __all__ = [
     "FAILED_LABEL",
     "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
+    "OPEN_LABEL",
     "RESERVED_LABELS",
     "STORED_LABEL",
     "check_label",
@@ -19,6 +20,9 @@ __all__ = [
 
 FAILED_LABEL = "ArtigraphFailed"
 """On spans whose status is ``ERROR``: a style of Neo4j Browser selects labels, nothing else."""
+
+OPEN_LABEL = "ArtigraphOpen"
+"""On spans from opening to closing, for the same reason."""
 
 STORED_LABEL = "ArtigraphStored"
 """On artifacts with values in a storage, for the same reason."""
@@ -35,6 +39,7 @@ RESERVED_LABELS = frozenset(
         "ArtigraphDeleting",
         "ArtigraphWriter",
         FAILED_LABEL,
+        OPEN_LABEL,
         STORED_LABEL,
     }
 )

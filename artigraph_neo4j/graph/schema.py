@@ -9,7 +9,7 @@ from typing import Any
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.errors import EngineError, SchemaError
 from artigraph_neo4j.graph.connection import Connection
-from artigraph_neo4j.graph.names import FAILED_LABEL, STORED_LABEL
+from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
 from artigraph_neo4j.ids import new_id
 
 __all__ = [
@@ -61,7 +61,7 @@ _STATEMENTS = (
 )
 
 _LABELS = f"""
-UNWIND ['{FAILED_LABEL}', '{STORED_LABEL}', 'Span', 'Artifact', 'Blob'] AS label
+UNWIND ['{FAILED_LABEL}', '{OPEN_LABEL}', '{STORED_LABEL}', 'Span', 'Artifact', 'Blob'] AS label
 CALL db.createLabel(label)
 """
 """Before all rules: the newer app of Neo4j Browser paints a node by that of its labels which came

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from neomodel.properties import Property
 
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import FAILED_LABEL, INDEX_PROPERTIES, LABEL_CHARACTERS
+from artigraph_neo4j.graph.names import FAILED_LABEL, INDEX_PROPERTIES, LABEL_CHARACTERS, OPEN_LABEL
 from artigraph_neo4j.graph.nodes import (
     PROVENANCE_PROPERTIES,
     Span,
@@ -23,7 +23,7 @@ __all__ = [
     "changed_properties",
     "declared_properties",
     "mark_closed",
-    "mark_failed",
+    "mark_closed_as",
     "mark_opened",
     "new_properties",
     "span_from_row",
@@ -39,14 +39,14 @@ SPAN_MAP = (
 S = TypeVar("S", bound=Span)
 
 
-def mark_failed(name: str) -> str:
-    """Part of a statement that sets a span's status: it has the label of failed ones, or loses it.
+def mark_closed_as(name: str) -> str:
+    """Part of a statement that closes a span: which of the labels that show its status it has.
 
     A span that was taken for lost, and lives after all, is no failed one any more.
     """
     return f"""\
-SET {name}:$(CASE {name}.status WHEN 'ERROR' THEN ['{FAILED_LABEL}'] ELSE [] END)
-REMOVE {name}:$(CASE {name}.status WHEN 'ERROR' THEN [] ELSE ['{FAILED_LABEL}'] END)"""
+REMOVE {name}:{OPEN_LABEL}:{FAILED_LABEL}
+SET {name}:$(CASE {name}.status WHEN 'ERROR' THEN ['{FAILED_LABEL}'] ELSE [] END)"""
 
 
 _TIMES = ("opened_at", "closed_at")

@@ -15,7 +15,7 @@ from typing import Any
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.errors import SchemaError
 from artigraph_neo4j.graph.connection import Connection
-from artigraph_neo4j.graph.names import FAILED_LABEL, STORED_LABEL
+from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, create_rules, read_graph
 from artigraph_neo4j.ids import new_id
 
@@ -105,6 +105,7 @@ _MARKS = _pass(
     2,
     f"""n:$(CASE
     WHEN n:Span AND n.status = 'ERROR' THEN ['{FAILED_LABEL}']
+    WHEN n:Span AND n.closed_at IS NULL THEN ['{OPEN_LABEL}']
     WHEN n:Artifact AND EXISTS {{ (n)-[:STORED_IN]->() }} THEN ['{STORED_LABEL}']
     ELSE [] END)""",
 )
@@ -179,7 +180,7 @@ async def _from_1(work: Upgrade) -> None:
 
 
 async def _from_2(work: Upgrade) -> None:
-    """Labels for what stands out in Neo4j Browser: failed spans, artifacts with stored values."""
+    """Labels for what stands out in Neo4j Browser: spans that are open or failed, stored values."""
     await work.batches(_MARKS)
 
 

@@ -7,7 +7,7 @@ only. All times here are those of the server's clock: nobody's clock has to agre
 from __future__ import annotations
 
 from artigraph_neo4j.graph.deleting import DELETES, span_stays
-from artigraph_neo4j.graph.spans import SPAN_MAP, mark_failed
+from artigraph_neo4j.graph.spans import SPAN_MAP, mark_closed_as
 
 __all__ = [
     "ANNOUNCE",
@@ -75,7 +75,7 @@ CALL () {{
   SET s.closed_at = CASE WHEN seen > s.opened_at THEN seen ELSE s.opened_at END,
     s.status = 'ERROR', s.exception_type = $type, s.exception_message = l.message,
     s.writer_id = null
-  {mark_failed("s")}
+  {mark_closed_as("s")}
   RETURN count(*) AS closed
 }}
 CALL (closed) {{

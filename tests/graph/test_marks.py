@@ -63,6 +63,17 @@ async def test_a_failed_span_has_a_label(query: Any) -> None:
     assert await find_spans(under(top), is_a(Span, subclasses=False)).count() == 0
 
 
+async def test_an_open_span_has_a_label(query: Any) -> None:
+    async with span_context(label="marks") as top:
+        async with span_context(MarkedSpan(label="working")) as span:
+            labels = {"ArtigraphNode", "Span", "MarkedSpan", "ArtigraphOpen"}
+            assert await labels_of(query, span.node_id) == labels
+            exact = find_spans(under(top), is_a(MarkedSpan, subclasses=False))
+            assert await exact.read() == [span]
+    assert await exact.read() == [span]
+    assert await labels_of(query, span.node_id) == labels - {"ArtigraphOpen"}
+
+
 async def test_a_span_that_heals_loses_it(query: Any) -> None:
     async with span_context(label="healing") as span:
         await query_write(query, span.node_id)
@@ -127,6 +138,6 @@ async def test_migration_in_bulk_keeps_the_label_right(query: Any) -> None:
 
 
 def test_the_labels_are_reserved() -> None:
-    for name in ("ArtigraphFailed", "ArtigraphStored"):
+    for name in ("ArtigraphFailed", "ArtigraphOpen", "ArtigraphStored"):
         with pytest.raises(ModelError, match="label of this library"):
             type(name, (Span,), {})

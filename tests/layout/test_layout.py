@@ -82,14 +82,17 @@ async def check_shadows(engine: Engine) -> None:
 async def check_marks(engine: Engine) -> None:
     """What version 3 of the layout has beside that."""
     rows = await engine.read(
-        "MATCH (n:ArtigraphNode) RETURN n:ArtigraphFailed, n:ArtigraphStored, "
-        "n:Span AND n.status = 'ERROR', n:Artifact AND EXISTS { (n)-[:STORED_IN]->(:Blob) }",
+        "MATCH (n:ArtigraphNode) RETURN n.status, n.closed_at IS NULL, "
+        "EXISTS { (n)-[:STORED_IN]->(:Blob) }, "
+        "[l IN labels(n) WHERE l IN ['ArtigraphFailed', 'ArtigraphOpen', 'ArtigraphStored']]",
         {},
     )
-    assert {tuple(row) for row in rows} == {
-        (False, False, False, False),
-        (True, False, True, False),
-        (False, True, False, True),
+    assert {(status, opened, stored, *marks) for status, opened, stored, marks in rows} == {
+        ("OK", False, False),
+        ("ERROR", False, False, "ArtigraphFailed"),
+        ("UNSET", True, False, "ArtigraphOpen"),
+        (None, True, False),
+        (None, True, True, "ArtigraphStored"),
     }
 
 
