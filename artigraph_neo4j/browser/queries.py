@@ -62,8 +62,9 @@ def to_zip(queries: Sequence[SavedQuery]) -> bytes:
     """The queries as files: the older app names them by their first line, the newer by the file."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for query in queries:
-            # Without the time of day, equal kits are equal bytes.
-            entry = zipfile.ZipInfo(f"{FOLDER}/{query.name}.cypher", (2026, 1, 1, 0, 0, 0))
-            archive.writestr(entry, query.text)
+        # The newer app makes no folder that has no entry of its own.
+        contents = [("", "")] + [(f"{query.name}.cypher", query.text) for query in queries]
+        for name, text in contents:
+            # The same time always, so that equal kits are equal bytes.
+            archive.writestr(zipfile.ZipInfo(f"{FOLDER}/{name}", (2026, 1, 1, 0, 0, 0)), text)
     return out.getvalue()

@@ -66,6 +66,7 @@ def _root(
 
 
 from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
+    browser,  # noqa: F401
     deleting,  # noqa: F401
     gc,  # noqa: F401
     graph,  # noqa: F401
