@@ -44,10 +44,10 @@ def _link(colour: Colour, caption: str, width: int = 1) -> Rule:
     }
 
 
-_SPAN = _node(OK, "{label}", 75)
+_SPAN = _node(OK, "{label}", 80)
 # An artifact need not have a label, and a model in another never has one: its node says what it
 # is, and the arrow to it what it is called there.
-_ARTIFACT = _node(ARTIFACT, "{model}", 60)
+_ARTIFACT = _node(ARTIFACT, "{model}", 75)
 
 _LINKS = {
     "PARENT_OF": _link(BLOB, "<type>", 2),
@@ -73,12 +73,12 @@ def _rules(spans: Iterable[str], models: Iterable[str]) -> Iterator[tuple[str, R
     yield "node.Artifact", _ARTIFACT
     for label in sorted(set(models)):
         yield f"node.{label}", _ARTIFACT
-    yield f"node.{STORED_LABEL}", _node(ARTIFACT, "{model}", 85) | {"border-width": "6px"}
+    yield f"node.{STORED_LABEL}", _node(ARTIFACT, "{model}", 95) | {"border-width": "6px"}
     yield "node.Span", _SPAN
     for label in sorted(set(spans)):
         yield f"node.{label}", _SPAN
-    yield f"node.{OPEN_LABEL}", _node(UNSET, "{label}", 75)
-    yield f"node.{FAILED_LABEL}", _node(ERROR, "{label}", 85) | {"border-width": "6px"}
+    yield f"node.{OPEN_LABEL}", _node(UNSET, "{label}", 80)
+    yield f"node.{FAILED_LABEL}", _node(ERROR, "{label}", 95) | {"border-width": "6px"}
     for kind, rule in _LINKS.items():
         yield f"relationship.{kind}", rule
 
