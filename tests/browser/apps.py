@@ -135,15 +135,11 @@ class LegacyApp:
         found = self.page.get_by_test_id("frame").first.locator("g.relationship")
         return {(caption, colour) for caption, colour in found.evaluate_all(_LINKS)}
 
-    def full_screen(self) -> None:
-        """The newest frame over the whole window, its graph as large as fits."""
-        self.page.get_by_test_id("frame").first.get_by_title("Fullscreen").click()
-        self.page.get_by_label("zoom-to-fit").click()
-
     def picture(self, file: Path) -> None:
-        """A screenshot, when the graph has come to rest."""
-        self.page.wait_for_timeout(8_000)
-        self.page.screenshot(path=file)
+        """A screenshot of the newest frame, when its graph has come to rest."""
+        self.page.wait_for_timeout(5_000)
+        frame = {"x": 70, "y": 128, "width": 1220, "height": 540}
+        self.page.screenshot(path=file, clip=frame)  # type: ignore[arg-type]
 
 
 class NewApp:

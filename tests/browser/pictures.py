@@ -30,7 +30,6 @@ def take(stack: StackInfo, program: str) -> None:
             legacy.favorites()
             legacy.run(TREE)
             legacy.nodes()
-            legacy.full_screen()
             legacy.picture(IMAGES / "browser-tree.png")
         with page_of(program, width=1300, height=800) as page:
             new = NewApp(page, stack)
