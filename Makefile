@@ -14,7 +14,7 @@ ENGINE := timeout 5 docker info >/dev/null 2>&1
 COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	-f docker/compose.yaml --env-file docker/.env
 
-.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs bench-memory \
+.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs pictures bench-memory \
 	lint types layers \
 	check up down status browser lock clean
 
@@ -53,6 +53,9 @@ test-storage: $(STAMP) ## Run the tests of storages, S3 included
 
 test-local: $(STAMP) ## Run the tests of the local stack
 	$(PYTEST) tests/local
+
+pictures: $(STAMP) ## Take the pictures of Neo4j Browser in the docs anew
+	$(BIN)/python -m tests.browser.pictures
 
 bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3 and down
 	$(BIN)/python -m tests.benchmarks.memory

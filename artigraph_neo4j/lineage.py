@@ -18,7 +18,7 @@ from artigraph_neo4j.errors import (
 )
 from artigraph_neo4j.graph import lineage
 from artigraph_neo4j.graph.connection import ConflictError
-from artigraph_neo4j.graph.names import check_text
+from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL, check_text
 from artigraph_neo4j.lineage_view import lineage_diagram, lineage_html
 from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.models import ArtifactModel
@@ -29,7 +29,7 @@ __all__ = ["Lineage", "LineageLink", "LineageStep", "link_artifact", "read_linea
 Direction = Literal["up", "down"]
 
 _STATEMENTS = {"up": lineage.LINEAGE_UP, "down": lineage.LINEAGE_DOWN}
-_BASE_LABELS = ("ArtigraphNode", "Artifact")
+_BASE_LABELS = ("ArtigraphNode", "Artifact", FAILED_LABEL, OPEN_LABEL, STORED_LABEL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ class Rewriter:
         rows = [
             {
                 "id": node.node_id,
-                "labels": node.plan.labels,
+                "labels": node.labels,
                 "properties": properties_of(node, labels.get(node.node_id)),
                 "at": node.recorded_at.isoformat(),
             }

@@ -17,7 +17,7 @@ from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError, NotFoundError, RevisionError
 from artigraph_neo4j.graph import writing
 from artigraph_neo4j.graph.connection import ConflictError
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS
+from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.encode import Encoded
 from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
@@ -209,12 +209,14 @@ class _Statement:
 
     def _open(self, work: Opening) -> None:
         properties, at, closed_at = work.properties, work.at.isoformat(), None
+        mark = [OPEN_LABEL]
         if work.closing is not None:
             merged = {**properties, **work.closing.properties, "writer_id": None}
             properties = {key: value for key, value in merged.items() if value is not None}
             closed_at = work.closing.at.isoformat()
+            mark = [FAILED_LABEL] if properties["status"] == "ERROR" else []
             self._use(work.closing)
-        labels = tuple(type(work.span).inherited_labels())
+        labels = (*type(work.span).inherited_labels(), *mark)
         self._spans.setdefault(labels, []).append([properties, at, closed_at])
 
     def _use(self, work: Closing) -> None:
@@ -225,12 +227,13 @@ class _Statement:
         """The nodes of a call, grouped by their model: labels and time are said once."""
         roots = work.encoded.roots
         at = roots[0].recorded_at.isoformat()
-        groups: dict[int, list[list[Any]]] = {}
+        groups: dict[tuple[bool, int, bool], list[list[Any]]] = {}
         for node, label, key in zip(roots, work.labels, work.keys, strict=True):
-            rows = groups.get(id(node.plan))
+            group_key = True, id(node.plan), node.is_stored
+            rows = groups.get(group_key)
             if rows is None:
-                rows = groups[id(node.plan)] = []
-                group = {"labels": node.plan.labels, "at": at, "rows": rows}
+                rows = groups[group_key] = []
+                group = {"labels": node.labels, "at": at, "rows": rows}
                 if work.span_id is None:
                     self._others.append(group)
                 else:
@@ -241,10 +244,11 @@ class _Statement:
         known = {id(node) for node in roots}
         for node in work.encoded.nodes:
             if id(node) not in known:
-                rows = groups.get(-id(node.plan))
+                group_key = False, id(node.plan), node.is_stored
+                rows = groups.get(group_key)
                 if rows is None:
-                    rows = groups[-id(node.plan)] = []
-                    self._others.append({"labels": node.plan.labels, "at": at, "rows": rows})
+                    rows = groups[group_key] = []
+                    self._others.append({"labels": node.labels, "at": at, "rows": rows})
                 rows.append([properties_of(node, None)])
 
     async def send(self, again: bool) -> list[Any]:

@@ -72,6 +72,7 @@ def _root(
 
 from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
     artifact,  # noqa: F401
+    browser,  # noqa: F401
     deleting,  # noqa: F401
     doctor,  # noqa: F401
     gc,  # noqa: F401

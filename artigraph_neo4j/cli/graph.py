@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +24,7 @@ from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
 from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
 
-__all__ = ["check", "install", "migrate", "upgrade"]
+__all__ = ["check", "import_modules", "install", "migrate", "upgrade"]
 
 T = TypeVar("T")
 
@@ -116,8 +116,7 @@ def migrate(
 ) -> None:
     """Rewrite stored artifacts of older versions as today's models. Exit code 1 if some cannot."""
     with errors_said():
-        for name in modules or []:
-            _import(name)
+        import_modules(modules or [])
         backlog, report = _run(url, lambda: _migrate(batch, dry_run, json))
     if json:
         print_json({"backlog": [asdict(row) for row in backlog], **_facts(report)})
@@ -140,6 +139,16 @@ async def _migrate(
 
         report = await migrate_artifacts(batch=batch, dry_run=dry_run, progress=say)
     return backlog, report
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Import what defines models and span classes: modules by their names, or files.
+
+    Raises:
+        ArtigraphError: One cannot be imported.
+    """
+    for name in names:
+        _import(name)
 
 
 def _import(name: str) -> None:

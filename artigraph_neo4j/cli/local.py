@@ -1,10 +1,9 @@
-"""``artigraph up``, ``down``, ``status``, ``env`` and ``browser``: the local stack."""
+"""``artigraph up``, ``down``, ``status`` and ``env``: the local stack."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-import webbrowser
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -20,14 +19,20 @@ from artigraph_neo4j.local import LocalStack, StackInfo, StackStatus
 from artigraph_neo4j.local.jars import versions
 from artigraph_neo4j.local.record import Record
 
-__all__ = ["browser", "down", "env", "status", "up"]
+__all__ = ["down", "env", "facts", "running", "status", "up"]
 
 
-def _facts(info: StackInfo) -> dict[str, Any]:
+def facts(info: StackInfo) -> dict[str, Any]:
+    """What is known of a stack, for programs."""
     return {key: str(value) for key, value in asdict(info).items()}
 
 
-def _running(directory: Any) -> StackInfo:
+def running(directory: Any) -> StackInfo:
+    """The stack in a directory.
+
+    Raises:
+        LocalStackError: None runs there.
+    """
     stack = LocalStack(directory)
     info = stack.info()
     if info is None:
@@ -57,7 +62,7 @@ def up(
         stack = LocalStack(directory, neo4j_version=neo4j_version, heap=heap)
         info = stack.up(verify=verify)
     if json:
-        print_json(_facts(info))
+        print_json(facts(info))
         return
     sys.stdout.write(
         f"Neo4j    {info.bolt_url}  ({info.neo4j_version})\n"
@@ -117,33 +122,8 @@ def _status_table(found: StackStatus) -> Table:
 def env(directory: Directory = None, json: Json = False) -> None:
     """Print the environment by which programs find the stack: eval "$(artigraph env)"."""
     with errors_said():
-        found = _running(directory).environment()
+        found = running(directory).environment()
     if json:
         print_json(found)
     else:
         sys.stdout.writelines(f"export {name}={shlex.quote(v)}\n" for name, v in found.items())
-
-
-@app.command()
-def browser(
-    directory: Directory = None,
-    open_it: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open it in the web browser.")
-    ] = True,
-    json: Json = False,
-) -> None:
-    """Open Neo4j Browser on the running stack and say how to log in."""
-    with errors_said():
-        info = _running(directory)
-    if json:
-        print_json({k: v for k, v in _facts(info).items() if k in _BROWSER_FACTS})
-    else:
-        sys.stdout.write(
-            f"{info.browser_url}\nconnect to {info.bolt_url} as {info.username} with password "
-            f"{info.password}\n"
-        )
-    if open_it:
-        webbrowser.open(info.browser_url)
-
-
-_BROWSER_FACTS = ("browser_url", "bolt_url", "username", "password")

@@ -32,7 +32,7 @@ from artigraph_neo4j.find.filters import (
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, Resolved, SpanTarget, Target, check_kind
 from artigraph_neo4j.graph.fragments import is_newest
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS, quoted
+from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL, quoted
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.base import ModelBase
 
@@ -147,7 +147,9 @@ def _is_a(filter_: IsA, target: Target, variable: str, parameters: Parameters) -
         wanted = has_label(variable, (labels[0],), parameters)
         if filter_.subclasses:
             return wanted
-        return f"({wanted} AND size(labels({variable})) = {len(labels)})"
+        # A span that is open, or failed, has one label more.
+        size = f"{len(labels)} + toInteger({variable}:{FAILED_LABEL}|{OPEN_LABEL})"
+        return f"({wanted} AND size(labels({variable})) = {size})"
     own = ArtifactTarget(filter_.cls)
     if own.is_any:
         return "true" if filter_.subclasses else "false"

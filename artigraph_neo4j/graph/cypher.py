@@ -12,7 +12,8 @@ from __future__ import annotations
 from artigraph_neo4j.graph.deleting import DELETES, artifact_stays, span_stays
 from artigraph_neo4j.graph.fragments import ROOTS_TO_ROWS, is_newest
 from artigraph_neo4j.graph.lineage import used_artifacts
-from artigraph_neo4j.graph.spans import SPAN_MAP
+from artigraph_neo4j.graph.names import OPEN_LABEL
+from artigraph_neo4j.graph.spans import SPAN_MAP, mark_closed_as
 from artigraph_neo4j.graph.writers import ANNOUNCE
 
 __all__ = [
@@ -36,7 +37,7 @@ OPTIONAL MATCH (p:ArtigraphNode {{node_id: $parent}}) WHERE p:Span AND {span_sta
 CALL (p) {{
   WITH p WHERE p IS NOT NULL OR $parent IS NULL
   MERGE (n:ArtigraphNode {{node_id: $properties.node_id}})
-    ON CREATE SET n = $properties, n.opened_at = datetime($opened_at), n:$($labels),
+    ON CREATE SET n = $properties, n.opened_at = datetime($opened_at), n:$($labels), n:{OPEN_LABEL},
       n.root_id = coalesce(p.root_id, p.node_id, $properties.node_id),
       n.depth = CASE WHEN p IS NULL THEN 0 ELSE coalesce(p.depth, 0) + 1 END
   FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | MERGE (p)-[:PARENT_OF]->(n))
@@ -51,6 +52,7 @@ CLOSE_SPAN = f"""
 {DELETES}
 MATCH (n:ArtigraphNode {{node_id: $node_id}}) WHERE {span_stays("n")}
 SET n += $properties, n.closed_at = datetime($closed_at), n.writer_id = null
+{mark_closed_as("n")}
 WITH n WHERE n.node_id IS NOT NULL
 {used_artifacts("$used")}
 RETURN n.node_id

@@ -5,15 +5,27 @@ from __future__ import annotations
 from artigraph_neo4j.errors import FilterError, ModelError
 
 __all__ = [
+    "FAILED_LABEL",
     "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
+    "OPEN_LABEL",
     "RESERVED_LABELS",
+    "STORED_LABEL",
     "check_label",
     "check_text",
     "field_name",
     "property_name",
     "quoted",
 ]
+
+FAILED_LABEL = "ArtigraphFailed"
+"""On spans whose status is ``ERROR``: a style of Neo4j Browser selects labels, nothing else."""
+
+OPEN_LABEL = "ArtigraphOpen"
+"""On spans from opening to closing, for the same reason."""
+
+STORED_LABEL = "ArtigraphStored"
+"""On artifacts with values in a storage, for the same reason."""
 
 RESERVED_LABELS = frozenset(
     {
@@ -26,6 +38,9 @@ RESERVED_LABELS = frozenset(
         "ArtigraphNote",
         "ArtigraphDeleting",
         "ArtigraphWriter",
+        FAILED_LABEL,
+        OPEN_LABEL,
+        STORED_LABEL,
     }
 )
 """Labels of this library; no model and no span class may take one."""

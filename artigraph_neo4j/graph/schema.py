@@ -9,6 +9,7 @@ from typing import Any
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.errors import EngineError, SchemaError
 from artigraph_neo4j.graph.connection import Connection
+from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
 from artigraph_neo4j.ids import new_id
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
     "read_graph",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The version of the layout that this library writes."""
 
 _STATEMENTS = (
@@ -58,6 +59,13 @@ _STATEMENTS = (
     "FOR (w:ArtigraphWriter) REQUIRE w.writer_id IS UNIQUE",
     "CREATE INDEX artigraph_blob_digest IF NOT EXISTS FOR (b:Blob) ON (b.digest)",
 )
+
+_LABELS = f"""
+UNWIND ['{FAILED_LABEL}', '{OPEN_LABEL}', '{STORED_LABEL}', 'Span', 'Artifact', 'Blob'] AS label
+CALL db.createLabel(label)
+"""
+"""Before all rules: the newer app of Neo4j Browser paints a node by that of its labels which came
+first into the database, and by ``ArtigraphNode`` spans and artifacts would look the same."""
 
 _STATES = "SHOW INDEXES YIELD name, state WHERE name STARTS WITH 'artigraph' RETURN name, state"
 _READ = (
@@ -127,6 +135,7 @@ async def create_rules(connection: Connection) -> None:
     Raises:
         SchemaError: What is stored keeps one from being made.
     """
+    await connection.run(_LABELS, {}, "write")
     for statement in _STATEMENTS:
         await _create(connection, statement)
     while True:

@@ -11,7 +11,7 @@ from neomodel.properties import Property
 
 from artigraph_neo4j.collector import collector_paused
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS
+from artigraph_neo4j.graph.names import FAILED_LABEL, INDEX_PROPERTIES, LABEL_CHARACTERS, OPEN_LABEL
 from artigraph_neo4j.graph.nodes import (
     PROVENANCE_PROPERTIES,
     Span,
@@ -24,6 +24,7 @@ __all__ = [
     "changed_properties",
     "declared_properties",
     "mark_closed",
+    "mark_closed_as",
     "mark_lost",
     "mark_opened",
     "new_properties",
@@ -39,6 +40,17 @@ SPAN_MAP = (
 """What a statement returns of a span: times as text, which costs a tenth of a temporal value."""
 
 S = TypeVar("S", bound=Span)
+
+
+def mark_closed_as(name: str) -> str:
+    """Part of a statement that closes a span: which of the labels that show its status it has.
+
+    A span that was taken for lost, and lives after all, is no failed one any more.
+    """
+    return f"""\
+REMOVE {name}:{OPEN_LABEL}:{FAILED_LABEL}
+SET {name}:$(CASE {name}.status WHEN 'ERROR' THEN ['{FAILED_LABEL}'] ELSE [] END)"""
+
 
 _TIMES = ("opened_at", "closed_at")
 

@@ -15,6 +15,7 @@ from typing import Any
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.errors import SchemaError
 from artigraph_neo4j.graph.connection import Connection
+from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, create_rules, read_graph
 from artigraph_neo4j.ids import new_id
 
@@ -69,27 +70,45 @@ MATCH (s:Span) WHERE s.label_ IS NOT NULL OR s.duration_ IS NOT NULL
 RETURN count(s), head(collect(s.node_id))
 """
 
-# left() counts characters, as Python does, not units of UTF-16.
-_SHADOWS = f"""
+
+def _pass(version: int, change: str) -> str:
+    """The statement that does the next nodes ``n`` of a graph of a version, in order of ids."""
+    return f"""
 {_GRAPH}
-WHERE g.upgrade_owner = $owner AND g.schema_version = 1
+WHERE g.upgrade_owner = $owner AND g.schema_version = {version}
 CALL () {{
   MATCH (n:ArtigraphNode) USING INDEX SEEK n:ArtigraphNode(node_id) WHERE n.node_id > $after
   WITH n ORDER BY n.node_id LIMIT $size
-  SET n += CASE
-    WHEN n:Span THEN {{
-      label_: left(n.label, 256),
-      duration_: ((n.closed_at.epochSeconds - n.opened_at.epochSeconds) * 1000000
-        + n.closed_at.microsecond - n.opened_at.microsecond) / 1000000.0
-    }}
-    WHEN n:Artifact AND n.artifact_label IS NOT NULL THEN {{label_: left(n.artifact_label, 256)}}
-    ELSE {{}} END
+  SET {change}
   RETURN max(n.node_id) AS last, count(*) AS seen
 }}
 SET g.upgrade_after = coalesce(last, $after), g.upgrade_done = coalesce(g.upgrade_done, 0) + seen,
   g.upgrade_seen = datetime.realtime()
 RETURN last, seen
 """
+
+
+# left() counts characters, as Python does, not units of UTF-16.
+_SHADOWS = _pass(
+    1,
+    """n += CASE
+    WHEN n:Span THEN {
+      label_: left(n.label, 256),
+      duration_: ((n.closed_at.epochSeconds - n.opened_at.epochSeconds) * 1000000
+        + n.closed_at.microsecond - n.opened_at.microsecond) / 1000000.0
+    }
+    WHEN n:Artifact AND n.artifact_label IS NOT NULL THEN {label_: left(n.artifact_label, 256)}
+    ELSE {} END""",
+)
+
+_MARKS = _pass(
+    2,
+    f"""n:$(CASE
+    WHEN n:Span AND n.status = 'ERROR' THEN ['{FAILED_LABEL}']
+    WHEN n:Span AND n.closed_at IS NULL THEN ['{OPEN_LABEL}']
+    WHEN n:Artifact AND EXISTS {{ (n)-[:STORED_IN]->() }} THEN ['{STORED_LABEL}']
+    ELSE [] END)""",
+)
 
 Progress = Callable[[int, int], object]
 
@@ -160,7 +179,12 @@ async def _from_1(work: Upgrade) -> None:
     await work.batches(_SHADOWS)
 
 
-STEPS: dict[int, Callable[[Upgrade], Awaitable[None]]] = {1: _from_1}
+async def _from_2(work: Upgrade) -> None:
+    """Labels for what stands out in Neo4j Browser: spans that are open or failed, stored values."""
+    await work.batches(_MARKS)
+
+
+STEPS: dict[int, Callable[[Upgrade], Awaitable[None]]] = {1: _from_1, 2: _from_2}
 """What leads from each version to the next. A step may be run again, from the start or from where
 it was: it ends in the same."""
 

@@ -7,7 +7,7 @@ only. All times here are those of the server's clock: nobody's clock has to agre
 from __future__ import annotations
 
 from artigraph_neo4j.graph.deleting import DELETES, span_stays
-from artigraph_neo4j.graph.spans import SPAN_MAP
+from artigraph_neo4j.graph.spans import SPAN_MAP, mark_closed_as
 
 __all__ = [
     "ANNOUNCE",
@@ -61,33 +61,34 @@ RETURN found[i..i + 1000]
 """
 """A writer whose node is gone was last seen when it opened the span."""
 
-CLOSE_LOST_SPANS = """
-CALL () {
+CLOSE_LOST_SPANS = f"""
+CALL () {{
   UNWIND $lost AS l
-  MATCH (s:ArtigraphNode {node_id: l.node_id})
+  MATCH (s:ArtigraphNode {{node_id: l.node_id}})
   SET s._lock = true
   REMOVE s._lock
   WITH s, l WHERE s.closed_at IS NULL AND s.writer_id = l.writer_id
-  OPTIONAL MATCH (w:ArtigraphWriter {writer_id: l.writer_id})
+  OPTIONAL MATCH (w:ArtigraphWriter {{writer_id: l.writer_id}})
   WITH s, l, w, coalesce(w.seen_at, s.opened_at) AS seen
   WHERE w.ended_at IS NOT NULL
-    OR duration.inSeconds(seen, datetime({timezone: 'Z'})).seconds > $silence
+    OR duration.inSeconds(seen, datetime({{timezone: 'Z'}})).seconds > $silence
   SET s.closed_at = CASE WHEN seen > s.opened_at THEN seen ELSE s.opened_at END,
     s.status = 'ERROR', s.exception_type = $type, s.exception_message = l.message,
     s.writer_id = null
+  {mark_closed_as("s")}
   RETURN count(*) AS closed
-}
-CALL (closed) {
+}}
+CALL (closed) {{
   MATCH (w:ArtigraphWriter)
-  WHERE duration.inSeconds(w.seen_at, datetime({timezone: 'Z'})).seconds > $silence
+  WHERE duration.inSeconds(w.seen_at, datetime({{timezone: 'Z'}})).seconds > $silence
     OR w.ended_at IS NOT NULL
-  OPTIONAL MATCH (s:Span {writer_id: w.writer_id})
+  OPTIONAL MATCH (s:Span {{writer_id: w.writer_id}})
   WITH w, count(s) AS open WHERE open = 0
   DELETE w
   RETURN count(*) AS forgotten
-}
+}}
 UNWIND $lost AS l
-MATCH (s:ArtigraphNode {node_id: l.node_id}) WHERE s.exception_type = $type
+MATCH (s:ArtigraphNode {{node_id: l.node_id}}) WHERE s.exception_type = $type
 RETURN collect(s.node_id)
 """
 """The lock comes before the look: a span that its process closes in this moment stays as it is.

@@ -14,6 +14,7 @@ from typing import Any
 
 from artigraph_neo4j.graph.deleting import DELETES, LOCK_ARTIFACT, artifact_stays, span_stays
 from artigraph_neo4j.graph.lineage import used_artifacts
+from artigraph_neo4j.graph.spans import mark_closed_as
 from artigraph_neo4j.graph.writers import ANNOUNCE
 
 __all__ = ["PARTS", "is_write", "statement"]
@@ -164,12 +165,13 @@ CALL (fine) {
   MERGE (s)-[g:HAS_ARTIFACT]->(n)
     ON CREATE SET g.label = label, g.key = key, g.linked_at = linked_at
 }""",
-        "closed": """
-CALL (fine) {
+        "closed": f"""
+CALL (fine) {{
   UNWIND CASE WHEN fine THEN $closed ELSE [] END AS r
-  MATCH (n:ArtigraphNode {node_id: r[0]})
+  MATCH (n:ArtigraphNode {{node_id: r[0]}})
   SET n += r[1], n.closed_at = datetime(r[2]), n.writer_id = null
-}""",
+  {mark_closed_as("n")}
+}}""",
         "used": f"""
 CALL (fine) {{
   UNWIND CASE WHEN fine THEN $used ELSE [] END AS g

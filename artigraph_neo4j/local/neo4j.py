@@ -14,6 +14,7 @@ from typing import Any
 from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
+from artigraph_neo4j.browser import style_as_json
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local.files import write_private
 from artigraph_neo4j.local.process import Process, tail
@@ -50,6 +51,8 @@ db.shutdown_transaction_end_timeout=1s
 internal.server.bolt.thread_pool_shutdown_wait_time=100ms
 internal.dbms.bolt.netty_server_shutdown_quiet_period=0
 dbms.usage_report.enabled=false
+# What Neo4j Browser does when somebody logs in; to be turned off in its settings.
+browser.post_connect_cmd=style {style}
 """
 
 _OPENS = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch")
@@ -61,7 +64,9 @@ def prepare_home(home: Path, ports: Mapping[str, int], *, heap: str, password: s
     """Write the settings of a server whose data is in ``home``, and its password if it is new."""
     conf = home / "conf"
     conf.mkdir(parents=True, exist_ok=True)
-    text = _SETTINGS.format(bolt=ports["bolt"], http=ports["http"], heap=heap)
+    text = _SETTINGS.format(
+        bolt=ports["bolt"], http=ports["http"], heap=heap, style=style_as_json()
+    )
     (conf / "neo4j.conf").write_text(text)
     shutil.rmtree(home / "tmp", ignore_errors=True)
     (home / "tmp").mkdir()

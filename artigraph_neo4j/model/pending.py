@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import IO, Any, TypeVar
 
 from artigraph_neo4j.errors import SerializationError, StorageError
+from artigraph_neo4j.graph.names import STORED_LABEL
 from artigraph_neo4j.model.fields import FieldPlan, ModelPlan
 from artigraph_neo4j.model.lazy import Reference
 from artigraph_neo4j.model.native import MAX_INLINE_BYTES
@@ -39,6 +40,16 @@ class Node:
     properties: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Any] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a storage has one of its values, once it is known where they are."""
+        return any(type(how) is list and how[0] == "blob" for how in self.entries.values())
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of its node, once it is known where its values are."""
+        return [*self.plan.labels, STORED_LABEL] if self.is_stored else self.plan.labels
 
     def codec(self) -> str:
         """The JSON text that alone decides how the node is read back."""

@@ -8,7 +8,7 @@ from collections.abc import Container
 from datetime import datetime
 from typing import Any
 
-from artigraph_neo4j.graph.names import property_name
+from artigraph_neo4j.graph.names import STORED_LABEL, property_name
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.model.base import ModelBase, artifact_info, model_info
 from artigraph_neo4j.model.decode import Loading, Stored, StoredNode, join, loadings
@@ -244,7 +244,8 @@ class Change:
                 row["unlabel"] = [
                     label
                     for label in self.old.labels[node.node_id]
-                    if label not in node.plan.labels and (label in models or label == before.model)
+                    if label not in row["labels"]
+                    and (label in models or label in (before.model, STORED_LABEL))
                 ]
                 seals.append([node.node_id, properties[SEAL]])
             written.append(row)

@@ -77,8 +77,8 @@ def command(*arguments: str, code: int = 0) -> str:
 def test_schema(environment: None, session_engine: Any) -> None:
     with engine_context(session_engine):
         assert "needed is 2" in command("schema", "install")
-        assert command("schema", "check").startswith("schema version 2; needed is 2")
-        assert "schema version 2; needed is 2" in command("schema", "upgrade")
+        assert command("schema", "check").startswith("schema version 3; needed is 3")
+        assert "schema version 3; needed is 3" in command("schema", "upgrade")
         facts = json.loads(command("schema", "upgrade", "--json"))
         assert facts == {
             "version": 2, "needed": 2, "library": facts["library"], "missing": [], "before": 2

@@ -37,8 +37,22 @@ async def version_1(
     server: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
 ) -> StackInfo:
     """The server with the graph of version 1 in it, and nothing else; ``set_engine()`` finds it."""
-    await load(driver, server.database, 1)
-    monkeypatch.setattr(models.STORAGE, "directory", storage_of(1))
+    return await _loaded(1, server, driver, monkeypatch)
+
+
+@pytest.fixture
+async def version_2(
+    server: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
+) -> StackInfo:
+    """The same with that of version 2."""
+    return await _loaded(2, server, driver, monkeypatch)
+
+
+async def _loaded(
+    version: int, server: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
+) -> StackInfo:
+    await load(driver, server.database, version)
+    monkeypatch.setattr(models.STORAGE, "directory", storage_of(version))
     monkeypatch.setenv("NEO4J_URI", server.bolt_url)
     monkeypatch.setenv("NEO4J_USERNAME", server.username)
     monkeypatch.setenv("NEO4J_PASSWORD", server.password)

@@ -79,6 +79,23 @@ async def check_shadows(engine: Engine) -> None:
         assert values.get("duration_") == duration
 
 
+async def check_marks(engine: Engine) -> None:
+    """What version 3 of the layout has beside that."""
+    rows = await engine.read(
+        "MATCH (n:ArtigraphNode) RETURN n.status, n.closed_at IS NULL, "
+        "EXISTS { (n)-[:STORED_IN]->(:Blob) }, "
+        "[l IN labels(n) WHERE l IN ['ArtigraphFailed', 'ArtigraphOpen', 'ArtigraphStored']]",
+        {},
+    )
+    assert {(status, opened, stored, *marks) for status, opened, stored, marks in rows} == {
+        ("OK", False, False),
+        ("ERROR", False, False, "ArtigraphFailed"),
+        ("UNSET", True, False, "ArtigraphOpen"),
+        (None, True, False),
+        (None, True, True, "ArtigraphStored"),
+    }
+
+
 async def test_an_older_graph_is_refused_and_upgraded(
     version_1: StackInfo, driver: AsyncDriver
 ) -> None:
@@ -99,6 +116,7 @@ async def test_an_older_graph_is_refused_and_upgraded(
         assert (await check_schema()).is_current
         await read_back()
         await check_shadows(engine)
+        await check_marks(engine)
         after = await export(engine)
         assert len(after["nodes"]) == len(before["nodes"])
         assert after["relationships"] == before["relationships"]
@@ -111,6 +129,16 @@ async def test_an_older_graph_is_refused_and_upgraded(
         # Again: nothing changes.
         assert await upgrade_schema() == SCHEMA_VERSION
         assert await export(engine) == after
+
+
+async def test_a_graph_of_version_2_is_upgraded(server: StackInfo, version_2: StackInfo) -> None:
+    with engine_context() as engine:
+        assert (await check_schema()).version == 2
+        assert await upgrade_schema() == 2
+        assert (await check_schema()).is_current
+        await read_back()
+        await check_shadows(engine)
+        await check_marks(engine)
 
 
 async def export_raw(driver: AsyncDriver) -> Any:
@@ -154,9 +182,11 @@ async def test_killed_in_the_middle_and_run_again(version_1: StackInfo) -> None:
         assert again.returncode == 0
         # It waited for a sign of life from the first, then went on where that was.
         assert time.monotonic() - begin > 2
-        assert said.splitlines() == ["20 24", "24 24", "24 24", "was 1"]
+        rest, step = ["20 24", "24 24", "24 24"], ["10 24", "20 24", "24 24", "24 24"]
+        assert said.splitlines() == [*rest, *step, "was 1"]
         await read_back()
         await check_shadows(engine)
+        await check_marks(engine)
 
 
 async def test_two_upgraders_do_not_collide(version_1: StackInfo) -> None:
@@ -164,10 +194,11 @@ async def test_two_upgraders_do_not_collide(version_1: StackInfo) -> None:
     both = [subprocess.Popen(program, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [(await asyncio.to_thread(p.communicate, timeout=120))[0].splitlines() for p in both]
     assert [p.returncode for p in both] == [0, 0]
-    assert sorted(map(len, said)) == [1, 5]
+    assert sorted(map(len, said)) == [1, 9]
     with engine_context() as engine:
         await read_back()
         await check_shadows(engine)
+        await check_marks(engine)
 
 
 async def test_properties_of_users_are_not_overwritten(
@@ -220,7 +251,7 @@ async def test_a_hundred_thousand_spans(
             seen: list[tuple[int, int]] = []
             assert await upgrade_schema(progress=lambda *now: seen.append(now)) == 1
         print(f"100,000 spans in {time.monotonic() - begin:.1f} s")
-        assert len(seen) == 12
+        assert len(seen) == 2 * 12
         rows = await run(
             session, "MATCH (s:Span {duration_: 1.5}) WHERE s.label_ = s.label RETURN count(s)"
         )

@@ -52,8 +52,9 @@ def test_the_commands_of_a_running_stack(
     assert shell.stdout == info.password
 
     assert info.password in command("browser", "--no-open", home=home)
-    assert opened == []
     assert json.loads(command("browser", "--json", home=home))["browser_url"] == info.browser_url
+    assert opened == []
+    assert info.bolt_url in command("browser", home=home)
     assert opened == [info.browser_url]
 
     assert json.loads(command("down", "--json", home=home))["stopped"] is True

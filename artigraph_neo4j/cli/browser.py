@@ -1,0 +1,81 @@
+"""``artigraph browser``: Neo4j Browser on the local stack, and a style and queries for any."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artigraph_neo4j.browser import Kit, write_kit
+from artigraph_neo4j.cli.app import Directory, Json, app, errors_said, print_json
+from artigraph_neo4j.cli.graph import import_modules
+from artigraph_neo4j.cli.local import facts, running
+from artigraph_neo4j.graph.spans import subclasses_of_span
+from artigraph_neo4j.model.base import model_info
+from artigraph_neo4j.model.identity import known_models
+
+__all__ = ["browser"]
+
+_FACTS = ("browser_url", "bolt_url", "username", "password")
+
+
+@app.command()
+def browser(
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="With --kit: modules, or files, whose models and span classes get rules.",
+            metavar="MODULE...",
+        ),
+    ] = None,
+    directory: Directory = None,
+    kit: Annotated[
+        Path | None,
+        typer.Option("--kit", help="Write a style and saved queries to this directory instead."),
+    ] = None,
+    open_it: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open it in the web browser.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Open Neo4j Browser on the running stack and say how to log in; or write the kit for it.
+
+    The kit needs no stack: it is for any Neo4j. With --json nothing is opened.
+    """
+    with errors_said():
+        if kit is not None:
+            import_modules(modules or [])
+            _say_kit(_write(kit), json)
+            return
+        if modules:
+            raise typer.BadParameter("modules are for --kit DIR")
+        info = running(directory)
+    if json:
+        print_json({k: v for k, v in facts(info).items() if k in _FACTS})
+        return
+    sys.stdout.write(
+        f"{info.browser_url}\nconnect to {info.bolt_url} as {info.username} with password "
+        f"{info.password}\n"
+    )
+    if open_it:
+        webbrowser.open(info.browser_url)
+
+
+def _write(directory: Path) -> Kit:
+    spans = {cls.inherited_labels()[0] for cls in subclasses_of_span()}
+    return write_kit(directory, spans=spans, models={model_info(m).name for m in known_models()})
+
+
+def _say_kit(kit: Kit, json: bool) -> None:
+    if json:
+        print_json({"style": kit.style, "csv": kit.csv, "zip": kit.zip})
+        return
+    sys.stdout.write(
+        f"{kit.style}\n{kit.csv}\n{kit.zip}\n"
+        "at /browser/: drag the .grass and the .zip onto the window\n"
+        "at /browser/preview/: import the .csv under Saved Cypher, and the .grass where a label's "
+        "colour is chosen (docs/browser.md)\n"
+    )
