@@ -15,7 +15,7 @@ COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || ec
 	-f docker/compose.yaml --env-file docker/.env
 
 .PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs bench-memory \
-	lint types layers \
+	docs docs-serve lint types layers \
 	check up down status browser lock clean
 
 help: ## List the targets
@@ -59,6 +59,12 @@ bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3
 
 test-docs: $(STAMP) ## Run every example of README and docs
 	$(PYTEST) tests/docs
+
+docs: $(STAMP) ## Build the docs site into site/; a broken link or reference fails
+	$(BIN)/zensical build --clean --strict
+
+docs-serve: $(STAMP) ## Show the docs site on this machine, and follow changes
+	$(BIN)/zensical serve
 
 lint: $(STAMP) ## Check style and format
 	$(BIN)/ruff check .
