@@ -102,7 +102,8 @@ def _fenced(found: re.Match[str]) -> str:
     margin, sentence, space, code = found.groups()
     head = "" if sentence is None else f"{margin}{sentence}{'' if space else ':'}\n\n"
     lines = [line[len(margin) + 4 :] for line in code.strip("\n").split("\n")]
-    return head + indent("\n".join(["```python", *lines, "```"]), margin) + "\n\n"
+    language = "text" if "├" in code else "python"
+    return head + indent("\n".join([f"```{language}", *lines, "```"]), margin) + "\n\n"
 
 
 def _linked(found: re.Match[str], names: dict[str, str]) -> str:
