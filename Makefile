@@ -101,4 +101,4 @@ lock: $(STAMP) ## Pin the development environment anew, with hashes
 		--generate-hashes --no-header --no-annotate -q -o .ci/requirements.txt
 
 clean: ## Remove the virtual environment and caches (not the stack's data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
