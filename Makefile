@@ -14,8 +14,8 @@ ENGINE := timeout 5 docker info >/dev/null 2>&1
 COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	-f docker/compose.yaml --env-file docker/.env
 
-.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs pictures bench-memory \
-	lint types layers \
+.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs pictures \
+	bench-memory docs docs-serve lint types layers \
 	check up down status browser lock clean
 
 help: ## List the targets
@@ -63,6 +63,12 @@ bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3
 test-docs: $(STAMP) ## Run every example of README and docs
 	$(PYTEST) tests/docs
 
+docs: $(STAMP) ## Build the docs site into site/; a broken link or reference fails
+	$(BIN)/zensical build --clean --strict
+
+docs-serve: $(STAMP) ## Show the docs site on this machine, and follow changes
+	$(BIN)/zensical serve
+
 lint: $(STAMP) ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -98,4 +104,4 @@ lock: $(STAMP) ## Pin the development environment anew, with hashes
 		--generate-hashes --no-header --no-annotate -q -o .ci/requirements.txt
 
 clean: ## Remove the virtual environment and caches (not the stack's data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

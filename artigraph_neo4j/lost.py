@@ -86,7 +86,7 @@ async def close_lost_spans(
         dry_run: Close nothing, and return what would be closed.
 
     Returns:
-        What was closed, as it was found: spans that their process closed meanwhile are left out.
+        What was closed, as it was found. Spans that their process closed meanwhile are left out.
 
     Raises:
         ValueError, ConnectionFailed: As ``find_lost_spans``.

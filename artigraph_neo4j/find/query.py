@@ -356,7 +356,7 @@ def find_spans(*filters: Any) -> SpanQuery[Any]:
             or functions from a stand-in for a span to a filter; all have to hold.
 
     Returns:
-        The query: ``read``, ``read_first``, ``read_page``, ``async for``, ``count`` ...
+        The query, with ``read``, ``read_first``, ``read_page``, ``async for``, ``count`` ...
 
     Raises:
         FilterError: A name is unknown (near ones are named), a type does not fit, an operand is
@@ -392,7 +392,7 @@ def find_artifacts(*filters: Any) -> ArtifactQuery[Any]:
             such a function against the model.
 
     Returns:
-        The query: ``read``, ``read_first``, ``read_page``, ``async for``, ``count`` ...
+        The query, with ``read``, ``read_first``, ``read_page``, ``async for``, ``count`` ...
 
     Raises:
         FilterError: A name is unknown (near ones are named), a type does not fit, an operand is

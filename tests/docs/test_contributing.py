@@ -1,0 +1,56 @@
+"""The table of paths in CONTRIBUTING agrees with the tree."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TABLE = re.compile(r"^\| (.+?) \| (.+?) \|$", re.MULTILINE)
+WITH_ROWS = {"artigraph_neo4j", "tests"}
+"""Directories whose own directories have rows, too."""
+UNNAMED = {".gitignore"}
+
+
+def named() -> set[str]:
+    rows = TABLE.findall((ROOT / "CONTRIBUTING.md").read_text())[2:]
+    found = [path.rstrip("/") for cell, _ in rows for path in re.findall(r"`([^`]+)`", cell)]
+    assert len(found) == len(set(found)), "a path has two rows"
+    return set(found)
+
+
+def tracked() -> set[str]:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    wanted = set()
+    for path in map(Path, listed):
+        if path.parts[0] not in WITH_ROWS | {".ci"}:
+            wanted.add(path.parts[0])
+        elif len(path.parts) > 2 or path.parts[0] == ".ci":
+            wanted.add("/".join(path.parts[:2]))
+    return wanted - UNNAMED
+
+
+def modules() -> set[str]:
+    """The library's modules and packages, by their names."""
+    found = [path for path in (ROOT / "artigraph_neo4j").iterdir() if path.name[0] != "_"]
+    return {path.stem for path in found if path.suffix == ".py" or (path / "__init__.py").exists()}
+
+
+def test_every_path_that_is_named_exists() -> None:
+    assert [path for path in sorted(named()) if not (ROOT / path).exists()] == []
+
+
+def test_every_path_has_its_purpose() -> None:
+    missing = sorted(tracked() - named())
+    assert missing == [], "give them a row in the table of CONTRIBUTING.md"
+
+
+def test_the_layers_name_every_module() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = [line.split("|")[2] for line in text.splitlines() if line.startswith("| ")]
+    named = {name.rstrip("/") for cell in table for name in re.findall(r"`([^`]+)`", cell)}
+    assert sorted(modules() - named) == []
+    assert sorted(named - modules()) == []
