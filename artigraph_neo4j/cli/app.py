@@ -71,4 +71,5 @@ from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
     graph,  # noqa: F401
     local,  # noqa: F401
     lost,  # noqa: F401
+    upstream,  # noqa: F401
 )
