@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.current import engine_context
-from artigraph_neo4j.storage.aws import S3Storage
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.upstream import ImportNote, ImportReport, import_artigraph, storage_name
@@ -33,6 +32,9 @@ def _places(given: list[str]) -> dict[str, Storage]:
         name, named, place = item.partition("=")
         place = place if named else item
         if place.startswith("s3://"):
+            # Here, since the extra [cli] alone is without its client.
+            from artigraph_neo4j.storage.aws import S3Storage
+
             # The keys in the database are whole ones: the prefix is part of them.
             storage: Storage = S3Storage(place.removeprefix("s3://").partition("/")[0])
         else:
