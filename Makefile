@@ -14,8 +14,8 @@ ENGINE := timeout 5 docker info >/dev/null 2>&1
 COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	-f docker/compose.yaml --env-file docker/.env
 
-.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs pictures \
-	bench-memory docs docs-serve lint types layers \
+.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs test-packaging \
+	pictures bench-memory dist docs docs-serve lint types layers \
 	check up down status browser lock clean
 
 help: ## List the targets
@@ -56,6 +56,9 @@ test-local: $(STAMP) ## Run the tests of the local stack
 
 pictures: $(STAMP) ## Take the pictures of Neo4j Browser in the docs anew
 	$(BIN)/python -m tests.browser.pictures
+
+test-packaging: $(STAMP) ## Build, install and try the distributions: extras, oldest versions, Pythons
+	$(PYTEST) -m packaging tests/packaging
 
 bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3 and down
 	$(BIN)/python -m tests.benchmarks.memory
@@ -98,8 +101,11 @@ status: $(STAMP) ## Show what runs
 browser: $(STAMP) ## Open Neo4j Browser
 	@$(BIN)/artigraph browser
 
+dist: $(STAMP) ## Build the wheel and the sdist into dist/
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+
 lock: $(STAMP) ## Pin the development environment anew, with hashes
-	@$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -q -o .ci/requirements.txt
 

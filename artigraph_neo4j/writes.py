@@ -224,16 +224,15 @@ class _Statement:
             self._used.append([work.span.node_id, work.used])
 
     def _record(self, work: Recording) -> None:
-        """The nodes of a call, grouped by their model: labels and time are said once."""
+        """The nodes of a call, grouped by model and time, which are said once then."""
         roots = work.encoded.roots
-        at = roots[0].recorded_at.isoformat()
-        groups: dict[tuple[bool, int, bool], list[list[Any]]] = {}
+        groups: dict[tuple[bool, int, bool, datetime], list[list[Any]]] = {}
         for node, label, key in zip(roots, work.labels, work.keys, strict=True):
-            group_key = True, id(node.plan), node.is_stored
+            group_key = True, id(node.plan), node.is_stored, node.recorded_at
             rows = groups.get(group_key)
             if rows is None:
                 rows = groups[group_key] = []
-                group = {"labels": node.labels, "at": at, "rows": rows}
+                group = _group(node, rows)
                 if work.span_id is None:
                     self._others.append(group)
                 else:
@@ -244,11 +243,11 @@ class _Statement:
         known = {id(node) for node in roots}
         for node in work.encoded.nodes:
             if id(node) not in known:
-                group_key = False, id(node.plan), node.is_stored
+                group_key = False, id(node.plan), node.is_stored, node.recorded_at
                 rows = groups.get(group_key)
                 if rows is None:
                     rows = groups[group_key] = []
-                    self._others.append({"labels": node.labels, "at": at, "rows": rows})
+                    self._others.append(_group(node, rows))
                 rows.append([properties_of(node, None)])
 
     async def send(self, again: bool) -> list[Any]:
@@ -277,6 +276,10 @@ class _Statement:
             done=done,
         )
         return row
+
+
+def _group(node: Node, rows: list[list[Any]]) -> dict[str, Any]:
+    return {"labels": node.labels, "at": node.recorded_at.isoformat(), "rows": rows}
 
 
 def _owner(work: Work) -> str | None:

@@ -40,7 +40,8 @@ class SavedQuery:
 def saved_queries() -> list[SavedQuery]:
     """All of them, in the order in which they are listed."""
     found = []
-    for file in sorted(files("artigraph_neo4j.browser").joinpath("saved").iterdir(), key=lambda file: file.name):
+    saved = files("artigraph_neo4j.browser").joinpath("saved")
+    for file in sorted(saved.iterdir(), key=lambda file: file.name):
         text = file.read_text(encoding="utf-8")
         name, description, _ = text.split("\n", 2)
         found.append(SavedQuery(name.removeprefix("// "), description.removeprefix("// "), text))

@@ -82,4 +82,5 @@ from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
     portable,  # noqa: F401
     runs,  # noqa: F401
     show,  # noqa: F401
+    upstream,  # noqa: F401
 )

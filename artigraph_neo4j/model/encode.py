@@ -22,7 +22,7 @@ from artigraph_neo4j.serializer.core import bytes_serializer, string_serializer
 from artigraph_neo4j.serializer.msgpack import pack
 from artigraph_neo4j.serializer.plain import serializer_for
 
-__all__ = ["MODEL_REFERENCE", "TREE", "Encoded", "Node", "Pending", "encode"]
+__all__ = ["MODEL_REFERENCE", "TREE", "Encoded", "Encoder", "Node", "Pending", "encode"]
 
 MODEL_REFERENCE = 127
 """The msgpack extension type of a nested model; its data is the path of the node."""
@@ -63,7 +63,7 @@ def encode(artifacts: Iterable[ModelBase], *, inline_bytes: int | None) -> Encod
         ModelError: A class cannot be stored.
         SerializationError: A value has no serializer, or a model contains itself.
     """
-    return _Encoder(inline_bytes).run(artifacts)
+    return Encoder(inline_bytes).run(artifacts)
 
 
 @dataclass(slots=True)
@@ -75,8 +75,12 @@ class _Work:
     outer: _Work | None
 
 
-class _Encoder:
-    """Goes through objects by a list of work, not by recursion: models may nest to any depth."""
+class Encoder:
+    """Goes through objects by a list of work, not by recursion: models may nest to any depth.
+
+    Args:
+        inline_bytes: As for ``encode``.
+    """
 
     def __init__(self, inline_bytes: int | None) -> None:
         self._inline_bytes = MAX_INLINE_BYTES if inline_bytes is None else inline_bytes
@@ -84,17 +88,26 @@ class _Encoder:
         self._todo: list[_Work] = []
         self._now = datetime.now(UTC)
 
+    def new_node(self, artifact: ModelBase) -> Node:
+        """The node of an object, still empty."""
+        return Node(new_id(), plan_of(type(artifact)), self._now)
+
+    def value_of(self, artifact: ModelBase, field: str) -> Any:
+        """The value that a field of an object has."""
+        return getattr(artifact, field)
+
     def run(self, artifacts: Iterable[ModelBase]) -> Encoded:
+        """Split artifacts into nodes; see ``encode``. Once for an encoder."""
         for artifact in artifacts:
             self._out.roots.append(self._add(artifact, None))
         while self._todo:
             work = self._todo.pop()
             for plan in work.node.plan.fields.values():
-                self._field(work, plan, getattr(work.artifact, plan.name))
+                self._field(work, plan, self.value_of(work.artifact, plan.name))
         return self._out
 
     def _add(self, artifact: ModelBase, outer: _Work | None) -> Node:
-        node = Node(new_id(), plan_of(type(artifact)), self._now)
+        node = self.new_node(artifact)
         above = outer
         while above is not None:
             if above.artifact is artifact:

@@ -12,7 +12,7 @@ from artigraph_neo4j.graph.names import STORED_LABEL, property_name
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.model.base import ModelBase, artifact_info, model_info
 from artigraph_neo4j.model.decode import Loading, Stored, StoredNode, join, loadings
-from artigraph_neo4j.model.encode import Encoded, Node, Pending, _Encoder
+from artigraph_neo4j.model.encode import Encoded, Encoder, Node, Pending
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.seal import SEAL, seal
 
@@ -92,7 +92,7 @@ class OldArtifact:
         return Change(self, encoded)
 
 
-class _Shallow(_Encoder):
+class _Shallow(Encoder):
     """Encodes one object; of what is nested in it only the place."""
 
     def _nest(self, work: Any, artifact: ModelBase, path: str) -> None:
@@ -100,7 +100,7 @@ class _Shallow(_Encoder):
         self._out.links.append((work.node.node_id, info.node_id if info else "", path))
 
 
-class _Again(_Encoder):
+class _Again(Encoder):
     """Encodes what became of a stored artifact: known objects keep their ids, all its time."""
 
     def __init__(self, inline_bytes: int | None, old: OldArtifact) -> None:

@@ -1,0 +1,146 @@
+"""``artigraph import-artigraph``: from a database of Artigraph 0.0.x into this graph."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.file import FileSystemStorage
+from artigraph_neo4j.upstream import ImportNote, ImportReport, import_artigraph, storage_name
+
+__all__ = ["import_"]
+
+SHOWN = 20
+"""So many notes of each kind are shown; ``--json`` has all."""
+
+
+def _places(given: list[str]) -> dict[str, Storage]:
+    """Storages by the names that Artigraph gave them: ``PLACE``, or ``NAME=PLACE``."""
+    found: dict[str, Storage] = {}
+    for item in given:
+        name, named, place = item.partition("=")
+        place = place if named else item
+        if place.startswith("s3://"):
+            # Here, since the extra [cli] alone is without its client.
+            from artigraph_neo4j.storage.aws import S3Storage
+
+            # The keys in the database are whole ones: the prefix is part of them.
+            storage: Storage = S3Storage(place.removeprefix("s3://").partition("/")[0])
+        else:
+            storage = FileSystemStorage(place)
+        found[name if named else storage_name(place)] = storage
+    return found
+
+
+def _names(given: list[str]) -> dict[str, str]:
+    pairs = [item.partition("=") for item in given]
+    for old, _, new in pairs:
+        if not old or not new:
+            raise typer.BadParameter(f"{old!r} renames nothing; write --rename OLD=NEW")
+    return {old: new for old, _, new in pairs}
+
+
+@app.command(name="import-artigraph")
+def import_(
+    database: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATABASE", help="Its URL, as Artigraph had it, or the path of an SQLite file."
+        ),
+    ],
+    storage: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--storage",
+            metavar="[NAME=]PLACE",
+            help="A directory or s3://bucket/prefix that values are in; may be given again. NAME "
+            "is what Artigraph called it, where that does not follow from the place.",
+        ),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD=NEW", help="Another name for a model."),
+    ] = None,
+    allow_pickle: Annotated[
+        bool,
+        typer.Option("--allow-pickle", help="Read pickled values, which runs code that they name."),
+    ] = False,
+    source: Annotated[
+        str, typer.Option("--source", help="A name, to tell equal databases apart.")
+    ] = "",
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Nodes at once.")] = 500,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read everything, report, and write nothing.")
+    ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            help='The graph: by default NEO4J_URI, else the stack that "artigraph up" started.',
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Import spans, artifacts and values of an Artigraph 0.0.x. Exit code 1 if some cannot be."""
+    places, names = _places(storage or []), _names(rename or [])
+
+    async def run(progress: Any) -> ImportReport:
+        async with engine_context(url, create_schema=not dry_run):
+            return await import_artigraph(
+                database,
+                storages=places,
+                names=names,
+                allow_pickle=allow_pickle,
+                source=source,
+                batch=batch,
+                dry_run=dry_run,
+                progress=progress,
+            )
+
+    with errors_said(), _bar("trying" if dry_run else "importing", quiet=json) as bar:
+        report = asyncio.run(run(bar))
+    if json:
+        print_json(asdict(report))
+    else:
+        _say(report)
+    if report.skipped:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bar(description: str, *, quiet: bool) -> Iterator[Any]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _say(report: ImportReport) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    done = "could be imported" if report.dry_run else "imported"
+    console.print(
+        f"{done}: {report.spans:,} spans, {report.artifacts:,} artifacts with {report.nested:,} "
+        f"nested models; {report.known:,} were there already ({report.seconds:.1f} s)"
+    )
+    _say_notes(console, "[yellow]kept as bytes[/yellow]", report.as_bytes)
+    _say_notes(console, "[cyan]note[/cyan]", report.notes)
+    _say_notes(console, "[red]not imported[/red]", report.skipped)
+
+
+def _say_notes(console: Console, kind: str, notes: list[ImportNote]) -> None:
+    for note in notes[:SHOWN]:
+        console.print(f"{kind}: {note.old_id} {escape(note.what)}: {escape(note.reason)}")
+    if len(notes) > SHOWN:
+        console.print(f"... and {len(notes) - SHOWN:,} more; --json has them")
