@@ -31,9 +31,9 @@ CALL = 100
 class Writers:
     """Processes that wait for a word, write, and say that they have."""
 
-    def __init__(self, info: StackInfo, side: str, processes: int, count: int) -> None:
+    def __init__(self, info: StackInfo, side: str, processes: int, calls: int) -> None:
         self._info = info
-        self._arguments = ["write", side, str(count)]
+        self._arguments = ["write", side, str(calls)]
         self._number = processes
         self._processes: list[asyncio.subprocess.Process] = []
 
@@ -87,7 +87,7 @@ async def stream_in_child(info: StackInfo, root: str, count: int) -> dict[str, f
     return found
 
 
-async def _write(side: str, count: int) -> None:
+async def _write(side: str, calls: int) -> None:
     set_engine()
     env = os.environ
     driver = AsyncGraphDatabase.driver(
@@ -108,7 +108,7 @@ async def _write(side: str, count: int) -> None:
         await call(pairs(CALL))
         print("ready", flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
-            for _ in range(count // CALL):
+            for _ in range(calls):
                 await call(pairs(CALL))
             print("done", flush=True)
 

@@ -145,10 +145,8 @@ async def write_spans_with_artifact(
     rows = []
     for pair in pairs:
         span = str(uuid7())
-        rows.append(
-            [span, "work", *_times(), str(uuid7()), "pair", _key(span, "pair")]
-            + [pair.step, pair.loss]
-        )
+        key = _key(span, "pair")
+        rows.append([span, "work", *_times(), str(uuid7()), "pair", key, pair.step, pair.loss])
     async with driver.session(database=database) as session:
         for part in _parts(rows):
             await _run(session, SPANS_WITH_ARTIFACT, parent=parent, codec=codec(), rows=part)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from artigraph_neo4j import Engine, set_engine, span_context
+from artigraph_neo4j import Engine, engine_context, span_context
 from artigraph_neo4j.local import StackInfo
 from tests.benchmarks import machine
 from tests.benchmarks.outside import Outside
@@ -51,10 +51,16 @@ class Bench:
     driver: AsyncDriver
     quick: bool
     outside: dict[str, Outside]
+    most: int | None = None
+    """No workload is larger than this; for a smoke test."""
     made: dict[Any, Any] = field(default_factory=dict)
     """What was made once for several workloads, by what it is."""
     at_end: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
     """What closes it all, last one first."""
+
+    def capped(self, size: int) -> int:
+        """A size, or the largest that is allowed."""
+        return size if self.most is None else min(size, self.most)
 
     @property
     def database(self) -> str:
@@ -115,30 +121,21 @@ class Workload:
 
 @asynccontextmanager
 async def bench_on(
-    info: StackInfo, quick: bool, outside: dict[str, Outside]
+    info: StackInfo, quick: bool, outside: dict[str, Outside], most: int | None = None
 ) -> AsyncIterator[Bench]:
-    """An engine and a plain driver on one stack."""
-    engine = set_engine(
-        info.bolt_url,
-        username=info.username,
-        password=info.password,
-        database=info.database,
-        create_schema=True,
-    )
+    """An engine, which is the current one inside, and a plain driver on one stack."""
     driver = AsyncGraphDatabase.driver(
         info.bolt_url, auth=(info.username, info.password), notifications_min_severity="OFF"
     )
-    try:
+    given = {"username": info.username, "password": info.password, "database": info.database}
+    async with engine_context(info.bolt_url, **given, create_schema=True) as engine, driver:
         await engine.ready()
-        bench = Bench(info, engine, driver, quick, outside)
-        async with driver:
-            try:
-                yield bench
-            finally:
-                for close in reversed(bench.at_end):
-                    await close()
-    finally:
-        await engine.aclose()
+        bench = Bench(info, engine, driver, quick, outside, most)
+        try:
+            yield bench
+        finally:
+            for close in reversed(bench.at_end):
+                await close()
 
 
 async def timed(work: Awaitable[T]) -> tuple[float, T]:
@@ -152,7 +149,7 @@ async def measure(
     bench: Bench, workload: Workload, rounds: int | None, without: Iterable[str], report: Report
 ) -> dict[str, Any]:
     """Everything that was seen of one workload."""
-    size = workload.quick if bench.quick else workload.size
+    size = bench.capped(workload.quick if bench.quick else workload.size)
     planned = rounds or (3 if bench.quick else workload.rounds)
     begin = time.perf_counter()
     sides = [side for side in await workload.build(bench, size) if side.name not in without]

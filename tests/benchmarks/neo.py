@@ -1,4 +1,4 @@
-"""neomodel's own way: a ``save()`` for each node, a ``connect()`` for each relationship, and reading
+"""neomodel's own way: ``save()`` for each node, ``connect()`` for each relationship, and reading
 through its resolver. Its nodes have labels of their own, and the same properties."""
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from neomodel import (
     adb,
 )
 
+from artigraph_neo4j import bind_neomodel
 from artigraph_neo4j.ids import new_id
 from tests.benchmarks import trees
 from tests.benchmarks.harness import Bench, timed
@@ -53,20 +54,16 @@ class BenchNeoSpan(BenchNeo):
 
 
 async def bind(bench: Bench) -> None:
-    """Give neomodel the driver, once."""
+    """Connect neomodel, once."""
 
     async def make() -> bool:
-        await adb.set_connection(driver=bench.driver)
+        binding = bind_neomodel()
+        await binding
+        bench.at_end.append(binding.aclose)
         await bench.cypher(RULE)
-        bench.at_end.append(unbind)
         return True
 
     await bench.once("neomodel", make)
-
-
-async def unbind() -> None:
-    """Take it away again; the driver is whoever's made it."""
-    adb.driver = None
 
 
 async def new_span() -> BenchNeoSpan:

@@ -69,13 +69,15 @@ class Outside:
 
     async def do(self, what: str, count: int) -> float:
         """Do something so many times; the seconds it took, as it measured them itself."""
-        assert self._process and self._process.stdin
+        assert self._process
+        assert self._process.stdin
         self._process.stdin.write(json.dumps([what, count]).encode() + b"\n")
         await self._process.stdin.drain()
         return float((await self._answer())["seconds"])
 
     async def _answer(self) -> dict[str, Any]:
-        assert self._process and self._process.stdout
+        assert self._process
+        assert self._process.stdout
         line = await self._process.stdout.readline()
         if not line:
             self._log.seek(0)

@@ -22,12 +22,12 @@ from tests.benchmarks.children import stream_in_child
 from tests.benchmarks.harness import Bench, Numbers, Side, Workload, timed
 from tests.benchmarks.models import BenchPair, pairs
 
-NEO_ITEMS = 500
 PEER_ITEMS = 100
 
 
 async def read_artifacts(bench: Bench, size: int) -> list[Side]:
     await neo.bind(bench)
+    few = bench.capped(neo.ITEMS)
     span = await bench.span("read")
     await create_span_artifacts(span, pairs(size))
 
@@ -40,7 +40,7 @@ async def read_artifacts(bench: Bench, size: int) -> list[Side]:
     return [
         Side("library", library),
         _by_hand(bench, size, floor.READ_ARTIFACTS, span=span),
-        Side("neomodel", lambda: neo.read_artifacts(pairs(NEO_ITEMS)), NEO_ITEMS, rounds=3),
+        Side("neomodel", lambda: neo.read_artifacts(pairs(few)), few, rounds=3),
         *(
             Side(name, lambda p=peer: p.do("read", PEER_ITEMS), PEER_ITEMS, rounds=3)
             for name, peer in bench.outside.items()
@@ -78,7 +78,7 @@ async def children(bench: Bench, size: int) -> list[Side]:
 
 async def ancestors(bench: Bench, size: int) -> list[Side]:
     await neo.bind(bench)
-    chain = 1000
+    chain = bench.capped(1000)
     leaf = trees.node_of(await trees.tree(bench, chain, 1), size)
     neo_leaf = trees.node_of(await neo.tree(bench, chain, 1), size)
     return [
@@ -90,7 +90,7 @@ async def ancestors(bench: Bench, size: int) -> list[Side]:
 
 async def growth(bench: Bench, size: int) -> list[Side]:
     """A tree of 10,000, or 1,000, among so many nodes that have nothing to do with it."""
-    below = 1000 if bench.quick else 10_000
+    below = bench.capped(1000 if bench.quick else 10_000)
     root = await trees.tree(bench, below, 10)
     span = await bench.once("growth", partial(_with_artifacts, bench))
     await _others(bench, size)
@@ -184,7 +184,7 @@ async def _others(bench: Bench, wanted: int) -> None:
 
 
 def _big(bench: Bench) -> int:
-    return 11_110 if bench.quick else 1_111_110
+    return bench.capped(11_110 if bench.quick else 1_111_110)
 
 
 def _read(name: str, title: str, size: int, quick: int, build: Any, **more: Any) -> Workload:

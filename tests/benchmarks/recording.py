@@ -9,13 +9,11 @@ from typing import Any
 import artigraph_neo4j
 from artigraph_neo4j import create_span_artifact, create_span_artifacts, span_context
 from tests.benchmarks import floor, neo
-from tests.benchmarks.children import Writers
+from tests.benchmarks.children import CALL, Writers
 from tests.benchmarks.harness import Bench, Side, Workload, timed
 from tests.benchmarks.models import BenchPair, pairs
 
 HAS_BATCH = hasattr(artigraph_neo4j, "batch")
-NEO_ITEMS = 500
-"""neomodel takes milliseconds for each, so it gets fewer; ratios go by item."""
 PEER_ITEMS = 50
 
 
@@ -56,9 +54,10 @@ async def one_by_one(bench: Bench, size: int) -> list[Side]:
 
 async def in_batch(bench: Bench, size: int) -> list[Side]:
     await neo.bind(bench)
+    few = bench.capped(neo.ITEMS)
 
     async def library() -> float:
-        count = size if HAS_BATCH else NEO_ITEMS
+        count = size if HAS_BATCH else few
 
         async def work() -> None:
             async with batch():
@@ -76,12 +75,12 @@ async def in_batch(bench: Bench, size: int) -> list[Side]:
         return (await timed(work))[0]
 
     async def neomodel() -> float:
-        return await neo.write_spans(PEER_ITEMS, BenchPair(1, 0.5))
+        return await neo.write_spans(few, BenchPair(1, 0.5))
 
     return [
-        Side("library", library, items=None if HAS_BATCH else NEO_ITEMS),
+        Side("library", library, items=None if HAS_BATCH else few),
         Side("floor", by_hand),
-        Side("neomodel", neomodel, items=PEER_ITEMS, rounds=3),
+        Side("neomodel", neomodel, items=few, rounds=3),
         *_peers(bench, "one_by_one", PEER_ITEMS, 2, only="artigraph"),
     ]
 
@@ -89,6 +88,7 @@ async def in_batch(bench: Bench, size: int) -> list[Side]:
 async def write_artifacts(bench: Bench, size: int) -> list[Side]:
     """As one call; and one by one, inside a batch."""
     await neo.bind(bench)
+    few = bench.capped(neo.ITEMS)
 
     async def one_call() -> float:
         span, data = await bench.span(), pairs(size)
@@ -110,22 +110,23 @@ async def write_artifacts(bench: Bench, size: int) -> list[Side]:
         return (await timed(work))[0]
 
     async def neomodel() -> float:
-        return await neo.write_artifacts(pairs(NEO_ITEMS))
+        return await neo.write_artifacts(pairs(few))
 
     sides = [Side("library", one_call), Side("floor", by_hand)]
     if HAS_BATCH:
         sides.append(Side("library, batch", batched))
     if size <= 10_000:
-        sides.append(Side("neomodel", neomodel, items=NEO_ITEMS, rounds=3))
+        sides.append(Side("neomodel", neomodel, items=few, rounds=3))
         sides += _peers(bench, "write", PEER_ITEMS, 2, only="artigraph")
     return sides
 
 
 async def write_spans(bench: Bench, size: int) -> list[Side]:
     await neo.bind(bench)
+    few = bench.capped(neo.ITEMS)
 
     async def library() -> float:
-        count = size if HAS_BATCH else NEO_ITEMS
+        count = size if HAS_BATCH else few
 
         async def work() -> None:
             async with batch():
@@ -143,26 +144,27 @@ async def write_spans(bench: Bench, size: int) -> list[Side]:
         return (await timed(work))[0]
 
     async def neomodel() -> float:
-        return await neo.write_spans(NEO_ITEMS)
+        return await neo.write_spans(few)
 
     sides = [
-        Side("library", library, items=None if HAS_BATCH else NEO_ITEMS),
+        Side("library", library, items=None if HAS_BATCH else few),
         Side("floor", by_hand),
     ]
     if size <= 10_000:
-        sides.append(Side("neomodel", neomodel, items=NEO_ITEMS, rounds=3))
+        sides.append(Side("neomodel", neomodel, items=few, rounds=3))
         sides += _peers(bench, "write_spans", PEER_ITEMS, 2, only="artigraph")
     return sides
 
 
 async def processes(bench: Bench, size: int) -> list[Side]:
     """Eight writers at once, calls of a hundred artifacts, each for a span of its own."""
+    calls = max(1, size // (8 * CALL))
     sides = []
     for name in ("library", "floor"):
-        writers = Writers(bench.info, name, 8, size // 8)
+        writers = Writers(bench.info, name, 8, calls)
         await writers.start()
         bench.at_end.append(writers.stop)
-        sides.append(Side(name, writers.round))
+        sides.append(Side(name, writers.round, items=8 * CALL * calls))
     return sides
 
 
@@ -190,16 +192,11 @@ WORKLOADS = [
     Workload("write_2000", "artifacts of one span", "artifacts", 2000, 1000, write_artifacts),
     Workload("write_spans_2000", "spans below one", "spans", 2000, 1000, write_spans),
     Workload(
-        "write_100000",
-        "artifacts of one span",
-        "artifacts",
-        100_000,
-        5000,
-        write_artifacts,
+        "write_100000", "artifacts of one span", "artifacts", 100_000, 5000, write_artifacts,
         rounds=5,
     ),
     Workload(
         "write_spans_100000", "spans below one", "spans", 100_000, 5000, write_spans, rounds=5
     ),
     Workload("processes", "eight writers at once", "artifacts", 16_000, 1600, processes),
-]
+]  # fmt: skip
