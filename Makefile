@@ -14,7 +14,8 @@ ENGINE := timeout 5 docker info >/dev/null 2>&1
 COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	-f docker/compose.yaml --env-file docker/.env
 
-.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs bench-memory \
+.PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs bench bench-report \
+	bench-memory \
 	lint types layers \
 	check up down status browser lock clean
 
@@ -53,6 +54,12 @@ test-storage: $(STAMP) ## Run the tests of storages, S3 included
 
 test-local: $(STAMP) ## Run the tests of the local stack
 	$(PYTEST) tests/local
+
+bench: $(STAMP) ## Measure the library beside others; ARGS="--quick" or "--only NAME", --list tells names
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-report: $(STAMP) ## Make the tables and pictures of docs/performance.md of the last run
+	$(BIN)/python -m tests.benchmarks.report $(ARGS)
 
 bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3 and down
 	$(BIN)/python -m tests.benchmarks.memory

@@ -26,10 +26,10 @@ from tests.benchmarks import large, machine, reading, recording
 from tests.benchmarks.harness import Report, Workload, bench_on, measure
 from tests.benchmarks.limits import verdicts
 from tests.benchmarks.outside import PEERS, Outside, start_all
+from tests.benchmarks.report import LATEST
 from tests.benchmarks.table import print_run
 
 WORKLOADS = [*recording.WORKLOADS, *reading.WORKLOADS, *large.WORKLOADS]
-RESULTS = Path(__file__).parent / "results"
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--without", nargs="+", default=[], metavar="SIDE",
         help="sides to leave out: neomodel, mlflow, artigraph")  # fmt: skip
     parser.add_argument("--heap", help="Neo4j's heap; by default 4g, or 1g for --quick")
-    parser.add_argument("--output", type=Path, default=RESULTS / "latest.json")
+    parser.add_argument("--output", type=Path, default=LATEST)
     parser.add_argument("--list", action="store_true", help="say what there is, and end")
     return parser.parse_args(arguments)
 

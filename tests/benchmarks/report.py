@@ -20,6 +20,12 @@ from tests.benchmarks.table import COLUMNS, cell, time
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
+LATEST = ROOT / ".benchmarks" / "latest.json"
+PICTURES = {
+    "bench-writing.svg": "Writing: time of one item by each side",
+    "bench-reading.svg": "Reading: time of one item by each side",
+    "bench-growth.svg": "Database hits and times among other nodes",
+}
 BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->\n"
 
 
@@ -27,7 +33,11 @@ def write_page(run: dict[str, Any], page: Path = PAGE) -> None:
     """Put what the run says between the page's marks."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text("".join([before, BEGIN, "\n".join(_lines(run)), "\n", END, after]))
+    lines = [*_lines(run)]
+    for picture, what in PICTURES.items():
+        if (page.parent / "images" / picture).exists():
+            lines += ["", f"![{what}](images/{picture})"]
+    page.write_text("".join([before, BEGIN, "\n".join(lines), "\n\n", END, after]))
 
 
 def _lines(run: dict[str, Any]) -> Iterator[str]:
@@ -116,13 +126,16 @@ def _stream(run: dict[str, Any]) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    path = Path(arguments[0]) if arguments else Path(__file__).parent / "results" / "latest.json"
+    path = Path(arguments[0]) if arguments else LATEST
     if not path.exists():
         print(f"{path} is not there: make bench writes it")
         return 1
-    write_page(json.loads(path.read_text()))
+    (PAGE.parent / "performance.json").write_text(path.read_text())
+    for picture in PICTURES:
+        (IMAGES / picture).unlink(missing_ok=True)
     plots = Path(__file__).parent / "plots.py"
     subprocess.run([environment("report"), plots, path, IMAGES], check=True)
+    write_page(json.loads(path.read_text()))
     print(f"{PAGE} and the pictures in {IMAGES} are of {path}")
     return 0
 
