@@ -54,7 +54,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how often each side of each is measured")
     parser.add_argument("--without", nargs="+", default=[], metavar="SIDE",
         help="sides to leave out: neomodel, mlflow, artigraph")  # fmt: skip
-    parser.add_argument("--heap", help="Neo4j's heap; by default 4g, or 1g for --quick")
+    parser.add_argument("--heap", help="Neo4j's heap; by default 6g, or 1g for --quick")
     parser.add_argument("--output", type=Path, default=LATEST)
     parser.add_argument("--list", action="store_true", help="say what there is, and end")
     return parser.parse_args(arguments)
@@ -64,7 +64,7 @@ async def run_groups(
     options: argparse.Namespace, chosen: Sequence[Workload], report: Report
 ) -> dict[str, Any]:
     """Measure workloads, those of a group on one stack."""
-    heap = options.heap or ("1g" if options.quick else "4g")
+    heap = options.heap or ("1g" if options.quick else "6g")
     begin = time.perf_counter()
     found: dict[str, Any] = {
         "machine": machine.facts(),

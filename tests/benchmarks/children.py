@@ -27,6 +27,9 @@ from tests.benchmarks.models import pairs
 CALL = 100
 """Artifacts that a writer records in one call."""
 
+STREAM_SECONDS = 300
+"""After that a stream is given up."""
+
 
 class Writers:
     """Processes that wait for a word, write, and say that they have."""
@@ -80,7 +83,12 @@ async def spawn(info: StackInfo, *arguments: str) -> asyncio.subprocess.Process:
 async def stream_in_child(info: StackInfo, root: str, count: int) -> dict[str, float]:
     """What a process saw that streamed so many spans."""
     process = await spawn(info, "stream", root, str(count))
-    out, _ = await process.communicate()
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), STREAM_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise RuntimeError(f"the stream took longer than {STREAM_SECONDS} s") from None
     if process.returncode:
         raise RuntimeError(f"the stream ended with code {process.returncode}")
     found: dict[str, float] = json.loads(out)

@@ -96,7 +96,8 @@ WITH DISTINCT d
 """
 
 STREAM_SPANS = """
-MATCH (d:Span) USING INDEX SEEK d:Span(root_id, node_id) WHERE d.root_id = $root
+MATCH (d:Span) USING INDEX SEEK d:Span(root_id, node_id)
+WHERE d.root_id = $root AND d.node_id > ''
 RETURN [elementId(d), labels(d),
   d{.*, opened_at: toString(d.opened_at), closed_at: toString(d.closed_at)}]
 """

@@ -126,7 +126,7 @@ class _S3:
     async def keys(self) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self._info.s3_bucket)
         found = [o["Key"] async for page in pages for o in page.get("Contents", ())]
-        return [key for key in found if not key.endswith("marker")]
+        return [key for key in found if not key.endswith("graph.json")]
 
     async def empty(self) -> None:
         """Remove all objects, so that the disk does not fill."""

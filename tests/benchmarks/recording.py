@@ -49,7 +49,7 @@ async def one_by_one(bench: Bench, size: int) -> list[Side]:
         return await neo.write_spans(size, BenchPair(1, 0.5))
 
     sides = [Side("library", library), Side("floor", by_hand), Side("neomodel", neomodel)]
-    return sides + _peers(bench, "one_by_one", size, size)
+    return sides + _peers(bench, "one_by_one", size, 5)
 
 
 async def in_batch(bench: Bench, size: int) -> list[Side]:
@@ -171,7 +171,7 @@ async def processes(bench: Bench, size: int) -> list[Side]:
 def _peers(bench: Bench, what: str, items: int, rounds: int, only: str | None = None) -> list[Side]:
     """Other libraries that run, and know this workload."""
     return [
-        Side(name, lambda p=peer: p.do(what, items), items=items, rounds=min(rounds, 5))
+        Side(name, lambda p=peer: p.do(what, items), items=items, rounds=rounds)
         for name, peer in bench.outside.items()
         if only in (None, name)
     ]
