@@ -24,6 +24,7 @@ def run() -> dict[str, Any]:
         "took": 1.0, "workloads": {}}  # fmt: skip
 
 
+@pytest.mark.timeout(900)  # about a minute, but on a machine that does much else
 @pytest.mark.parametrize("group", sorted({workload.group for workload in WORKLOADS}))
 async def test_workloads(group: str, stack_info: StackInfo, run: dict[str, Any]) -> None:
     async with bench_on(stack_info, True, {}, most=SIZE) as bench:
