@@ -15,7 +15,7 @@ COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || ec
 	-f docker/compose.yaml --env-file docker/.env
 
 .PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs test-packaging \
-	pictures bench-memory dist docs docs-serve lint types layers \
+	pictures bench bench-report bench-memory dist docs docs-serve lint types layers \
 	check up down status browser lock clean
 
 help: ## List the targets
@@ -59,6 +59,12 @@ pictures: $(STAMP) ## Take the pictures of Neo4j Browser in the docs anew
 
 test-packaging: $(STAMP) ## Build, install and try the distributions: extras, oldest versions, Pythons
 	$(PYTEST) -m packaging tests/packaging
+
+bench: $(STAMP) ## Measure the library beside others; ARGS="--quick" or "--only NAME", --list tells names
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-report: $(STAMP) ## Make the tables and pictures of docs/performance.md of the last run
+	$(BIN)/python -m tests.benchmarks.report $(ARGS)
 
 bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3 and down
 	$(BIN)/python -m tests.benchmarks.memory

@@ -1,0 +1,125 @@
+"""What has to be reached, judged by the numbers of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Run = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One limit and what a run says of it.
+
+    Attributes:
+        text: What has to be.
+        value: What was measured; None where the run has not got it.
+        limit: What it is compared with.
+        at_least: Whether more is better.
+    """
+
+    text: str
+    value: float | None
+    limit: float
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it is reached; None where nothing was measured."""
+        if self.value is None:
+            return None
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    @property
+    def word(self) -> str:
+        return {None: "not measured", True: "met", False: "MISSED"}[self.met]
+
+
+def verdicts(run: Run) -> list[Verdict]:
+    """All limits. A quick run has smaller sizes, so it only shows that the machinery works."""
+    return [*_writes(run), *_reads(run), *_growth(run), *_stream(run), *_s3(run)]
+
+
+def each(run: Run, workload: str, side: str) -> float | None:
+    """Microseconds for one item, by the median; None where it was not measured."""
+    found: float | None = (
+        run["workloads"].get(workload, {}).get("sides", {}).get(side, {}).get("each_us")
+    )
+    return found
+
+
+def ratio(run: Run, workload: str, side: str, other: str, by: str | None = None) -> float | None:
+    """How much longer one side takes than another, by item; ``by`` names the other's workload."""
+    one, two = each(run, workload, side), each(run, by or workload, other)
+    return None if one is None or not two else one / two
+
+
+def _number(run: Run, workload: str, side: str, name: str) -> float | None:
+    sides = run["workloads"].get(workload, {}).get("sides", {})
+    found: float | None = sides.get(side, {}).get("median", {}).get(name)
+    return found
+
+
+def _milliseconds(microseconds: float | None) -> float | None:
+    return None if microseconds is None else microseconds / 1000
+
+
+def _writes(run: Run) -> Iterator[Verdict]:
+    for workload, what in (
+        ("write_2000", "2,000 artifacts"),
+        ("write_100000", "100,000 artifacts"),
+        ("write_spans_2000", "2,000 spans"),
+        ("write_spans_100000", "100,000 spans"),
+    ):
+        sides = ("library",) if "spans" in workload else ("library", "library, batch")
+        for side in sides:
+            named = f"{what}, {'in a batch' if side != 'library' or 'span' in what else 'one call'}"
+            yield Verdict(f"{named}: × the floor", ratio(run, workload, side, "floor"), 1.5)
+            yield Verdict(f"{named}: ms each", _milliseconds(each(run, workload, side)), 0.15)
+            peer = "write_spans_2000" if "spans" in workload else "write_2000"
+            faster = ratio(run, peer, "artigraph", side, workload)
+            yield Verdict(f"{named}: × faster than Artigraph 0.0.5", faster, 70, at_least=True)
+    in_batch = _milliseconds(each(run, "in_batch", "library"))
+    yield Verdict("span + artifact in a batch: ms together", in_batch, 0.3)
+    alone = ratio(run, "one_by_one", "library", "floor")
+    yield Verdict("span + artifact awaited: × three execute_query", alone, 1.3)
+
+
+def _reads(run: Run) -> Iterator[Verdict]:
+    of_artifacts = ratio(run, "read_2000", "library", "floor")
+    yield Verdict("2,000 artifacts as model objects: × the floor", of_artifacts, 2.5)
+    for workload, what in (("tree_100000", "in a tree"), ("wide_100000", "below one span")):
+        text = f"100,000 descendants as Span objects, {what}"
+        yield Verdict(f"{text}: × the floor", ratio(run, workload, "library", "floor"), 1.8)
+        faster = ratio(run, workload, "neomodel", "library")
+        yield Verdict(f"{text}: × faster than neomodel", faster, 6, at_least=True)
+
+
+def _growth(run: Run) -> Iterator[Verdict]:
+    for side in ("descendants", "artifacts", "ancestors", "found below"):
+        few = _number(run, "growth_10000", side, "hits")
+        many = _number(run, "growth_1000000", side, "hits")
+        same = None if few is None or many is None else many / few
+        text = f"{side}: database hits among 1,000,000 others, × among 10,000"
+        yield Verdict(text, same, 1.0)
+
+
+def _stream(run: Run) -> Iterator[Verdict]:
+    grown = _number(run, "stream", "library", "grown_mib")
+    yield Verdict("1,000,000 spans streamed: MiB that the process grew", grown, 150)
+    yield Verdict(
+        "the stream's first result: ms", _number(run, "stream", "library", "first_ms"), 100
+    )
+
+
+def _s3(run: Run) -> Iterator[Verdict]:
+    for workload, what in (
+        ("s3_put_small", "1,000 × 10 kB to S3"),
+        ("s3_get_small", "1,000 × 10 kB from S3"),
+        ("s3_put_large", "10 × 100 MB to S3"),
+        ("s3_get_large", "10 × 100 MB from S3"),
+    ):
+        share = ratio(run, workload, "aioboto3", "library")
+        yield Verdict(f"{what}: of aioboto3's throughput", share, 0.9, at_least=True)

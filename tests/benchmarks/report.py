@@ -1,0 +1,144 @@
+"""Tables and pictures of ``docs/performance.md`` from a run's JSON; ``make bench-report``.
+
+The tables go between two marks, the rest of the page is left alone. Pictures need matplotlib, which
+has an environment of its own (``requirements/report.txt``).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.limits import verdicts
+from tests.benchmarks.outside import environment
+from tests.benchmarks.table import COLUMNS, cell, time
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "performance.md"
+IMAGES = ROOT / "docs" / "images"
+LATEST = ROOT / ".benchmarks" / "latest.json"
+PICTURES = {
+    "bench-writing.svg": "Writing: time of one item by each side",
+    "bench-reading.svg": "Reading: time of one item by each side",
+    "bench-growth.svg": "Database hits and times among other nodes",
+}
+BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->\n"
+
+
+def write_page(run: dict[str, Any], page: Path = PAGE) -> None:
+    """Put what the run says between the page's marks."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    lines = [*_lines(run)]
+    for picture, what in PICTURES.items():
+        if (page.parent / "images" / picture).exists():
+            lines += ["", f"![{what}](images/{picture})"]
+    page.write_text("".join([before, BEGIN, "\n".join(lines), "\n\n", END, after]))
+
+
+def _lines(run: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    if run["options"].get("quick"):
+        yield "**A quick run, with small sizes: it shows that the machinery works, no more.**\n"
+    yield from _machine(run)
+    yield "\n## Limits\n"
+    yield "| what | limit | measured | |"
+    yield "|---|---|---|---|"
+    for verdict in verdicts(run):
+        value = "–" if verdict.value is None else f"{verdict.value:.3g}"
+        sign = "≥" if verdict.at_least else "≤"
+        yield f"| {verdict.text} | {sign} {verdict.limit:g} | {value} | {verdict.word} |"
+    yield from _times(run)
+    yield from _growth(run)
+    yield from _stream(run)
+
+
+def _machine(run: dict[str, Any]) -> Iterator[str]:
+    facts = dict(run["machine"])
+    packages = facts.pop("packages", {})
+    loads = [
+        sample["load"]
+        for workload in run["workloads"].values()
+        for side in workload["sides"].values()
+        for sample in side["samples"]
+    ]
+    yield (
+        f"Measured {facts.get('measured', '')} on {facts.get('cpu')}, {facts.get('cores')} cores, "
+        f"{facts.get('memory_gib')} GiB, {facts.get('system')}; Python {facts.get('python')}, "
+        f"Neo4j {facts.get('neo4j')} with a heap of {run['options'].get('heap')}, "
+        + ", ".join(f"{name} {version}" for name, version in packages.items())
+        + f"; {run['took'] / 60:.0f} minutes."
+    )
+    if loads:
+        yield (
+            f"Load average before the measurements: {min(loads):.1f} to {max(loads):.1f}, "
+            f"{sorted(loads)[len(loads) // 2]:.1f} in the middle."
+        )
+    for name, told in run["peers"].items():
+        yield f"{name}: " + ", ".join(f"{k} {v}" for k, v in told.items()) + "."
+
+
+def _times(run: dict[str, Any]) -> Iterator[str]:
+    yield "\n## Times\n"
+    yield "Time of one item, and in brackets how much longer than the library's.\n"
+    chosen = {k: w for k, w in run["workloads"].items() if "library" in w["sides"]}
+    names = [c for c in COLUMNS if any(c in w["sides"] for w in chosen.values())]
+    yield "| workload | " + " | ".join(names) + " | samples |"
+    yield "|---" * (len(names) + 2) + "|"
+    for key, workload in chosen.items():
+        sides = workload["sides"]
+        cells = " | ".join(cell(sides, name) for name in names)
+        counts = sorted({len(side["samples"]) for side in sides.values()})
+        samples = "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
+        what = f"`{key}`: {workload['size']:,} {workload['unit']}, {workload['title']}"
+        yield f"| {what} | {cells} | {samples} |"
+
+
+def _growth(run: dict[str, Any]) -> Iterator[str]:
+    found = {k: w for k, w in run["workloads"].items() if k.startswith("growth_")}
+    if not found:
+        return
+    yield "\n## With the database\n"
+    yield "Database hits, and time of the whole query, among so many other nodes.\n"
+    yield "| query | " + " | ".join(f"{w['size']:,} others" for w in found.values()) + " |"
+    yield "|---" * (len(found) + 1) + "|"
+    for name in next(iter(found.values()))["sides"]:
+        medians = [w["sides"][name]["median"] for w in found.values()]
+        cells = [f"{m.get('hits', 0):,.0f}, {time(m['seconds'] * 1e6)}" for m in medians]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _stream(run: dict[str, Any]) -> Iterator[str]:
+    side = run["workloads"].get("stream", {}).get("sides", {}).get("library", {})
+    if not side.get("samples"):
+        return
+    numbers = side["median"]
+    yield "\n## A stream\n"
+    yield (
+        f"{run['workloads']['stream']['size']:,} spans by `async for`: the first after "
+        f"{numbers['first_ms']:.0f} ms, all after {numbers['seconds']:.1f} s; the process grew by "
+        f"{numbers['grown_mib']:.0f} MiB."
+    )
+
+
+def main(arguments: list[str]) -> int:
+    path = Path(arguments[0]) if arguments else LATEST
+    if not path.exists():
+        print(f"{path} is not there: make bench writes it")
+        return 1
+    (PAGE.parent / "performance.json").write_text(path.read_text())
+    for picture in PICTURES:
+        (IMAGES / picture).unlink(missing_ok=True)
+    plots = Path(__file__).parent / "plots.py"
+    subprocess.run([environment("report"), plots, path, IMAGES], check=True)
+    write_page(json.loads(path.read_text()))
+    print(f"{PAGE} and the pictures in {IMAGES} are of {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
