@@ -96,6 +96,7 @@ class Batch:
         self._keys: set[str] = set()  # of labels that wait
         self._timed = self._kicked = False
         self._again = False
+        self._failure: BaseException | None = None  # of the whole
         self._writing = asyncio.Lock()
         self._uploaded = asyncio.Condition()
 
@@ -226,7 +227,10 @@ class Batch:
             self._lose(item, error)
         else:
             with self._lock:
-                self._append(item)
+                if self._failure is None:
+                    self._append(item)
+            if self._failure is not None:  # the end did not wait for it
+                self._lose(item, self._failure)
         async with self._uploaded:
             with self._lock:
                 del self._uploading[item.number]
@@ -371,6 +375,7 @@ class Batch:
 
     def _drop_waiting(self, cause: BaseException) -> None:
         with self._lock:
+            self._failure = cause
             items = list(self._waiting)
             self._waiting.clear()
         self._drop(items, cause)

@@ -124,15 +124,12 @@ async def _write(side: str, calls: int) -> None:
 async def _stream(root: str, count: int) -> None:
     set_engine()
     query = find_spans(under(root))
-    async for _ in query.limit(2000):  # connections, imports
+    async for _ in query.limit(2000).stream():  # connections, imports
         pass
-    # What is read in the order the database has it, where the library offers that.
-    unordered = getattr(query, "unordered", None)
-    query = (unordered() if unordered else query).limit(count)
     gc.collect()
     before, most, seen, first = resident(), 0, 0, 0.0
     begin = time.perf_counter()
-    async for _ in query:
+    async for _ in query.limit(count).stream():
         if not seen:
             first = time.perf_counter() - begin
         seen += 1

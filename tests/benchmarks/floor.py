@@ -50,7 +50,7 @@ CREATE (p)-[:PARENT_OF]->(:ArtigraphNode:Span {
 
 OPEN = """
 MATCH (p:ArtigraphNode {node_id: $parent}) USING INDEX SEEK p:ArtigraphNode(node_id)
-CREATE (p)-[:PARENT_OF]->(:ArtigraphNode:Span {
+CREATE (p)-[:PARENT_OF]->(:ArtigraphNode:Span:ArtigraphOpen {
   node_id: $id, label: $label, label_: $label, status: 'UNSET', opened_at: datetime($at),
   root_id: p.root_id, depth: p.depth + 1, writer_id: $writer})
 """
@@ -58,6 +58,7 @@ CREATE (p)-[:PARENT_OF]->(:ArtigraphNode:Span {
 CLOSE = """
 MATCH (n:ArtigraphNode {node_id: $id}) USING INDEX SEEK n:ArtigraphNode(node_id)
 SET n.status = 'OK', n.closed_at = datetime($at), n.duration_ = $seconds, n.writer_id = null
+REMOVE n:ArtigraphOpen
 """
 
 READ_ARTIFACTS = """

@@ -28,7 +28,6 @@ def facts() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "artigraph-neo4j": artigraph_neo4j.__version__,
-        "batch": hasattr(artigraph_neo4j, "batch"),
         "packages": {name: _version(name) for name in PACKAGES},
         "load": load(),
     }

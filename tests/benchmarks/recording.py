@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
 from typing import Any
 
-import artigraph_neo4j
-from artigraph_neo4j import create_span_artifact, create_span_artifacts, span_context
+from artigraph_neo4j import (
+    batch,
+    create_span_artifact,
+    create_span_artifacts,
+    read_span,
+    span_context,
+)
 from tests.benchmarks import floor, neo
 from tests.benchmarks.children import CALL, Writers
 from tests.benchmarks.harness import Bench, Side, Workload, timed
 from tests.benchmarks.models import BenchPair, pairs
 
-HAS_BATCH = hasattr(artigraph_neo4j, "batch")
 PEER_ITEMS = 50
-
-
-def batch() -> AbstractAsyncContextManager[Any]:
-    """The library's unit of work; nothing where it has none yet."""
-    make: Any = getattr(artigraph_neo4j, "batch", contextlib.nullcontext)
-    made: AbstractAsyncContextManager[Any] = make()
-    return made
 
 
 async def one_by_one(bench: Bench, size: int) -> list[Side]:
@@ -57,11 +53,9 @@ async def in_batch(bench: Bench, size: int) -> list[Side]:
     few = bench.capped(neo.ITEMS)
 
     async def library() -> float:
-        count = size if HAS_BATCH else few
-
         async def work() -> None:
             async with batch():
-                for i in range(count):
+                for i in range(size):
                     async with span_context(label="work"):
                         await create_span_artifact("current", label="pair", data=BenchPair(i, 0.5))
 
@@ -78,7 +72,7 @@ async def in_batch(bench: Bench, size: int) -> list[Side]:
         return await neo.write_spans(few, BenchPair(1, 0.5))
 
     return [
-        Side("library", library, items=None if HAS_BATCH else few),
+        Side("library", library),
         Side("floor", by_hand),
         Side("neomodel", neomodel, items=few, rounds=3),
         *_peers(bench, "one_by_one", PEER_ITEMS, 2, only="artigraph"),
@@ -113,8 +107,7 @@ async def write_artifacts(bench: Bench, size: int) -> list[Side]:
         return await neo.write_artifacts(pairs(few))
 
     sides = [Side("library", one_call), Side("floor", by_hand)]
-    if HAS_BATCH:
-        sides.append(Side("library, batch", batched))
+    sides.append(Side("library, batch", batched))
     if size <= 10_000:
         sides.append(Side("neomodel", neomodel, items=few, rounds=3))
         sides += _peers(bench, "write", PEER_ITEMS, 2, only="artigraph")
@@ -126,11 +119,9 @@ async def write_spans(bench: Bench, size: int) -> list[Side]:
     few = bench.capped(neo.ITEMS)
 
     async def library() -> float:
-        count = size if HAS_BATCH else few
-
         async def work() -> None:
             async with batch():
-                for i in range(count):
+                for i in range(size):
                     async with span_context(label=f"span {i}"):
                         pass
 
@@ -147,7 +138,7 @@ async def write_spans(bench: Bench, size: int) -> list[Side]:
         return await neo.write_spans(few)
 
     sides = [
-        Side("library", library, items=None if HAS_BATCH else few),
+        Side("library", library),
         Side("floor", by_hand),
     ]
     if size <= 10_000:
@@ -177,10 +168,10 @@ def _peers(bench: Bench, what: str, items: int, rounds: int, only: str | None = 
     ]
 
 
-@contextlib.asynccontextmanager
+@asynccontextmanager
 async def _inside(span_id: str) -> Any:
     """Make a span that exists the current one."""
-    async with span_context(await artigraph_neo4j.read_span(span_id)):
+    async with span_context(await read_span(span_id)):
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from artigraph_neo4j import (
+    batch,
     create_span_artifact,
     create_span_artifacts,
     get_engine,
@@ -18,9 +20,9 @@ from artigraph_neo4j import (
     read_descendant_spans,
     span_context,
 )
-from artigraph_neo4j.artifacts import artifact_key
 from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.local import StackInfo
+from artigraph_neo4j.writes import artifact_key
 from tests.benchmarks import floor, trees
 from tests.benchmarks.harness import Bench, bench_on
 from tests.benchmarks.models import BenchPair, pairs
@@ -85,9 +87,10 @@ async def test_spans(bench: Bench) -> None:
 @pytest.mark.parametrize("batched", [True, False])
 async def test_spans_with_artifact(bench: Bench, batched: bool) -> None:
     async with span_context(label="library") as root:
-        for i in range(5):
-            async with span_context(label="work"):
-                await create_span_artifact("current", label="pair", data=BenchPair(i, 0.5))
+        async with batch() if batched else contextlib.nullcontext():
+            for i in range(5):
+                async with span_context(label="work"):
+                    await create_span_artifact("current", label="pair", data=BenchPair(i, 0.5))
     by_hand = await bench.span()
     data = [BenchPair(i, 0.5) for i in range(5)]
     to = (bench.driver, bench.database, by_hand)
