@@ -18,7 +18,7 @@ from artigraph_neo4j.errors import (
 )
 from artigraph_neo4j.graph import lineage
 from artigraph_neo4j.graph.connection import ConflictError
-from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL, check_text
+from artigraph_neo4j.graph.names import check_text, users_labels
 from artigraph_neo4j.lineage_view import lineage_diagram, lineage_html
 from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.models import ArtifactModel
@@ -29,7 +29,6 @@ __all__ = ["Lineage", "LineageLink", "LineageStep", "link_artifact", "read_linea
 Direction = Literal["up", "down"]
 
 _STATEMENTS = {"up": lineage.LINEAGE_UP, "down": lineage.LINEAGE_DOWN}
-_BASE_LABELS = ("ArtigraphNode", "Artifact", FAILED_LABEL, OPEN_LABEL, STORED_LABEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +273,7 @@ def _step(
         node_id,
         label,
         None if is_span else model,
-        tuple(name for name in labels if name not in _BASE_LABELS),
+        (*(["Span"] if is_span else []), *users_labels(labels)),
         distance,
         datetime.fromisoformat(at),
         status if is_span else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from artigraph_neo4j.colours import ARTIFACT, BLOB, STATUS, UNSET
 from artigraph_neo4j.diagram import Diagram, DiagramEdge, DiagramNode
 from artigraph_neo4j.graph.facts import exception_name, own_facts, span_name
+from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.wording import duration_text, size_text
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _span_node(span: Span) -> DiagramNode:
         "duration": None if span.duration is None else span.duration.total_seconds(),
         "exception_type": span.exception_type,
         "exception_message": span.exception_message,
-        "classes": [name for name in span.node_labels if name != "ArtigraphNode"],
+        "classes": ["Span", *users_labels(span.node_labels)],
     }
     lines = (span_name(span), " · ".join(words)) if words else (span_name(span),)
     return DiagramNode(span.node_id, "span", lines, STATUS.get(span.status, UNSET), attributes)

@@ -18,6 +18,7 @@ from artigraph_neo4j.colours import ERROR
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.find import Filter, find_spans, span, tagged
 from artigraph_neo4j.graph import summaries
+from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.nodes import Span, SpanMeta
 from artigraph_neo4j.graph.spans import subclasses_of_span
 from artigraph_neo4j.wording import duration_text
@@ -133,7 +134,7 @@ def _facts(item: Span, counts: Counts) -> dict[str, Any]:
 
 
 def _class_name(item: Span) -> str:
-    own = [name for name in item.node_labels if name not in ("ArtigraphNode", "Span")]
+    own = users_labels(item.node_labels)
     return own[0] if own else "Span"
 
 

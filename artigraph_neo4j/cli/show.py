@@ -12,6 +12,7 @@ from rich.tree import Tree
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run, span_state, span_style
 from artigraph_neo4j.colours import ARTIFACT, ERROR
+from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.summary import ArtifactSummary
 from artigraph_neo4j.trees import SpanTree, read_span_tree
@@ -83,7 +84,7 @@ def _left_out(branch: Tree, count: int, what: str) -> None:
 def _span_line(span: Span, with_id: bool) -> Text:
     style = span_style(span)
     line = Text.assemble(("● ", style), (_one_line(span.label or "span"), "bold"))
-    own = [name for name in span.node_labels if name not in ("ArtigraphNode", "Span")]
+    own = users_labels(span.node_labels)
     if own:
         line.append(f" {own[0]}", "dim")
     line.append(f"  {span_state(span)}", style)

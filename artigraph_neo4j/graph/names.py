@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from artigraph_neo4j.errors import FilterError, ModelError
 
 __all__ = [
     "FAILED_LABEL",
     "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
+    "MARKS",
     "OPEN_LABEL",
     "RESERVED_LABELS",
     "STORED_LABEL",
@@ -16,6 +19,7 @@ __all__ = [
     "field_name",
     "property_name",
     "quoted",
+    "users_labels",
 ]
 
 FAILED_LABEL = "ArtigraphFailed"
@@ -44,6 +48,15 @@ RESERVED_LABELS = frozenset(
     }
 )
 """Labels of this library; no model and no span class may take one."""
+
+MARKS = frozenset({FAILED_LABEL, OPEN_LABEL, STORED_LABEL})
+"""Labels that come and go."""
+
+
+def users_labels(labels: Iterable[str]) -> list[str]:
+    """Those labels of a node that are a user's: its span class, or models, in the order given."""
+    return [name for name in labels if name not in RESERVED_LABELS]
+
 
 LABEL_CHARACTERS = 256
 """How much of a label an index holds, in the property ``label_``; a key has 8 kB at the most."""

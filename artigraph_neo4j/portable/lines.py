@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from artigraph_neo4j.errors import ArchiveError
-from artigraph_neo4j.graph.names import RESERVED_LABELS
+from artigraph_neo4j.graph.names import MARKS, RESERVED_LABELS
 
 __all__ = ["FORMAT", "Line", "blob_path", "dump", "open_text", "read_lines"]
 
@@ -160,9 +160,10 @@ def _node(record: Line, label: str) -> None:
     _fields(record["properties"], {"node_id": _text})
     labels = record["labels"]
     own = {"ArtigraphNode", label}
+    ours = RESERVED_LABELS - MARKS - own
     if not all(isinstance(name, str) and name and "\0" not in name for name in labels):
         raise _BrokenError("a label that is none")
-    if not own <= set(labels) or (set(labels) - own) & RESERVED_LABELS:
+    if not own <= set(labels) or set(labels) & ours:
         raise _BrokenError(f"labels that no {label} has: {', '.join(labels)}")
 
 

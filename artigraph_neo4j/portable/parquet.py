@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from artigraph_neo4j.errors import ArchiveError
-from artigraph_neo4j.graph.names import property_name
+from artigraph_neo4j.graph.names import property_name, users_labels
 from artigraph_neo4j.graph.values import from_json
 from artigraph_neo4j.model.native import as_python, from_native
 from artigraph_neo4j.portable.lines import Line
@@ -213,7 +213,7 @@ def _cell(value: Any, type_: Any) -> Any:
 def _span_row(span: Line) -> dict[str, Any]:
     properties = {name: as_python(from_json(v)) for name, v in _readable(span).items()}
     row = {name: properties.get(name) for name in _SPANS}
-    own = [name for name in span["labels"] if name not in ("ArtigraphNode", "Span")]
+    own = users_labels(span["labels"])
     rest = {k: v for k, v in properties.items() if k not in _SPAN_COLUMNS}
     return row | {
         "parent_id": span["parent"],
