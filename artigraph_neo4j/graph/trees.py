@@ -34,13 +34,13 @@ OPTIONAL MATCH (s:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK s:Artigraph
 WHERE s:Span AND {span_stays("s")}
 CALL (s) {{
   MATCH (s)-[:PARENT_OF*0..]->(d:Span)
-  WITH d ORDER BY d.depth, d.opened_at, d.node_id LIMIT $limit
+  WITH DISTINCT d ORDER BY d.depth, d.opened_at, d.node_id LIMIT $limit
   RETURN collect(d) AS shown
 }}
 CALL (s, shown) {{
   WITH s WHERE size(shown) >= $limit
   MATCH (s)-[:PARENT_OF*0..]->(d:Span)
-  RETURN count(d) AS total
+  RETURN count(DISTINCT d) AS total
 }}
 CALL (shown) {{
   UNWIND range(0, size(shown) - 1) AS i
@@ -90,4 +90,5 @@ the span does not exist where the chunk of spans is null.
 
 Spans come by depth, so that the parent of each comes too, and the rest is what lies deepest. Every
 span's first artifact comes before any one's second. ``PARENT_OF`` and ``HAS_FIELD`` are trees, so
-no ``*`` here comes to a node twice. To an index and to ``IS ::``, bytes are a list of integers."""
+no ``*`` here comes to a node twice; ``DISTINCT`` is for Neo4j 5.26, which else keeps whole paths.
+To an index and to ``IS ::``, bytes are a list of integers."""

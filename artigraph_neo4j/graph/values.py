@@ -102,7 +102,7 @@ def _datetime(text: str) -> DateTime:
 
 
 def _time(text: str) -> Time:
-    return _with_plain_zone(Time.from_iso_format(text))
+    return Time.from_iso_format(text)  # which is sent by its offset anyway
 
 
 def _with_plain_zone(value: T) -> T:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from artigraph_neo4j import engine_context
 from artigraph_neo4j.cli.app import app
+from artigraph_neo4j.graph.schema import SCHEMA_VERSION
 
 OLD = """
 import asyncio, sys
@@ -76,13 +77,17 @@ def command(*arguments: str, code: int = 0) -> str:
 
 def test_schema(environment: None, session_engine: Any) -> None:
     with engine_context(session_engine):
-        assert "needed is 2" in command("schema", "install")
-        assert command("schema", "check").startswith("schema version 3; needed is 3")
-        assert "schema version 3; needed is 3" in command("schema", "upgrade")
+        assert f"needed is {SCHEMA_VERSION}" in command("schema", "install")
+        assert command("schema", "check").startswith(f"schema version {SCHEMA_VERSION}; needed")
+        assert f"schema version {SCHEMA_VERSION}; needed" in command("schema", "upgrade")
         facts = json.loads(command("schema", "upgrade", "--json"))
         assert facts == {
-            "version": 2, "needed": 2, "library": facts["library"], "missing": [], "before": 2
-        }  # fmt: skip
+            "version": SCHEMA_VERSION,
+            "needed": SCHEMA_VERSION,
+            "library": facts["library"],
+            "missing": [],
+            "before": SCHEMA_VERSION,
+        }
 
 
 def test_migrate(environment: None, tmp_path: Path, session_engine: Any) -> None:

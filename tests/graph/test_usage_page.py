@@ -237,7 +237,7 @@ async def test_customizing_spans() -> None:
     found = await read_span(span.node_id)
     assert type(found) is CustomSpan
     assert found.custom_span_metadata == {"gpu": 2}
-    assert found.node_labels == ("ArtigraphNode", "Span", "custom_span")
+    assert set(found.node_labels) == {"ArtigraphNode", "Span", "custom_span"}
 
 
 async def test_building_upon_spans() -> None:
