@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from artigraph_neo4j.absence import absent
+from artigraph_neo4j.collector import collector_paused
 from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError, NotFoundError, RevisionError
 from artigraph_neo4j.graph import writing
@@ -138,7 +139,8 @@ async def write(
         ConnectionFailed: The database stayed out of reach.
         EngineError: The database refused the statement.
     """
-    statement = _Statement(engine, works)
+    with collector_paused():
+        statement = _Statement(engine, works)
     recordings = [work for work in works if isinstance(work, Recording)]
     gone: list[str] = []
     while True:

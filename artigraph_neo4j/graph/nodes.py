@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from neo4j.time import DateTime
 from neomodel import AsyncStructuredNode, BooleanProperty, IntegerProperty, StringProperty
@@ -182,6 +182,7 @@ class Span(ArtigraphNode):
     library_version = StringProperty()
 
     _taken_names: frozenset[str] = frozenset()
+    _defined: ClassVar[dict[Any, dict[str, Any]]]
 
     element_id_property: str | None
 
@@ -240,9 +241,20 @@ class Span(ArtigraphNode):
     def defined_properties(
         cls, aliases: bool = True, properties: bool = True, rels: bool = True
     ) -> dict[str, Any]:
-        """What neomodel knows as properties, but for names that the class uses otherwise."""
-        found: dict[str, Any] = super().defined_properties(aliases, properties, rels)
-        return {key: value for key, value in found.items() if key not in cls._taken_names}
+        """What neomodel knows as properties, but for names that the class uses otherwise.
+
+        Kept on the class: neomodel goes through all attributes of all bases, for each new object.
+        """
+        known: dict[Any, dict[str, Any]] | None = vars(cls).get("_defined")
+        if known is None:
+            known = cls._defined = {}
+        found = known.get((aliases, properties, rels))
+        if found is None:
+            everything: dict[str, Any] = super().defined_properties(aliases, properties, rels)
+            taken = cls._taken_names
+            found = {key: value for key, value in everything.items() if key not in taken}
+            known[aliases, properties, rels] = found
+        return dict(found)
 
     @classmethod
     def deflate(cls, properties: Any, obj: Any = None, skip_empty: bool = False) -> dict[str, Any]:
