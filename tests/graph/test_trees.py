@@ -214,7 +214,9 @@ async def test_ten_thousand_deep(engine: Engine) -> None:
     assert [depth for depth, _ in tree.walk()] == list(range(10_000))
     some = await read_span_tree(root, limit=100)
     assert some.left_out == 9_900
-    await delete_span(root)
+    await engine.write(
+        "MATCH (s:ArtigraphNode) WHERE s.node_id STARTS WITH $root DETACH DELETE s", {"root": root}
+    )
 
 
 async def _chain(engine: Engine, spans: int) -> str:
@@ -222,8 +224,14 @@ async def _chain(engine: Engine, spans: int) -> str:
     await engine.write(
         "UNWIND range(0, $spans - 1) AS i CREATE (s:ArtigraphNode:Span {node_id: $root + "
         "CASE WHEN i = 0 THEN '' ELSE '-' + i END, label: 'link', status: 'OK', depth: i, "
-        "opened_at: datetime()}) WITH collect(s) AS all UNWIND range(1, $spans - 1) AS i "
-        "WITH all[i - 1] AS p, all[i] AS c CREATE (p)-[:PARENT_OF]->(c)",
+        "opened_at: datetime()})",
+        {"root": root, "spans": spans},
+    )
+    await engine.write(
+        "UNWIND range(1, $spans - 1) AS i "
+        "MATCH (p:ArtigraphNode {node_id: $root + CASE WHEN i = 1 THEN '' ELSE '-' + (i - 1) END}) "
+        "MATCH (c:ArtigraphNode {node_id: $root + '-' + i}) "
+        "CREATE (p)-[:PARENT_OF]->(c)",
         {"root": root, "spans": spans},
     )
     return root
