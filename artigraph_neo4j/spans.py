@@ -24,7 +24,13 @@ from artigraph_neo4j.engine import Engine
 from artigraph_neo4j.errors import NotFoundError, SpanError
 from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.nodes import Span
-from artigraph_neo4j.graph.spans import changed_properties, mark_closed, mark_opened, new_properties
+from artigraph_neo4j.graph.spans import (
+    changed_properties,
+    mark_closed,
+    mark_opened,
+    new_properties,
+    seconds_of,
+)
 from artigraph_neo4j.models import ArtifactModel
 from artigraph_neo4j.uses import MAX_USED, take_used, write_used
 from artigraph_neo4j.writes import Closing, Opening
@@ -196,7 +202,7 @@ async def _close(
         }
     changed = changed_properties(span)
     span.__dict__.update(outcome, closed_at=now, writer_id=None)
-    properties = outcome | changed | {"duration_": _seconds(span)}
+    properties = outcome | changed | {"duration_": seconds_of(span)}
     used = take_used(cell, MAX_USED)
     batch = current_batch(engine)
     if isinstance(batch, Batch):
@@ -217,10 +223,6 @@ async def _close(
     mark_closed(span, changed)
     if not rows:
         raise NotFoundError(f"span {span.node_id} was deleted before it was closed")
-
-
-def _seconds(span: Span) -> float | None:
-    return None if span.duration is None else span.duration.total_seconds()
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from artigraph_neo4j.colours import ARTIFACT, BLOB, STATUS, UNSET
 from artigraph_neo4j.diagram import Diagram, DiagramEdge, DiagramNode
 from artigraph_neo4j.graph.facts import exception_name, own_facts, span_name
 from artigraph_neo4j.graph.names import users_labels
+from artigraph_neo4j.graph.spans import seconds_of
 from artigraph_neo4j.wording import duration_text, size_text
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _span_node(span: Span) -> DiagramNode:
         "status": span.status,
         "opened_at": span.opened_at,
         "closed_at": span.closed_at,
-        "duration": None if span.duration is None else span.duration.total_seconds(),
+        "duration": seconds_of(span),
         "exception_type": span.exception_type,
         "exception_message": span.exception_message,
         "classes": ["Span", *users_labels(span.node_labels)],

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
-from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -17,24 +15,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.gc import GarbageReport, collect_garbage, take_new_graph_id
 from artigraph_neo4j.storage.base import Storage, find_storage
 
 __all__ = ["gc", "new_graph_id"]
 
-T = TypeVar("T")
-
 NAMED = 20
 """So many of each kind are named; ``--json`` names up to 1,000."""
-
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url", help='The graph: by default NEO4J_URI, else the stack that "artigraph up" started.'
-    ),
-]
 
 
 def _age(text: str) -> timedelta:
@@ -43,11 +32,6 @@ def _age(text: str) -> timedelta:
     if text != "".join(map("".join, parts)) or not parts:
         raise typer.BadParameter(f"{text!r} is no age; write 1d, 12h, 30m, 90s or 1d12h")
     return sum((timedelta(**{units[unit]: int(number)}) for number, unit in parts), timedelta())
-
-
-def _run(url: str | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    with engine_context(url):
-        return asyncio.run(work())
 
 
 @app.command()
@@ -86,7 +70,7 @@ def gc(
 
     age = _age(min_age)
     with errors_said():
-        reports = _run(url, work)
+        reports = run(url, work)
     if json:
         print_json({"reports": [asdict(report) for report in reports]})
         return
@@ -164,7 +148,7 @@ def new_graph_id(
             "Is this database the copy, and does no program write to it now?", abort=True, err=True
         )
     with errors_said():
-        graph_id = _run(url, take_new_graph_id)
+        graph_id = run(url, take_new_graph_id)
     if json:
         print_json({"graph_id": graph_id})
     else:

@@ -2,88 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from artigraph_neo4j.backlog import ModelBacklog, migration_backlog
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.cli.options import Url, bar, run
 from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
 from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
 
 __all__ = ["check", "import_modules", "install", "migrate", "upgrade"]
 
-T = TypeVar("T")
-
 schema = typer.Typer(
     name="schema", help="The layout of the graph: its version and indexes.", no_args_is_help=True
 )
 app.add_typer(schema)
-
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        help="The graph, neo4j://user:password@host:7687/database or local; by default NEO4J_URI "
-        "and its like, else the stack that artigraph up started.",
-    ),
-]
-
-
-def _run(url: str | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a call of the library on the graph that the command line means."""
-
-    async def run() -> T:
-        async with engine_context(url, create_schema=False):
-            return await work()
-
-    return asyncio.run(run())
-
-
-@contextmanager
-def _bar(description: str, *, quiet: bool) -> Iterator[Any]:
-    """A progress bar on standard error; yields what to call with done and total."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @schema.command()
 def check(url: Url = None, json: Json = False) -> None:
     """Show the version of the graph's layout. Exit code 1 when it has to be upgraded."""
     with errors_said():
-        _say_state(_run(url, check_schema), json)
+        _say_state(run(url, check_schema, create_schema=False), json)
 
 
 @schema.command()
 def install(url: Url = None, json: Json = False) -> None:
     """Create constraints and indexes in a database that has none of them yet."""
     with errors_said():
-        _say_state(_run(url, install_schema), json)
+        _say_state(run(url, install_schema, create_schema=False), json)
 
 
 @schema.command()
 def upgrade(url: Url = None, json: Json = False) -> None:
     """Bring the graph to the layout of this version. End all programs that use it before."""
     with errors_said():
-        with _bar("upgrading", quiet=json) as bar:
-            before = _run(url, lambda: upgrade_schema(progress=bar))
-        _say_state(_run(url, check_schema), json, before)
+        with bar("upgrading", quiet=json) as shown:
+            before = run(url, lambda: upgrade_schema(progress=shown), create_schema=False)
+        _say_state(run(url, check_schema, create_schema=False), json, before)
 
 
 def _say_state(state: SchemaState, json: bool, before: int | None = None) -> None:
@@ -117,7 +83,7 @@ def migrate(
     """Rewrite stored artifacts of older versions as today's models. Exit code 1 if some cannot."""
     with errors_said():
         import_modules(modules or [])
-        backlog, report = _run(url, lambda: _migrate(batch, dry_run, json))
+        backlog, report = run(url, lambda: _migrate(batch, dry_run, json), create_schema=False)
     if json:
         print_json({"backlog": [asdict(row) for row in backlog], **_facts(report)})
     else:
@@ -132,10 +98,10 @@ async def _migrate(
     backlog = await migration_backlog()
     if not json:
         Console(soft_wrap=True).print(_table(backlog))
-    with _bar("trying" if dry_run else "migrating", quiet=json) as bar:
+    with bar("trying" if dry_run else "migrating", quiet=json) as shown:
 
         def say(progress: MigrationProgress) -> None:
-            bar(progress.done, progress.total)
+            shown(progress.done, progress.total)
 
         report = await migrate_artifacts(batch=batch, dry_run=dry_run, progress=say)
     return backlog, report

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from artigraph_neo4j.colours import STATUS, UNSET
 from artigraph_neo4j.current import engine_context
 from artigraph_neo4j.graph.nodes import Span
+from artigraph_neo4j.graph.spans import seconds_of
 
-__all__ = ["Url", "age", "ago", "run", "span_state", "span_style"]
+__all__ = ["Url", "age", "ago", "bar", "run", "span_facts", "span_state", "span_style"]
 
 T = TypeVar("T")
 
@@ -30,14 +34,35 @@ Url = Annotated[
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
-def run(url: str | None, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a call of the library on the graph that the command line means."""
+def run(
+    url: str | None,
+    work: Callable[[], Coroutine[Any, Any, T]],
+    *,
+    create_schema: bool | None = None,
+) -> T:
+    """Run a call of the library on the graph that the command line means.
+
+    Args:
+        url: What ``--url`` says.
+        work: The call.
+        create_schema: As that of ``set_engine``.
+    """
 
     async def start() -> T:
-        async with engine_context(url):
+        async with engine_context(url, create_schema=create_schema):
             return await work()
 
     return asyncio.run(start())
+
+
+@contextmanager
+def bar(description: str, *, quiet: bool) -> Iterator[Callable[[int, int], object]]:
+    """A progress bar on standard error; yields what to call with done and total."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as shown:
+        task = shown.add_task(description, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def age(text: str) -> timedelta:
@@ -60,6 +85,20 @@ def span_style(span: Span) -> str:
 def span_state(span: Span) -> str:
     """How a span is, in a word."""
     return "open" if span.closed_at is None else str(span.status)
+
+
+def span_facts(span: Span) -> dict[str, Any]:
+    """What ``--json`` says of any span."""
+    return {
+        "node_id": span.node_id,
+        "label": span.label,
+        "status": span.status,
+        "opened_at": span.opened_at,
+        "closed_at": span.closed_at,
+        "seconds": seconds_of(span),
+        "exception_type": span.exception_type,
+        "exception_message": span.exception_message,
+    }
 
 
 def ago(moment: datetime | None) -> timedelta | None:

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, age, ago, run, span_state, span_style
+from artigraph_neo4j.cli.options import Url, age, ago, run, span_facts, span_state, span_style
 from artigraph_neo4j.colours import ERROR
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.find import Filter, find_spans, span, tagged
@@ -116,20 +116,12 @@ def _class_of(name: str) -> type[Span]:
 
 def _facts(item: Span, counts: Counts) -> dict[str, Any]:
     spans, failed, is_open, artifacts = counts
-    return {
-        "node_id": item.node_id,
-        "label": item.label,
+    return span_facts(item) | {
         "class": _class_name(item),
-        "status": item.status,
-        "opened_at": item.opened_at,
-        "closed_at": item.closed_at,
-        "seconds": None if item.duration is None else item.duration.total_seconds(),
         "spans": spans,
         "failed": failed,
         "open": is_open,
         "artifacts": artifacts,
-        "exception_type": item.exception_type,
-        "exception_message": item.exception_message,
     }
 
 

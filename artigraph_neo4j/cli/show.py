@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, run, span_state, span_style
+from artigraph_neo4j.cli.options import Url, run, span_facts, span_state, span_style
 from artigraph_neo4j.colours import ARTIFACT, ERROR
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.nodes import Span
@@ -126,20 +126,12 @@ def _facts(tree: SpanTree) -> dict[str, Any]:
     above: list[str | None] = []
     for depth, item in tree.walk():
         above[depth:] = [item.span.node_id]
-        span = item.span
         spans.append(
-            {
-                "node_id": span.node_id,
+            span_facts(item.span)
+            | {
                 "parent": above[depth - 1] if depth else None,
                 "depth": depth,
-                "label": span.label,
-                "labels": list(span.node_labels),
-                "status": span.status,
-                "opened_at": span.opened_at,
-                "closed_at": span.closed_at,
-                "seconds": None if span.duration is None else span.duration.total_seconds(),
-                "exception_type": span.exception_type,
-                "exception_message": span.exception_message,
+                "labels": list(item.span.node_labels),
                 "artifacts": [_artifact_facts(summary) for summary in item.artifacts],
                 "more_artifacts": item.more_artifacts,
                 "more_children": item.more_children,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.cli.options import Url, bar, run
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.upstream import ImportNote, ImportReport, import_artigraph, storage_name
@@ -83,21 +79,16 @@ def import_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read everything, report, and write nothing.")
     ] = False,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            "--url",
-            help='The graph: by default NEO4J_URI, else the stack that "artigraph up" started.',
-        ),
-    ] = None,
+    url: Url = None,
     json: Json = False,
 ) -> None:
     """Import spans, artifacts and values of an Artigraph 0.0.x. Exit code 1 if some cannot be."""
     places, names = _places(storage or []), _names(rename or [])
 
-    async def run(progress: Any) -> ImportReport:
-        async with engine_context(url, create_schema=not dry_run):
-            return await import_artigraph(
+    with errors_said(), bar("trying" if dry_run else "importing", quiet=json) as shown:
+        report = run(
+            url,
+            lambda: import_artigraph(
                 database,
                 storages=places,
                 names=names,
@@ -105,26 +96,16 @@ def import_(
                 source=source,
                 batch=batch,
                 dry_run=dry_run,
-                progress=progress,
-            )
-
-    with errors_said(), _bar("trying" if dry_run else "importing", quiet=json) as bar:
-        report = asyncio.run(run(bar))
+                progress=shown,
+            ),
+            create_schema=not dry_run,
+        )
     if json:
         print_json(asdict(report))
     else:
         _say(report)
     if report.skipped:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _bar(description: str, *, quiet: bool) -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _say(report: ImportReport) -> None:

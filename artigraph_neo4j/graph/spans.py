@@ -28,6 +28,7 @@ __all__ = [
     "mark_lost",
     "mark_opened",
     "new_properties",
+    "seconds_of",
     "span_from_row",
     "spans_from_rows",
     "subclasses_of_span",
@@ -179,6 +180,11 @@ def spans_from_rows(rows: Iterable[list[Any]]) -> list[Span]:
     """``span_from_row`` of many."""
     with collector_paused():
         return [span_from_row(row) for row in rows]
+
+
+def seconds_of(span: Span) -> float | None:
+    """How long it took; None while it is open."""
+    return None if span.duration is None else span.duration.total_seconds()
 
 
 def _class_of(labels: frozenset[str]) -> type[Span]:
