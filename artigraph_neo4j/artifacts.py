@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 
 from artigraph_neo4j import blobs, field_indexes
 from artigraph_neo4j.absence import absent
-from artigraph_neo4j.batches import Batch
+from artigraph_neo4j.batches import batch_for
 from artigraph_neo4j.collector import collector_paused
-from artigraph_neo4j.context import current_batch
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError, SpanError
 from artigraph_neo4j.graph import cypher, rewrite
@@ -22,7 +21,7 @@ from artigraph_neo4j.model.decode import Loading, Stored, join, loadings
 from artigraph_neo4j.model.encode import encode
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.seal import TornReadError
-from artigraph_neo4j.uploads import WAVE_BYTES, Uploads
+from artigraph_neo4j.uploads import Uploads
 from artigraph_neo4j.uses import note_read
 from artigraph_neo4j.writes import Recording, artifact_key, write
 
@@ -86,13 +85,10 @@ async def create(
     encoded = await _work(len(artifacts), partial(encode, artifacts, inline_bytes=limit))
     await field_indexes.ensure(engine, encoded)
     recording = Recording(encoded, labels, span_id, Uploads(engine, encoded.pending), revises)
-    unit = current_batch(engine) if revises is None else None
-    if isinstance(unit, Batch):
-        await recording.uploads.make()
-        while recording.uploads.held >= WAVE_BYTES:  # too much to be held: not in the background
-            await recording.uploads.store()
-            await recording.uploads.make()
-        await unit.record(recording)
+    batch = batch_for(engine) if revises is None else None
+    if batch is not None:
+        await recording.uploads.hold()
+        await batch.record(recording)
     else:
         await recording.uploads.keep()
         _, refused = await write(engine, [recording])

@@ -27,7 +27,7 @@ from artigraph_neo4j.graph.spans import mark_lost
 from artigraph_neo4j.uploads import WAVE_BYTES
 from artigraph_neo4j.writes import Closing, Opening, Recording, Work, write
 
-__all__ = ["Batch", "batch", "begin"]
+__all__ = ["Batch", "batch", "batch_for"]
 
 logger = logging.getLogger("artigraph_neo4j.batch")
 
@@ -392,13 +392,10 @@ def _lost(work: Work, cause: BaseException) -> Iterator[Lost]:
                 yield Lost("artifact", node.node_id, label, cause)
 
 
-def begin(*, atomic: bool, rows: int, seconds: float) -> tuple[Batch, bool]:
-    """A batch for a block, and whether it is that of a block around it."""
-    engine = get_engine()
-    around = current_batch(engine)
-    if isinstance(around, Batch) and (around.atomic or not atomic):
-        return around, True
-    return Batch(engine, atomic=atomic, rows=rows, seconds=seconds, outer=innermost_batch()), False
+def batch_for(engine: Engine) -> Batch | None:
+    """The batch in which what is recorded into a graph waits, in this context."""
+    unit = current_batch(engine)
+    return unit if isinstance(unit, Batch) else None
 
 
 class batch:  # noqa: N801 - used like a function
@@ -450,21 +447,34 @@ class batch:  # noqa: N801 - used like a function
             raise ValueError(
                 f"rows has to be 1 or more and seconds not negative: {rows}, {seconds}"
             )
-        self._begin = partial(begin, atomic=atomic, rows=rows, seconds=seconds)
+        self._atomic = atomic
+        self._rows = rows
+        self._seconds = seconds
         self._batch: Batch | None = None
-        self.joined = False
-        self.around: Unit | None = None
+        self._joined = False
+
+    def leave(self) -> None:
+        """Make the batch around this one, or none, current again in this context."""
+        if self._batch is not None and not self._joined:
+            enter_batch(self._batch.outer)
 
     async def __aenter__(self) -> Batch:
-        self.around = innermost_batch()
-        current, self.joined = self._begin()
-        if not self.joined:
-            around = current_batch(current.engine)
-            if around is not None:
-                await around.flush()
-            enter_batch(current)
-        self._batch = current
-        return current
+        engine = get_engine()
+        found = batch_for(engine)
+        self._joined = found is not None and (found.atomic or not self._atomic)
+        if found is None or not self._joined:
+            if found is not None:
+                await found.flush()
+            found = Batch(
+                engine,
+                atomic=self._atomic,
+                rows=self._rows,
+                seconds=self._seconds,
+                outer=innermost_batch(),
+            )
+            enter_batch(found)
+        self._batch = found
+        return found
 
     async def __aexit__(
         self,
@@ -475,11 +485,11 @@ class batch:  # noqa: N801 - used like a function
         current = self._batch
         if current is None:
             return
+        self.leave()
         try:
-            if self.joined:
+            if self._joined:
                 await current.flush()
             else:
-                enter_batch(self.around)
                 await current.end(error)
         except Exception as failed:
             if error is None:

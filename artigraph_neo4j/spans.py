@@ -11,10 +11,9 @@ from typing import Any, Generic, TypeVar, overload
 
 from artigraph_neo4j import artifacts, provenance
 from artigraph_neo4j.absence import absent
-from artigraph_neo4j.batches import Batch
+from artigraph_neo4j.batches import batch_for
 from artigraph_neo4j.context import (
     Cell,
-    current_batch,
     current_cell,
     enter,
     get_current_span_id,
@@ -143,8 +142,8 @@ async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
     now = datetime.now(UTC)
     writer_id, writers = engine.writer.opening()
     properties = new_properties(span, writer_id, facts)
-    batch = current_batch(engine)
-    if isinstance(batch, Batch):
+    batch = batch_for(engine)
+    if batch is not None:
         batch.complain()
         # The place in the tree is known here: nobody has to be asked for it.
         properties["root_id"], properties["depth"] = place
@@ -204,8 +203,8 @@ async def _close(
     span.__dict__.update(outcome, closed_at=now, writer_id=None)
     properties = outcome | changed | {"duration_": seconds_of(span)}
     used = take_used(cell, MAX_USED)
-    batch = current_batch(engine)
-    if isinstance(batch, Batch):
+    batch = batch_for(engine)
+    if batch is not None:
         mark_closed(span, changed)
         await batch.close(Closing(span, properties, now, used))
         return

@@ -235,8 +235,7 @@ class batch(batches.batch):  # noqa: N801 - used like a function
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self.joined:
-            enter_batch(self.around)
+        self.leave()  # in this context; the other one is of the coroutine's own
         run(self.__aexit__(kind, error, trace))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -133,6 +133,13 @@ class Uploads:
             raise
         return bool(self._wave)
 
+    async def hold(self) -> None:
+        """Make the bytes of all fields; what is too much to be held is stored, not left to do."""
+        await self.make()
+        while self.held >= WAVE_BYTES:
+            await self.store()
+            await self.make()
+
     async def store(self, *, adopt: bool = True) -> None:
         """Send what was made to the storages, and let go of it."""
         try:
@@ -245,7 +252,8 @@ class Uploads:
 
         async def look(content: _Content) -> None:
             blob_id, location = found[content.key]
-            if await self._on(content, "looked for", lambda: content.storage.exists(location)):
+            there = self._engine.call(lambda: content.storage.exists(location))
+            if await self._on(content, "looked for", there):
                 content.leaned_on, content.location = blob_id, location
 
         await together(partial(look, content) for content in contents if content.key in found)
@@ -258,8 +266,7 @@ class Uploads:
         assert content.data is not None  # noqa: S101 - made, or fetched just now
         key = f"{graph_prefix(graph_id)}{blob_name(content.digest)}"
         content.uploaded = time.time()
-        if (id(storage), graph_id) not in _marked:
-            await self._on(content, "stored", lambda: mark(storage, graph_id))
+        await self._on(content, "stored", mark(self._engine, storage, graph_id))
         content.location = await put(self._engine, storage, content.data, key, content.where)
 
     async def _graph(self) -> str:
@@ -267,11 +274,9 @@ class Uploads:
             self._graph_id = (await self._engine.graph()).graph_id
         return self._graph_id
 
-    async def _on(
-        self, content: _Content, done: str, call: Callable[[], Coroutine[Any, Any, T]]
-    ) -> T:
+    async def _on(self, content: _Content, done: str, work: Coroutine[Any, Any, T]) -> T:
         try:
-            return await self._engine.call(call)
+            return await work
         except Exception as error:
             raise StorageError(
                 f"{content.where}: {content.size} bytes could not be {done} in "
@@ -321,14 +326,19 @@ def _row(item: _Reference, content: _Content) -> dict[str, Any]:
     }
 
 
-async def mark(storage: Storage, graph_id: str) -> None:
+async def mark(engine: Engine, storage: Storage, graph_id: str) -> None:
     """Put the object that says whose prefix this is, unless it is there: gc asks for it.
 
-    A storage that cannot list is left without: nothing could be collected there. Where it is not
-    allowed to, the object is put again; it is always the same.
+    It is looked for once a process. A storage that cannot list is left without: nothing could be
+    collected there. Where it is not allowed to, the object is put again; it is always the same.
     """
-    if type(storage).list is Storage.list:
+    if type(storage).list is Storage.list or (id(storage), graph_id) in _marked:
         return
+    await engine.call(lambda: _put_marker(storage, graph_id))
+    _marked[id(storage), graph_id] = storage
+
+
+async def _put_marker(storage: Storage, graph_id: str) -> None:
     key = marker_key(graph_id)
     try:
         found = [item async for item in storage.list(key)]
@@ -336,4 +346,3 @@ async def mark(storage: Storage, graph_id: str) -> None:
         found = []
     if not found:
         await storage.put(marker(graph_id), key=key)
-    _marked[id(storage), graph_id] = storage

@@ -227,30 +227,27 @@ class _Statement:
 
     def _record(self, work: Recording) -> None:
         """The nodes of a call, grouped by model and time, which are said once then."""
-        roots = work.encoded.roots
+        roots = {
+            id(node): (label, key)
+            for node, label, key in zip(work.encoded.roots, work.labels, work.keys, strict=True)
+        }
         groups: dict[tuple[bool, int, bool, datetime], list[list[Any]]] = {}
-        for node, label, key in zip(roots, work.labels, work.keys, strict=True):
-            group_key = True, id(node.plan), node.is_stored, node.recorded_at
-            rows = groups.get(group_key)
-            if rows is None:
-                rows = groups[group_key] = []
-                group = _group(node, rows)
-                if work.span_id is None:
-                    self._others.append(group)
-                else:
-                    self._owned.append({**group, "span": work.span_id})
-            rows.append([properties_of(node, label), label, key])
-        if len(work.encoded.nodes) == len(roots):
-            return
-        known = {id(node) for node in roots}
         for node in work.encoded.nodes:
-            if id(node) not in known:
-                group_key = False, id(node.plan), node.is_stored, node.recorded_at
-                rows = groups.get(group_key)
-                if rows is None:
-                    rows = groups[group_key] = []
-                    self._others.append(_group(node, rows))
-                rows.append([properties_of(node, None)])
+            label, key = roots.get(id(node), (None, None))
+            has_span = work.span_id is not None and id(node) in roots
+            group = has_span, id(node.plan), node.is_stored, node.recorded_at
+            rows = groups.get(group)
+            if rows is None:
+                rows = groups[group] = []
+                (self._owned if has_span else self._others).append(
+                    {
+                        "span": work.span_id,
+                        "labels": node.labels,
+                        "at": node.recorded_at.isoformat(),
+                        "rows": rows,
+                    }
+                )
+            rows.append([properties_of(node, label), label, key])
 
     async def send(self, again: bool) -> list[Any]:
         """Send it; the row that comes back."""
@@ -278,10 +275,6 @@ class _Statement:
             done=done,
         )
         return row
-
-
-def _group(node: Node, rows: list[list[Any]]) -> dict[str, Any]:
-    return {"labels": node.labels, "at": node.recorded_at.isoformat(), "rows": rows}
 
 
 def _owner(work: Work) -> str | None:

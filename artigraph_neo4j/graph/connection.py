@@ -12,9 +12,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from neo4j import AsyncDriver, AsyncResult, AsyncSession
 from neo4j.api import READ_ACCESS, WRITE_ACCESS, AsyncBookmarkManager
@@ -28,6 +28,7 @@ logger = logging.getLogger("artigraph_neo4j.cypher")
 
 Access = Literal["read", "write"]
 Row = list[Any]
+T = TypeVar("T")
 
 MAX_WRITES = 16
 """Writes in flight at once; more of them under one parent only wait for each other's locks."""
@@ -115,10 +116,14 @@ class Connection:
             EngineError: The database refused the statement.
         """
         texts = text, again or text
+
+        def once(attempt: int) -> Coroutine[Any, Any, list[Row]]:
+            return self._once(texts[attempt > 0], parameters, access, attempt)
+
         if access == "read":
-            return await self._retry(texts, parameters, access, deadline or self._deadline)
+            return await self._retry(once, access, deadline or self._deadline)
         async with self._writes:
-            return await self._retry(texts, parameters, access, deadline or self._deadline)
+            return await self._retry(once, access, deadline or self._deadline)
 
     async def stream(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
         """Start a reading statement whose rows are fetched a few at a time.
@@ -126,21 +131,17 @@ class Connection:
         Raises:
             ConnectionFailed, EngineError: As ``run``; only the start is retried.
         """
-        end = time.monotonic() + self._deadline
-        attempt = 0
-        while True:
+
+        async def start(attempt: int) -> Cursor:
             cursor = Cursor(self, text, attempt)
             try:
                 await cursor.start(parameters)
-            except (DriverError, Neo4jError) as error:
+            except BaseException:
                 await cursor.close()
-                pause = min(2.0, 0.05 * 2**attempt)
-                if not _worth_a_retry(error) or time.monotonic() + pause > end:
-                    raise _ours(error, attempt) from error
-            else:
-                return cursor
-            attempt += 1
-            await asyncio.sleep(pause)
+                raise
+            return cursor
+
+        return await self._retry(start, "read", self._deadline)
 
     def session(self, access: Access, **settings: Any) -> AsyncSession:
         """A session of the driver."""
@@ -157,13 +158,13 @@ class Connection:
             observer(statement)
 
     async def _retry(
-        self, texts: tuple[str, str], parameters: Mapping[str, Any], access: Access, deadline: float
-    ) -> list[Row]:
+        self, once: Callable[[int], Coroutine[Any, Any, T]], access: Access, deadline: float
+    ) -> T:
         end = time.monotonic() + deadline
         attempt = 0
         while True:
             try:
-                return await self._once(texts[attempt > 0], parameters, access, attempt)
+                return await once(attempt)
             except (DriverError, Neo4jError) as error:
                 pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:

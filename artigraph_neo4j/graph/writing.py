@@ -205,7 +205,7 @@ def statement(parameters: Mapping[str, Any], *, again: bool) -> str:
             - ``children``: ``[parent id, child id]``, of new spans or of owners;
             - ``owned``: groups ``{span, labels, at, rows: [[properties, label, key]]}`` of
               artifacts;
-            - ``others``: groups ``{labels, at, rows: [[properties]]}`` of artifacts without a span;
+            - ``others``: the same of artifacts without a span, and of models nested in others;
             - ``fields``, ``blobs``, ``leaned_on``: what is nested, and stored outside;
             - ``revises``: ``{old, new}``;
             - ``closed``: ``[id, properties, closed_at]`` of spans that are among the owners;

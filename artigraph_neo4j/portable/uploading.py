@@ -45,7 +45,6 @@ class BlobWriter:
         self._storage = storage
         self._directory = directory
         self._report = report
-        self._marked: set[int] = set()
 
     async def keep(self, blobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The rows of a batch's Blob nodes. A round trip, if there are any.
@@ -78,9 +77,7 @@ class BlobWriter:
         storage = storage or storage_of(where, first["storage"])
         path = blob_path(self._directory, first["digest"])
         graph_id = (await self._engine.graph()).graph_id
-        if id(storage) not in self._marked:
-            await self._engine.call(lambda: mark(storage, graph_id))
-            self._marked.add(id(storage))
+        await mark(self._engine, storage, graph_id)
         try:
             with path.open("rb") as file:
                 digest = await asyncio.to_thread(lambda: hashlib.file_digest(file, "sha256"))
