@@ -20,7 +20,7 @@ from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.decode import Loading, Stored, join, loadings
 from artigraph_neo4j.model.encode import encode
 from artigraph_neo4j.model.identity import Resolver
-from artigraph_neo4j.model.seal import TornReadError
+from artigraph_neo4j.model.seal import TORN_PAUSES, TornReadError
 from artigraph_neo4j.uploads import Uploads
 from artigraph_neo4j.uses import note_read
 from artigraph_neo4j.writes import Recording, artifact_key, write
@@ -155,9 +155,6 @@ async def from_rows(rows: list[list[Any]], wanted: type[M]) -> list[tuple[str | 
     ]
 
 
-_PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Before each further reading of what is being migrated; the change of one batch takes less."""
-
 Row = tuple[list[list[Any]], str | None, str | None]
 
 
@@ -172,7 +169,7 @@ async def whole(rows: Sequence[Row]) -> list[Stored]:
     """
     found: dict[int, Stored] = {}
     todo = dict(enumerate(rows))
-    for pause in (*_PAUSES, None):
+    for pause in (*TORN_PAUSES, None):
         todo = await _work(len(todo), partial(_parse, todo, found, last=pause is None))
         if not todo or pause is None:
             break

@@ -30,6 +30,16 @@ class GraphService:
     password: str | None = field(repr=False)
     database: str | None
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a program finds it."""
+        return {
+            "NEO4J_URI": self.uri,
+            "NEO4J_USERNAME": self.username or "",
+            "NEO4J_PASSWORD": self.password or "",
+            "NEO4J_DATABASE": self.database or "neo4j",
+        }
+
 
 @dataclass(frozen=True)
 class S3Service:
@@ -38,6 +48,16 @@ class S3Service:
     access_key: str
     secret_key: str = field(repr=False)
     region: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a program finds it, but for the bucket."""
+        return {
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": self.region,
+        }
 
 
 def new_stack(

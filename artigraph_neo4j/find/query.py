@@ -225,14 +225,11 @@ class Query(Generic[T]):
             return
         left = self._plan.limit
         text, parameters = compile_plan(replace(self._plan, limit=None), "stream")
-        shared: set[str | None] = set()  # what several spans have comes upon once for each of them
+        shared: set[str] = set()  # what several spans have comes upon once for each of them
         async with aclosing(get_engine().stream(text, parameters, items=STREAM_ROWS)) as stream:
             async for rows in stream:
-                found = []
-                for row, key in (item for (chunk,) in rows for item in chunk):
-                    if key is None or key not in shared:
-                        found.append(row)
-                        shared.add(key)
+                items = [item for (chunk,) in rows for item in chunk]
+                found = [row for row, key in items if key is None or _is_first(key, shared)]
                 for item in await self._build(found[:left]):
                     yield item
                 left = None if left is None else left - len(found)
@@ -334,6 +331,13 @@ class ArtifactQuery(Query[M]):
 
     async def _build(self, rows: list[Any]) -> list[M]:
         return [item for _, item in await artifacts.from_rows(rows, self._plan.target.cls)]
+
+
+def _is_first(key: str, seen: set[str]) -> bool:
+    """Whether this is the first time; it is seen then."""
+    known = len(seen)
+    seen.add(key)
+    return len(seen) > known
 
 
 _Condition = Filter | Callable[[Any], Filter]

@@ -48,7 +48,8 @@ def span_title(span: Span) -> Html:
 
 def own_facts(span: Span) -> dict[str, object]:
     """What its class declares, and what else the graph has of it, where there is a value."""
-    found = {name: vars(span).get(name) for name in _fact_names(type(span))}
+    names = type(span).defined_properties(aliases=False, rels=False)
+    found = {name: vars(span).get(name) for name in names if name not in _SHOWN_OTHERWISE}
     found |= span.extra
     return {name: value for name, value in found.items() if value is not None}
 
@@ -72,13 +73,3 @@ def span_html(span: Span) -> Html:
 
 def _exception(span: Span) -> str:
     return f"{span.exception_type}: {span.exception_message or ''}"
-
-
-def _fact_names(cls: type[Span]) -> list[str]:
-    """Cached on the class, since neomodel looks through all of it for every answer."""
-    found: list[str] | None = vars(cls).get("_fact_names")
-    if found is None:
-        names = cls.defined_properties(aliases=False, rels=False)
-        found = [name for name in names if name not in _SHOWN_OTHERWISE]
-        cls._fact_names = found
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OWNER", "ROOTS_TO_ROWS", "is_newest"]
+__all__ = ["OWNER", "ROOTS_TO_ROWS", "STORE_BLOB", "is_newest"]
 
 ROOTS_TO_ROWS = """
 CALL (a) {
@@ -25,6 +25,16 @@ CALL (a) {
 }
 """
 """The span that made the artifact ``a``, and its label there."""
+
+
+STORE_BLOB = """\
+  MATCH (a:ArtigraphNode {node_id: r.owner})
+  MERGE (b:Blob {blob_id: r.properties.blob_id})
+    ON CREATE SET b = r.properties
+  MERGE (a)-[k:STORED_IN]->(b)
+    ON CREATE SET k.field = r.field"""
+"""One value in a storage: ``r`` is ``{owner, field, properties}``; each reference has a Blob node
+of its own."""
 
 
 def is_newest(name: str) -> str:

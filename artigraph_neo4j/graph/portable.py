@@ -7,6 +7,7 @@ begins. Writes merge by id, in one transaction a batch: to run one twice is to r
 from __future__ import annotations
 
 from artigraph_neo4j.graph.deleting import DELETES, artifact_stays, span_stays
+from artigraph_neo4j.graph.fragments import STORE_BLOB
 
 __all__ = [
     "EXPORT_ARTIFACTS",
@@ -150,11 +151,7 @@ CALL (written) {{
 }}
 CALL (written) {{
   UNWIND $blobs AS r
-  MATCH (a:ArtigraphNode {{node_id: r.owner}})
-  MERGE (b:Blob {{blob_id: r.properties.blob_id}})
-    ON CREATE SET b = r.properties
-  MERGE (a)-[k:STORED_IN]->(b)
-    ON CREATE SET k.field = r.field
+{STORE_BLOB}
   RETURN count(*) AS stored
 }}
 CALL (written) {{

@@ -9,7 +9,7 @@ longer than that could miss the first and meet the second.
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.fragments import ROOTS_TO_ROWS
+from artigraph_neo4j.graph.fragments import ROOTS_TO_ROWS, STORE_BLOB
 
 __all__ = ["ARTIFACTS_AGAIN", "BACKLOG", "OLD_ARTIFACTS", "OLD_PAGE", "REWRITE", "SEAL"]
 
@@ -91,82 +91,78 @@ CALL (unsealed) {{
 RETURN unsealed, sealed
 """
 
-_CHANGE = """
-CALL (locked) {
+_CHANGE = f"""
+CALL (locked) {{
   UNWIND $units AS u
-  CALL (u) {
+  CALL (u) {{
     UNWIND u.guard AS g
-    MATCH (a:ArtigraphNode {node_id: g[0]})
+    MATCH (a:ArtigraphNode {{node_id: g[0]}})
     WHERE a.model = g[1] AND a.model_version = g[2]
     RETURN count(*) AS same
-  }
+  }}
   WITH u WHERE same = size(u.guard)
   RETURN collect(u) AS held
-}
-CALL (held) {
+}}
+CALL (held) {{
   UNWIND held AS u
   UNWIND u.nodes AS r
-  MERGE (a:ArtigraphNode {node_id: r.id})
+  MERGE (a:ArtigraphNode {{node_id: r.id}})
     ON CREATE SET a.recorded_at = datetime(r.at)
   SET a += r.properties, a:$(r.labels)
   REMOVE a:$(r.unlabel)
   RETURN count(*) AS written
-}
-CALL (held, written) {
+}}
+CALL (held, written) {{
   UNWIND held AS u
   UNWIND u.unlink AS r
-  MATCH (:ArtigraphNode {node_id: r[0]})-[f:HAS_FIELD]->(:ArtigraphNode {node_id: r[1]})
+  MATCH (:ArtigraphNode {{node_id: r[0]}})-[f:HAS_FIELD]->(:ArtigraphNode {{node_id: r[1]}})
   DELETE f
   RETURN count(*) AS unlinked
-}
-CALL (held, unlinked) {
+}}
+CALL (held, unlinked) {{
   UNWIND held AS u
   UNWIND u.links AS r
-  MATCH (a:ArtigraphNode {node_id: r[0]})
-  MATCH (b:ArtigraphNode {node_id: r[1]})
+  MATCH (a:ArtigraphNode {{node_id: r[0]}})
+  MATCH (b:ArtigraphNode {{node_id: r[1]}})
   MERGE (a)-[f:HAS_FIELD]->(b)
   SET f.path = r[2]
   RETURN count(*) AS linked
-}
-CALL (held, linked) {
+}}
+CALL (held, linked) {{
   UNWIND held AS u
   UNWIND u.unstore AS id
-  MATCH (b:Blob {blob_id: id})<-[k:STORED_IN]-()
+  MATCH (b:Blob {{blob_id: id}})<-[k:STORED_IN]-()
   DELETE k
   RETURN count(*) AS unstored
-}
-CALL (held, unstored) {
+}}
+CALL (held, unstored) {{
   UNWIND held AS u
   UNWIND u.blobs AS r
-  MATCH (a:ArtigraphNode {node_id: r.owner})
-  MERGE (b:Blob {blob_id: r.properties.blob_id})
-    ON CREATE SET b = r.properties
-  MERGE (a)-[k:STORED_IN]->(b)
-    ON CREATE SET k.field = r.field
+{STORE_BLOB}
   RETURN count(*) AS stored
-}
-CALL (held, stored) {
+}}
+CALL (held, stored) {{
   UNWIND held AS u
   UNWIND u.unstore AS id
-  MATCH (b:Blob {blob_id: id}) WHERE NOT EXISTS { (b)<-[:STORED_IN]-() }
+  MATCH (b:Blob {{blob_id: id}}) WHERE NOT EXISTS {{ (b)<-[:STORED_IN]-() }}
   DELETE b
   RETURN count(*) AS freed
-}
-CALL (held, freed) {
+}}
+CALL (held, freed) {{
   UNWIND held AS u
   UNWIND u.drop AS id
-  MATCH (x:ArtigraphNode {node_id: id})-[:HAS_FIELD*0..]->(y)
+  MATCH (x:ArtigraphNode {{node_id: id}})-[:HAS_FIELD*0..]->(y)
   WITH x, collect(DISTINCT y) AS ys
-  WHERE NOT EXISTS { (x)<-[:HAS_FIELD]-() } AND none(y IN ys WHERE EXISTS {
+  WHERE NOT EXISTS {{ (x)<-[:HAS_FIELD]-() }} AND none(y IN ys WHERE EXISTS {{
     (y)-[r]-() WHERE NOT type(r) IN ['HAS_FIELD', 'STORED_IN']
-  })
+  }})
   UNWIND ys AS y
   OPTIONAL MATCH (y)-[:STORED_IN]->(b:Blob)
   WITH y, collect(b) AS bs
   FOREACH (b IN bs | DETACH DELETE b)
   DETACH DELETE y
   RETURN count(*) AS dropped
-}
+}}
 RETURN [u IN held | u.root]
 """
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from artigraph_neo4j.graph.deleting import DELETES, LOCK_ARTIFACT, artifact_stays, span_stays
+from artigraph_neo4j.graph.fragments import STORE_BLOB
 from artigraph_neo4j.graph.lineage import used_artifacts
 from artigraph_neo4j.graph.spans import mark_closed_as
 from artigraph_neo4j.graph.writers import ANNOUNCE
@@ -141,15 +142,11 @@ CALL (fine) {{
   {do["link"]} (a)-[f:HAS_FIELD]->(b)
   SET f.path = r[2]
 }}""",
-        "blobs": """
-CALL (fine) {
+        "blobs": f"""
+CALL (fine) {{
   UNWIND CASE WHEN fine THEN $blobs ELSE [] END AS r
-  MATCH (a:ArtigraphNode {node_id: r.owner})
-  MERGE (b:Blob {blob_id: r.properties.blob_id})
-    ON CREATE SET b = r.properties
-  MERGE (a)-[k:STORED_IN]->(b)
-    ON CREATE SET k.field = r.field
-}""",
+{STORE_BLOB}
+}}""",
         "revises": """
 CALL (fine) {
   UNWIND CASE WHEN fine THEN $revises ELSE [] END AS r

@@ -10,10 +10,15 @@ from typing import Any
 from artigraph_neo4j.errors import IntegrityError
 from artigraph_neo4j.model.native import as_python
 
-__all__ = ["SEAL", "TornReadError", "seal"]
+__all__ = ["SEAL", "TORN_PAUSES", "TornReadError", "seal"]
 
 SEAL = "seal_"
 """The property that holds the seal while a node is being rewritten."""
+
+
+TORN_PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""Seconds before each further reading of what is being migrated; the change of one batch takes
+less."""
 
 
 class TornReadError(IntegrityError):

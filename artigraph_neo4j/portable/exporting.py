@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -49,6 +49,19 @@ class ExportReport:
     blobs: int = 0
     bytes: int = 0
     open: int = 0
+
+    def count(self, records: Iterable[Line]) -> None:
+        """Count what is written."""
+        for record in records:
+            if record["kind"] == "span":
+                self.spans += 1
+                self.open += "closed_at" not in record["properties"]
+            elif record["kind"] == "artifact":
+                self.artifacts += 1
+                self.nested += len(record["nodes"]) - 1
+                self.blobs += sum(len(node["blobs"]) for node in record["nodes"])
+            else:
+                self.used += 1
 
 
 async def export_graph(
@@ -126,8 +139,7 @@ async def _write(
             await asyncio.to_thread(file.write, dump(header))
             async for records in _records(reader):
                 await asyncio.to_thread(file.writelines, map(dump, records))
-                for record in records:
-                    _count(report, record)
+                report.count(records)
                 if directory is not None:
                     await _blobs(engine, directory, records, report)
                 if progress is not None:
@@ -156,24 +168,10 @@ async def _header(engine: Engine, reader: GraphReader, directory: Path | None) -
 
 
 async def _records(reader: GraphReader) -> AsyncIterator[list[Line]]:
-    async for spans in reader.spans():
-        yield spans
-        async for artifacts in reader.artifacts([s["properties"]["node_id"] for s in spans]):
-            yield artifacts
+    async for spans, artifacts in reader.pages():
+        yield spans or artifacts
     async for used in reader.used():
         yield used
-
-
-def _count(report: ExportReport, record: Line) -> None:
-    if record["kind"] == "span":
-        report.spans += 1
-        report.open += "closed_at" not in record["properties"]
-    elif record["kind"] == "artifact":
-        report.artifacts += 1
-        report.nested += len(record["nodes"]) - 1
-        report.blobs += sum(len(node["blobs"]) for node in record["nodes"])
-    else:
-        report.used += 1
 
 
 async def _blobs(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -73,29 +73,18 @@ async def write_tables(
         ArchiveError: They cannot be written.
     """
     types = _Types()
-    async for _, artifacts in _pages(reader):
+    async for _, artifacts in reader.pages():
         types.learn(artifacts)
     try:
         with ExitStack() as open_files:
             tables = _Tables(report.path, types, open_files)
-            async for spans, artifacts in _pages(reader):
+            async for spans, artifacts in reader.pages():
                 await asyncio.to_thread(tables.write, spans, artifacts)
-                report.spans += len(spans)
-                report.open += sum("closed_at" not in span["properties"] for span in spans)
-                report.artifacts += len(artifacts)
-                report.nested += sum(len(record["nodes"]) - 1 for record in artifacts)
-                report.blobs += sum(len(n["blobs"]) for r in artifacts for n in r["nodes"])
+                report.count([*spans, *artifacts])
                 if progress is not None:
                     progress(report)
     except (OSError, pa.ArrowException) as error:
         raise ArchiveError(f"{report.path} cannot be written: {error}") from error
-
-
-async def _pages(reader: GraphReader) -> AsyncIterator[tuple[list[Line], list[Line]]]:
-    async for spans in reader.spans():
-        yield spans, []
-        async for artifacts in reader.artifacts([s["properties"]["node_id"] for s in spans]):
-            yield [], artifacts
 
 
 class _Types:

@@ -12,7 +12,7 @@ from artigraph_neo4j.errors import ArchiveError
 from artigraph_neo4j.graph import portable as cypher
 from artigraph_neo4j.graph.values import to_json
 from artigraph_neo4j.model.decode import Stored
-from artigraph_neo4j.model.seal import SEAL, TornReadError
+from artigraph_neo4j.model.seal import SEAL, TORN_PAUSES, TornReadError
 from artigraph_neo4j.portable.lines import Line
 
 __all__ = ["NODES", "SPANS", "GraphReader"]
@@ -22,8 +22,6 @@ SPANS = 500
 
 NODES = 500
 """Artifacts, with what is nested in them, that are read at once; or a single larger one."""
-
-_PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 class GraphReader:
@@ -66,6 +64,13 @@ class GraphReader:
             if len(rows) < SPANS:
                 return
 
+    async def pages(self) -> AsyncIterator[tuple[list[Line], list[Line]]]:
+        """Spans, or artifacts of the last of them: in each pair one of the lists is empty."""
+        async for spans in self.spans():
+            yield spans, []
+            async for artifacts in self.artifacts([s["properties"]["node_id"] for s in spans]):
+                yield [], artifacts
+
     async def artifacts(self, span_ids: list[str]) -> AsyncIterator[list[Line]]:
         """The artifacts of some of these spans, one round trip, and one a batch."""
         found = await self._engine.read(
@@ -85,7 +90,7 @@ class GraphReader:
     async def _artifacts(self, ids: list[str]) -> list[Line]:
         records: dict[str, Line] = {}
         todo = ids
-        for pause in _PAUSES:
+        for pause in TORN_PAUSES:
             ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, {"ids": todo})
             torn = []
             for row in rows:

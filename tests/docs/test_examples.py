@@ -50,16 +50,7 @@ def test_examples_run(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, value in {
-        "NEO4J_URI": graph_service.uri,
-        "NEO4J_USERNAME": graph_service.username or "",
-        "NEO4J_PASSWORD": graph_service.password or "",
-        "NEO4J_DATABASE": graph_service.database or "neo4j",
-        "AWS_ENDPOINT_URL_S3": s3_service.endpoint,
-        "AWS_ACCESS_KEY_ID": s3_service.access_key,
-        "AWS_SECRET_ACCESS_KEY": s3_service.secret_key,
-        "AWS_DEFAULT_REGION": s3_service.region,
-    }.items():
+    for name, value in (graph_service.environment | s3_service.environment).items():
         monkeypatch.setenv(name, value)
     name = f"example_{path.stem}"
     module = types.ModuleType(name)

@@ -17,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.browser.apps import chromium, page_of
+
 ROOT = Path(__file__).parents[2]
 PUBLIC = [
     "artigraph_neo4j",
@@ -29,7 +31,7 @@ PUBLIC = [
     "artigraph_neo4j.sync",
     "artigraph_neo4j.testing",
 ]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = chromium()
 
 
 @dataclass
@@ -171,19 +173,12 @@ def test_pages_need_nothing_from_elsewhere(site: Site) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_a_browser_fetches_only_files_of_the_site(site: Site) -> None:
-    from playwright.sync_api import sync_playwright
-
     elsewhere: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page()
+    with page_of(CHROMIUM or "") as page:
         page.on("request", lambda request: elsewhere.append(request.url))
         for name in site.pages:
             page.goto((site.directory / name).as_uri())
         title = page.title()
-        browser.close()
     assert title.endswith("artigraph-neo4j")
     assert elsewhere
     assert [url for url in elsewhere if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -50,10 +50,8 @@ class LookedSpan(Span):
 
 @pytest.fixture
 def run(graph_service: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: Engine) -> Any:
-    monkeypatch.setenv("NEO4J_URI", graph_service.uri)
-    monkeypatch.setenv("NEO4J_USERNAME", graph_service.username or "")
-    monkeypatch.setenv("NEO4J_PASSWORD", graph_service.password or "")
-    monkeypatch.setenv("NEO4J_DATABASE", graph_service.database or "neo4j")
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("COLUMNS", "140")
 
     async def command(*arguments: str, code: int = 0) -> str:

@@ -126,17 +126,11 @@ asyncio.run(delete_span(sys.argv[1], progress=lambda done: print(done.nodes, flu
 async def test_a_killed_delete_is_finished_by_the_next(engine: Engine, graph_service: Any) -> None:
     spans = 4000
     root = await grow(engine, spans)
-    environment = {
-        "NEO4J_URI": graph_service.uri,
-        "NEO4J_USERNAME": graph_service.username,
-        "NEO4J_PASSWORD": graph_service.password,
-        "NEO4J_DATABASE": graph_service.database,
-    }
     process = subprocess.Popen(
         [sys.executable, "-c", DELETER, root],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {name: value for name, value in environment.items() if value},
+        env=os.environ | graph_service.environment,
     )
     assert process.stdout is not None
     with process.stdout:

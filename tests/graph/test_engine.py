@@ -64,10 +64,8 @@ async def test_the_routing_scheme(graph_service: Any) -> None:
 
 
 async def test_the_environment(graph_service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NEO4J_URI", graph_service.uri)
-    monkeypatch.setenv("NEO4J_USERNAME", graph_service.username or "")
-    monkeypatch.setenv("NEO4J_PASSWORD", graph_service.password or "")
-    monkeypatch.setenv("NEO4J_DATABASE", graph_service.database or "neo4j")
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
     with engine_context(create_schema=True) as engine:
         assert "NEO4J_URI" in repr(engine)
         assert await Note.read(await Note("env").create()) == Note("env")

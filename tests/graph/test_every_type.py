@@ -100,13 +100,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("run", range(5))
 def test_zones_crash_no_process(run: int, graph_service: Any) -> None:
     """Sending a ``ZoneInfo`` to the driver ended 5 of 20 processes; a crash is seen as one here."""
-    environment = {
-        **os.environ,
-        "NEO4J_URI": graph_service.uri,
-        "NEO4J_USERNAME": graph_service.username or "",
-        "NEO4J_PASSWORD": graph_service.password or "",
-        "NEO4J_DATABASE": graph_service.database or "neo4j",
-    }
+    environment = os.environ | graph_service.environment
     command = [sys.executable, "-X", "faulthandler", "-c", ZONES_PROGRAM]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -63,10 +63,8 @@ class CommandLost(ArtifactModel, version=3):
 @pytest.fixture
 def environment(graph_service: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NEO4J_URI", graph_service.uri)
-    monkeypatch.setenv("NEO4J_USERNAME", graph_service.username or "")
-    monkeypatch.setenv("NEO4J_PASSWORD", graph_service.password or "")
-    monkeypatch.setenv("NEO4J_DATABASE", graph_service.database or "neo4j")
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 def command(*arguments: str, code: int = 0) -> str:

@@ -367,10 +367,8 @@ def test_the_command(
 ) -> None:
     from typer.testing import CliRunner
 
-    monkeypatch.setenv("NEO4J_URI", graph_service.uri)
-    monkeypatch.setenv("NEO4J_USERNAME", graph_service.username or "")
-    monkeypatch.setenv("NEO4J_PASSWORD", graph_service.password or "")
-    monkeypatch.setenv("NEO4J_DATABASE", graph_service.database or "neo4j")
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
 
     def run(*arguments: str, code: int = 0) -> str:
         result = CliRunner().invoke(app, ["lost", *arguments])

@@ -142,19 +142,13 @@ async def test_two_processes_create_the_same_labels(graph_service: Any) -> None:
     trials = 200
     async with span_context(label="race") as span:
         pass
-    settings = {
-        "NEO4J_URI": graph_service.uri,
-        "NEO4J_USERNAME": graph_service.username,
-        "NEO4J_PASSWORD": graph_service.password,
-        "NEO4J_DATABASE": graph_service.database,
-    }
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, span.node_id, name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {key: value for key, value in settings.items() if value},
+            env=os.environ | graph_service.environment,
         )
         for name in ("a", "b")
     ]

@@ -152,14 +152,8 @@ async def test_as_python_would_say_it(
 @pytest.fixture
 def command(graph_service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a command on the graph under test, and returns what it says."""
-    for name, value in {
-        "NEO4J_URI": graph_service.uri,
-        "NEO4J_USERNAME": graph_service.username,
-        "NEO4J_PASSWORD": graph_service.password,
-        "NEO4J_DATABASE": graph_service.database,
-    }.items():
-        if value:
-            monkeypatch.setenv(name, value)
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
 
     def run(*arguments: str, code: int = 0, answer: str | None = None) -> str:
         result = CliRunner().invoke(app, arguments, input=answer)

@@ -436,16 +436,7 @@ def test_the_command(
     database: str, graph_service: Any, s3_service: Any, storages: Any, source: str,
     session_engine: Engine,
 ) -> None:  # fmt: skip
-    environment = os.environ | {
-        "NEO4J_URI": graph_service.uri,
-        "NEO4J_USERNAME": graph_service.username or "",
-        "NEO4J_PASSWORD": graph_service.password or "",
-        "NEO4J_DATABASE": graph_service.database or "neo4j",
-        "AWS_ENDPOINT_URL_S3": s3_service.endpoint,
-        "AWS_ACCESS_KEY_ID": s3_service.access_key,
-        "AWS_SECRET_ACCESS_KEY": s3_service.secret_key,
-        "AWS_DEFAULT_REGION": s3_service.region,
-    }
+    environment = os.environ | graph_service.environment | s3_service.environment
 
     def run(*arguments: str, code: int) -> str:
         done = subprocess.run(

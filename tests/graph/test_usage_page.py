@@ -67,10 +67,8 @@ async def test_artifact_fields(s3_service: Any, monkeypatch: pytest.MonkeyPatch)
     from artigraph_neo4j.serializer.pandas import dataframe_serializer
     from artigraph_neo4j.storage.aws import S3Storage
 
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_service.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_service.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_service.secret_key)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", s3_service.region)
+    for name, value in s3_service.environment.items():
+        monkeypatch.setenv(name, value)
     s3_storage = S3Storage(s3_service.bucket, prefix="usage-page")
 
     @dataclass

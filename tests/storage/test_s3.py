@@ -81,10 +81,8 @@ async def test_settings_the_aws_way(s3_service: S3Service, monkeypatch: pytest.M
     """Nothing but a name: what another process needs to read what this one wrote."""
     prefix = f"tests/{new_id()}"
     location = await storage_on(s3_service, prefix).create(b"content")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_service.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_service.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_service.secret_key)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", s3_service.region)
+    for name, value in s3_service.environment.items():
+        monkeypatch.setenv(name, value)
     gc.collect()
     found = find_storage(f"s3:{s3_service.bucket}/{prefix}")
     assert isinstance(found, S3Storage)
