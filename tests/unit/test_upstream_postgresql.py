@@ -32,9 +32,11 @@ CREATE TABLE artigraph_node (node_id SERIAL PRIMARY KEY, node_parent_id INT,
 def postgresql() -> Iterator[str]:
     if not (shutil.which("initdb") and shutil.which("pg_ctl")):
         pytest.skip("there is no PostgreSQL here")
-    home = Path(tempfile.mkdtemp(prefix="artigraph-pg-"))
-    # PostgreSQL refuses to be run by root.
-    user = {"user": "nobody"} if os.getuid() == 0 else {}
+    # PostgreSQL refuses to be run by root, and the user it is run by then can't enter a TMPDIR
+    # that is root's alone.
+    root = os.getuid() == 0
+    user = {"user": "nobody"} if root else {}
+    home = Path(tempfile.mkdtemp(prefix="artigraph-pg-", dir="/tmp" if root else None))
     if user:
         shutil.chown(home, "nobody")
     with socket.socket() as free:
