@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from rich.filesize import decimal
 from rich.progress import Progress, TimeElapsedColumn
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.cli.options import age
 from artigraph_neo4j.current import get_engine, set_engine
 from artigraph_neo4j.deletion import DeleteReport, delete_nodes, resume_deletes
 from artigraph_neo4j.deletion import Progress as Told
@@ -26,19 +26,9 @@ from artigraph_neo4j.retention import find_retired
 
 __all__ = ["delete", "retain"]
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def _age(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6})([smhdw])", text)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no age; write 30d, 12h, 2w (also s, m)")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
 Age = Annotated[
     timedelta | None,
-    typer.Option("--max-age", parser=_age, metavar="AGE", help="Keep what is younger: 30d, 12h."),
+    typer.Option("--max-age", parser=age, metavar="AGE", help="Keep what is younger: 30d, 12h."),
 ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import asdict
 from datetime import timedelta
@@ -15,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, run
+from artigraph_neo4j.cli.options import Url, age, run
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.gc import GarbageReport, collect_garbage, take_new_graph_id
 from artigraph_neo4j.storage.base import Storage, find_storage
@@ -24,14 +23,6 @@ __all__ = ["gc", "new_graph_id"]
 
 NAMED = 20
 """So many of each kind are named; ``--json`` names up to 1,000."""
-
-
-def _age(text: str) -> timedelta:
-    units = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-    parts = re.findall(r"(\d+)([dhms])", text)
-    if text != "".join(map("".join, parts)) or not parts:
-        raise typer.BadParameter(f"{text!r} is no age; write 1d, 12h, 30m, 90s or 1d12h")
-    return sum((timedelta(**{units[unit]: int(number)}) for number, unit in parts), timedelta())
 
 
 @app.command()
@@ -49,13 +40,14 @@ def gc(
         bool, typer.Option("--delete", help="Delete what is garbage; else it is only shown.")
     ] = False,
     min_age: Annotated[
-        str,
+        timedelta,
         typer.Option(
             "--min-age",
+            parser=age,
             metavar="AGE",
             help="What is younger may be about to be referred to: 1d, 12h, 30m.",
         ),
-    ] = "1d",
+    ] = "1d",  # type: ignore[assignment]
     json: Json = False,
 ) -> None:
     """Show stored values that nothing in the graph refers to, and references to what is gone."""
@@ -65,10 +57,9 @@ def gc(
         return [
             report
             for place in places or [None]
-            for report in await collect_garbage(place, dry_run=not delete, min_age=age)
+            for report in await collect_garbage(place, dry_run=not delete, min_age=min_age)
         ]
 
-    age = _age(min_age)
     with errors_said():
         reports = run(url, work)
     if json:

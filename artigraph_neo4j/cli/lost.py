@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from datetime import timedelta
 from typing import Annotated, Any
@@ -14,39 +13,32 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
+from artigraph_neo4j.cli.options import age
 from artigraph_neo4j.current import engine_context
 from artigraph_neo4j.lost import OpenSpan, close_lost_spans
 
 __all__ = ["lost"]
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if match is None:
-        raise typer.BadParameter(f"{text!r} is no duration; write 90s, 5m, 2h or 1d")
-    try:
-        return timedelta(**{_UNITS[match[2]]: float(match[1])})
-    except OverflowError as error:
-        raise typer.BadParameter(f"{text!r} is too long") from error
-
 
 @app.command()
 def lost(
     silence: Annotated[
-        str,
-        typer.Option("--silence", help="How long a process must not have been seen: 90s, 5m, 2h."),
-    ] = "5m",
+        timedelta,
+        typer.Option(
+            "--silence",
+            parser=age,
+            metavar="AGE",
+            help="How long a process must not have been seen: 90s, 5m, 2h.",
+        ),
+    ] = "5m",  # type: ignore[assignment]
     close: Annotated[
         bool, typer.Option("--close", help="Close them, with the status ERROR.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Show spans left open by processes that are gone, in the graph of NEO4J_URI or the stack."""
-    least = _duration(silence)
     with errors_said():
-        found = asyncio.run(_lost(least, close))
+        found = asyncio.run(_lost(silence, close))
     if json:
         print_json({"closed": close, "spans": [_facts(item) for item in found]})
     elif not found:

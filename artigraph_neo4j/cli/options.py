@@ -32,6 +32,8 @@ Url = Annotated[
 ]
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_PART = r"([0-9]+(?:\.[0-9]+)?)([wdhms])"
+_LONGEST = timedelta(days=36_500)  # what is longer might lead to before the year 1
 
 
 def run(
@@ -66,15 +68,21 @@ def bar(description: str, *, quiet: bool) -> Iterator[Callable[[int, int], objec
 
 
 def age(text: str) -> timedelta:
-    """An age as people write it: 30d, 12h, 1d12h.
+    """An age as people write it, on every option that takes one: 30d, 12h, 1.5h, 1d12h.
 
     Raises:
-        typer.BadParameter: It is none.
+        typer.BadParameter: It is none, or longer than a hundred years.
     """
-    parts = re.findall(r"(\d{1,6})([wdhms])", text)
-    if text != "".join(map("".join, parts)) or not parts:
-        raise typer.BadParameter(f"{text!r} is no age; write 30d, 12h, 2w, 90m or 1d12h")
-    return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    if re.fullmatch(rf"({_PART})+", text) is None:
+        raise typer.BadParameter(f"{text!r} is no age; write 30d, 12h, 2w, 90m, 1.5h or 1d12h")
+    parts = re.findall(_PART, text)
+    try:
+        found = sum((timedelta(**{_UNITS[unit]: float(n)}) for n, unit in parts), timedelta())
+    except OverflowError:
+        found = timedelta.max
+    if found > _LONGEST:
+        raise typer.BadParameter(f"{text!r} is too long; the longest is 36500d")
+    return found
 
 
 def span_style(span: Span) -> str:

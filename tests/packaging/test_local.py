@@ -35,7 +35,7 @@ def test_ten_lines(environment: Environment, tmp_path: Path) -> None:
     try:
         artifact = run(python, script, cwd=tmp_path, ARTIGRAPH_HOME=home).strip()
         # The program is over; the graph is there, for the next one and for people.
-        state = json.loads(run(command, "status", "--json", ARTIGRAPH_HOME=home))
+        state = json.loads(run(command, "browser", "--json", ARTIGRAPH_HOME=home))
         with urllib.request.urlopen(state["browser_url"], timeout=30) as page:
             assert page.status == 200
             assert b"<title>Neo4j Browser</title>" in page.read()
