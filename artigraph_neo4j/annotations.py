@@ -12,6 +12,7 @@ from artigraph_neo4j.graph.names import check_text
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.models import ArtifactModel
+from artigraph_neo4j.zones import instant
 
 __all__ = ["Annotations", "add_tags", "read_annotations", "remove_tags", "write_note"]
 
@@ -122,7 +123,7 @@ async def read_annotations(node: str | Span | ArtifactModel, /) -> Annotations:
     if not rows:
         raise _missing(node_id)
     ((tags, note, noted_at),) = rows
-    at = None if noted_at is None else datetime.fromisoformat(noted_at)
+    at = None if noted_at is None else instant(noted_at)
     return Annotations(frozenset(tags), note, at)
 
 

@@ -22,6 +22,7 @@ from artigraph_neo4j.handles import StoredValue
 from artigraph_neo4j.model.decode import Entry, Stored, StoredNode
 from artigraph_neo4j.model.native import from_native, native_size
 from artigraph_neo4j.model.references import BlobRef
+from artigraph_neo4j.zones import instant
 
 __all__ = ["StoredArtifact", "StoredField", "inspect_artifact"]
 
@@ -147,7 +148,7 @@ async def inspect_artifact(node_id: str) -> StoredArtifact:
         root.codec.origin,
         label if label is not None else root.properties.get("artifact_label"),
         span_id,
-        datetime.fromisoformat(root.properties["recorded_at"]),
+        instant(root.properties["recorded_at"]),
         fields,
         len(stored.nodes) - 1,
         json.loads(root.properties["codec"]),

@@ -23,6 +23,7 @@ from artigraph_neo4j.lineage_view import lineage_diagram, lineage_html
 from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.models import ArtifactModel
 from artigraph_neo4j.writes import artifact_key
+from artigraph_neo4j.zones import instant
 
 __all__ = ["Lineage", "LineageLink", "LineageStep", "link_artifact", "read_lineage", "use"]
 
@@ -275,6 +276,6 @@ def _step(
         None if is_span else model,
         (*(["Span"] if is_span else []), *users_labels(labels)),
         distance,
-        datetime.fromisoformat(at),
+        instant(at),
         status if is_span else None,
     )

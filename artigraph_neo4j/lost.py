@@ -10,6 +10,7 @@ from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.graph import writers
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.graph.spans import span_from_row
+from artigraph_neo4j.zones import instant
 
 __all__ = ["OpenSpan", "close_lost_spans", "find_lost_spans", "read_open_spans"]
 
@@ -140,6 +141,6 @@ def _open_span(
         span_from_row(span),
         timedelta(seconds=max(silent, 0)),
         ended,
-        datetime.fromisoformat(seen_at) if seen_at else None,
+        instant(seen_at) if seen_at else None,
         **facts,
     )

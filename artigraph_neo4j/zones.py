@@ -1,16 +1,30 @@
-"""Time zones as plain data: UTC, fixed offsets and IANA names; others cannot come back."""
+"""Time zones as plain data: UTC, fixed offsets and IANA names; others cannot come back.
+
+And instants, from the text that statements return.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["ZoneEntry", "zone_from", "zone_to"]
+__all__ = ["ZoneEntry", "instant", "zone_from", "zone_to"]
 
 ZoneEntry = list[str | int]
 
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def instant(text: str) -> datetime:
+    """The instant that ``toString()`` makes a text of in Cypher.
+
+    The library writes UTC. Cypher of others may have named a zone, which then stands behind the
+    offset: ``2026-07-01T12:00:00+02:00[Europe/Berlin]``, ``2026-07-01T12:00:00Z[UTC]``.
+    """
+    if text[-1] != "]":
+        return datetime.fromisoformat(text)
+    return datetime.fromisoformat(text[: text.index("[")]).astimezone(UTC)
 
 
 def zone_to(zone: tzinfo) -> ZoneEntry | None:

@@ -13,6 +13,7 @@ from artigraph_neo4j.errors import ModelError, SpanError
 from artigraph_neo4j.graph.facts import span_html
 from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS, check_label, check_text
 from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.zones import instant
 
 __all__ = [
     "PROVENANCE_PROPERTIES",
@@ -51,7 +52,7 @@ class InstantProperty(Property[datetime]):
     def inflate(self, value: Any) -> datetime:
         """The instant from what the driver, or a statement of this library, returns."""
         if isinstance(value, str):
-            return datetime.fromisoformat(value).astimezone(UTC)
+            return instant(value).astimezone(UTC)
         native: datetime = value.to_native() if isinstance(value, DateTime) else value
         return native.astimezone(UTC)
 

@@ -18,6 +18,7 @@ from artigraph_neo4j.graph.nodes import (
     SpanMeta,
     own_properties,
 )
+from artigraph_neo4j.zones import instant
 
 __all__ = [
     "SPAN_MAP",
@@ -162,7 +163,7 @@ def span_from_row(row: list[Any]) -> Span:
     values |= {name: properties.pop(name, None) for name in own_properties(cls)}
     for name in _TIMES:
         if values[name] is not None:
-            values[name] = datetime.fromisoformat(values[name])
+            values[name] = instant(values[name])
     stored["label"] = values["label"]
     for name, relation in cls.__all_relationships__:
         values[name] = relation.build_manager(span, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from artigraph_neo4j.model.seal import SEAL, TornReadError, seal
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.msgpack import unpack
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.zones import instant
 
 __all__ = ["BlobRef", "Entry", "Loading", "Stored", "join", "loadings"]
 
@@ -332,7 +332,7 @@ def _note(node: StoredNode, stored: Stored) -> None:
         node.node_id,
         stored.label if root else node.properties.get("artifact_label"),
         stored.span_id if root else None,
-        datetime.fromisoformat(node.properties["recorded_at"]),
+        instant(node.properties["recorded_at"]),
         node.model,
         node.version,
     )

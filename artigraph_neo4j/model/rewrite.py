@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Container
-from datetime import datetime
 from typing import Any
 
 from artigraph_neo4j.graph.names import STORED_LABEL, property_name
@@ -15,6 +14,7 @@ from artigraph_neo4j.model.decode import Loading, Stored, StoredNode, join, load
 from artigraph_neo4j.model.encode import Encoded, Encoder, Node, Pending
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.seal import SEAL, seal
+from artigraph_neo4j.zones import instant
 
 __all__ = ["Change", "OldArtifact"]
 
@@ -107,7 +107,7 @@ class _Again(Encoder):
         super().__init__(inline_bytes)
         self._left = set(old.node_ids)
         self._root = old.root.node_id
-        self._now = datetime.fromisoformat(old.root.properties["recorded_at"])
+        self._now = instant(old.root.properties["recorded_at"])
 
     def _add(self, artifact: ModelBase, outer: Any) -> Node:
         node = super()._add(artifact, outer)

@@ -13,6 +13,7 @@ from typing import Any
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.native import from_native
 from artigraph_neo4j.wording import cut, place_text, size_text
+from artigraph_neo4j.zones import instant
 
 __all__ = ["ArtifactSummary", "FieldSummary"]
 
@@ -111,7 +112,7 @@ class ArtifactSummary:
             _field(name, entry, values, places.get(name), tuple(models.get(name, ())))
             for name, entry in entries.items()
         )
-        return cls(node_id, label, shared, model, version, datetime.fromisoformat(at), fields, size)
+        return cls(node_id, label, shared, model, version, instant(at), fields, size)
 
 
 def _field(

@@ -11,7 +11,7 @@ from typing import Any
 
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.engine import Engine
-from artigraph_neo4j.errors import ArchiveError, ArtigraphError
+from artigraph_neo4j.errors import ArchiveError, EngineError
 from artigraph_neo4j.graph import portable as cypher
 from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.values import from_json, zoned_properties
@@ -86,6 +86,7 @@ async def import_graph(
         ArchiveError: The file is none, ends early or is broken, or says what cannot be beside what
             the graph has. The message names the lines, and what was imported before them.
         StorageError: A stored value cannot be kept, or is not the one that was exported.
+        EngineError: The graph took another id since this program connected to it.
         ConnectionFailed: The database stayed out of reach. What came before is imported.
     """
     engine = get_engine()
@@ -257,7 +258,10 @@ async def _write(
             f"a label that one of these has in the same span: {error}"
         ) from error
     if other is not None:
-        raise ArtigraphError(f"the graph took another id, {other}, meanwhile; import again")
+        raise EngineError(
+            f"the graph took another id, {other}, since this program connected to it; close the "
+            "engine, or start the program again, then import again"
+        )
     report.spans += batch.counts["spans"]
     report.artifacts += batch.counts["artifacts"]
     report.nested += len(batch.fields)

@@ -64,13 +64,15 @@ async def test_fifty_thousand_nodes(engine: Engine) -> None:
     await _delete_and_check(engine, 50_000 // NODES_EACH)
 
 
-@pytest.mark.parametrize("fanout", [1, 3000], ids=["a chain", "all below one"])
+@pytest.mark.parametrize(
+    ("spans", "fanout"), [(10_000, 1), (3000, 3000)], ids=["a chain", "all below one"]
+)
 async def test_shapes_that_are_no_trees_to_the_eye(
-    fanout: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    spans: int, fanout: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deleter, "BATCH", 1000)
-    root = await grow(engine, 3000, fanout=fanout)
-    assert await delete_span(root) == _whole(3000)
+    root = await grow(engine, spans, fanout=fanout)
+    assert await delete_span(root) == _whole(spans)
 
 
 @pytest.mark.large

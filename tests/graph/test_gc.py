@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from artigraph_neo4j import ArtifactModel, Engine, artifact_field, engine_context
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    artifact_field,
+    engine_context,
+    export_graph,
+    import_graph,
+    span_context,
+)
 from artigraph_neo4j import garbage as garbage_module
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.errors import EngineError, StorageError
@@ -312,7 +320,7 @@ async def test_two_graphs_and_foreign_files_in_one_bucket(
         assert await cls.read(there) == cls("equal content")
 
 
-async def test_a_copy_takes_an_id_of_its_own(killable_stack: LocalStack) -> None:
+async def test_a_copy_takes_an_id_of_its_own(killable_stack: LocalStack, tmp_path: Path) -> None:
     storage = MemoryStorage(new_id())
     cls = model(storage)
     async with _connect(killable_stack) as first, _connect(killable_stack) as second:
@@ -329,6 +337,12 @@ async def test_a_copy_takes_an_id_of_its_own(killable_stack: LocalStack) -> None
             new = await cls("from before").create()  # of its own, not leaning on the old one's
         with engine_context(second), pytest.raises(EngineError, match="took another id"):
             await cls("too late").create()
+        with engine_context(first):
+            async with span_context() as span:
+                pass
+            await export_graph(span.node_id, tmp_path / "span.jsonl")
+        with engine_context(second), pytest.raises(EngineError, match="took another id"):
+            await import_graph(tmp_path / "span.jsonl")
         with engine_context(first):
             await stray(first, storage, b"garbage")
             (report,) = await collect_garbage(storage, dry_run=False, min_age=AT_ONCE)

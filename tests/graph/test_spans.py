@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -310,3 +311,17 @@ async def test_wrong_arguments_say_what_is_right() -> None:
         span_context("training")  # type: ignore[type-var]
     with pytest.raises(SpanError, match="lone surrogate"):
         span_context(label="\ud800")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+async def test_times_of_other_cypher_that_name_a_zone(zone: str, engine: Engine) -> None:
+    async with span_context() as span:
+        pass
+    await engine.write(
+        "MATCH (s:ArtigraphNode {node_id: $id}) "
+        "SET s.opened_at = datetime({datetime: s.opened_at, timezone: $zone})",
+        {"id": span.node_id, "zone": zone},
+    )
+    found = await read_span(span.node_id)
+    assert found.opened_at == span.opened_at
+    assert found.opened_at.tzinfo is UTC
