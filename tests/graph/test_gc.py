@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_group
 from typer.testing import CliRunner
 
 from artigraph_neo4j import (
@@ -24,6 +25,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j import garbage as garbage_module
 from artigraph_neo4j.cli.app import app
+from artigraph_neo4j.cli.options import age
 from artigraph_neo4j.errors import EngineError, StorageError
 from artigraph_neo4j.gc import GarbageReport, Tally, collect_garbage, take_new_graph_id
 from artigraph_neo4j.graph import blobs as cypher
@@ -33,6 +35,7 @@ from artigraph_neo4j.storage import Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.storage.names import blob_name, marker, marker_key
+from artigraph_neo4j.uploads import MIN_AGE
 from tests.graph.test_dedupe import delete
 from tests.storage.test_s3 import storage_on
 
@@ -402,8 +405,6 @@ async def test_every_storage_of_a_graph_and_the_command(
 
 
 def test_the_default_age_of_the_command_is_that_of_the_library() -> None:
-    from artigraph_neo4j.cli.gc import _age
-    from artigraph_neo4j.uploads import MIN_AGE
-
-    assert _age("1d") == MIN_AGE
-    assert _age("1d12h30m5s") == timedelta(days=1, hours=12, minutes=30, seconds=5)
+    (default,) = (o.default for o in get_group(app).commands["gc"].params if o.name == "min_age")
+    assert isinstance(default, str)
+    assert age(default) == MIN_AGE
