@@ -15,7 +15,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from artigraph_neo4j import annotations as _annotations
 from artigraph_neo4j import (
@@ -307,7 +307,7 @@ class Results(Generic[T]):
     def _artifacts(self) -> _find.ArtifactQuery[Any]:
         if not isinstance(self._query, _find.ArtifactQuery):
             raise FilterError("only artifacts have versions, and models within them")
-        return self._query
+        return cast("_find.ArtifactQuery[ArtifactModel]", self._query)
 
     def read(self) -> list[T]:
         """See ``Query.read``."""

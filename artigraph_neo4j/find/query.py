@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from artigraph_neo4j import artifacts
 from artigraph_neo4j.current import get_engine
@@ -294,7 +294,7 @@ class Query(Generic[T]):
     async def _run(self, plan: Plan, shape: Shape) -> list[list[Any]]:
         engine = get_engine()
         wanted = field_indexes(plan)
-        missing = wanted - await usable(engine, wanted) if wanted else set()
+        missing = wanted - await usable(engine, wanted) if wanted else wanted
         text, parameters = compile_plan(plan, shape, missing=missing)
         return await engine.read(text, parameters)
 
@@ -315,7 +315,7 @@ class SpanQuery(Query[S]):
     """A query over spans."""
 
     async def _build(self, rows: list[Any]) -> list[S]:
-        return spans_from_rows(rows)
+        return cast("list[S]", spans_from_rows(rows))
 
 
 class ArtifactQuery(Query[M]):
