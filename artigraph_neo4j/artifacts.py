@@ -68,15 +68,7 @@ async def create(
         RevisionError: That artifact was revised already, or is part of another one.
         SerializationError, StorageError: A value could not be kept; nothing is in the graph.
     """
-    for artifact in artifacts:
-        if not isinstance(artifact, ModelBase):
-            raise ArtifactTypeError(
-                f"a {type(artifact).__name__} is no artifact; make its class a dataclass that "
-                "subclasses ArtifactModel"
-            )
-    for label in labels:
-        if label is not None:
-            check_text(label, "artifact label", SpanError)
+    _check(artifacts, labels)
     if not artifacts:
         return []
     engine = get_engine()
@@ -84,13 +76,16 @@ async def create(
     limit = engine.offload_bytes if engine.storage is not None else None
     encoded = await _work(len(artifacts), partial(encode, artifacts, inline_bytes=limit))
     await field_indexes.ensure(engine, encoded)
-    recording = Recording(encoded, labels, span_id, Uploads(engine, encoded.pending), revises)
+    uploads = Uploads(engine, encoded.pending) if encoded.pending else None
+    recording = Recording(encoded, labels, span_id, uploads, revises)
     batch = batch_for(engine) if revises is None else None
     if batch is not None:
-        await recording.uploads.hold()
+        if uploads is not None:
+            await uploads.hold()
         await batch.record(recording)
     else:
-        await recording.uploads.keep()
+        if uploads is not None:
+            await uploads.keep()
         _, refused = await write(engine, [recording])
         if refused:
             raise refused[recording]
@@ -103,6 +98,18 @@ async def create(
             ),
         )  # fmt: skip
     return [node.node_id for node in encoded.roots]
+
+
+def _check(artifacts: Sequence[ModelBase], labels: Sequence[str | None]) -> None:
+    for artifact in artifacts:
+        if not isinstance(artifact, ModelBase):
+            raise ArtifactTypeError(
+                f"a {type(artifact).__name__} is no artifact; make its class a dataclass that "
+                "subclasses ArtifactModel"
+            )
+    for label in labels:
+        if label is not None:
+            check_text(label, "artifact label", SpanError)
 
 
 async def read_one(node_id: str, wanted: type[M]) -> M:

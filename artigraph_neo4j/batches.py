@@ -153,7 +153,7 @@ class Batch:
         """
         self.complain()
         uploads = recording.uploads
-        held = uploads.held
+        held = 0 if uploads is None else uploads.held
         with self._lock:
             keys = [key for key in recording.keys if key is not None]
             for label, key in zip(recording.labels, recording.keys, strict=True):
@@ -221,6 +221,7 @@ class Batch:
     async def _upload(self, item: _Item) -> None:
         enter_batch(None)
         assert isinstance(item.work, Recording)  # noqa: S101 - the only work with values
+        assert item.work.uploads is not None  # noqa: S101 - which it waits for
         try:
             await item.work.uploads.store()
         except Exception as error:

@@ -55,15 +55,15 @@ async def _load_one(engine: Engine, item: Loading) -> None:
 
 async def together(work: Iterable[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
     """Run all, a bounded number at once; the first error ends the others and is raised as it is."""
+    starts = list(work)
+    if len(starts) <= 1:
+        return [await start() for start in starts]
     gate = asyncio.Semaphore(TRANSFERS)
 
     async def bounded(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async with gate:
             return await start()
 
-    starts = list(work)
-    if len(starts) <= 1:
-        return [await start() for start in starts]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(bounded(start)) for start in starts]

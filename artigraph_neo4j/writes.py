@@ -24,6 +24,7 @@ from artigraph_neo4j.model.encode import Encoded
 from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
 from artigraph_neo4j.model.pending import Node
 from artigraph_neo4j.uploads import Uploads, stored_parameters
+from artigraph_neo4j.zones import epoch
 
 __all__ = ["Closing", "Opening", "Recording", "Work", "artifact_key", "properties_of", "write"]
 
@@ -72,7 +73,7 @@ class Recording:
         encoded: Their nodes.
         labels: A label, or None, for each.
         span_id: The span that produced them, or None.
-        uploads: Their values that are kept outside.
+        uploads: Their values that are not native, or None where all are.
         revises: The id of the artifact of which the only one is a new version.
         keys: What makes each label unique within the span; None where there is no label.
     """
@@ -80,7 +81,7 @@ class Recording:
     encoded: Encoded
     labels: Sequence[str | None]
     span_id: str | None
-    uploads: Uploads
+    uploads: Uploads | None
     revises: str | None = None
     keys: list[str | None] = field(init=False)
 
@@ -106,15 +107,23 @@ def artifact_key(span_id: str, label: str) -> str:
 
 def properties_of(node: Node, label: str | None) -> dict[str, Any]:
     """The properties of a node to write, but for the time."""
-    properties = node.properties
-    properties["node_id"] = node.node_id
+    properties = _own_properties(node, label)
     properties["model"] = node.plan.info.name
     properties["model_version"] = node.plan.info.version
     properties["codec"] = node.codec()
-    if node.words:
-        properties["search_"] = "\n".join(node.words)[:SEARCH_CHARACTERS]
     if label is not None:
         properties["artifact_label"] = label
+        properties["label_"] = label[:LABEL_CHARACTERS]
+    return properties
+
+
+def _own_properties(node: Node, label: str | None) -> dict[str, Any]:
+    """Those that are not of its model, nor just the label."""
+    properties = node.properties
+    properties["node_id"] = node.node_id
+    if node.words:
+        properties["search_"] = "\n".join(node.words)[:SEARCH_CHARACTERS]
+    if label is not None and len(label) > LABEL_CHARACTERS:
         properties["label_"] = label[:LABEL_CHARACTERS]
     return properties
 
@@ -142,10 +151,11 @@ async def write(
     with collector_paused():
         statement = _Statement(engine, works)
     recordings = [work for work in works if isinstance(work, Recording)]
+    uploads = [work.uploads for work in recordings if work.uploads is not None]
     gone: list[str] = []
     while True:
-        for recording in recordings:
-            await recording.uploads.renew(gone)
+        for part in uploads:
+            await part.renew(gone)
         try:
             row = await statement.send(again)
         except ConflictError as error:
@@ -159,7 +169,8 @@ async def write(
                 f"the graph took another id, {other}, since this program connected to it; nothing "
                 "was recorded; close the engine, or start the program again"
             )
-            return False, {work: moved for work in recordings if work.uploads.graph_id is not None}
+            stored = [w for w in recordings if w.uploads and w.uploads.graph_id is not None]
+            return False, dict.fromkeys(stored, moved)
         if missing:
             return False, await _orphans(engine, works, set(missing))
         for node_id, problem in problems:
@@ -177,8 +188,10 @@ class _Statement:
         self._engine = engine
         self._works = works
         self._spans: dict[tuple[str, ...], list[list[Any]]] = {}
-        self._owned: list[dict[str, Any]] = []
-        self._others: list[dict[str, Any]] = []
+        self._children: dict[str, list[str]] = {}
+        self._owned: dict[tuple[int, str], dict[str, Any]] = {}
+        self._others: dict[tuple[int, str], dict[str, Any]] = {}
+        self._rows: dict[tuple[int, str, str | None], list[Any]] = {}
         self._used: list[list[Any]] = []
         openings = [work for work in works if isinstance(work, Opening)]
         closings = [work for work in works if isinstance(work, Closing)]
@@ -190,64 +203,70 @@ class _Statement:
         for recording in recordings:
             self._record(recording)
         self._staying = [work.span.node_id for work in openings if work.closing is None]
-        self._uploads = [work.uploads for work in recordings]
+        self._uploads = [work.uploads for work in recordings if work.uploads is not None]
         opened = {work.span.node_id for work in openings}
         owners = {_owner(work) for work in works} - opened - {None}
         self._parameters: dict[str, Any] = {
             "owners": sorted(str(owner) for owner in owners),
             "opened": [{"labels": key, "rows": rows} for key, rows in self._spans.items()],
-            "children": [[w.parent, w.span.node_id] for w in openings if w.parent is not None],
-            "owned": self._owned,
-            "others": self._others,
+            "children": [[parent, ids] for parent, ids in self._children.items()],
+            "owned": list(self._owned.values()),
+            "others": list(self._others.values()),
             "fields": [list(link) for work in recordings for link in work.encoded.links],
             "revises": [
                 {"old": work.revises, "new": work.encoded.roots[0].node_id}
                 for work in recordings
                 if work.revises is not None
             ],
-            "closed": [[w.span.node_id, w.properties, w.at.isoformat()] for w in closings],
+            "closed": [[w.span.node_id, w.properties, epoch(w.at)] for w in closings],
             "used": self._used,
         }
 
     def _open(self, work: Opening) -> None:
-        properties, at, closed_at = work.properties, work.at.isoformat(), None
+        properties, closed_at = work.properties, None
         mark = [OPEN_LABEL]
         if work.closing is not None:
             merged = {**properties, **work.closing.properties, "writer_id": None}
             properties = {key: value for key, value in merged.items() if value is not None}
-            closed_at = work.closing.at.isoformat()
+            closed_at = epoch(work.closing.at)
             mark = [FAILED_LABEL] if properties["status"] == "ERROR" else []
             self._use(work.closing)
         labels = (*type(work.span).inherited_labels(), *mark)
-        self._spans.setdefault(labels, []).append([properties, at, closed_at])
+        self._spans.setdefault(labels, []).append([properties, epoch(work.at), closed_at])
+        if work.parent is not None:
+            self._children.setdefault(work.parent, []).append(work.span.node_id)
 
     def _use(self, work: Closing) -> None:
         if work.used:
             self._used.append([work.span.node_id, work.used])
 
     def _record(self, work: Recording) -> None:
-        """The nodes of a call, grouped by model and time, which are said once then."""
-        roots = {
-            id(node): (label, key)
-            for node, label, key in zip(work.encoded.roots, work.labels, work.keys, strict=True)
-        }
-        groups: dict[tuple[bool, int, bool, datetime], list[list[Any]]] = {}
-        for node in work.encoded.nodes:
-            label, key = roots.get(id(node), (None, None))
-            has_span = work.span_id is not None and id(node) in roots
-            group = has_span, id(node.plan), node.is_stored, node.recorded_at
-            rows = groups.get(group)
-            if rows is None:
-                rows = groups[group] = []
-                (self._owned if has_span else self._others).append(
-                    {
-                        "span": work.span_id,
-                        "labels": node.labels,
-                        "at": node.recorded_at.isoformat(),
-                        "rows": rows,
-                    }
-                )
-            rows.append([properties_of(node, label), label, key])
+        """The nodes of a call; what they have in common with others is said once."""
+        encoded = work.encoded
+        for node, label, key in zip(encoded.roots, work.labels, work.keys, strict=True):
+            row = [_own_properties(node, label), epoch(node.recorded_at), label, key]
+            self._rows_like(node, work.span_id).append(row)
+        for node in encoded.nodes[len(encoded.roots) :]:
+            row = [_own_properties(node, None), epoch(node.recorded_at), None, None]
+            self._rows_like(node, None).append(row)
+
+    def _rows_like(self, node: Node, span_id: str | None) -> list[Any]:
+        codec = node.codec()
+        model = id(node.plan), codec
+        rows = self._rows.get((*model, span_id))
+        if rows is None:
+            rows = self._rows[*model, span_id] = []
+            groups = self._others if span_id is None else self._owned
+            if model not in groups:
+                groups[model] = {
+                    "labels": node.labels,
+                    "model": node.plan.info.name,
+                    "model_version": node.plan.info.version,
+                    "codec": codec,
+                    "spans": [],
+                }
+            groups[model]["spans"].append([span_id, rows])
+        return rows
 
     async def send(self, again: bool) -> list[Any]:
         """Send it; the row that comes back."""

@@ -194,21 +194,26 @@ class Span(ArtigraphNode):
     _defined: ClassVar[dict[Any, dict[str, Any]]]
     _declared_properties: ClassVar[dict[str, Property[Any]]]
     _own_properties: ClassVar[frozenset[str]]
+    _labels: ClassVar[tuple[str, ...]]
+    _unset: ClassVar[dict[str, None]]
 
     element_id_property: str | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        unknown = [k for k in kwargs if k not in type(self).defined_properties()]
+        cls = type(self)
+        own = _unset(cls)
+        unknown = [k for k in kwargs if k not in own and k not in cls.defined_properties()]
         if unknown:
-            own = own_properties(type(self))
-            known = [k for k in type(self).defined_properties() if k not in own]
+            known = [k for k in cls.defined_properties() if k not in own]
             raise SpanError(
-                f"{type(self).__name__} has no property {unknown[0]!r}; "
+                f"{cls.__name__} has no property {unknown[0]!r}; "
                 f"it has {', '.join(sorted({'label', *known}))}"
             )
         if kwargs.get("label") is not None:
             check_text(kwargs["label"], "span label", SpanError)
-        super().__init__(*args, **kwargs)
+        self.__dict__.update(own, node_id=new_id(), status="UNSET")
+        given = {k: v for k, v in kwargs.items() if v is not None or k not in own}
+        super().__init__(*args, **given)
         self._extra: dict[str, Any] = {}
         self._node_labels: tuple[str, ...] = ()
         self._stored: dict[str, Any] | None = None
@@ -268,6 +273,17 @@ class Span(ArtigraphNode):
         return dict(found)
 
     @classmethod
+    def inherited_labels(cls) -> list[str]:
+        """The labels of a span of this class, its own first.
+
+        Kept on the class: neomodel goes through all bases, for each span that is opened.
+        """
+        known: tuple[str, ...] | None = vars(cls).get("_labels")
+        if known is None:
+            known = cls._labels = tuple(super().inherited_labels())
+        return list(known)
+
+    @classmethod
     def deflate(cls, properties: Any, obj: Any = None, skip_empty: bool = False) -> dict[str, Any]:
         """What neomodel writes: on a span that exists, only what the user declared and changed.
 
@@ -306,4 +322,19 @@ def own_properties(cls: type[Span]) -> frozenset[str]:
         defined = cls.defined_properties()
         found = frozenset(name for name, own in _OWN.items() if defined.get(name) is own)
         cls._own_properties = found
+    return found
+
+
+def _unset(cls: type[Span]) -> dict[str, None]:
+    """The properties that this library maintains, without a value; cached on the class.
+
+    From then on neomodel sets only the others on a new object: it asks each of its properties
+    several things, which took half of the time that recording a span takes.
+    """
+    found: dict[str, None] | None = vars(cls).get("_unset")
+    if found is None:
+        own = own_properties(cls)
+        others = ((name, prop) for name, prop in cls.__all_properties__ if name not in own)
+        cls.__all_properties__ = tuple(others)
+        found = cls._unset = dict.fromkeys(own)
     return found

@@ -97,12 +97,16 @@ def new_properties(
 
     Where the user declared a property by the name of one of provenance, it is the user's.
     """
-    deflated = _deflated(span)
-    properties = {k: v for k, v in (provenance or {}).items() if k not in deflated}
-    properties |= {"node_id": span.node_id, "label": span.label, "status": span.status}
-    if span.label is not None:
-        properties["label_"] = span.label[:LABEL_CHARACTERS]
-    properties |= {"writer_id": writer_id, **deflated}
+    properties: dict[str, Any] = {
+        **(provenance or {}),
+        **_deflated(span),
+        "node_id": span.node_id,
+        "status": span.status,
+        "writer_id": writer_id,
+    }
+    label = span.label
+    if label is not None:
+        properties |= {"label": label, "label_": label[:LABEL_CHARACTERS]}
     return {key: value for key, value in properties.items() if value is not None}
 
 
@@ -121,7 +125,7 @@ def mark_opened(
     ((element_id, labels, root_id, depth),) = rows
     own = own_properties(type(span))
     span.__dict__.update(
-        {name: properties[name] for name in own & PROVENANCE_PROPERTIES if name in properties},
+        {k: v for k, v in properties.items() if k in PROVENANCE_PROPERTIES and k in own},
         element_id_property=element_id,
         opened_at=opened_at,
         root_id=root_id,
@@ -185,7 +189,8 @@ def spans_from_rows(rows: Iterable[list[Any]]) -> list[Span]:
 
 def seconds_of(span: Span) -> float | None:
     """How long it took; None while it is open."""
-    return None if span.duration is None else span.duration.total_seconds()
+    duration = span.duration
+    return None if duration is None else duration.total_seconds()
 
 
 def _class_of(labels: frozenset[str]) -> type[Span]:

@@ -82,12 +82,20 @@ _RESULTS = {
 }
 """What each check returns, and what stands for it where there is nothing to check."""
 
-_SPAN_SET = "n = r[0], n.opened_at = datetime(r[1]), n.closed_at = datetime(r[2]), n:$(g.labels)"
-_ARTIFACT_SET = "a = r[0], a.recorded_at = at, a:$(g.labels)"
+
+def _time(name: str) -> str:
+    return f"datetime.fromepoch({name}[0], {name}[1])"
+
+
+_SPAN_SET = f"""n = r[0], n.opened_at = {_time("r[1]")},
+      n.closed_at = CASE WHEN r[2] IS NOT NULL THEN {_time("r[2]")} END, n:$(g.labels)"""
+_ARTIFACT_SET = f"""a = r[0], a.recorded_at = {_time("r[1]")}, a.artifact_label = r[2],
+      a.label_ = coalesce(r[0].label_, r[2]), a.model = g.model,
+      a.model_version = g.model_version, a.codec = g.codec, a:$(g.labels)"""
 
 _CREATE = {
     "span": f"CREATE (n:ArtigraphNode)\n  SET {_SPAN_SET}",
-    "owned": "CREATE (s)-[:HAS_ARTIFACT {label: r[1], key: r[2]}]->(a:ArtigraphNode)\n"
+    "owned": "CREATE (s)-[:HAS_ARTIFACT {label: r[2], key: r[3]}]->(a:ArtigraphNode)\n"
     f"  SET {_ARTIFACT_SET}",
     "other": f"CREATE (a:ArtigraphNode)\n  SET {_ARTIFACT_SET}",
     "link": "CREATE",
@@ -96,7 +104,7 @@ _MERGE = {
     "span": f"MERGE (n:ArtigraphNode {{node_id: r[0].node_id}})\n    ON CREATE SET {_SPAN_SET}",
     "owned": "MERGE (a:ArtigraphNode {node_id: r[0].node_id})\n"
     f"    ON CREATE SET {_ARTIFACT_SET}\n  MERGE (s)-[h:HAS_ARTIFACT]->(a)\n"
-    "    ON CREATE SET h.label = r[1], h.key = r[2]",
+    "    ON CREATE SET h.label = r[2], h.key = r[3]",
     "other": "MERGE (a:ArtigraphNode {node_id: r[0].node_id})\n"
     f"    ON CREATE SET {_ARTIFACT_SET}",
     "link": "MERGE",
@@ -114,24 +122,25 @@ CALL (fine) {{
 }}""",
         "children": f"""
 CALL (fine) {{
-  UNWIND CASE WHEN fine THEN $children ELSE [] END AS r
-  MATCH (p:ArtigraphNode {{node_id: r[0]}})
-  MATCH (c:ArtigraphNode {{node_id: r[1]}})
+  UNWIND CASE WHEN fine THEN $children ELSE [] END AS g
+  MATCH (p:ArtigraphNode {{node_id: g[0]}})
+  UNWIND g[1] AS id
+  MATCH (c:ArtigraphNode {{node_id: id}})
   {do["link"]} (p)-[:PARENT_OF]->(c)
 }}""",
         "owned": f"""
 CALL (fine) {{
   UNWIND CASE WHEN fine THEN $owned ELSE [] END AS g
-  MATCH (s:ArtigraphNode {{node_id: g.span}})
-  WITH s, g, datetime(g.at) AS at
-  UNWIND g.rows AS r
+  UNWIND g.spans AS o
+  MATCH (s:ArtigraphNode {{node_id: o[0]}})
+  UNWIND o[1] AS r
   {do["owned"]}
 }}""",
         "others": f"""
 CALL (fine) {{
   UNWIND CASE WHEN fine THEN $others ELSE [] END AS g
-  WITH g, datetime(g.at) AS at
-  UNWIND g.rows AS r
+  UNWIND g.spans AS o
+  UNWIND o[1] AS r
   {do["other"]}
 }}""",
         "fields": f"""
@@ -166,7 +175,7 @@ CALL (fine) {
 CALL (fine) {{
   UNWIND CASE WHEN fine THEN $closed ELSE [] END AS r
   MATCH (n:ArtigraphNode {{node_id: r[0]}})
-  SET n += r[1], n.closed_at = datetime(r[2]), n.writer_id = null
+  SET n += r[1], n.closed_at = {_time("r[2]")}, n.writer_id = null
   {mark_closed_as("n")}
 }}""",
         "used": f"""
@@ -198,11 +207,12 @@ def statement(parameters: Mapping[str, Any], *, again: bool) -> str:
 
             - ``owners``: ids of spans that have to be there, sorted;
             - ``opened``: groups ``{labels, rows: [[properties, opened_at, closed_at]]}`` of new
-              spans;
-            - ``children``: ``[parent id, child id]``, of new spans or of owners;
-            - ``owned``: groups ``{span, labels, at, rows: [[properties, label, key]]}`` of
-              artifacts;
-            - ``others``: the same of artifacts without a span, and of models nested in others;
+              spans, times as ``zones.epoch`` makes them or None;
+            - ``children``: ``[parent id, ids of its children]``, of new spans or of owners;
+            - ``owned``: groups ``{labels, model, model_version, codec, spans: [[span id, rows]]}``
+              of artifacts, a row being ``[properties, recorded_at, label, key]``;
+            - ``others``: the same, the span id being None, of artifacts without a span and of
+              models nested in others;
             - ``fields``, ``blobs``, ``leaned_on``: what is nested, and stored outside;
             - ``revises``: ``{old, new}``;
             - ``closed``: ``[id, properties, closed_at]`` of spans that are among the owners;

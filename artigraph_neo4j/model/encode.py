@@ -37,7 +37,7 @@ class Encoded:
 
     Attributes:
         roots: The nodes of the artifacts themselves, in the order given.
-        nodes: All nodes, those of nested models too.
+        nodes: All nodes: the roots, then those of nested models.
         links: ``(parent id, child id, path)`` of every nested model; the path is the field's name,
             and inside containers goes on as an RFC 6901 pointer: ``layers/0``, ``by_name/a~1b``.
         pending: The fields that are not native.

@@ -112,9 +112,8 @@ class Writer:
         # The values of all of them are stored together, so that it is one look for equal ones.
         together = Uploads(self._engine, [field for one in encoded for field in one.pending])
         await together.keep()
-        none = Uploads(self._engine, [])
         works = [
-            Recording(one, [item.label], item.span_id, together if i == 0 else none)
+            Recording(one, [item.label], item.span_id, together if i == 0 else None)
             for i, (item, one) in enumerate(zip(artifacts, encoded, strict=True))
         ]
         _, refused = await write(self._engine, works, again=True)
