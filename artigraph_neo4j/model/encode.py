@@ -248,6 +248,7 @@ class _Reference:
 
 
 _CONTAINERS = (list, tuple, dict, set, frozenset)
+_Container = list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any]
 
 
 def _of_plain(value: Any) -> Serializer[Any] | None:
@@ -265,8 +266,8 @@ def _refuse_lazy(value: Any) -> None:
         )
 
 
-def _holds(value: Any, kind: type[Any]) -> bool:
-    items = cast("dict[object, object]", value).values() if type(value) is dict else value
+def _holds(value: _Container, kind: type[Any]) -> bool:
+    items = value.values() if type(value) is dict else value
     return any(
         isinstance(item, kind) or (type(item) in _CONTAINERS and _holds(item, kind))
         for item in items
