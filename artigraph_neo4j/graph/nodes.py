@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from neo4j.time import DateTime
 from neomodel import AsyncStructuredNode, BooleanProperty, IntegerProperty, StringProperty
@@ -198,6 +198,11 @@ class Span(ArtigraphNode):
     _unset: ClassVar[dict[str, None]]
 
     element_id_property: str | None
+
+    if TYPE_CHECKING:
+        # neomodel leaves the type of its base open, so to pyright a span could be a descriptor, and
+        # an attribute that holds one could be anything.
+        def __get__(self, instance: object, owner: Any = None) -> Self: ...
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)

@@ -16,6 +16,7 @@ from artigraph_neo4j import (
     create_span_artifacts,
     find_artifacts,
     find_spans,
+    read_span_tree,
     span_context,
     spanned,
     sync,
@@ -68,6 +69,13 @@ def attributes_of_spans(fit: FitSpan) -> None:
     print(fit.closed_at.year)  # mistake
     print(fit.epochs.upper())  # mistake
     fit.duration = None  # mistake
+
+
+async def spans_as_attributes() -> None:
+    tree = await read_span_tree("x")
+    print(tree.span.label.upper())  # mistake
+    print(tree.children.span)  # mistake
+    print(tree.spans)  # mistake
 
 
 async def batches() -> None:

@@ -23,6 +23,7 @@ from artigraph_neo4j import (
     find_artifacts,
     find_spans,
     read_span_artifact,
+    read_span_tree,
     revise_artifact,
     span_context,
     spanned,
@@ -66,6 +67,34 @@ async def spans() -> None:
     narrow = find_spans(FitSpan).where(lambda s: s.epochs > 3, span.depth == 0)
     assert_type(await narrow.order_by("epochs", span.opened_at.desc()).read(), list[FitSpan])
     assert_type(await narrow.delete(dry_run=True), DeleteReport)
+
+
+@dataclass
+class Kept:
+    span: FitSpan
+    outer: Span | None = None
+
+
+class Watcher:
+    def __init__(self, span: FitSpan) -> None:
+        self.span = span
+        self.last: FitSpan | None = None
+
+    def see(self, span: FitSpan) -> None:
+        self.last = span
+
+
+async def spans_as_attributes(kept: Kept, watcher: Watcher) -> None:
+    assert_type(kept.span.epochs, int)
+    assert_type(kept.outer, Span | None)
+    if kept.outer is not None:
+        assert_type(kept.outer.label, str | None)
+        kept.outer = None
+    assert_type(watcher.span, FitSpan)
+    assert_type(watcher.last, FitSpan | None)
+    tree = await read_span_tree(kept.span.node_id)
+    assert_type(tree.span, Span)
+    assert_type(tree.children[0].span.status, str)
 
 
 def attributes_of_spans(fit: FitSpan) -> None:
