@@ -35,7 +35,7 @@ UNWIND range(0, $many - 1) AS i
 CALL (i) {
   CREATE (s:ArtigraphNode:Span {
     node_id: 'plan-span-' + i, label: 'plan ' + i, label_: 'plan ' + i, depth: 0,
-    status: CASE i % 1000 WHEN 0 THEN 'PLAN' ELSE 'OK' END, root_id: 'plan-span-' + i,
+    status: CASE i % 1000 WHEN 0 THEN 'PLAN' ELSE 'OK' END, root_id: 'plan-root-' + (i % 3),
     opened_at: $at + duration({seconds: i}), closed_at: $at + duration({seconds: i + 1}),
     duration_: 1000000.0 + i})
   CREATE (a:ArtigraphNode:Artifact:PlanModel {
@@ -189,6 +189,26 @@ async def test_each_page_costs_the_same(crowd: Crowd) -> None:
         assert max(costs) < 1.2 * min(costs), costs
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        find_spans(span.root_id == "plan-root-0").order_by(span.node_id),
+        find_spans(span.status == "OK"),
+        find_spans(span.status == "OK").order_by(span.opened_at.desc()),
+        find_spans(),
+    ],
+    ids=["run", "status", "status, newest first", "all"],
+)
+async def test_a_page_costs_the_same_however_far(crowd: Crowd, query: Query[Any]) -> None:
+    costs = []
+    for skipped in (0, 15_000, 30_000):
+        after = (await query.read_page(skipped)).cursor if skipped else None
+        found, hits, _ = crowd.profile(_page(query, after))
+        assert found == 100
+        costs.append(hits)
+    assert max(costs) < 1.2 * min(costs) + 100 < 10_000, costs
+
+
 def _page(query: Query[Any], after: str | None) -> Query[Any]:
     """What ``read_page`` reads."""
     return type(query)(replace(query._plan, limit=100, after=after))
@@ -199,4 +219,4 @@ async def test_a_field_without_an_index_is_looked_for_among_its_model(crowd: Cro
     found, hits, operators = crowd.profile(query)
     assert found == 1
     assert operators == {"NodeByLabelScan"}
-    assert hits < 6 * MANY
+    assert hits < 8 * MANY  # by the order in which the planner puts the tests
