@@ -41,6 +41,9 @@ SPOOL_BYTES = 16 * 1024 * 1024
 
 _CHUNK = 1024 * 1024
 
+_HASHED_AT_ONCE = 64 * 1024
+"""So many bytes take no longer to hash than a thread to be asked."""
+
 
 class Content:
     """Bytes to be stored, in memory or in a temporary file."""
@@ -53,10 +56,10 @@ class Content:
         self._file = file
         self._digest = digest
 
-    def digest(self) -> str:
-        """Their SHA-256 in hex; it may take a second."""
+    async def digest(self) -> str:
+        """Their SHA-256 in hex."""
         if not self._digest and self.data is not None:
-            self._digest = hashlib.sha256(self.data).hexdigest()
+            self._digest = await _sha256(self.data)
         return self._digest
 
     def whole(self) -> bytes:
@@ -140,6 +143,13 @@ def _write_all(file: IO[bytes], data: Any) -> None:
         rest = rest[file.write(rest) :]
 
 
+async def _sha256(data: bytes) -> str:
+    def work() -> str:
+        return hashlib.sha256(data).hexdigest()
+
+    return work() if len(data) <= _HASHED_AT_ONCE else await asyncio.to_thread(work)
+
+
 async def put(engine: Engine, storage: Storage, content: Content, key: str, what: str) -> str:
     """Send bytes to a storage.
 
@@ -196,7 +206,7 @@ async def fetch(engine: Engine, storage: Storage, blob: BlobRef, what: str) -> b
         data = await engine.call(read)
     digest = None
     if engine.verify_blobs:
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+        digest = await _sha256(data)
     _check(what, blob, len(data), digest)
     return data
 

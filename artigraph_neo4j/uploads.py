@@ -146,7 +146,12 @@ class Uploads:
             fresh = self._grouped()
             if adopt and fresh:
                 await self._adopt(fresh)
-            await together(partial(self._upload, c) for c in fresh if c.location is None)
+            made = [c for c in fresh if c.location is None and c.data is not None]
+            others = [c for c in fresh if c.location is None and c.data is None]
+            # As one piece of work of the I/O thread: each value would be a way there and back. Not
+            # what a Lazy has: that may have been read by another engine, which has its own loop.
+            await self._engine.call(lambda: together(partial(self._upload, c) for c in made))
+            await together(partial(self._upload, c) for c in others)
         finally:
             self.drop()
 
@@ -209,8 +214,7 @@ class Uploads:
             await self._inline(pending, data)
             return None
         pending.keep_outside()
-        digest = await asyncio.to_thread(data.digest)
-        return _Content(pending.where, storage, digest, data.size, data)
+        return _Content(pending.where, storage, await data.digest(), data.size, data)
 
     def _place(self, item: _Reference, size: int) -> Storage | None:
         engine = self._engine

@@ -170,9 +170,7 @@ def _seek(index: tuple[str, str], label: str) -> str:
     return f"MATCH (n:{named}) USING INDEX n:{named}({properties})\nWHERE {where}"
 
 
-def _same(
-    plan: Plan, conjuncts: list[Filter], missing: Collection[tuple[str, str]]
-) -> list[str]:
+def _same(plan: Plan, conjuncts: list[Filter], missing: Collection[tuple[str, str]]) -> list[str]:
     """What all that an index finds have the same, if it goes on in an order.
 
     Said first in ``ORDER BY``, which it does not change, it lets the planner see that the index has
