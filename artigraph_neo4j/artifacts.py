@@ -135,7 +135,8 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
         raise await absent(get_engine(), "span", span_id)
     ((_, found_label, nodes),), others, _ = rows[0]
     if not nodes:
-        near = get_close_matches(label, others, n=3) or sorted(others)[:10]
+        labels: list[str] = others
+        near = get_close_matches(label, labels, n=3) or sorted(labels)[:10]
         hint = f"; it has {', '.join(map(repr, near))}" if near else "; it has no labeled artifact"
         raise NotFoundError(f"span {span_id} has no artifact labeled {label!r}{hint}")
     (artifact,) = await _join(await whole([(nodes, span_id, found_label)]), wanted)

@@ -300,7 +300,7 @@ class Engine:
             if self.storage is None:
                 self.storage = storage
             database = self._database or settings.database
-            driver = AsyncGraphDatabase.driver(
+            driver = AsyncGraphDatabase.driver(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
                 settings.uri,
                 auth=settings.auth,
                 max_connection_pool_size=50,

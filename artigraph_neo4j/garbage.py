@@ -229,7 +229,7 @@ class Collection:
             names = [{"digest": name.digest, "name": name.name} for _, name in batch]
             ((kept,),) = await self._engine.write(cypher.NAMES_REFERRED_TO, {"names": names})
             live = set(kept)
-            garbage = []
+            garbage: list[StoredBytes] = []
             for item, name in batch:
                 if name.name in live:
                     self._report.live.add(item.size)
@@ -256,7 +256,7 @@ class Collection:
         listing = self._storage.list(prefix)
 
         async def take() -> list[StoredBytes]:
-            taken = []
+            taken: list[StoredBytes] = []
             async for item in listing:
                 taken.append(item)
                 if len(taken) == BATCH:

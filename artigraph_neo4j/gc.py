@@ -64,7 +64,7 @@ async def collect_garbage(
         raise ValueError(f"min_age must not be negative, as {min_age} is")
     engine = get_engine()
     graph = await engine.graph()
-    reports = []
+    reports: list[GarbageReport] = []
     for place in [storage] if storage is not None else await _storages(engine):
         report = GarbageReport(place.name, graph.graph_id, min_age, dry_run)
         await Collection(engine, place, report, progress).run()
@@ -75,7 +75,7 @@ async def collect_garbage(
 async def _storages(engine: Engine) -> list[Storage]:
     ((names,),) = await engine.read(cypher.BLOB_STORAGES, {})
     found = {} if engine.storage is None else {engine.storage.name: engine.storage}
-    unknown = []
+    unknown: list[str] = []
     for name in names:
         place = found.get(name) or find_storage(name)
         if place is None:

@@ -51,7 +51,8 @@ async def read_blob(
     Raises:
         BlobNotFoundError, IntegrityError, StorageError, SerializationError: See ``Lazy.load``.
     """
-    if blob.size <= transfer.SPOOL_BYTES or type(serializer).read is Serializer.read:
+    streams = type(serializer).read is not Serializer.read  # pyright: ignore[reportUnknownMemberType]
+    if blob.size <= transfer.SPOOL_BYTES or not streams:
         data = await transfer.fetch(engine, storage, blob, where)
         return await _in_thread(serializer, lambda: serializer.deserialize(data), where, blob.size)
     with transfer.temporary() as path:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 from artigraph_neo4j import artifacts
 from artigraph_neo4j.absence import absent
@@ -174,7 +174,7 @@ def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
 
 def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
     name, key, how = entry
-    parts: tuple[Any, ...] = how if isinstance(how, tuple) else (how,)
+    parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
     kind = parts[0]
     serializer, lazy, value, size, blob = None, False, None, 0, None
     if kind == "model":
@@ -188,7 +188,7 @@ def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> 
         size = blob.size if blob is not None else len(raw[path])
     elif kind != "none":
         stored = node.properties[key]
-        value = from_native(stored, how)
+        value = from_native(stored, entry.how)
         raw[path] = _as_bytes(value)
         size = len(stored.encode()) if isinstance(stored, str) else native_size(stored)
     return StoredField(path, kind, serializer, lazy, value, size, blob, node.node_id, node.model)

@@ -22,9 +22,9 @@ class Html(str):
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;border:0"
 _VALUE = f"{_CELL};white-space:pre-wrap;overflow-wrap:anywhere"
-_UNSHOWN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)], "\ufffd")
 # What turns the direction of the text around it could make it read as something else.
-_UNSHOWN |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
+_TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_UNSHOWN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160), *_TURNING], "\ufffd")
 
 
 def escaped(value: object) -> Html:

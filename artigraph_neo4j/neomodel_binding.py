@@ -41,7 +41,7 @@ class bind_neomodel:  # noqa: N801 - used like a function
                 "or use that one"
             )
         settings = await get_engine().settings()
-        self._driver = AsyncGraphDatabase.driver(
+        self._driver = AsyncGraphDatabase.driver(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
             settings.uri, auth=settings.auth, notifications_min_severity="OFF"
         )
         try:

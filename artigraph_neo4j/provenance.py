@@ -82,7 +82,7 @@ def is_warm() -> bool:
 
 def _directories() -> list[Path]:
     """Where the program's code is: beside its file, else where it was started."""
-    found = []
+    found: list[Path] = []
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     if main:
         found.append(Path(main).absolute().parent)

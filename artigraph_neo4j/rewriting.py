@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -131,7 +131,7 @@ class Rewriter:
         parameters = {"ids": list(ids), "model": self._model, "version": self._version}
         ((rows,),) = await self._engine.read(rewrite.OLD_ARTIFACTS, parameters)
         resolver = Resolver(self._wanted)
-        found = []
+        found: list[OldArtifact] = []
         for nodes in rows:
             with self._failures(nodes[0][0]["node_id"], tally):
                 old = OldArtifact(nodes, resolver)
@@ -140,7 +140,7 @@ class Rewriter:
         return found, len(ids) - len(rows)
 
     @contextmanager
-    def _failures(self, node_id: str, tally: Tally) -> Iterator[None]:
+    def _failures(self, node_id: str, tally: Tally) -> Generator[None]:
         """Note what goes wrong with one artifact; only a lost connection ends the whole."""
         try:
             yield
@@ -192,7 +192,7 @@ class Rewriter:
 
     def _change(self, loaded: list[OldArtifact], tally: Tally) -> list[Change]:
         limit = self._engine.offload_bytes if self._engine.storage is not None else None
-        changes = []
+        changes: list[Change] = []
         for old in loaded:
             with self._failures(old.root.node_id, tally):
                 changes.append(old.migrated(inline_bytes=limit))

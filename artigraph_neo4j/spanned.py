@@ -88,9 +88,11 @@ def spanned(
     Raises:
         SpanError: When it is defined: the template or ``arguments`` names no argument.
     """
-    if function is None:
-        return lambda f: _decorated(_Plan.of(f, label, span, arguments, result))
-    return _decorated(_Plan.of(function, label, span, arguments, result))
+
+    def decorate(called: Callable[..., Any]) -> Any:
+        return _decorated(_Plan.of(called, label, span, arguments, result))
+
+    return decorate if function is None else decorate(function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +159,15 @@ class _Plan:
             return
         if isinstance(value, ArtifactModel):
             await create_span_artifact("current", label=self.result, data=value)
-        elif isinstance(value, dict) and any(isinstance(v, ArtifactModel) for v in value.values()):
-            if not all(isinstance(v, ArtifactModel) for v in value.values()):
+            return
+        values = cast("dict[str, ArtifactModel]", value if isinstance(value, dict) else {})
+        if any(isinstance(v, ArtifactModel) for v in values.values()):
+            if not all(isinstance(v, ArtifactModel) for v in values.values()):
                 raise ArtifactTypeError(
                     f"{self.function.__qualname__} returned a dict of which only some values are "
                     "artifacts; return artifacts only, or take result=None"
                 )
-            await create_span_artifacts("current", value)
+            await create_span_artifacts("current", values)
 
 
 class _Anything:

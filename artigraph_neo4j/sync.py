@@ -15,7 +15,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from artigraph_neo4j import annotations as _annotations
 from artigraph_neo4j import (
@@ -40,6 +40,7 @@ from artigraph_neo4j.context import enter_batch, resume
 from artigraph_neo4j.deletion import DeleteReport, Progress
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find import Explanation, Filter, Page, Query
+from artigraph_neo4j.find.filters import Order, Ref
 from artigraph_neo4j.find.query import STREAM_ROWS
 from artigraph_neo4j.graph.nodes import Span
 from artigraph_neo4j.iothread import IOThread
@@ -280,7 +281,7 @@ class Results(Generic[T]):
         finally:
             run(_end(stream))
 
-    def where(self, *filters: object) -> Self:
+    def where(self, *filters: Filter | Callable[[Any], Filter | int]) -> Self:
         """See ``Query.where``."""
         return type(self)(self._query.where(*filters))
 
@@ -288,7 +289,7 @@ class Results(Generic[T]):
         """See ``Query.search``."""
         return type(self)(self._query.search(text, syntax=syntax))
 
-    def order_by(self, *keys: object) -> Self:
+    def order_by(self, *keys: str | Ref | Order | Callable[[Any], object]) -> Self:
         """See ``Query.order_by``."""
         return type(self)(self._query.order_by(*keys))
 
@@ -307,7 +308,7 @@ class Results(Generic[T]):
     def _artifacts(self) -> _find.ArtifactQuery[Any]:
         if not isinstance(self._query, _find.ArtifactQuery):
             raise FilterError("only artifacts have versions, and models within them")
-        return self._query
+        return cast("_find.ArtifactQuery[ArtifactModel]", self._query)
 
     def read(self) -> list[T]:
         """See ``Query.read``."""

@@ -97,7 +97,7 @@ def _line(content: Html) -> str:
 def _body(node: SpanTree) -> str:
     """A span's error and artifacts."""
     span = node.span
-    lines = []
+    lines: list[str] = []
     # What went up through several spans is told where it began.
     passed = any(child.span.exception_message == span.exception_message for child in node.children)
     if span.status == "ERROR" and span.exception_message and not passed:

@@ -113,6 +113,7 @@ async def read_span_tree(span: str, /, *, artifacts: bool = True, limit: int = 1
             if above is not None:
                 above.children.append(tree)
                 above.more_children -= 1
+    at: int
     for _, _, chunk in rows:
         for at, *row in chunk:
             found[at].artifacts.append(ArtifactSummary.of_row(row))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import reprlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from artigraph_neo4j.colours import ARTIFACT
 from artigraph_neo4j.graph.facts import own_facts, span_title
@@ -47,14 +47,15 @@ class _Shorter(reprlib.Repr):
 
     def repr1(self, x: Any, level: int) -> str:
         if isinstance(x, Lazy):
-            return _lazy_text(x)
+            return _lazy_text(cast("Lazy[object]", x))
         if isinstance(x, ModelBase):
             return _model_name(x)
         if isinstance(x, (bytes, bytearray)):
             return f"{bytes(x[:20])!r}{'…' if len(x) > 20 else ''} ({size_text(len(x))})"
         shape = getattr(x, "shape", None)
         if isinstance(shape, tuple) and shape:
-            return f"{type(x).__name__} {' × '.join(f'{n:,}' for n in shape)}"
+            sides = cast("tuple[int, ...]", shape)
+            return f"{type(x).__name__} {' × '.join(f'{n:,}' for n in sides)}"
         return super().repr1(x, level)
 
 

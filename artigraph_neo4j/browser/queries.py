@@ -39,7 +39,7 @@ class SavedQuery:
 
 def saved_queries() -> list[SavedQuery]:
     """All of them, in the order in which they are listed."""
-    found = []
+    found: list[SavedQuery] = []
     saved = files("artigraph_neo4j.browser").joinpath("saved")
     for file in sorted(saved.iterdir(), key=lambda file: file.name):
         text = file.read_text(encoding="utf-8")

@@ -95,7 +95,7 @@ def style_as_grass(spans: Iterable[str] = (), models: Iterable[str] = ()) -> str
         spans: Labels of span classes, each with a rule of its own.
         models: Names of models, likewise. A label that no selector can name looks as its kind does.
     """
-    parts = []
+    parts: list[str] = []
     for selector, rule in _rules(filter(_is_selector, spans), filter(_is_selector, models)):
         lines = (
             f"  {key}: {_quoted(value) if key == 'caption' else value};\n"

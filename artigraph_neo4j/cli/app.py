@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -35,7 +35,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @contextmanager
-def errors_said() -> Iterator[None]:
+def errors_said() -> Generator[None]:
     """Errors of this library as one line on standard error, exit code 1."""
     try:
         yield
@@ -70,17 +70,33 @@ def _root(
     del version
 
 
-from artigraph_neo4j.cli import (  # noqa: E402 - they add their commands
-    artifact,  # noqa: F401
-    browser,  # noqa: F401
-    deleting,  # noqa: F401
-    doctor,  # noqa: F401
-    gc,  # noqa: F401
-    graph,  # noqa: F401
-    local,  # noqa: F401
-    lost,  # noqa: F401
-    portable,  # noqa: F401
-    runs,  # noqa: F401
-    show,  # noqa: F401
-    upstream,  # noqa: F401
+from artigraph_neo4j.cli import (  # noqa: E402 - they need what is above
+    artifact,
+    browser,
+    deleting,
+    doctor,
+    gc,
+    graph,
+    local,
+    lost,
+    portable,
+    runs,
+    show,
+    upstream,
 )
+
+GROUPS = (
+    artifact,
+    browser,
+    deleting,
+    doctor,
+    gc,
+    graph,
+    local,
+    lost,
+    portable,
+    runs,
+    show,
+    upstream,
+)
+"""The modules that hung their commands on ``app`` when they were imported, just above."""

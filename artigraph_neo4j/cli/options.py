@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
@@ -58,7 +58,7 @@ def run(
 
 
 @contextmanager
-def bar(description: str, *, quiet: bool) -> Iterator[Callable[[int, int], object]]:
+def bar(description: str, *, quiet: bool) -> Generator[Callable[[int, int], object]]:
     """A progress bar on standard error; yields what to call with done and total."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
@@ -117,7 +117,7 @@ def _counts(report: ExportReport | ImportReport) -> str:
 
 
 @contextmanager
-def _shown(what: str, quiet: bool) -> Iterator[Callable[[ExportReport | ImportReport], object]]:
+def _shown(what: str, quiet: bool) -> Generator[Callable[[ExportReport | ImportReport], object]]:
     """Counts on standard error, where a person waits."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

@@ -93,8 +93,8 @@ async def read_runs(
     cls: str | None, filters: list[Filter], limit: int
 ) -> list[tuple[Span, Counts]]:
     """Spans, newest first, with counts: spans, failed, open, artifacts. Two round trips."""
-    query = find_spans(*([] if cls is None else [_class_of(cls)]), *filters)
-    spans: list[Span] = await query.order_by(span.opened_at.desc()).limit(limit).read()
+    query = find_spans(*filters) if cls is None else find_spans(_class_of(cls), *filters)
+    spans = await query.order_by(span.opened_at.desc()).limit(limit).read()
     if not spans:
         return []
     ids = [item.node_id for item in spans]

@@ -90,7 +90,7 @@ def _span_line(span: Span, with_id: bool) -> Text:
     line.append(f"  {span_state(span)}", style)
     if span.duration is not None:
         line.append(f"  {duration_text(span.duration)}")
-    elif span.opened_at is not None:
+    elif span.opened_at is not None:  # pyright: ignore[reportUnnecessaryComparison] # not yet
         line.append(f"  since {time_text(span.opened_at)}")
     if with_id:
         line.append(f"  {span.node_id}", "dim")

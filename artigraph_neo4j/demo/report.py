@@ -93,11 +93,9 @@ async def _tree(study_id: str) -> Tree:
 
 
 def _line(span: Span) -> str:
-    seconds = (span.closed_at - span.opened_at).total_seconds()
+    seconds = "" if span.duration is None else f" [dim]{span.duration.total_seconds():.1f} s[/dim]"
     colour = _COLOURS[span.status]
-    return (
-        f"[bold]{span.label}[/bold] [{colour}]{span.status}[/{colour}] [dim]{seconds:.1f} s[/dim]"
-    )
+    return f"[bold]{span.label}[/bold] [{colour}]{span.status}[/{colour}]{seconds}"
 
 
 async def _ranking(trials: Sequence[Any], study_id: str) -> Table:
@@ -162,10 +160,10 @@ async def _failures(study_id: str, console: Console) -> None:
     failed = find_spans(under(study_id), query.span.status == "ERROR")
     async for span in failed:
         if not await failed.where(under(span)).exists():
-            above = [s.label for s in await read_ancestor_spans(span.node_id)]
-            where = " / ".join([*above[::-1], span.label])
+            above = await read_ancestor_spans(span.node_id)
+            where = " / ".join(str(s.label) for s in [*above[::-1], span])
             console.print(f"[red]{where}[/red]\n  {span.exception_type}: ", end="")
-            console.print(span.exception_message.splitlines()[0], markup=False)
+            console.print((span.exception_message or "").partition("\n")[0], markup=False)
 
 
 async def _migrate(console: Console) -> None:

@@ -54,29 +54,29 @@ class Candidate:
 
     name: str
     parameters: dict[str, Any]
-    make: Callable[..., Any]
+    make: Callable[[dict[str, Any]], Any]
 
 
 CANDIDATES = (
     Candidate(
         "logistic regression",
         {"C": 0.1},
-        lambda **p: make_pipeline(StandardScaler(), LogisticRegression(**p)),
+        lambda p: make_pipeline(StandardScaler(), LogisticRegression(**p)),
     ),
     Candidate(
         "extra trees",
         {"n_estimators": 40, "min_samples_leaf": 20},
-        lambda **p: ExtraTreesClassifier(random_state=0, n_jobs=2, **p),
+        lambda p: ExtraTreesClassifier(random_state=0, n_jobs=2, **p),
     ),
     Candidate(
         "gradient boosting",
         {"max_iter": 60, "learning_rate": 0.1},
-        lambda **p: HistGradientBoostingClassifier(random_state=0, **p),
+        lambda p: HistGradientBoostingClassifier(random_state=0, **p),
     ),
     Candidate(
         "gradient boosting",
         {"max_iter": 60, "learning_rate": -1.0},  # a slip: the trial fails and is recorded so
-        lambda **p: HistGradientBoostingClassifier(random_state=0, **p),
+        lambda p: HistGradientBoostingClassifier(random_state=0, **p),
     ),
 )
 
@@ -152,7 +152,7 @@ def _table(source: str, frame: pd.DataFrame) -> FlightTable:
 async def _run_trial(candidate: Candidate, data: pd.DataFrame, sample: str) -> None:
     trial = Trial(label=candidate.name, estimator=candidate.name, parameters=candidate.parameters)
     async with span_context(trial):
-        scores = []
+        scores: list[float] = []
         for first, last in FOLDS:
             async with span_context(label=f"tested on months {first} to {last}"):
                 use(sample)  # what was read would be noted by itself; this came as an argument
@@ -165,7 +165,7 @@ async def _run_fold(candidate: Candidate, data: pd.DataFrame, first: int, last: 
     begin = time.perf_counter()
     held = data.month.between(first, last)
     train, test = data[~held], data[held]
-    estimator = candidate.make(**candidate.parameters).fit(train[COLUMNS], train.late)
+    estimator = candidate.make(candidate.parameters).fit(train[COLUMNS], train.late)
     probability = estimator.predict_proba(test[COLUMNS])[:, 1]
     score = FoldScore(
         auc=float(roc_auc_score(test.late, probability)),

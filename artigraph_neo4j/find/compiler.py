@@ -181,7 +181,7 @@ def _on_node(filter_: Comparison, resolved: Resolved, variable: str, parameters:
     property_ = f"{variable}.{quoted(resolved.property)}"
     if filter_.operator == "null":
         return _null(resolved, property_, variable, parameters)
-    tests = []
+    tests: list[str] = []
     # By type: among others, 0 is not to find a timedelta of nothing, which is stored as 0.
     found: set[Kind] = {value.kind for value in filter_.values}
     for kind in sorted(found):

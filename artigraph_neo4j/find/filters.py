@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, cast
 
 from artigraph_neo4j.errors import FilterError
 
@@ -296,18 +296,25 @@ _KINDS: dict[type[Any], Kind] = {
 _INT64 = range(-(2**63), 2**63)
 
 
-def _kind(value: Any) -> Kind | None:
+def _kind(value: object) -> Kind | None:
     """By exact type, as values are stored; an enum that is a str is none."""
     if type(value) is datetime:
         return "datetime" if value.tzinfo is None else "instant"
     if type(value) is list:
-        types = {type(item) for item in value}
+        types = {type(item) for item in cast("list[object]", value)}
         return "list" if len(types) == 1 and types <= {bool, int, float, str} else None
     return _KINDS.get(type(value))
 
 
-def _problem(value: Any) -> str | None:
-    for item in value if type(value) is list else [value]:
+def _problem(value: object) -> str | None:
+    if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
+        return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
+    if type(value) is datetime and value.tzinfo is not None:
+        try:
+            value.astimezone(UTC)
+        except (OverflowError, ValueError):
+            return f"{value!r} is no instant that UTC can express"
+    for item in cast("list[object]", value) if type(value) is list else [value]:
         if type(item) is float and math.isnan(item):
             return "nan equals nothing, so a filter with it finds nothing"
         if type(item) is int and item not in _INT64:
@@ -317,11 +324,4 @@ def _problem(value: Any) -> str | None:
                 item.encode()
             except UnicodeEncodeError:
                 return f"{item!r} has a lone surrogate, which the database cannot hold"
-    if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
-        return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
-    if type(value) is datetime and value.tzinfo is not None:
-        try:
-            value.astimezone(UTC)
-        except (OverflowError, ValueError):
-            return f"{value!r} is no instant that UTC can express"
     return None

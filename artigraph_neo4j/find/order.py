@@ -75,7 +75,7 @@ def order_keys(plan: Plan, parameters: Parameters) -> list[Key]:
         Attribute("span", "opened_at") if noun == "span" else Attribute("artifact", "recorded_at")
     )
     node_id = Attribute("span" if noun == "span" else "artifact", "node_id")
-    keys = []
+    keys: list[Key] = []
     if plan.text is not None and not orders:
         keys.append(Key("score", "number", descending=True, never_null=True))
     elif not orders:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from artigraph_neo4j import artifacts
 from artigraph_neo4j.current import get_engine
 from artigraph_neo4j.deletion import DeleteReport, Progress, delete_nodes
 from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
 from artigraph_neo4j.field_indexes import usable
-from artigraph_neo4j.find.filters import And, Filter, Ref
+from artigraph_neo4j.find.filters import And, Filter, Order, Ref
 from artigraph_neo4j.find.order import Plan, cursor
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
 from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
@@ -90,7 +90,7 @@ class Query(Generic[T]):
 
     # -- what is sought ------------------------------------------------------------------------
 
-    def where(self, *filters: object) -> Self:
+    def where(self, *filters: Filter | Callable[[Any], Filter | int]) -> Self:
         """Narrow the query: every filter has to hold as well.
 
         Args:
@@ -118,7 +118,7 @@ class Query(Generic[T]):
             raise FilterError("search() needs at least one word")
         return self._with(text=_plain_words(text) if syntax == "plain" else text)
 
-    def order_by(self, *keys: str | Ref | object) -> Self:
+    def order_by(self, *keys: str | Ref | Order | Callable[[Any], object]) -> Self:
         """Order by fields or attributes, then by the id; what has no value comes last.
 
         Without it results come in order of opening, or of recording.
@@ -294,7 +294,7 @@ class Query(Generic[T]):
     async def _run(self, plan: Plan, shape: Shape) -> list[list[Any]]:
         engine = get_engine()
         wanted = field_indexes(plan)
-        missing = wanted - await usable(engine, wanted) if wanted else set()
+        missing = wanted - await usable(engine, wanted) if wanted else wanted
         text, parameters = compile_plan(plan, shape, missing=missing)
         return await engine.read(text, parameters)
 
@@ -315,7 +315,7 @@ class SpanQuery(Query[S]):
     """A query over spans."""
 
     async def _build(self, rows: list[Any]) -> list[S]:
-        return spans_from_rows(rows)
+        return cast("list[S]", spans_from_rows(rows))
 
 
 class ArtifactQuery(Query[M]):

@@ -141,7 +141,7 @@ def _best(plan: Plan, conjuncts: list[Filter], missing: Collection[tuple[str, st
     """Which condition the statement starts from; None for none."""
     if plan.text is not None:
         return None
-    ranked = []
+    ranked: list[tuple[int, int]] = []
     for i, part in enumerate(conjuncts):
         index = _index(part, plan.target)
         rank = _rank(part, index)

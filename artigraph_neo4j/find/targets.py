@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NoReturn, Protocol
@@ -37,7 +37,7 @@ class Resolved:
     field: str | None = None
     nested: tuple[str, ...] = ()
     index: tuple[str, str] | None = None
-    convert: Any = None
+    convert: Callable[[Any], Any] | None = None
 
 
 class Target(Protocol):

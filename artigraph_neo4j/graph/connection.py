@@ -145,7 +145,7 @@ class Connection:
 
     def session(self, access: Access, **settings: Any) -> AsyncSession:
         """A session of the driver."""
-        return self.driver.session(
+        return self.driver.session(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
             database=self.database,
             default_access_mode=READ_ACCESS if access == "read" else WRITE_ACCESS,
             bookmark_manager=self._bookmarks,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from neo4j.time import DateTime
 from neomodel import AsyncStructuredNode, BooleanProperty, IntegerProperty, StringProperty
-from neomodel.properties import Property, validator
+from neomodel.async_.node import NodeMeta
+from neomodel.properties import Property, validator  # pyright: ignore[reportUnknownVariableType]
 
 from artigraph_neo4j.errors import ModelError, SpanError
 from artigraph_neo4j.graph.facts import span_html
@@ -23,6 +24,8 @@ __all__ = [
     "SpanMeta",
     "own_properties",
 ]
+
+V = TypeVar("V")
 
 PROVENANCE_PROPERTIES = frozenset(
     {
@@ -64,7 +67,7 @@ class InstantProperty(Property[datetime]):
         return value.astimezone(UTC)
 
 
-class SpanMeta(type(AsyncStructuredNode)):  # type: ignore[misc] # the metaclass is untyped
+class SpanMeta(NodeMeta):
     """Turns ``polymorphic_identity`` into the label, and refuses names that would break a span.
 
     neomodel's metaclass sets the label after ``__init_subclass__``, so it has to be done here.
@@ -130,6 +133,11 @@ class ArtigraphNode(AsyncStructuredNode, metaclass=SpanMeta):
     node_id = StringProperty(unique_index=True, default=new_id)
 
 
+def _optional(property_: Property[V]) -> Property[V | None]:
+    """As type checkers should see a property that may be None; neomodel knows no such."""
+    return cast("Property[V | None]", property_)
+
+
 class Span(ArtigraphNode):
     """A piece of work: it has a start, an end, a status, a parent and artifacts.
 
@@ -162,16 +170,16 @@ class Span(ArtigraphNode):
         node_labels: All labels in the graph, once it was opened or read.
     """
 
-    label = StringProperty()
+    label = _optional(StringProperty())
     status = StringProperty(default="UNSET")
     opened_at = InstantProperty()
-    closed_at = InstantProperty()
+    closed_at = _optional(InstantProperty())
     root_id = StringProperty()
     depth = IntegerProperty()
-    exception_type = StringProperty()
-    exception_message = StringProperty()
-    exception_stacktrace = StringProperty()
-    writer_id = StringProperty()
+    exception_type = _optional(StringProperty())
+    exception_message = _optional(StringProperty())
+    exception_stacktrace = _optional(StringProperty())
+    writer_id = _optional(StringProperty())
     git_commit = StringProperty()
     git_dirty = BooleanProperty()
     git_remote = StringProperty()
@@ -184,9 +192,17 @@ class Span(ArtigraphNode):
 
     _taken_names: frozenset[str] = frozenset()
     _defined: ClassVar[dict[Any, dict[str, Any]]]
+    _declared_properties: ClassVar[dict[str, Property[Any]]]
+    _own_properties: ClassVar[frozenset[str]]
     _labels: ClassVar[tuple[str, ...]]
+    _unset: ClassVar[dict[str, None]]
 
     element_id_property: str | None
+
+    if TYPE_CHECKING:
+        # neomodel leaves the type of its base open, so to pyright a span could be a descriptor, and
+        # an attribute that holds one could be anything.
+        def __get__(self, instance: object, owner: Any = None) -> Self: ...
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)

@@ -80,7 +80,7 @@ def _deflated(span: Span) -> dict[str, Any]:
     for name, property_ in declared_properties(type(span)).items():
         value = values.get(name)
         try:
-            raw = None if value is None else property_.deflate(value, span)
+            raw = None if value is None else property_.deflate(value, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
         except Exception as error:
             raise SpanError(
                 f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored by "
@@ -163,7 +163,7 @@ def span_from_row(row: list[Any]) -> Span:
         key = property_.get_db_property_name(name)
         raw = properties.pop(key, None)
         stored[key] = raw
-        values[name] = None if raw is None else property_.inflate(raw, span)
+        values[name] = None if raw is None else property_.inflate(raw, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
     values |= {name: properties.pop(name, None) for name in own_properties(cls)}
     for name in _TIMES:
         if values[name] is not None:

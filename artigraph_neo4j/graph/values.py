@@ -11,7 +11,7 @@ import base64
 import math
 from collections.abc import Callable
 from datetime import timezone
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from neo4j.spatial import CartesianPoint, Point, WGS84Point
 from neo4j.time import Date, DateTime, Duration, Time
@@ -22,7 +22,7 @@ __all__ = ["from_json", "to_json", "zoned_properties"]
 T = TypeVar("T", DateTime, Time)
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: object) -> Any:
     """A property, as the driver returns it, as what ``json`` can write.
 
     Raises:
@@ -33,7 +33,7 @@ def to_json(value: Any) -> Any:
     if type(value) is float:
         return value if math.isfinite(value) else {"$float": repr(value)}
     if isinstance(value, list):
-        return [to_json(item) for item in value]
+        return [to_json(item) for item in cast("list[object]", value)]
     if isinstance(value, (bytes, bytearray)):
         return {"$bytes": base64.b64encode(value).decode()}
     return _special(value)
@@ -59,19 +59,20 @@ def _special(value: Any) -> dict[str, Any]:
     raise TypeError(f"a property of type {type(value).__name__} cannot be exported")
 
 
-def from_json(value: Any) -> Any:
+def from_json(value: object) -> Any:
     """The property that ``to_json`` made ``value`` from; not for those of ``zoned_properties``.
 
     Raises:
         ValueError: ``to_json`` makes nothing like it.
     """
     if isinstance(value, list):
-        return [from_json(item) for item in value]
+        return [from_json(item) for item in cast("list[object]", value)]
     if not isinstance(value, dict):
         return value
-    if len(value) != 1:
-        raise ValueError(f"{value!r} is no property")
-    ((name, content),) = value.items()
+    entries = cast("dict[str, object]", value)
+    if len(entries) != 1:
+        raise ValueError(f"{entries!r} is no property")
+    ((name, content),) = entries.items()
     read = _READERS.get(name)
     if read is None:
         raise ValueError(f"{name!r} is no kind of property")
@@ -87,7 +88,7 @@ def zoned_properties(properties: dict[str, Any]) -> list[list[str]]:
     The text is for ``datetime()`` of Cypher: a ``ZoneInfo`` sent by the driver can crash the
     process.
     """
-    zoned = [
+    zoned: list[list[str]] = [
         [key, value["$zoned"]]
         for key, value in properties.items()
         if isinstance(value, dict) and "$zoned" in value
@@ -98,7 +99,7 @@ def zoned_properties(properties: dict[str, Any]) -> list[list[str]]:
 
 
 def _datetime(text: str) -> DateTime:
-    return _with_plain_zone(DateTime.from_iso_format(text))
+    return _with_plain_zone(DateTime.from_iso_format(text))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _time(text: str) -> Time:
@@ -110,7 +111,7 @@ def _with_plain_zone(value: T) -> T:
     offset = value.utcoffset()
     if offset is None:
         return value
-    plain: T = value.replace(tzinfo=timezone(offset))
+    plain: T = value.replace(tzinfo=timezone(offset))  # pyright: ignore[reportUnknownMemberType]
     return plain
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from artigraph_neo4j.errors import ArtifactTypeError, ModelError, NotFoundError
 from artigraph_neo4j.graph.names import check_label
@@ -111,7 +111,7 @@ class ModelBase:
         """
         state = super().__getstate__()
         if isinstance(state, tuple):
-            values, slots = state
+            values, slots = cast("tuple[Any, dict[str, Any]]", state)
             slots = {name: value for name, value in slots.items() if name != _SLOT_NAME}
             return (values, slots) if slots else values
         return state

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.graph.names import property_name
@@ -149,16 +149,21 @@ class Codec:
     apart: tuple[Entry, ...]
 
 
+def _hashable(how: Any) -> Any:
+    return tuple(cast("list[object]", how)) if isinstance(how, list) else how
+
+
+def _is_apart(how: Any) -> bool:
+    return isinstance(how, tuple) and cast("tuple[object, ...]", how)[0] in _APART
+
+
 @lru_cache(maxsize=4096)
 def _read_codec(text: str) -> Codec:
     codec: dict[str, Any] = json.loads(text)
     fields = tuple(
-        Entry(name, property_name(name), tuple(how) if isinstance(how, list) else how)
-        for name, how in codec["fields"].items()
+        Entry(name, property_name(name), _hashable(how)) for name, how in codec["fields"].items()
     )
-    apart = tuple(
-        entry for entry in fields if isinstance(entry.how, tuple) and entry.how[0] in _APART
-    )
+    apart = tuple(entry for entry in fields if _is_apart(entry.how))
     return Codec(codec["class"], fields, apart)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from msgpack import ExtType
 
@@ -130,7 +130,8 @@ class Encoder:
         if value is None:
             node.entries[plan.name] = "none"
         elif plan.lazy or isinstance(value, Lazy):
-            self._lazy(work, plan, value if isinstance(value, Lazy) else Lazy(value))
+            lazy = cast("Lazy[object]", value) if isinstance(value, Lazy) else Lazy(value)
+            self._lazy(work, plan, lazy)
         elif plan.serializer is not None:
             self._wait(node, plan, plan.serializer, value)
         elif isinstance(value, ModelBase):
@@ -209,7 +210,7 @@ class Encoder:
         *,
         lazy: bool = False,
     ) -> None:
-        streams = type(serializer).write is not Serializer.write
+        streams = type(serializer).write is not Serializer.write  # pyright: ignore[reportUnknownMemberType]
         self._out.pending.append(
             Pending(
                 node,
@@ -233,7 +234,7 @@ class Encoder:
         if type(value) is dict:
             return {
                 key: self._replace(work, item, f"{path}/{_token(key, i)}")
-                for i, (key, item) in enumerate(value.items())
+                for i, (key, item) in enumerate(cast("dict[object, object]", value).items())
             }
         if type(value) in _CONTAINERS:
             items = (self._replace(work, item, f"{path}/{i}") for i, item in enumerate(value))
@@ -247,6 +248,7 @@ class _Reference:
 
 
 _CONTAINERS = (list, tuple, dict, set, frozenset)
+_Container = list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any]
 
 
 def _of_plain(value: Any) -> Serializer[Any] | None:
@@ -264,7 +266,7 @@ def _refuse_lazy(value: Any) -> None:
         )
 
 
-def _holds(value: Any, kind: type[Any]) -> bool:
+def _holds(value: _Container, kind: type[Any]) -> bool:
     items = value.values() if type(value) is dict else value
     return any(
         isinstance(item, kind) or (type(item) in _CONTAINERS and _holds(item, kind))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, cast
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.model.native import NOT_NATIVE
@@ -38,7 +39,7 @@ def check_indexed(where: str, value: Any, stored: Any) -> None:
 
 def _size(value: Any) -> int:
     if isinstance(value, list):
-        return sum(_size(item) + 4 for item in value)
+        return sum(_size(item) + 4 for item in cast("list[object]", value))
     if isinstance(value, str):
         return len(value.encode())
     return len(value) if isinstance(value, bytes) else 16
@@ -52,7 +53,8 @@ def search_texts(where: str, value: Any) -> list[str]:
     """
     if value is None:
         return []
-    texts = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    many = isinstance(value, (list, tuple, set, frozenset))
+    texts = cast("Collection[str]", value if many else [value])
     if not all(isinstance(text, str) for text in texts):
         raise SerializationError(
             f"{where} is searchable, which takes a str or a list of str, not a "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from artigraph_neo4j.errors import MigrationError
 from artigraph_neo4j.model.base import ModelBase, model_info
@@ -141,9 +141,9 @@ def build(cls: type[ModelBase], version: int, data: Data, artifact: str) -> Mode
             f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(migrated, cls):
+        kind = type(cast("object", migrated)).__name__
         raise MigrationError(
-            f"{cls.__qualname__}.migrate returned a {type(migrated).__name__} for {what}, "
-            f"not a {cls.__qualname__}"
+            f"{cls.__qualname__}.migrate returned a {kind} for {what}, not a {cls.__qualname__}"
         )
     return migrated
 

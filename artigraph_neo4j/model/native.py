@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 from neo4j.time import Date, DateTime
 
@@ -37,7 +37,7 @@ _INT64 = range(-(2**63), 2**63)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def to_native(value: Any) -> tuple[Any, Entry]:
+def to_native(value: object) -> tuple[Any, Entry]:
     """The property for a value and its codec entry, or ``(NOT_NATIVE, "")``."""
     convert = _CONVERTERS.get(type(value))
     return (NOT_NATIVE, "") if convert is None else convert(value)
@@ -64,12 +64,14 @@ def as_python(stored: Any) -> Any:
     return stored.to_native() if isinstance(stored, (Date, DateTime)) else stored
 
 
-def native_size(value: Any) -> int:
+def native_size(value: object) -> int:
     """About how many bytes a native property takes."""
     if isinstance(value, (str, bytes)):
         return len(value)
     if isinstance(value, list):
-        return sum(len(item) if isinstance(item, str) else 8 for item in value)
+        return sum(
+            len(item) if isinstance(item, str) else 8 for item in cast("list[object]", value)
+        )
     return 8
 
 
@@ -97,7 +99,7 @@ def _is_utf8(value: str) -> bool:
     return True
 
 
-def _list(value: list[Any]) -> tuple[Any, Entry]:
+def _list(value: list[object]) -> tuple[Any, Entry]:
     if not value or type(value[0]) not in _ITEMS:
         return NOT_NATIVE, ""
     item, convert = type(value[0]), _CONVERTERS[type(value[0])]

@@ -171,7 +171,7 @@ class Pending:
         return [kind, self.serializer, *(["lazy"] if self.lazy else [])]
 
 
-def type_name(value: Any) -> str:
+def type_name(value: object) -> str:
     """The type of a value, in messages: ``numpy.ndarray``; those built in have no module."""
     cls = type(value)
     return (

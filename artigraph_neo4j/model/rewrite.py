@@ -121,7 +121,8 @@ class _Again(Encoder):
 
 def _fingerprints(encoded: Encoded, known: Container[str]) -> dict[str, str]:
     """What each node says by itself; of nested ones, where they are, and who if that is known."""
-    pending, children = defaultdict(list), _children(encoded)
+    pending: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    children = _children(encoded)
     for item in encoded.pending:
         digest = _digest(item)
         pending[item.node.node_id].append((item.field.name, item.serializer, digest))
@@ -231,7 +232,9 @@ class Change:
         """
         for row in stored:
             self._add_blob(row)
-        children, written, seals = _children(self.encoded), [], []
+        children = _children(self.encoded)
+        written: list[dict[str, Any]] = []
+        seals: list[list[Any]] = []
         for node, row in zip(self.encoded.nodes, rows, strict=True):
             if node.node_id not in self._written:
                 continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.native import from_native
@@ -129,12 +129,13 @@ def _field(
             name, entry[1], None, False, size, storage, location, digest, blob_id, models
         )
     value, whole = values.get(property_name(name), (None, None))
-    is_cut = isinstance(value, (str, list)) and len(value) < (whole or 0)
+    length = len(cast("str | list[object]", value)) if isinstance(value, (str, list)) else None
+    is_cut = length is not None and length < (whole or 0)
     if kind == "inline":
         text = value if isinstance(value, str) and not models else None
         return FieldSummary(name, entry[1], text, is_cut and text is not None, whole, models=models)
     if kind == "bytes" and isinstance(value, list):
-        value = bytes(value)
+        value = bytes(cast("list[int]", value))
     elif value is not None:
         value = from_native(value, entry)
     return FieldSummary(name, kind, value, is_cut, whole, models=models)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ def blob_path(directory: Path, digest: str) -> Path:
 
 
 @contextmanager
-def open_text(path: Path, name: Path, mode: str) -> Iterator[IO[str]]:
+def open_text(path: Path, name: Path, mode: str) -> Generator[IO[str]]:
     """A file of lines; compressed when its ``name`` ends in ``.gz``."""
     if name.suffix == ".gz":
         with gzip.open(path, f"{mode}t", encoding="utf-8", newline="\n") as file:
@@ -85,7 +85,7 @@ def _record(text: str) -> Line:
         raise _BrokenError(f"no JSON: {error}") from error
     if not isinstance(record, dict):
         raise _BrokenError("no JSON object")
-    return record
+    return cast("Line", record)
 
 
 def _no_constant(name: str) -> None:
@@ -132,9 +132,8 @@ def _artifact(record: Line) -> None:
     known: set[str] = set()
     if not nodes:
         raise _BrokenError("an artifact without nodes")
-    for node in nodes:
-        if not isinstance(node, dict):
-            raise _BrokenError("a node that is no object")
+    for found in nodes:
+        node = _as_object(found, "node")
         _node(node, "Artifact")
         _fields(node, {"blobs": _list})
         if known:
@@ -142,9 +141,8 @@ def _artifact(record: Line) -> None:
             if len(node["in"]) != 2 or node["in"][0] not in known:
                 raise _BrokenError(f"node {node['properties']['node_id']} is in none before it")
         known.add(node["properties"]["node_id"])
-        for blob in node["blobs"]:
-            if not isinstance(blob, dict):
-                raise _BrokenError("a blob that is no object")
+        for held in node["blobs"]:
+            blob = _as_object(held, "blob")
             _fields(blob, {**dict.fromkeys(_BLOB, _text), "size": _whole})
             if len(blob["digest"]) != 64 or not set(blob["digest"]) <= set("0123456789abcdef"):
                 raise _BrokenError(f"{blob['digest']!r} is no SHA-256")
@@ -189,6 +187,12 @@ class _Kind:
     fits: Callable[[Any], bool]
 
 
+def _as_object(value: Any, what: str) -> Line:
+    if not isinstance(value, dict):
+        raise _BrokenError(f"a {what} that is no object")
+    return cast("Line", value)
+
+
 def _fields(record: Line, kinds: dict[str, _Kind]) -> None:
     for name, kind in kinds.items():
         if name not in record:
@@ -199,9 +203,10 @@ def _fields(record: Line, kinds: dict[str, _Kind]) -> None:
 
 def _rows(length: int | None = None) -> _Kind:
     def fits(value: Any) -> bool:
-        return isinstance(value, list) and (
-            length is None or all(isinstance(v, list) and len(v) == length for v in value)
-        )
+        if not isinstance(value, list):
+            return False
+        rows = cast("list[list[object]]", value)
+        return length is None or all(isinstance(v, list) and len(v) == length for v in rows)
 
     return _Kind("list of rows", fits)
 

@@ -4,9 +4,6 @@ A table has one type for each column, and a graph has not: a field may be an int
 a str in the next. So the graph is read twice: once to learn what there is, once to write it.
 """
 
-# pyarrow comes without types.
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false, reportMissingImports=false
-
 from __future__ import annotations
 
 import asyncio
@@ -16,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from artigraph_neo4j.errors import ArchiveError
 from artigraph_neo4j.graph.names import property_name, users_labels
@@ -102,14 +99,14 @@ class _Types:
                     columns[name] = _common(columns.get(name), found)
 
 
-def _type(value: Any) -> Any:
+def _type(value: object) -> Any:
     """The Arrow type of a native value; None for None."""
     if value is None:
         return None
     if isinstance(value, datetime):
         return pa.timestamp("us") if value.tzinfo is None else _TIME
     if isinstance(value, list):
-        return pa.list_(_TYPES[type(value[0])])
+        return pa.list_(_TYPES[type(cast("list[object]", value)[0])])
     return _TYPES[type(value)]
 
 
@@ -130,10 +127,14 @@ def _fields(node: Line) -> dict[str, Any]:
     for name, entry in json.loads(properties["codec"])["fields"].items():
         if entry == "none":
             found[name] = None
-        elif entry != "model" and not (isinstance(entry, list) and entry[0] in ("inline", "blob")):
+        elif entry != "model" and not _is_serialized(entry):
             value = from_native(from_json(properties[property_name(name)]), entry)
             found[name] = value.astimezone(UTC) if _has_zone(value) else value
     return found
+
+
+def _is_serialized(entry: Any) -> bool:
+    return isinstance(entry, list) and entry[0] in ("inline", "blob")
 
 
 def _has_zone(value: Any) -> bool:

@@ -92,7 +92,7 @@ class GraphReader:
         todo = ids
         for pause in TORN_PAUSES:
             ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, {"ids": todo})
-            torn = []
+            torn: list[str] = []
             for row in rows:
                 node_id = row[0][0][0]["node_id"]
                 try:

@@ -1,8 +1,5 @@
 """pyarrow tables and record batches, as Arrow IPC files (Feather) or Parquet."""
 
-# pyarrow has no type information.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
 import io
@@ -32,7 +29,7 @@ _BATCH_BYTES = 16 * 1024 * 1024
 """A large table is written in batches of about this size, each compressed in memory."""
 
 
-def _write(schema: Any, content: Any, sink: IO[bytes]) -> None:
+def _write(schema: pa.Schema, content: pa.Table | pa.RecordBatch, sink: IO[bytes]) -> None:
     options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
     try:
         with pa.ipc.new_file(sink, schema, options=options) as writer:
@@ -45,17 +42,19 @@ def _write(schema: Any, content: Any, sink: IO[bytes]) -> None:
         raise SerializationError(f"an Arrow file cannot hold it: {error}") from error
 
 
-def _bytes(schema: Any, content: Any) -> bytes:
+def _bytes(schema: pa.Schema, content: pa.Table | pa.RecordBatch) -> bytes:
     sink = io.BytesIO()
     _write(schema, content, sink)
     return sink.getvalue()
 
 
-def _open(source: Any, options: Any = None) -> Any:
+def _open(
+    source: IO[bytes], options: pa.ipc.IpcReadOptions | None = None
+) -> pa.ipc.RecordBatchFileReader:
     return pa.ipc.open_file(source, options=options)
 
 
-def _positions(schema: Any, columns: Sequence[Any] | None) -> list[int] | None:
+def _positions(schema: pa.Schema, columns: Sequence[Any] | None) -> list[int] | None:
     """Where columns of these names are; all that have one of them."""
     if columns is None:
         return None
@@ -220,7 +219,7 @@ class ParquetSerializer(Serializer[pa.Table]):
             raise SerializationError(f"no Parquet file: {error}") from error
 
 
-def _refuse_changed(schema: Any, found: Any) -> None:
+def _refuse_changed(schema: pa.Schema, found: pa.Schema) -> None:
     changed = [
         f"{field.name} ({field.type} would be {back.type})"
         for field, back in zip(schema, found, strict=True)

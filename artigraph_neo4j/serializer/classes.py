@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from enum import Enum, Flag
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from artigraph_neo4j.errors import SerializationError
 
@@ -33,7 +33,7 @@ class State(NamedTuple):
     data: Any
 
 
-def state_of(value: Any) -> State | None:
+def state_of(value: object) -> State | None:
     """The state of an instance of such a class; None where it is of no such class.
 
     Raises:
@@ -64,7 +64,8 @@ def _kind_of(cls: type[Any]) -> Kind | None:
         return "flag" if issubclass(cls, Flag) else "enum"
     if issubclass(cls, tuple):
         parts = ("_fields", "_field_defaults", "_make")
-        return "namedtuple" if all(hasattr(cls, part) for part in parts) else None
+        found = cast("type[object]", cls)
+        return "namedtuple" if all(hasattr(found, part) for part in parts) else None
     if (pydantic := sys.modules.get("pydantic.main")) and issubclass(cls, pydantic.BaseModel):
         return "pydantic"
     if dataclasses.is_dataclass(cls):
@@ -142,7 +143,8 @@ def _take_namedtuple(value: Any, cls: Any) -> dict[str, Any]:
 
 def _give_namedtuple(cls: Any, data: dict[str, Any]) -> Any:
     defaults: dict[str, Any] = cls._field_defaults
-    return tuple.__new__(cls, _fill(cls, data, dict.fromkeys(cls._fields, defaults.get)))
+    values = _fill(cls, data, dict.fromkeys(cls._fields, defaults.get))
+    return tuple.__new__(cls, values)  # pyright: ignore[reportUnknownMemberType]
 
 
 # Dataclasses ------------------------------------------------------------------------------------
@@ -171,7 +173,7 @@ def _give_dataclass(cls: type[Any], data: dict[str, Any]) -> Any:
     return made
 
 
-def _default_of(field: dataclasses.Field[Any]) -> Callable[..., Any]:
+def _default_of(field: dataclasses.Field[Any]) -> Callable[[str, Any], Any]:
     if field.default is not dataclasses.MISSING:
         return lambda _name, _else: field.default
     if field.default_factory is not dataclasses.MISSING:
@@ -216,7 +218,7 @@ def _give_pydantic(cls: Any, data: dict[str, Any]) -> Any:
     return made
 
 
-def _pydantic_default(field: Any) -> Callable[..., Any]:
+def _pydantic_default(field: Any) -> Callable[[str, Any], Any]:
     if field.is_required():
         return lambda _name, otherwise: otherwise
     return lambda _name, _else: field.get_default(call_default_factory=True, validated_data={})

@@ -35,7 +35,7 @@ _AT = "\0at"
 
 def _fault(value: Any, depth: int) -> list[str] | None:
     """The reason and the steps that lead to it, inner ones first; paths of good values cost."""
-    kind = type(value)
+    kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind in _SAFE:
         return None
     if kind is str:

@@ -78,7 +78,7 @@ def pack(value: Any, *, default: Default | None = None) -> bytes:
 
 
 def _packb(tree: Any) -> bytes:
-    packed: bytes = msgpack.packb(  # pyright: ignore[reportAssignmentType]
+    packed: bytes = msgpack.packb(
         tree, default=_big_int, strict_types=True, unicode_errors="surrogatepass"
     )
     return packed
@@ -109,7 +109,7 @@ class _Packing:
         self._default = default
 
     def tree(self, value: Any, depth: int) -> Any:
-        kind = type(value)
+        kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
         if kind in _PLAIN:
             return value
         if depth > MAX_DEPTH:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from artigraph_neo4j.serializer.datetime import (
@@ -21,7 +22,8 @@ from artigraph_neo4j.serializer.datetime import (
 __all__ = ["BIG_INT", "LEAVES", "Leaf"]
 
 
-class Leaf(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Leaf:
     """How a single value becomes the data of an extension type, and back."""
 
     type: type[Any]

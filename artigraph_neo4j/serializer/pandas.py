@@ -4,9 +4,6 @@ A frame's columns are the file's columns, with those of its index after them. Ho
 made again is in the file's metadata under ``artigraph``: msgpack in base64.
 """
 
-# pyarrow has no type information.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
 import base64

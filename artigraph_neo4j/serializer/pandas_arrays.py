@@ -5,12 +5,9 @@ numbers, seconds into milliseconds. Here each array says how it has to be made a
 list beside it, and what has no such recipe is refused.
 """
 
-# pyarrow has no type information, and pandas-stubs little about extension arrays.
-# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -128,7 +125,7 @@ def _objects(values: Any) -> tuple[Any, Recipe]:
             return pa.array(values, pa.large_string(), from_pandas=False), ["object"]
         except UnicodeEncodeError:
             pass  # lone surrogates, which msgpack can hold
-    cells = []
+    cells: list[bytes] = []
     for position, value in enumerate(values):
         try:
             cells.append(pack(value))
@@ -202,8 +199,9 @@ def _positions(array: Any, categories: Any) -> Any:
     return pc.fill_null(found, -1).to_numpy(zero_copy_only=False)
 
 
-def _parts(item: Any) -> tuple[Any, ...]:
-    return tuple(item.values() if isinstance(item, dict) else item or ())
+def _parts(item: dict[str, Any] | list[Any] | None) -> tuple[Any, ...]:
+    parts: Iterable[Any] = item.values() if isinstance(item, dict) else item or ()
+    return tuple(parts)
 
 
 def _categories(values: Any) -> tuple[Any, Recipe]:

@@ -1,8 +1,5 @@
 """The Parquet files of frames, series and indexes, read whole or in part."""
 
-# pyarrow has no type information, and pandas-stubs little about indexes.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import base64

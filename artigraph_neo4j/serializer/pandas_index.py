@@ -1,8 +1,5 @@
 """Indexes of pandas, for rows and for column labels, as Arrow arrays and exactly back."""
 
-# pandas-stubs knows little about levels and codes.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from typing import Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,10 @@ __all__ = [
 
 def _counted(data: bytes, length: int) -> list[Any]:
     found = unpack(data)
-    if type(found) is not list or len(found) != length:
+    items = cast("list[object]", found) if type(found) is list else None
+    if items is None or len(items) != length:
         raise SerializationError(f"no array of {length} items")
-    return found
+    return items
 
 
 class TimestampSerializer(Serializer[pd.Timestamp]):

@@ -1,8 +1,5 @@
 """Times, durations and periods of pandas as Arrow arrays, and exactly back."""
 
-# pyarrow has no type information, and pandas-stubs little about extension arrays.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import importlib

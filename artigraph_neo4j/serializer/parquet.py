@@ -28,16 +28,16 @@ __all__ = [
 ]
 
 
-def to_parquet(table: Any, file: IO[bytes], row_group_rows: int | None = None) -> None:
+def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = None) -> None:
     """Write the table as a Parquet file."""
     pq.write_table(table, file, row_group_size=row_group_rows)
 
 
 def from_parquet(
-    source: Any,
+    source: IO[bytes],
     columns: Sequence[str] | None = None,
     row_groups: Sequence[int] | None = None,
-) -> Any:
+) -> pa.Table:
     """The table in a Parquet file, with the very schema it was written with where there is a way.
 
     Parquet has fewer types than Arrow, and other names inside lists, but the file keeps the schema
@@ -55,7 +55,7 @@ def from_parquet(
     return read_parquet(open_parquet(source, part=part), columns, row_groups)
 
 
-def open_parquet(source: Any, *, part: bool) -> Any:
+def open_parquet(source: IO[bytes], *, part: bool) -> pq.ParquetFile:
     """A reader of the file, of which it has read the metadata only.
 
     For a part it asks at once for all ranges of bytes it will need, and holds them meanwhile.
@@ -64,8 +64,10 @@ def open_parquet(source: Any, *, part: bool) -> Any:
 
 
 def read_parquet(
-    file: Any, columns: Sequence[str] | None = None, row_groups: Sequence[int] | None = None
-) -> Any:
+    file: pq.ParquetFile,
+    columns: Sequence[str] | None = None,
+    row_groups: Sequence[int] | None = None,
+) -> pa.Table:
     """The table, or a part of it; see ``from_parquet``."""
     check_part("column", columns, file.schema_arrow.names)
     check_part("row group", row_groups, range(file.num_row_groups))
@@ -80,14 +82,16 @@ def read_parquet(
     return _restored(table, file.metadata.metadata, names)
 
 
-def restored_schema(schema: Any) -> Any:
+def restored_schema(schema: pa.Schema) -> pa.Schema:
     """The schema that a table of this one would come back with."""
     sink = BytesIO()
     to_parquet(schema.empty_table(), sink)
     return from_parquet(pa.BufferReader(sink.getvalue())).schema
 
 
-def _restored(table: Any, metadata: dict[bytes, bytes] | None, names: set[str] | None) -> Any:
+def _restored(
+    table: pa.Table, metadata: dict[bytes, bytes] | None, names: set[str] | None
+) -> pa.Table:
     written = (metadata or {}).get(b"ARROW:schema")
     if written is None:
         return table

@@ -11,7 +11,7 @@ from artigraph_neo4j.serializer.msgpack import msgpack_serializer
 __all__ = ["serializer_for"]
 
 
-def serializer_for(value: Any) -> Serializer[Any]:
+def serializer_for(value: object) -> Serializer[Any]:
     """The registered serializer of the value's type; else JSON where it is faithful; else msgpack.
 
     msgpack refuses, when it is asked to write, what it cannot give back.

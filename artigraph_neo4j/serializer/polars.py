@@ -1,8 +1,5 @@
 """polars frames and series, as Arrow IPC files that any Arrow library reads."""
 
-# polars' stubs leave some types open.
-# pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
 import io

@@ -304,7 +304,8 @@ def _complete_args(upload: dict[str, Any]) -> dict[str, str]:
 
 async def _parts(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     """Chunks put together to parts, larger ones later: 10,000 is all that an upload may have."""
-    held, size, number = [], 0, 0
+    held: list[bytes] = []
+    size = number = 0
     async for chunk in chunks:
         held.append(chunk)
         size += len(chunk)

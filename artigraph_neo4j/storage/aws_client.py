@@ -5,7 +5,6 @@ A client cannot leave the loop it was made on, and making one costs ten times wh
 
 # What aioboto3 returns is only typed with stubs for every AWS service.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -184,7 +184,7 @@ def _stored(entry: os.DirEntry[str], location: str) -> StoredBytes:
 
 
 @contextmanager
-def _errors(path: Path, done: str) -> Iterator[None]:
+def _errors(path: Path, done: str) -> Generator[None]:
     try:
         yield
     except FileNotFoundError as error:

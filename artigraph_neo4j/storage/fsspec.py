@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
@@ -53,7 +53,7 @@ class FsspecStorage(Storage):
     def __init__(self, url: str, *, name: str | None = None, **options: Any) -> None:
         self.url = url.rstrip("/") if not url.endswith("://") else url
         try:
-            found: tuple[Any, str] = fsspec.url_to_fs(self.url, **options)
+            found = cast("tuple[Any, str]", fsspec.url_to_fs(self.url, **options))
         except (ImportError, ValueError) as error:
             raise StorageError(
                 f"fsspec cannot open {_shown(url)!r}: {error}; install its package"

@@ -7,7 +7,7 @@ import math
 import struct
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -36,19 +36,11 @@ def difference(left: Any, right: Any, path: str = "value") -> str | None:
     if isinstance(left, (list, tuple)):
         return _difference_of_items(left, right, path)
     if isinstance(left, dict):
-        return _difference_of_items(list(left), list(right), f"keys of {path}") or next(
-            filter(
-                None,
-                (
-                    difference(left[a], right[b], f"{path}[{a!r}]")
-                    for a, b in zip(left, right, strict=True)
-                ),
-            ),
-            None,
-        )
+        return _difference_of_dicts(cast("dict[object, object]", left), right, path)
     if isinstance(left, (set, frozenset)):
         return _difference_of_sets(left, right, path)
-    if dataclasses.is_dataclass(left) or hasattr(type(left), "model_fields"):  # or of pydantic
+    of_pydantic = hasattr(cast("type[object]", type(left)), "model_fields")
+    if dataclasses.is_dataclass(left) or of_pydantic:
         return difference(_state(left), _state(right), path)
     if isinstance(left, Decimal):  # 1.0 is not 1.00, and a signaling nan cannot be compared
         left, right = left.as_tuple(), right.as_tuple()
@@ -62,7 +54,16 @@ def _difference_of_items(left: Any, right: Any, path: str) -> str | None:
     return next(filter(None, (difference(a, b, f"{path}[{i}]") for i, (a, b) in pairs)), None)
 
 
-def _state(value: Any) -> dict[str, Any]:
+def _difference_of_dicts(left: dict[Any, Any], right: dict[Any, Any], path: str) -> str | None:
+    values = (
+        difference(left[a], right[b], f"{path}[{a!r}]") for a, b in zip(left, right, strict=True)
+    )
+    return _difference_of_items(list(left), list(right), f"keys of {path}") or next(
+        filter(None, values), None
+    )
+
+
+def _state(value: object) -> dict[str, Any]:
     if dataclasses.is_dataclass(value):
         return {f.name: getattr(value, f.name, None) for f in dataclasses.fields(value)}
     return dict(vars(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,7 +84,7 @@ class RecordEncoder(Encoder):
         return artifact.values[field]
 
 
-_SEQUENCES = {
+_SEQUENCES: dict[str, Callable[[Iterable[Any]], Any]] = {
     "ArtifactSequence": list,
     "FrozenSetModel": frozenset,
     "ListModel": list,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from artigraph_neo4j.upstream.database import OldNode
 
@@ -88,6 +88,7 @@ def model_of(row: OldNode) -> tuple[str, Any] | None:
         return None
     if not isinstance(found, dict):
         return None
+    found = cast("dict[str, Any]", found)
     if found.get("__is_artifact_model__") is True and "model_type" in found:
         return found["model_type"], found.get("model_version")
     if "artigraph_version" in found and row.detail and "-v" in row.detail:  # around 0.0.6

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neomodel import IntegerProperty
+
 from artigraph_neo4j import (
     ArtifactModel,
+    ResultList,
+    Span,
     artifact_field,
+    batch,
     create_span_artifact,
+    create_span_artifacts,
     find_artifacts,
     find_spans,
+    read_span_tree,
     span_context,
+    spanned,
+    sync,
 )
 from artigraph_neo4j.serializer.json import json_serializer
 
@@ -21,6 +30,10 @@ class Score(ArtifactModel, version=1):
     name: str = ""
     wrong: int = artifact_field(default="x")  # mistake
     given: int = artifact_field(serializer=json_serializer, indexed="yes", default=3)  # mistake
+
+
+class FitSpan(Span):
+    epochs = IntegerProperty()
 
 
 async def mistakes() -> None:
@@ -34,3 +47,86 @@ async def mistakes() -> None:
     await Score(0.5).create(3)  # mistake
     span_context(3)  # mistake
     print((await find_artifacts(Score).read()).accuracy)  # mistake
+
+
+async def queries() -> None:
+    find_artifacts(Score).where(3)  # mistake
+    find_artifacts(Score).order_by(3)  # mistake
+    find_artifacts(Score).limit("3")  # mistake
+    print(find_artifacts(Score).count() + 1)  # mistake
+    print((await find_artifacts(Score).read_page(3))[0])  # mistake
+    print((await find_artifacts(Score).read_first()).accuracy)  # mistake
+    for _ in find_spans(FitSpan):  # mistake
+        pass
+    for _ in find_spans(FitSpan).stream():  # mistake
+        pass
+    async for score in find_artifacts(Score).stream():
+        print(score.acuracy)  # mistake
+
+
+def attributes_of_spans(fit: FitSpan) -> None:
+    print(fit.label.upper())  # mistake
+    print(fit.closed_at.year)  # mistake
+    print(fit.epochs.upper())  # mistake
+    fit.duration = None  # mistake
+
+
+async def spans_as_attributes() -> None:
+    tree = await read_span_tree("x")
+    print(tree.span.label.upper())  # mistake
+    print(tree.children.span)  # mistake
+    print(tree.spans)  # mistake
+
+
+async def batches() -> None:
+    batch(atomic="yes")  # mistake
+    batch(True)  # mistake
+    async with batch() as unit:
+        unit.write()  # mistake
+    with batch():  # mistake
+        pass
+    with span_context(label="x"):  # mistake
+        pass
+    await create_span_artifacts("current", [Score(0.5)])  # mistake
+
+
+async def waiting() -> None:
+    sync.find_artifacts(Score, lambda s: s.acuracy > 1)  # mistake
+    sync.find_artifacts(Score).where(3)  # mistake
+    sync.read_span_artifact("current", model=Score)  # mistake
+    sync.create_span_artifact("current", label="x", data=3)  # mistake
+    sync.run(3)  # mistake
+    await sync.find_spans(FitSpan).read()  # mistake
+    async for _ in sync.find_spans(FitSpan):  # mistake
+        pass
+
+
+@spanned(span=Score)  # mistake
+def train(epochs: int) -> Score:
+    return Score(epochs * 0.1)
+
+
+@spanned(arguments=3)  # mistake
+def other() -> None: ...
+
+
+@spanned(lable="x")  # mistake
+def misspelt() -> None: ...
+
+
+@spanned
+async def fit_model(epochs: int) -> Score:
+    return Score(epochs * 0.1)
+
+
+async def functions() -> None:
+    await fit_model("3")  # mistake
+    print((await fit_model(3)).acuracy)  # mistake
+    print(fit_model(3).accuracy)  # mistake
+
+
+def lists() -> None:
+    found = ResultList([Score(0.5)])
+    print(found[0].acuracy)  # mistake
+    print(found[:1].accuracy)  # mistake
+    found.append(3)  # mistake

@@ -1,0 +1,5 @@
+from typing import IO
+
+from pyarrow import Table
+
+def read_table(source: IO[bytes]) -> Table: ...

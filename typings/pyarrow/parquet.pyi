@@ -1,0 +1,38 @@
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from pyarrow import Schema, Table
+
+class RowGroupMetaData:
+    num_rows: int
+
+class FileMetaData:
+    metadata: dict[bytes, bytes] | None
+    def row_group(self, i: int) -> RowGroupMetaData: ...
+
+class ParquetFile:
+    schema_arrow: Schema
+    metadata: FileMetaData
+    num_row_groups: int
+    def __init__(self, source: IO[bytes], *, pre_buffer: bool) -> None: ...
+    def read(self, columns: Sequence[str] | None = None) -> Table: ...
+    def read_row_groups(
+        self, row_groups: list[int], columns: Sequence[str] | None = None
+    ) -> Table: ...
+
+class ParquetWriter:
+    schema: Schema
+    def __init__(self, where: Path, schema: Schema) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None: ...
+    def write_table(self, table: Table) -> None: ...
+
+def write_table(table: Table, where: IO[bytes], row_group_size: int | None = None) -> None: ...
+def read_table(source: IO[bytes]) -> Table: ...
