@@ -38,6 +38,12 @@ STREAM_FETCH = 20
 """How many rows, of up to 1,000 items each, the driver asks for at once in a stream."""
 
 
+_LESS = (
+    "one transaction needs more memory than the server has for it: record or read less in one call "
+    "(batch() writes 2,000 nodes at a time, stream() reads 1,000), or give the server more"
+)
+
+
 class ConflictError(ArtigraphError):
     """A unique constraint refused a write. The layer that knows what was written names it."""
 
@@ -246,8 +252,12 @@ class Cursor:
         )
 
 
+def _is_too_much(error: Exception) -> bool:
+    return isinstance(error, Neo4jError) and "OutOfMemory" in (error.code or "")
+
+
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:
-    if isinstance(error, Neo4jError) and "OutOfMemory" in (error.code or ""):
+    if _is_too_much(error):
         return False  # classed as transient, but the same statement needs the same memory again
     if isinstance(error, Neo4jError) and "EntityNotFound" in (error.code or ""):
         return True  # deleted between match and lock: the next run does not find it, and says so
@@ -263,7 +273,8 @@ def _ours(error: DriverError | Neo4jError, attempt: int) -> ArtigraphError:
             "(NEO4J_USERNAME and NEO4J_PASSWORD, or those given to set_engine)"
         )
     if isinstance(error, Neo4jError):
-        return RefusedError(f"Neo4j refused a statement: {error.code}: {error.message}")
+        hint = f"; {_LESS}" if _is_too_much(error) else ""
+        return RefusedError(f"Neo4j refused a statement: {error.code}: {error.message}{hint}")
     return ConnectionFailed(
         f"Neo4j could not be reached ({attempt + 1} attempts): {error}; "
         "check that it runs and that the address is right"

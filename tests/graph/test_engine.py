@@ -204,3 +204,8 @@ def test_schema_creation_is_safe_when_many_processes_start_at_once(
     answers = [process.communicate(timeout=120) for process in running]
     assert [error for _, error in answers if error] == []
     assert len({graph_id for graph_id, _ in answers}) == 1
+
+
+async def test_a_statement_that_needs_too_much_memory_says_what_to_do(engine: Engine) -> None:
+    with pytest.raises(EngineError, match=r"OutOfMemory.*in one call \(batch\(\) writes"):
+        await engine.read("UNWIND range(1, 100000000) AS i RETURN size(collect(i))", {})
