@@ -205,12 +205,14 @@ class Batch:
         if (
             self._rows >= WAITING * self._limit
             or self._bytes >= WAITING * ROW_BYTES
-            or sum(self._uploading.values()) >= WAVE_BYTES
+            or (self._uploading and sum(self._uploading.values()) >= WAVE_BYTES)
         ):
             await self.flush()
 
     def complain(self) -> None:
         """Raise ``BatchError`` when something was lost since the last time."""
+        if not self._untold:
+            return
         with self._lock:
             untold, self._untold = self._untold, []
         if untold:
@@ -244,7 +246,6 @@ class Batch:
 
     async def _write_soon(self) -> None:
         enter_batch(None)
-        self._kicked = False
         try:
             await self._write_waiting()
         except ArtigraphError as error:  # whoever waits for the database next hears of it
@@ -273,6 +274,7 @@ class Batch:
 
     async def _write_waiting(self) -> None:
         async with self._writing:
+            self._kicked = False  # what is added from now on asks anew; before, once is enough
             while items := self._take():
                 await self._write(items)
 

@@ -57,10 +57,16 @@ class Writer:
 
     def opening(self) -> tuple[str, list[dict[str, Any]]]:
         """The writer's id, and its node if the statement that opens a span has to write it."""
+        writer_id = self.id
+        recent = self._seen is not None and time.monotonic() - self._seen < HEARTBEAT_SECONDS / 2
+        return writer_id, [] if recent else [self._facts()]
+
+    @property
+    def id(self) -> str:
+        """What spans that this process opens say about who has them open."""
         if self._pid != os.getpid():  # forked: a writer of its own
             self._reset()
-        recent = self._seen is not None and time.monotonic() - self._seen < HEARTBEAT_SECONDS / 2
-        return self._id, [] if recent else [self._facts()]
+        return self._id
 
     def opened(self, span_id: str, announced: bool, connection: _Connection) -> None:
         """A span was opened. On the engine's loop, like all below."""
