@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import age
-from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.cli.options import Url, age, run
 from artigraph_neo4j.lost import OpenSpan, close_lost_spans
 
 __all__ = ["lost"]
@@ -34,11 +33,12 @@ def lost(
     close: Annotated[
         bool, typer.Option("--close", help="Close them, with the status ERROR.")
     ] = False,
+    url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show spans left open by processes that are gone, in the graph of NEO4J_URI or the stack."""
+    """Show spans left open by processes that are gone; with --close, end them."""
     with errors_said():
-        found = asyncio.run(_lost(silence, close))
+        found = run(url, partial(close_lost_spans, silence=silence, dry_run=not close))
     if json:
         print_json({"closed": close, "spans": [_facts(item) for item in found]})
     elif not found:
@@ -46,11 +46,6 @@ def lost(
     else:
         Console(soft_wrap=True).print(_table(found))
         sys.stdout.write("closed\n" if close else "close them with: artigraph lost --close\n")
-
-
-async def _lost(silence: timedelta, close: bool) -> list[OpenSpan]:
-    async with engine_context():
-        return await close_lost_spans(silence=silence, dry_run=not close)
 
 
 def _facts(item: OpenSpan) -> dict[str, Any]:
