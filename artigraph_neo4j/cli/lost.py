@@ -15,6 +15,7 @@ from rich.text import Text
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, run
 from artigraph_neo4j.lost import OpenSpan, close_lost_spans
+from artigraph_neo4j.wording import duration_text
 
 __all__ = ["lost"]
 
@@ -42,7 +43,8 @@ def lost(
     if json:
         print_json({"closed": close, "spans": [_facts(item) for item in found]})
     elif not found:
-        sys.stdout.write("no span is lost\n")
+        seen = f"of a process seen in the last {duration_text(silence)}"
+        sys.stdout.write(f"no span is lost: every open one is {seen}\n")
     else:
         Console(soft_wrap=True).print(_table(found))
         sys.stdout.write("closed\n" if close else "close them with: artigraph lost --close\n")
