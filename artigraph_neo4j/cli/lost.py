@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, age, run
+from artigraph_neo4j.cli.options import Url, age, ago, run
 from artigraph_neo4j.lost import OpenSpan, close_lost_spans
 from artigraph_neo4j.wording import duration_text
 
@@ -67,14 +67,14 @@ def _facts(item: OpenSpan) -> dict[str, Any]:
 
 def _table(found: list[OpenSpan]) -> Table:
     whole = Column("span", no_wrap=True, min_width=36)  # to be copied
-    table = Table(whole, "label", "opened", "last seen", "process")
+    table = Table(whole, "label", "age", "silent for", "process")
     for item in found:
-        seen = "unknown" if item.seen_at is None else f"{item.seen_at:%Y-%m-%d %H:%M:%S}"
+        silent = duration_text(item.silent)
         row = (
             item.span.node_id,
             item.span.label or "",
-            f"{item.span.opened_at:%Y-%m-%d %H:%M:%S}",
-            f"{seen} (ended)" if item.ended else seen,
+            duration_text(ago(item.span.opened_at)),
+            f"{silent} (ended)" if item.ended else silent,
             "" if item.pid is None else f"{item.program} {item.pid} on {item.host}",
         )
         table.add_row(*(Text(cell) for cell in row))  # not markup: a label may hold brackets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,15 @@ def options(name: str) -> set[str]:
 
 def test_every_command_is_looked_at() -> None:
     assert set(ALL) >= STACK | set(NEEDED) | {"ls", "lost", "gc", "doctor", "schema check"}
+
+
+def test_the_order_is_that_of_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text().partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    told = [word for row in rows for word in re.findall(r"`([a-z-]+)", row)]
+    said = CliRunner().invoke(app, ["--help"], env={"TERMINAL_WIDTH": "100"}).output
+    listed = re.findall(r"^│ ([a-z][a-z-]*)", said, re.MULTILINE)
+    assert listed == [name for name in told if name not in ("install", "upgrade")]  # of schema
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
