@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -28,6 +29,8 @@ __all__ = ["ls", "read_runs", "runs_table"]
 
 WIDE = 100
 """From so many columns on, a terminal has room for all."""
+PIPED = 160
+"""For what is no terminal, so that ``grep`` finds a run in one line."""
 
 
 class Status(StrEnum):
@@ -83,6 +86,8 @@ def ls(
         typer.echo("no run fits" if filters[not everywhere :] or cls else "nothing is recorded yet")
     else:
         console = Console(highlight=False)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = PIPED
         console.print(runs_table(found, wide=console.width >= WIDE))
 
 

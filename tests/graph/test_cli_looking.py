@@ -105,6 +105,9 @@ async def test_ls(
     (row,) = [number for number, line in enumerate(narrow) if f"{label} [bold]" in line]
     assert "2 (1 failed)" in narrow[row]
     assert narrow[row + 1].split() == [made.top.node_id]
+    monkeypatch.delenv("COLUMNS")
+    (piped,) = [ln for ln in (await run("ls", "--label", label)).splitlines() if label in ln]
+    assert piped.split()[-1] == made.top.node_id
     (facts,) = json.loads(await run("ls", "--label", label, "--json"))["spans"]
     assert facts["node_id"] == made.top.node_id
     assert (facts["spans"], facts["failed"], facts["open"], facts["artifacts"]) == (2, 1, 0, 1)
