@@ -24,7 +24,7 @@ help: ## List the targets
 # Killed in the middle, pip leaves packages that look whole: an environment half made is made anew.
 $(STAMP): .ci/requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; none was found"; exit 1; }
-	@echo "Making the virtual environment $(VENV) with $(PYTHON); the first time takes a minute or two"
+	@echo "Making the virtual environment $(VENV) with $(PYTHON); the first time takes some minutes"
 	@rm -f $(STAMP)
 	@if test -e $(MAKING) || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 		rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); fi

@@ -4,6 +4,8 @@ The names below are the public ones, with those of ``artigraph_neo4j.errors``,
 ``artigraph_neo4j.serializer``, ``artigraph_neo4j.storage`` and ``artigraph_neo4j.local``.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.annotations import (
     Annotations,
@@ -75,6 +77,9 @@ from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.trees import SpanTree, read_span_tree
 from artigraph_neo4j.uses import record_used
 
+if TYPE_CHECKING:
+    from artigraph_neo4j.upstream import import_artigraph
+
 __all__ = [
     "Annotations",
     "ArtifactInfo",
@@ -130,6 +135,7 @@ __all__ = [
     "find_spans",
     "get_current_span_id",
     "get_engine",
+    "import_artigraph",
     "import_graph",
     "install_schema",
     "lazy_field",
@@ -165,3 +171,13 @@ __all__ = [
     "use",
     "write_note",
 ]
+
+if not TYPE_CHECKING:  # else any name would do for type checkers
+
+    def __getattr__(name: str) -> Any:
+        """Import what is needed once in a program's life, if ever, when it is asked for."""
+        if name == "import_artigraph":
+            from artigraph_neo4j.upstream import import_artigraph
+
+            return import_artigraph
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from artigraph_neo4j import annotations as _annotations
 from artigraph_neo4j import (
@@ -64,6 +64,7 @@ __all__ = [
     "find_lost_spans",
     "find_retired",
     "find_spans",
+    "import_artigraph",
     "import_graph",
     "install_schema",
     "link_artifact",
@@ -174,6 +175,20 @@ retain = _waiting(retention.retain)
 revise_artifact = _waiting(revisions.revise_artifact)
 upgrade_schema = _waiting(layout.upgrade_schema)
 write_note = _waiting(_annotations.write_note)
+
+if TYPE_CHECKING:
+    from artigraph_neo4j import upstream
+
+    import_artigraph = _waiting(upstream.import_artigraph)
+else:  # as in ``artigraph_neo4j``: only where it is asked for
+
+    def __getattr__(name: str) -> Any:
+        """Import what is needed once in a program's life, if ever, when it is asked for."""
+        if name == "import_artigraph":
+            from artigraph_neo4j.upstream import import_artigraph
+
+            return globals().setdefault(name, _waiting(import_artigraph))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @overload

@@ -13,14 +13,30 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.errors import ArtigraphError
 
 __all__ = ["Directory", "Json", "app", "errors_said", "print_json"]
 
+ORDER = [
+    "up", "down", "status", "env", "browser", "doctor", "ls", "show", "artifact", "export",
+    "import", "import-artigraph", "schema", "migrate", "lost", "delete", "retain", "gc",
+    "new-graph-id",
+]  # fmt: skip
+
+
+class _Ordered(TyperGroup):
+    """Lists the commands as docs/cli.md does, those for a beginning first."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
 app = typer.Typer(
     name="artigraph",
+    cls=_Ordered,
     help="Typed artifacts and nested spans in Neo4j. Exit codes: 0 done, 1 failed, 2 wrong usage, "
     "3 (status) not running; docs/cli.md has all.",
     no_args_is_help=True,

@@ -154,8 +154,9 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
     yield Check("connection", "ok", f"{where}, {seconds * 1000:.1f} ms a round trip")
     yield _server(version, edition)
     yield _clock(skew)
-    yield (found := await _schema())
-    if found.result == "fail":
+    stack = running_stack()
+    yield (found := await _schema(local=stack is not None and stack.bolt_url == settings.uri))
+    if found.result != "ok":
         return
     async for check in _storages(engine):
         yield check
@@ -220,11 +221,13 @@ def _clock(skew: float) -> Check:
     )  # fmt: skip
 
 
-async def _schema() -> Check:
+async def _schema(*, local: bool) -> Check:
     try:
         state = await check_schema()
     except ArtigraphError as error:
         return Check("schema", "fail", str(error), "upgrade artigraph-neo4j")
+    if state.version is None and local:
+        return Check("schema", "warn", "there is none yet; the first program to record makes it")
     if state.version is None:
         return Check("schema", "fail", "there is none yet", "artigraph schema install")
     if not state.is_current:

@@ -16,8 +16,8 @@ from rich.filesize import decimal
 from rich.progress import Progress, TimeElapsedColumn
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import age
-from artigraph_neo4j.current import get_engine, set_engine
+from artigraph_neo4j.cli.options import Url, age
+from artigraph_neo4j.current import engine_context, get_engine
 from artigraph_neo4j.deletion import DeleteReport, delete_nodes, resume_deletes
 from artigraph_neo4j.deletion import Progress as Told
 from artigraph_neo4j.errors import NotFoundError
@@ -42,15 +42,15 @@ def delete(
     resume: Annotated[
         bool, typer.Option("--resume", help="Finish deletes that were cut short.")
     ] = False,
+    url: Url = None,
     json: Json = False,
 ) -> None:
-    """Delete spans and artifacts with all below them, in the graph that NEO4J_URI names."""
+    """Delete spans and artifacts with all below them, once you say yes."""
     if bool(ids) == resume:
         raise typer.BadParameter("give ids, or --resume")
     if json and ids and not (yes or dry_run):
         raise typer.BadParameter("--json cannot ask: add --yes or --dry-run")
-    with errors_said():
-        set_engine()
+    with errors_said(), engine_context(url):
         if ids:
             spans, artifacts = asyncio.run(_sorted(ids))
             _delete(spans, artifacts, lenient=False, dry_run=dry_run, ask=not yes, json=json)
@@ -74,13 +74,13 @@ def retain(
     really: Annotated[
         bool, typer.Option("--delete", help="Delete; without it, only count.")
     ] = False,
+    url: Url = None,
     json: Json = False,
 ) -> None:
     """Delete root spans that are older, and not among the last of their label; or count them."""
     if max_age is None and keep_last is None:
         raise typer.BadParameter("say what to keep: --max-age, --keep-last, or both")
-    with errors_said():
-        set_engine()
+    with errors_said(), engine_context(url):
         found = asyncio.run(
             find_retired(max_age=max_age, keep_last=keep_last, label=label, open_too=open_too)
         )

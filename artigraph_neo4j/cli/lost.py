@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +13,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import age
-from artigraph_neo4j.current import engine_context
+from artigraph_neo4j.cli.options import Url, age, ago, run
 from artigraph_neo4j.lost import OpenSpan, close_lost_spans
+from artigraph_neo4j.wording import duration_text
 
 __all__ = ["lost"]
 
@@ -34,23 +34,20 @@ def lost(
     close: Annotated[
         bool, typer.Option("--close", help="Close them, with the status ERROR.")
     ] = False,
+    url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show spans left open by processes that are gone, in the graph of NEO4J_URI or the stack."""
+    """Show spans left open by processes that are gone; with --close, end them."""
     with errors_said():
-        found = asyncio.run(_lost(silence, close))
+        found = run(url, partial(close_lost_spans, silence=silence, dry_run=not close))
     if json:
         print_json({"closed": close, "spans": [_facts(item) for item in found]})
     elif not found:
-        sys.stdout.write("no span is lost\n")
+        seen = f"of a process seen in the last {duration_text(silence)}"
+        sys.stdout.write(f"no span is lost: every open one is {seen}\n")
     else:
         Console(soft_wrap=True).print(_table(found))
         sys.stdout.write("closed\n" if close else "close them with: artigraph lost --close\n")
-
-
-async def _lost(silence: timedelta, close: bool) -> list[OpenSpan]:
-    async with engine_context():
-        return await close_lost_spans(silence=silence, dry_run=not close)
 
 
 def _facts(item: OpenSpan) -> dict[str, Any]:
@@ -70,14 +67,14 @@ def _facts(item: OpenSpan) -> dict[str, Any]:
 
 def _table(found: list[OpenSpan]) -> Table:
     whole = Column("span", no_wrap=True, min_width=36)  # to be copied
-    table = Table(whole, "label", "opened", "last seen", "process")
+    table = Table(whole, "label", "age", "silent for", "process")
     for item in found:
-        seen = "unknown" if item.seen_at is None else f"{item.seen_at:%Y-%m-%d %H:%M:%S}"
+        silent = duration_text(item.silent)
         row = (
             item.span.node_id,
             item.span.label or "",
-            f"{item.span.opened_at:%Y-%m-%d %H:%M:%S}",
-            f"{seen} (ended)" if item.ended else seen,
+            duration_text(ago(item.span.opened_at)),
+            f"{silent} (ended)" if item.ended else silent,
             "" if item.pid is None else f"{item.program} {item.pid} on {item.host}",
         )
         table.add_row(*(Text(cell) for cell in row))  # not markup: a label may hold brackets

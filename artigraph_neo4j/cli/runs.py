@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -28,6 +29,8 @@ __all__ = ["ls", "read_runs", "runs_table"]
 
 WIDE = 100
 """From so many columns on, a terminal has room for all."""
+PIPED = 160
+"""For what is no terminal, so that ``grep`` finds a run in one line."""
 
 
 class Status(StrEnum):
@@ -83,6 +86,8 @@ def ls(
         typer.echo("no run fits" if filters[not everywhere :] or cls else "nothing is recorded yet")
     else:
         console = Console(highlight=False)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = PIPED
         console.print(runs_table(found, wide=console.width >= WIDE))
 
 
@@ -131,16 +136,16 @@ def _class_name(item: Span) -> str:
 
 
 def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
-    """The table that a person sees; in a narrow terminal with fewer columns."""
+    """The table that a person sees; in a narrow terminal with fewer columns, ids below labels."""
     right: dict[str, Any] = {"no_wrap": True, "justify": "right"}
     table = Table(
-        Column("label", overflow="fold"),
+        Column("label" if wide else "label, id", overflow="fold"),
         Column("status", no_wrap=True),
         Column("age", **right),
         *([Column("took", **right)] if wide else []),
         Column("spans", **right),
         *([Column("artifacts", **right)] if wide else []),
-        Column("id", no_wrap=True, min_width=36),  # to be copied
+        *([Column("id", no_wrap=True, min_width=36)] if wide else []),  # to be copied
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
@@ -149,13 +154,13 @@ def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
         counted = Text(f"{spans:,}")
         if failed:
             counted.append(f" ({failed:,} failed)", ERROR.fill)
+        label = Text(item.label or "", ERROR.fill if item.status == "ERROR" else "")
         table.add_row(
-            Text(item.label or "", ERROR.fill if item.status == "ERROR" else ""),
+            label if wide else Text.assemble(label, "\n", (item.node_id, "dim")),
             Text(span_state(item), style),
             duration_text(ago(item.opened_at)),
             *([duration_text(item.duration)] if wide else []),
             counted,
-            *([f"{artifacts:,}"] if wide else []),
-            item.node_id,
+            *([f"{artifacts:,}", item.node_id] if wide else []),
         )
     return table

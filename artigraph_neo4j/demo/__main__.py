@@ -9,7 +9,7 @@ import time
 try:
     from rich.console import Console
 
-    from artigraph_neo4j.demo.report import report
+    from artigraph_neo4j.demo.report import command, report
     from artigraph_neo4j.demo.study import run_study
 except ImportError as error:
     sys.exit(f'the demo needs {error.name}: pip install "artigraph-neo4j[demo]"')
@@ -37,6 +37,7 @@ def main() -> None:
     console.print(f"login:          {stack.username} / {stack.password}")
     console.print("and paste this query:\n")
     console.print(QUERY.format(study=study), soft_wrap=True, markup=False)
+    console.print(f"\nIn a terminal:  {command()} ls, {command()} show {study}", soft_wrap=True)
     console.print("\nThe servers stay up; `make down` stops them, and the data stays.")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -163,7 +166,8 @@ async def _failures(study_id: str, console: Console) -> None:
             above = await read_ancestor_spans(span.node_id)
             where = " / ".join(str(s.label) for s in [*above[::-1], span])
             console.print(f"[red]{where}[/red]\n  {span.exception_type}: ", end="")
-            console.print((span.exception_message or "").partition("\n")[0], markup=False)
+            said = (span.exception_message or "").partition("\n")[0]
+            console.print(said, markup=False, soft_wrap=True)
 
 
 async def _migrate(console: Console) -> None:
@@ -197,4 +201,16 @@ async def _retention(study_id: str, console: Console) -> None:
         f"all studies but the last: {old.spans} spans, {old.artifacts} artifacts, "
         f"{decimal(old.bytes)} of stored values"
     )
-    console.print(f'delete them: artigraph retain --label "{study.label}" --keep-last 1 --delete')
+    console.print(
+        f'to delete them: {command()} retain --label "{study.label}" --keep-last 1 --delete',
+        soft_wrap=True,
+    )
+
+
+def command() -> str:
+    """How to call ``artigraph`` from where this program was started."""
+    path = Path(sys.executable).with_name("artigraph")
+    if shutil.which("artigraph") == str(path) or not path.exists():
+        return "artigraph"
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from artigraph_neo4j import (
     F,
@@ -165,8 +166,10 @@ async def _run_fold(candidate: Candidate, data: pd.DataFrame, first: int, last: 
     begin = time.perf_counter()
     held = data.month.between(first, last)
     train, test = data[~held], data[held]
-    estimator = candidate.make(candidate.parameters).fit(train[COLUMNS], train.late)
-    probability = estimator.predict_proba(test[COLUMNS])[:, 1]
+    with threadpool_limits(1):  # on a busy machine, threads that wait for each other take minutes
+        estimator = candidate.make(candidate.parameters).fit(train[COLUMNS], train.late)
+        probability = estimator.predict_proba(test[COLUMNS])[:, 1]
+        weights = _weights(estimator, test)
     score = FoldScore(
         auc=float(roc_auc_score(test.late, probability)),
         accuracy=float(accuracy_score(test.late, probability > 0.5)),
@@ -175,7 +178,6 @@ async def _run_fold(candidate: Candidate, data: pd.DataFrame, first: int, last: 
         seconds=time.perf_counter() - begin,
     )
     predicted = pd.DataFrame({"late": test.late, "probability": probability}, index=test.index)
-    weights = _weights(estimator, test)
     await create_span_artifacts(
         "current",
         {

@@ -108,15 +108,18 @@ def _masked(array: Any, dtype: str) -> Any:
 
 
 def _strings(values: Any) -> tuple[Any, Recipe]:
-    missing = getattr(values.dtype, "na_value", pd.NA)  # always NA before pandas 3
     array = pa.array(values.to_numpy(object, na_value=None), pa.large_string())
-    return array, ["string", values.dtype.storage, "NA" if missing is pd.NA else "nan"]
+    missing = "NA" if values.dtype.na_value is pd.NA else "nan"
+    return array, ["string", values.dtype.storage, missing]
 
 
 def _make_strings(array: Any, storage: str, missing: str) -> Any:
     options: dict[str, Any] = {} if missing == "NA" else {"na_value": np.nan}
-    dtype: Any = pd.StringDtype
-    return dtype(storage, **options).__from_arrow__(array.cast(pa.large_string()))
+    pandas: Any = pd
+    dtype = pandas.StringDtype(storage, **options)
+    if storage == "python":  # of pandas 2.3, __from_arrow__ makes an array of another class
+        return pandas.array(array.to_numpy(zero_copy_only=False), dtype=dtype)
+    return dtype.__from_arrow__(array.cast(pa.large_string()))
 
 
 def _objects(values: Any) -> tuple[Any, Recipe]:
@@ -162,9 +165,13 @@ def to_categories(codes: Any, categories: Any) -> tuple[Any, Recipe]:
         SerializationError: The categories have no faithful form, or cannot be told apart.
     """
     inner, recipe = to_arrow(values_of(categories))
-    positions = pa.array(codes, pa.int64(), mask=np.asarray(codes) < 0)
-    values = _combined(inner)
-    array = values.take(positions)
+    values, codes = _combined(inner), np.asarray(codes, np.int64)
+    if recipe[0] == "complex":  # a missing one is a pair of nulls: before 26, Arrow writes no null
+        parts = (2 * codes[:, np.newaxis] + [0, 1]).ravel()
+        pairs = values.flatten().take(pa.array(parts, mask=parts < 0))
+        array = pa.FixedSizeListArray.from_arrays(pairs, 2)
+    else:
+        array = values.take(pa.array(codes, mask=codes < 0))
     if not np.array_equal(_positions(array, values), codes):
         raise SerializationError(f"categories of {categories.dtype} cannot be told apart")
     return array, [column_to_parquet(values), recipe, *_beside(categories)]

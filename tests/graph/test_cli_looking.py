@@ -24,6 +24,7 @@ from artigraph_neo4j import (
     ArtifactModel,
     Engine,
     Lazy,
+    SchemaState,
     Span,
     add_tags,
     artifact_field,
@@ -89,7 +90,9 @@ async def a_run(storage: FileSystemStorage, label: str) -> Any:
     return SimpleNamespace(top=top, failed=failed, artifact=node_id)
 
 
-async def test_ls(run: Any, tmp_path: Path, statements: list[Any]) -> None:
+async def test_ls(
+    run: Any, tmp_path: Path, statements: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     label = new_id()
     made = await a_run(FileSystemStorage(tmp_path / "ls"), label)
     await add_tags(made.top, "looked at")
@@ -97,6 +100,14 @@ async def test_ls(run: Any, tmp_path: Path, statements: list[Any]) -> None:
     assert f"{label} [bold]" in said
     assert made.top.node_id in said
     assert "2 (1 failed)" in said
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = (await run("ls", "--label", label)).splitlines()
+    (row,) = [number for number, line in enumerate(narrow) if f"{label} [bold]" in line]
+    assert "2 (1 failed)" in narrow[row]
+    assert narrow[row + 1].split() == [made.top.node_id]
+    monkeypatch.delenv("COLUMNS")
+    (piped,) = [ln for ln in (await run("ls", "--label", label)).splitlines() if label in ln]
+    assert piped.split()[-1] == made.top.node_id
     (facts,) = json.loads(await run("ls", "--label", label, "--json"))["spans"]
     assert facts["node_id"] == made.top.node_id
     assert (facts["spans"], facts["failed"], facts["open"], facts["artifacts"]) == (2, 1, 0, 1)
@@ -300,6 +311,17 @@ def test_what_doctor_makes_of_what_it_finds() -> None:
     assert checks._server("5.26.28", "community").result == "ok"
     assert checks._server("2026.09.0", "enterprise").result == "ok"
     assert checks._server("5.20.0", "community").result == "fail"
+
+
+@pytest.mark.parametrize(("local", "result"), [(True, "warn"), (False, "fail")])
+async def test_doctor_of_a_new_graph(
+    local: bool, result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none_yet() -> SchemaState:
+        return SchemaState(None, 3, None, ())
+
+    monkeypatch.setattr(checks, "check_schema", none_yet)
+    assert (await checks._schema(local=local)).result == result
 
 
 async def test_doctor_without_a_bucket(engine: Engine, s3_service: Any) -> None:

@@ -34,6 +34,7 @@ from artigraph_neo4j import (
     read_span,
     read_span_artifact,
     read_span_artifacts,
+    sync,
 )
 from artigraph_neo4j.errors import BlobNotFoundError, NotFoundError, StorageError
 from artigraph_neo4j.graph.connection import Statement
@@ -259,6 +260,12 @@ def _rows(text: str) -> Iterator[sqlite3.Row]:
         yield from connection.execute(text).fetchall()
     finally:
         connection.close()
+
+
+def test_without_await(database: str, source: str, storages: Any) -> None:
+    first = sync.import_artigraph(database, source=source, storages=storages)
+    second = sync.import_artigraph(database, source=source, storages=storages, dry_run=True)
+    assert second.known == first.spans + first.artifacts == 20
 
 
 async def test_again_adds_nothing(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import artigraph_neo4j
-from artigraph_neo4j import errors
+from artigraph_neo4j import errors, sync
 from artigraph_neo4j.context import current_span_id, enter
 from artigraph_neo4j.graph import cypher
 from artigraph_neo4j.graph.names import RESERVED_PROPERTIES, field_name, property_name
@@ -164,6 +164,24 @@ def test_importing_the_library_is_light() -> None:
     )
     out = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_what_is_seldom_needed_is_imported_when_asked_for() -> None:
+    source = (
+        "import sys, artigraph_neo4j, artigraph_neo4j.sync as sync\n"
+        "assert not {'sqlite3', 'artigraph_neo4j.upstream'} & set(sys.modules)\n"
+        "from artigraph_neo4j import import_artigraph as found\n"
+        "from artigraph_neo4j.upstream import import_artigraph\n"
+        "assert found is import_artigraph\n"
+        "assert sync.import_artigraph is sync.import_artigraph\n"
+    )
+    subprocess.run([sys.executable, "-c", source], check=True)
+
+
+@pytest.mark.parametrize("module", [artigraph_neo4j, sync])
+def test_names_that_are_not_there(module: Any) -> None:
+    with pytest.raises(AttributeError, match=rf"{module.__name__!r} has no attribute 'imprt'"):
+        _ = module.imprt
 
 
 def test_statements_take_values_only_as_parameters() -> None:

@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import pytz
 
 from artigraph_neo4j.serializer import find_serializer, serializer_names
 from artigraph_neo4j.serializer.file import File
@@ -39,6 +40,8 @@ NONE_YET = {"file", "polars.lazy"}
 PARIS = ZoneInfo("Europe/Paris")
 OFFSET = timezone(timedelta(seconds=1))
 PLAIN = [None, True, -1, 2**64 - 1, 1.5, "\ud800", b"x", {1: 2}]
+TEXT: Any = pd.StringDtype("pyarrow", na_value=np.nan)
+"""What pandas 3 takes for text. Version 2 takes objects, and nanoseconds, and zones of pytz."""
 NESTED: dict[str, Any] = {"text": "ü", "list": [1, 2.5, None, True], "empty": {}}
 
 
@@ -71,43 +74,54 @@ class Case(NamedTuple):
     same: Callable[[Any, Any], Any] = _none
 
 
-def _frame() -> pd.DataFrame:
-    dates = pd.date_range("2020-01-01", periods=3, freq="D", tz="Europe/Paris")
+def _words(*words: str | None, dtype: Any) -> pd.Index[Any]:
+    return pd.Index(words, dtype=dtype)
+
+
+def _frame(text: Any = TEXT, unit: Any = "us", zone: Any = PARIS) -> pd.DataFrame:
+    dates = pd.date_range("2020-01-01", periods=3, freq="D", tz=zone, unit=unit)
     frame = pd.DataFrame(
         {
             "int": np.array([1, 2, 3], "int16"),
             "float": [1.5, np.nan, -0.0],
             "complex": [1j, 2, 3],
-            "text": ["a", "ü", None],
+            "text": _words("a", "ü", None, dtype=text),
             "object": pd.Series([b"x", (1, "y"), None], dtype=object),
             "when": dates,
             "second": pd.to_datetime(["2020", "2021", None]).astype("datetime64[s]"),
             "nanosecond": pd.to_timedelta([1, 2, 3], unit="ns").astype("timedelta64[ns]"),
-            "category": pd.Categorical(["a", None, "b"], categories=["b", "a"], ordered=True),
+            "category": pd.Categorical(
+                ["a", None, "b"], categories=_words("b", "a", dtype=text), ordered=True
+            ),
             "nullable": pd.array([1, None, 3], dtype="Int64"),
             "boolean": pd.array([True, None, False], dtype="boolean"),
             "period": pd.period_range("2020-01", periods=3, freq="M"),
             "interval": pd.interval_range(0, 3, closed="left"),
             "arrow": pd.array([[1], None, []], dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
         },
-        index=pd.MultiIndex.from_arrays([["x", "x", "y"], [1, 2, 1]], names=["outer", None]),
+        index=pd.MultiIndex.from_arrays(
+            [_words("x", "x", "y", dtype=text), [1, 2, 1]], names=["outer", None]
+        ),
     )
+    frame.columns = frame.columns.astype(text)
     frame.attrs = {"unit": "m", "pair": (1, 2)}
     return frame
 
 
-def _labels() -> pd.DataFrame:
-    columns = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("a", 1)], names=["text", 0])
+def _labels(text: Any = TEXT) -> pd.DataFrame:
+    columns = pd.MultiIndex.from_arrays(
+        [_words("a", "a", "a", dtype=text), [1, 2, 1]], names=["text", 0]
+    )
     return pd.DataFrame([[1, 2, 3]], columns=columns, index=pd.RangeIndex(5, 6, name="row"))
 
 
-def _series() -> pd.Series[Any]:
-    index = pd.date_range("2020", periods=3, freq="2D")
+def _series(unit: Any = "us") -> pd.Series[Any]:
+    index = pd.date_range("2020", periods=3, freq="2D", unit=unit)
     return pd.Series([1, 2, 3], index=index, name=("a", 1), dtype="uint8")
 
 
-def _index() -> pd.Index[Any]:
-    return pd.CategoricalIndex(["a", None], name="n")
+def _index(text: Any = TEXT) -> pd.Index[Any]:
+    return pd.CategoricalIndex(["a", None], categories=_words("a", dtype=text), name="n")
 
 
 def _polars_frame() -> Any:
@@ -213,12 +227,16 @@ CASES = [
     Case("pandas.parquet", "frame.parquet", _frame, same_frame),
     Case("pandas.parquet", "labels.parquet", _labels, same_frame),
     Case("pandas.series", "series.parquet", _series, same_series),
+    Case("pandas.index", "index.parquet", _index, same_index),
     Case(
-        "pandas.index",
-        "index.parquet",
-        _index,
-        same_index,
+        "pandas.parquet",
+        "frame-of-2.parquet",
+        lambda: _frame(object, "ns", pytz.timezone("Europe/Paris")),
+        same_frame,
     ),
+    Case("pandas.parquet", "labels-of-2.parquet", lambda: _labels(object), same_frame),
+    Case("pandas.series", "series-of-2.parquet", lambda: _series("ns"), same_series),
+    Case("pandas.index", "index-of-2.parquet", lambda: _index(object), same_index),
     Case("pandas.timestamp", "timestamp.msgpack", lambda: pd.Timestamp(1, tz="Europe/Paris")),
     Case("pandas.timedelta", "timedelta.msgpack", lambda: pd.Timedelta(1, "ns")),
     Case("pandas.period", "period.msgpack", lambda: pd.Period("2020-01", "M")),
