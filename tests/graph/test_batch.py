@@ -266,6 +266,23 @@ async def test_it_drains_while_the_program_computes(engine: Engine) -> None:
             pytest.fail("it was not written")
 
 
+async def test_a_write_is_asked_for_once_however_much_is_added_meanwhile(
+    engine: Engine, monkeypatch: Any
+) -> None:
+    asked: list[object] = []
+    start = engine.start
+
+    def count(work: Any) -> None:
+        asked.append(work)
+        start(work)
+
+    monkeypatch.setattr(engine, "start", count)
+    async with span_context(label="busy"), batch(rows=500):
+        for number in range(4_000):
+            await create_span_artifact("current", data=InBatch(number))
+    assert len(asked) < 100
+
+
 async def test_reads_inside_see_what_was_recorded(written: Any) -> None:
     async with batch(seconds=60), span_context() as span:
         artifact = await create_span_artifact("current", label="a", data=InBatch(7))
