@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="sides to leave out: neomodel, mlflow, artigraph")  # fmt: skip
     parser.add_argument("--heap", help="Neo4j's heap; by default 6g, or 1g for --quick")
     parser.add_argument("--output", type=Path, default=LATEST)
+    parser.add_argument("--update", action="store_true",
+        help="keep what the output has of other workloads; for one run in parts")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="say what there is, and end")
     return parser.parse_args(arguments)
 
@@ -70,7 +72,18 @@ async def run_groups(
         "machine": machine.facts(),
         "options": {"quick": options.quick, "rounds": options.rounds, "heap": heap},
         "workloads": {},
+        "took": 0.0,
     }
+    if options.update and options.output.exists():
+        before = json.loads(options.output.read_text())
+        found |= {"workloads": before["workloads"], "took": before["took"]}
+    took = found["took"]
+
+    def save() -> None:  # after each, so that a run that is cut short was not for nothing
+        found["took"] = round(took + time.perf_counter() - begin, 1)
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(found, indent=1) + "\n")
+
     peers, told = await start_all(name for name in PEERS if name not in options.without)
     found["peers"] = told
     try:
@@ -78,11 +91,10 @@ async def run_groups(
             with stack(heap) as info:
                 found["machine"]["neo4j"] = info.neo4j_version
                 of_group = [workload for workload in chosen if workload.group == group]
-                await _run_group(options, info, peers, of_group, found["workloads"], report)
+                await _run_group(options, info, peers, of_group, found["workloads"], save, report)
     finally:
         for peer in peers.values():
             await peer.stop()
-    found["took"] = round(time.perf_counter() - begin, 1)
     return found
 
 
@@ -92,6 +104,7 @@ async def _run_group(
     peers: dict[str, Outside],
     chosen: Sequence[Workload],
     into: dict[str, Any],
+    save: Callable[[], None],
     report: Report,
 ) -> None:
     async with bench_on(info, options.quick, peers) as bench:
@@ -99,6 +112,7 @@ async def _run_group(
             into[workload.name] = await measure(
                 bench, workload, options.rounds, options.without, report
             )
+            save()
 
 
 def main(arguments: Sequence[str] | None = None, report: Report = print) -> int:
@@ -110,8 +124,6 @@ def main(arguments: Sequence[str] | None = None, report: Report = print) -> int:
         return 0 if options.list else 2
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     run = asyncio.run(run_groups(options, chosen, report))
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(run, indent=1) + "\n")
     print_run(run)
     report(f"{run['took']:.0f} s; all samples are in {options.output}")
     missed = [verdict for verdict in verdicts(run) if verdict.met is False]
