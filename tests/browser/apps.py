@@ -157,6 +157,8 @@ class NewApp:
             "localStorage['nx.v1.nx.featureFlags'] = JSON.stringify({'query:import-grass': 'true'})"
         )
         page.reload()
+        # Without a way to the internet it says that it found no newer version, above the rest.
+        page.add_style_tag(content="[data-testid=notification] { display: none }")
         page.locator("input[name=hostname]").fill(self.stack.bolt_url.removeprefix("bolt://"))
         page.locator("input[name=password]").fill(self.stack.password)
         page.get_by_test_id("connection-form-submit").click()
