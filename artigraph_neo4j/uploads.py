@@ -146,12 +146,7 @@ class Uploads:
             fresh = self._grouped()
             if adopt and fresh:
                 await self._adopt(fresh)
-            made = [c for c in fresh if c.location is None and c.data is not None]
-            others = [c for c in fresh if c.location is None and c.data is None]
-            # As one piece of work of the I/O thread: each value would be a way there and back. Not
-            # what a Lazy has: that may have been read by another engine, which has its own loop.
-            await self._engine.call(lambda: together(partial(self._upload, c) for c in made))
-            await together(partial(self._upload, c) for c in others)
+            await together(partial(self._upload, c) for c in fresh if c.location is None)
         finally:
             self.drop()
 
