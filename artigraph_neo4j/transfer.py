@@ -41,6 +41,10 @@ SPOOL_BYTES = 16 * 1024 * 1024
 
 _CHUNK = 1024 * 1024
 
+_TAKEN_AT_ONCE = 2 * 1024 * 1024
+"""So many bytes that come are hashed and written at once, in a thread; they come in small pieces,
+for each of which the way there would take longer."""
+
 _HASHED_AT_ONCE = 64 * 1024
 """So many bytes take no longer to hash than a thread to be asked."""
 
@@ -219,22 +223,30 @@ async def download(engine: Engine, storage: Storage, blob: BlobRef, what: str, s
     """
     hashing, size = hashlib.sha256(), 0
 
-    def take(chunk: bytes) -> None:
-        if engine.verify_blobs:
-            hashing.update(chunk)
-        try:
-            sink.write(chunk)
-        except OSError as error:
-            raise _SinkError(error) from error
+    def take(chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            if engine.verify_blobs:
+                hashing.update(chunk)
+            try:
+                sink.write(chunk)
+            except OSError as error:
+                raise _SinkError(error) from error
 
     async def work() -> None:
         nonlocal size
+        held, held_bytes = list[bytes](), 0
         with reporting(engine.on_transfer, "download", what, storage.name, blob.size) as step:
             async with aclosing(storage.stream(blob.location)) as chunks:
                 async for chunk in chunks:
-                    await asyncio.to_thread(take, chunk)
+                    held.append(chunk)
+                    held_bytes += len(chunk)
                     size += len(chunk)
+                    if held_bytes >= _TAKEN_AT_ONCE:
+                        await asyncio.to_thread(take, held)
+                        held, held_bytes = [], 0
                     step(len(chunk))
+            if held:
+                await asyncio.to_thread(take, held)
 
     with fetching(what, blob):
         await engine.call(work)
