@@ -79,7 +79,9 @@ async def run_groups(
         found |= {"workloads": before["workloads"], "took": before["took"]}
     took = found["took"]
 
-    def save() -> None:  # after each, so that a run that is cut short was not for nothing
+    def keep(name: str, measured: dict[str, Any]) -> None:
+        """Write what there is after each, so that a run that is cut short was not for nothing."""
+        found["workloads"][name] = measured
         found["took"] = round(took + time.perf_counter() - begin, 1)
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(found, indent=1) + "\n")
@@ -91,7 +93,7 @@ async def run_groups(
             with stack(heap) as info:
                 found["machine"]["neo4j"] = info.neo4j_version
                 of_group = [workload for workload in chosen if workload.group == group]
-                await _run_group(options, info, peers, of_group, found["workloads"], save, report)
+                await _run_group(options, info, peers, of_group, keep, report)
     finally:
         for peer in peers.values():
             await peer.stop()
@@ -103,16 +105,13 @@ async def _run_group(
     info: StackInfo,
     peers: dict[str, Outside],
     chosen: Sequence[Workload],
-    into: dict[str, Any],
-    save: Callable[[], None],
+    keep: Callable[[str, dict[str, Any]], None],
     report: Report,
 ) -> None:
     async with bench_on(info, options.quick, peers) as bench:
         for workload in chosen:
-            into[workload.name] = await measure(
-                bench, workload, options.rounds, options.without, report
-            )
-            save()
+            found = await measure(bench, workload, options.rounds, options.without, report)
+            keep(workload.name, found)
 
 
 def main(arguments: Sequence[str] | None = None, report: Report = print) -> int:

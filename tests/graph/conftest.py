@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -38,6 +38,20 @@ def statements(engine: Engine) -> Iterator[list[Statement]]:
     engine.observers.append(observer)
     yield seen
     engine.observers.remove(observer)
+
+
+@pytest.fixture
+async def session(graph_service: Any, session_engine: Engine) -> AsyncIterator[Any]:
+    """A session of the plain driver, for what the library does not tell: plans."""
+    from neo4j import AsyncGraphDatabase
+
+    await session_engine.graph()  # creates the schema
+    auth = (graph_service.username, graph_service.password) if graph_service.username else None
+    async with AsyncGraphDatabase.driver(
+        graph_service.uri, auth=auth, notifications_min_severity="OFF"
+    ) as driver:
+        async with driver.session(database=graph_service.database) as session:
+            yield session
 
 
 @pytest.fixture

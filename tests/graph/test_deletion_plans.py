@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
-from artigraph_neo4j import Engine, create_span_artifact, resume_deletes, span_context
+from artigraph_neo4j import create_span_artifact, resume_deletes, span_context
 from artigraph_neo4j.graph import cypher, deleting
+from tests.graph import plans
 from tests.graph.test_deletion import Part
-from tests.graph.test_round_trips import _operators
 
 DEPTH = 20
 
 
-@pytest.fixture
-async def session(graph_service: Any, session_engine: Engine) -> AsyncIterator[Any]:
-    from neo4j import AsyncGraphDatabase
-
-    auth = (graph_service.username, graph_service.password) if graph_service.username else None
-    async with AsyncGraphDatabase.driver(
-        graph_service.uri, auth=auth, notifications_min_severity="OFF"
-    ) as driver:
-        async with driver.session(database=graph_service.database) as session:
-            yield session
-
-
 async def _hits(session: Any, text: str, parameters: dict[str, Any]) -> int:
-    def total(plan: dict[str, Any]) -> int:
-        return plan["args"].get("DbHits", 0) + sum(map(total, plan.get("children", [])))
-
     result = await session.run("PROFILE " + text, parameters)
-    return total((await result.consume()).profile)
+    return plans.hits((await result.consume()).profile)
 
 
 async def test_while_nothing_is_deleted_a_statement_costs_one_look_more(session: Any) -> None:
@@ -82,6 +64,6 @@ async def test_the_statements_of_deletes_start_at_an_index(session: Any) -> None
         "SPANS_TO_DELETE", "SPANS_TO_RETIRE", "UNLINK_ARTIFACTS",
     ):  # fmt: skip
         result = await session.run("EXPLAIN " + getattr(deleting, name), parameters)
-        operators = _operators((await result.consume()).plan)
+        operators = plans.operators((await result.consume()).plan)
         assert any("Seek" in operator for operator in operators), (name, operators)
         assert [operator for operator in operators if "Scan" in operator] == [], name

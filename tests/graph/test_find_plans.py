@@ -26,6 +26,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.find import above, artifact, has_artifact, in_span, span, tagged, under
 from artigraph_neo4j.find.query import Query
+from tests.graph import plans
 
 MANY = 100_000
 AT = datetime(2001, 1, 1, tzinfo=UTC)  # before all that other tests record
@@ -75,13 +76,8 @@ class Crowd:
             found = sum(len(record[0]) for record in result)
             profile = result.consume().profile
         assert profile is not None
-        hits, operators, stack = 0, set(), [profile]
-        while stack:
-            node = stack.pop()
-            hits += node.get("dbHits", 0) or 0
-            operators.add(node["operatorType"].split("@")[0])
-            stack += node.get("children", [])
-        return found, hits, {name for name in operators if "Scan" in name or "Seek" in name}
+        reading = {name for name in plans.operators(profile) if "Scan" in name or "Seek" in name}
+        return found, plans.hits(profile), reading
 
 
 @pytest.fixture(scope="module")

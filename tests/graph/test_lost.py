@@ -228,7 +228,7 @@ async def test_spans_opened_in_a_row_write_the_writer_once(
 
         def noted() -> Any:
             result = opening()
-            announced.append(bool(result[1]))
+            announced.append(bool(result))
             return result
 
         engine.writer.opening = noted  # type: ignore[method-assign]

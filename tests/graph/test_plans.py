@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.graph import cypher, lineage, trees, writing
 from artigraph_neo4j.ids import new_id
+from tests.graph import plans
 
 Profile = Callable[[str, dict[str, Any]], Awaitable[tuple[int, list[str]]]]
 
@@ -36,28 +37,16 @@ class CostWhole(ArtifactModel, version=1):
     part: CostPart
 
 
-def _walk(plan: dict[str, Any]) -> list[tuple[str, int]]:
-    own = plan["operatorType"].split("@")[0], int(plan["args"].get("DbHits", 0))
-    return [own, *(found for child in plan.get("children", []) for found in _walk(child))]
-
-
 @pytest.fixture
-async def profile(graph_service: Any, session_engine: Engine) -> AsyncIterator[Profile]:
+def profile(session: Any) -> Profile:
     """Runs a statement and tells its database hits and its operators."""
-    from neo4j import AsyncGraphDatabase
 
-    auth = (graph_service.username, graph_service.password) if graph_service.username else None
-    async with AsyncGraphDatabase.driver(
-        graph_service.uri, auth=auth, notifications_min_severity="OFF"
-    ) as driver:
+    async def run(text: str, parameters: dict[str, Any]) -> tuple[int, list[str]]:
+        result = await session.run("PROFILE " + text, parameters)
+        plan = (await result.consume()).profile
+        return plans.hits(plan), plans.operators(plan)
 
-        async def run(text: str, parameters: dict[str, Any]) -> tuple[int, list[str]]:
-            async with driver.session(database=graph_service.database) as session:
-                result = await session.run("PROFILE " + text, parameters)  # type: ignore[arg-type]
-                operators = _walk((await result.consume()).profile)  # type: ignore[arg-type]
-            return sum(hits for _, hits in operators), [name for name, _ in operators]
-
-        yield run
+    return run
 
 
 async def _wide(count: int) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.storage.memory import MemoryStorage
+from tests.graph import plans
 from tests.proxy import Proxy
 
 
@@ -123,11 +124,6 @@ READ_ALL = {"BLOB_COUNT", "BLOB_STORAGES"}
 """Statements that are about all blobs there are."""
 
 
-def _operators(plan: dict[str, Any]) -> list[str]:
-    own = plan["operatorType"].split("@")[0]
-    return [own, *(op for child in plan.get("children", []) for op in _operators(child))]
-
-
 async def test_no_statement_scans(graph_service: Any, session_engine: Engine) -> None:
     """The plan of each statement starts at an index and walks from there."""
     from neo4j import AsyncGraphDatabase
@@ -177,7 +173,7 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
             async with driver.session(database=graph_service.database) as session:
                 result = await session.run("EXPLAIN " + text, parameters)
                 plan = (await result.consume()).plan
-            operators = _operators(plan)  # type: ignore[arg-type]
+            operators = plans.operators(plan)
             scans = [op for op in operators if "Scan" in op and op != may_scan.get(name)]
             assert not scans, (name, operators)
             assert any("Seek" in op for op in operators) or name == "BACKLOG", (name, operators)

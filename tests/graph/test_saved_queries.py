@@ -28,6 +28,7 @@ from artigraph_neo4j.browser import saved_queries, style_as_grass, write_kit
 from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.storage.memory import MemoryStorage
+from tests.graph import plans
 
 STORAGE = MemoryStorage("tests-saved-queries").register()
 QUERIES = {query.name: query for query in saved_queries()}
@@ -194,18 +195,13 @@ async def test_queries_start_at_an_index_and_are_bounded(graph_service: Any) -> 
         for name, query in QUERIES.items():
             assert "LIMIT" in query.text
             result = await session.run("EXPLAIN " + query.text, {"id": "x", "tag": "x"})  # type: ignore[arg-type]
-            found = _operators((await result.consume()).plan)
+            found = plans.operators((await result.consume()).plan)
             by_parameter = "$id" in query.text or "$tag" in query.text
             assert {f for f in found if "Scan" in f} <= (set() if by_parameter else scans), name
             if name != "Largest and shared stored values":
                 assert "NodeByLabelScan" not in found, name
             if by_parameter:
                 assert any("Seek" in operator for operator in found), name
-
-
-def _operators(plan: Any) -> set[str]:
-    below = (_operators(child) for child in plan.get("children", []))
-    return {plan["operatorType"].partition("@")[0]}.union(*below)
 
 
 def test_there_are_ten_in_files_that_both_apps_import(tmp_path: Path) -> None:
