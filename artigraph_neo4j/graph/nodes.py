@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from neo4j.time import DateTime
@@ -22,9 +24,12 @@ __all__ = [
     "InstantProperty",
     "Span",
     "SpanMeta",
+    "once_a_class",
     "own_properties",
 ]
 
+C = TypeVar("C")
+T = TypeVar("T")
 V = TypeVar("V")
 
 PROVENANCE_PROPERTIES = frozenset(
@@ -133,6 +138,24 @@ class ArtigraphNode(AsyncStructuredNode, metaclass=SpanMeta):
     node_id = StringProperty(unique_index=True, default=new_id)
 
 
+def once_a_class(function: Callable[[type[C]], T]) -> Callable[[type[C]], T]:
+    """Keep what a function says of a class, on that class.
+
+    A class's properties refer to it, so a table elsewhere would keep it alive.
+    """
+    name = f"_once_{function.__name__}"
+
+    @wraps(function)
+    def found(cls: type[C]) -> T:
+        kept: T | None = vars(cls).get(name)  # its own: that of a base class is another
+        if kept is None:
+            kept = function(cls)
+            setattr(cls, name, kept)
+        return kept
+
+    return found
+
+
 def _optional(property_: Property[V]) -> Property[V | None]:
     """As type checkers should see a property that may be None; neomodel knows no such."""
     return cast("Property[V | None]", property_)
@@ -192,10 +215,6 @@ class Span(ArtigraphNode):
 
     _taken_names: frozenset[str] = frozenset()
     _defined: ClassVar[dict[Any, dict[str, Any]]]
-    _declared_properties: ClassVar[dict[str, Property[Any]]]
-    _own_properties: ClassVar[frozenset[str]]
-    _labels: ClassVar[tuple[str, ...]]
-    _unset: ClassVar[dict[str, None]]
 
     element_id_property: str | None
 
@@ -206,7 +225,7 @@ class Span(ArtigraphNode):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
-        own = _unset(cls)
+        own = _initial(cls)
         unknown = [k for k in kwargs if k not in own and k not in cls.defined_properties()]
         if unknown:
             known = [k for k in cls.defined_properties() if k not in own]
@@ -216,7 +235,7 @@ class Span(ArtigraphNode):
             )
         if kwargs.get("label") is not None:
             check_text(kwargs["label"], "span label", SpanError)
-        self.__dict__.update(own, node_id=new_id(), status="UNSET")
+        self.__dict__.update(own, node_id=new_id())
         given = {k: v for k, v in kwargs.items() if v is not None or k not in own}
         super().__init__(*args, **given)
         self._extra: dict[str, Any] = {}
@@ -279,14 +298,8 @@ class Span(ArtigraphNode):
 
     @classmethod
     def inherited_labels(cls) -> list[str]:
-        """The labels of a span of this class, its own first.
-
-        Kept on the class: neomodel goes through all bases, for each span that is opened.
-        """
-        known: tuple[str, ...] | None = vars(cls).get("_labels")
-        if known is None:
-            known = cls._labels = tuple(super().inherited_labels())
-        return list(known)
+        """The labels of a span of this class, its own first."""
+        return list(_labels(cls))
 
     @classmethod
     def deflate(cls, properties: Any, obj: Any = None, skip_empty: bool = False) -> dict[str, Any]:
@@ -320,26 +333,27 @@ class Span(ArtigraphNode):
 _OWN = Span.defined_properties()
 
 
+@once_a_class
 def own_properties(cls: type[Span]) -> frozenset[str]:
-    """Properties that this library maintains on spans of a class. Cached on the class."""
-    found: frozenset[str] | None = vars(cls).get("_own_properties")
-    if found is None:
-        defined = cls.defined_properties()
-        found = frozenset(name for name, own in _OWN.items() if defined.get(name) is own)
-        cls._own_properties = found
-    return found
+    """Properties that this library maintains on spans of a class."""
+    defined = cls.defined_properties()
+    return frozenset(name for name, own in _OWN.items() if defined.get(name) is own)
 
 
-def _unset(cls: type[Span]) -> dict[str, None]:
-    """The properties that this library maintains, without a value; cached on the class.
+@once_a_class
+def _labels(cls: type[Span]) -> list[str]:
+    """Neomodel goes through all bases, for each span that is opened."""
+    return super(Span, cls).inherited_labels()
+
+
+@once_a_class
+def _initial(cls: type[Span]) -> dict[str, Any]:
+    """The properties that this library maintains, as a new span has them, but for its id.
 
     From then on neomodel sets only the others on a new object: it asks each of its properties
     several things, which took half of the time that recording a span takes.
     """
-    found: dict[str, None] | None = vars(cls).get("_unset")
-    if found is None:
-        own = own_properties(cls)
-        others = ((name, prop) for name, prop in cls.__all_properties__ if name not in own)
-        cls.__all_properties__ = tuple(others)
-        found = cls._unset = dict.fromkeys(own)
-    return found
+    own = own_properties(cls)
+    others = ((name, prop) for name, prop in cls.__all_properties__ if name not in own)
+    cls.__all_properties__ = tuple(others)
+    return dict.fromkeys(own) | {"status": _OWN["status"].default}

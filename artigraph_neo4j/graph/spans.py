@@ -16,6 +16,7 @@ from artigraph_neo4j.graph.nodes import (
     PROVENANCE_PROPERTIES,
     Span,
     SpanMeta,
+    once_a_class,
     own_properties,
 )
 from artigraph_neo4j.zones import instant
@@ -57,21 +58,12 @@ SET {name}:$(CASE {name}.status WHEN 'ERROR' THEN ['{FAILED_LABEL}'] ELSE [] END
 _TIMES = ("opened_at", "closed_at")
 
 
+@once_a_class
 def declared_properties(cls: type[Span]) -> dict[str, Property[Any]]:
-    """The properties a class has beyond those of ``Span``, by attribute name.
-
-    Cached on the class: properties refer to their class, so a table elsewhere would keep it alive.
-    """
-    found: dict[str, Property[Any]] | None = vars(cls).get("_declared_properties")
-    if found is None:
-        own = own_properties(cls)
-        found = {
-            name: property_
-            for name, property_ in cls.defined_properties(aliases=False, rels=False).items()
-            if name not in own
-        }
-        cls._declared_properties = found
-    return found
+    """The properties a class has beyond those of ``Span``, by attribute name."""
+    own = own_properties(cls)
+    defined = cls.defined_properties(aliases=False, rels=False)
+    return {name: property_ for name, property_ in defined.items() if name not in own}
 
 
 def _deflated(span: Span) -> dict[str, Any]:
