@@ -56,10 +56,11 @@ def compile_plan(
     parameters = Parameters()
     conjuncts = list(_conjuncts(plan.filter))
     keys = order_keys(plan, parameters)
+    place = _best(plan, conjuncts, missing)
     if shape == "stream":
-        start, rest = _start_stream(plan, conjuncts, parameters)
+        start, rest = _start_stream(plan, conjuncts, place, parameters)
     else:
-        start, rest = _start(plan, conjuncts, keys, parameters, missing)
+        start, rest = _start(plan, conjuncts, place, keys, parameters)
     tests = [condition(part, plan.target, "n", parameters) for part in rest]
     if plan.target.labels:
         tests.append(has_label("n", plan.target.labels, parameters))
@@ -82,7 +83,7 @@ def compile_plan(
     if shape == "count":
         kept = f"\nWITH DISTINCT n{limit}" if limit else ""
         return f"{found}{kept}\nRETURN count(DISTINCT n)", parameters.values
-    order = ", ".join([*_same(plan, conjuncts, missing), *(ordering(key) for key in keys)])
+    order = ", ".join([*_same(plan, conjuncts, place), *(ordering(key) for key in keys)])
     kept = f"WITH DISTINCT n{score}\n" if _may_repeat(conjuncts, plan) else ""
     cursor_keys = ", ".join(returned(key) for key in keys)
     return (
@@ -107,9 +108,9 @@ def _conjuncts(filter_: Filter) -> Iterable[Filter]:
 def _start(
     plan: Plan,
     conjuncts: list[Filter],
+    place: int | None,
     keys: list[Key],
     parameters: Parameters,
-    missing: Collection[tuple[str, str]],
 ) -> tuple[str, list[Filter]]:
     """The ``MATCH`` with the best index, and the conditions that are left.
 
@@ -123,7 +124,6 @@ def _start(
             f"YIELD node AS n, score\nWITH n, score, deletes WHERE n:{label}",
             conjuncts,
         )
-    place = _best(plan, conjuncts, missing)
     if place is None:
         return _by_time(plan, label, keys), conjuncts
     best, rest = conjuncts[place], conjuncts[:place] + conjuncts[place + 1 :]
@@ -170,13 +170,12 @@ def _seek(index: tuple[str, str], label: str) -> str:
     return f"MATCH (n:{named}) USING INDEX n:{named}({properties})\nWHERE {where}"
 
 
-def _same(plan: Plan, conjuncts: list[Filter], missing: Collection[tuple[str, str]]) -> list[str]:
+def _same(plan: Plan, conjuncts: list[Filter], place: int | None) -> list[str]:
     """What all that an index finds have the same, if it goes on in an order.
 
     Said first in ``ORDER BY``, which it does not change, it lets the planner see that the index has
     that order, so that a page costs what it returns.
     """
-    place = _best(plan, conjuncts, missing)
     best = None if place is None else conjuncts[place]
     if not isinstance(best, Comparison) or best.operator != "=":
         return []
@@ -247,10 +246,9 @@ def _walk(best: Under | Above, label: str, parameters: Parameters) -> str:
 
 
 def _start_stream(
-    plan: Plan, conjuncts: list[Filter], parameters: Parameters
+    plan: Plan, conjuncts: list[Filter], place: int | None, parameters: Parameters
 ) -> tuple[str, list[Filter]]:
     """Walk down from a span, and look at what hangs on each one that is passed, not at all."""
-    place = _best(plan, conjuncts, ())
     assert place is not None  # noqa: S101 - the caller asked walks()
     under = conjuncts[place]
     assert isinstance(under, Under)  # noqa: S101 - likewise
