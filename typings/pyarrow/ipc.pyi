@@ -1,4 +1,3 @@
-from types import TracebackType
 from typing import IO, Self
 
 from pyarrow import Buffer, RecordBatch, Schema, Table
@@ -17,12 +16,7 @@ class RecordBatchFileReader:
 
 class RecordBatchFileWriter:
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *args: object) -> None: ...
     def write(self, table_or_batch: Table | RecordBatch) -> None: ...
     def write_table(self, table: Table, max_chunksize: int | None = None) -> None: ...
 

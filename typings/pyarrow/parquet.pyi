@@ -1,6 +1,5 @@
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from pyarrow import Schema, Table
@@ -26,12 +25,7 @@ class ParquetWriter:
     schema: Schema
     def __init__(self, where: Path, schema: Schema) -> None: ...
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *args: object) -> None: ...
     def write_table(self, table: Table) -> None: ...
 
 def write_table(table: Table, where: IO[bytes], row_group_size: int | None = None) -> None: ...
