@@ -79,13 +79,11 @@ async def create(
     uploads = Uploads(engine, encoded.pending) if encoded.pending else None
     recording = Recording(encoded, labels, span_id, uploads, revises)
     batch = batch_for(engine) if revises is None else None
+    if uploads is not None:
+        await (uploads.keep() if batch is None else uploads.hold())
     if batch is not None:
-        if uploads is not None:
-            await uploads.hold()
         await batch.record(recording)
     else:
-        if uploads is not None:
-            await uploads.keep()
         _, refused = await write(engine, [recording])
         if refused:
             raise refused[recording]

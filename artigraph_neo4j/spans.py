@@ -140,18 +140,17 @@ async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
     parent, place = (outer.span_id, outer.place) if outer else (None, (span.node_id, 0))
     facts = await _provenance(engine) if parent is None else {}
     now = datetime.now(UTC)
+    properties = new_properties(span, engine.writer.id, facts)
     batch = batch_for(engine)
     if batch is not None:
         batch.complain()
-        properties = new_properties(span, engine.writer.id, facts)
         # The place in the tree is known here: nobody has to be asked for it.
         properties["root_id"], properties["depth"] = place
         labels = type(span).inherited_labels()
         mark_opened(span, [[None, labels, *place]], now, properties)
         await batch.open(Opening(span, properties, now, parent))
         return
-    writer_id, writers = engine.writer.opening()
-    properties = new_properties(span, writer_id, facts)
+    writers = engine.writer.opening()
 
     def opened(rows: list[list[Any]]) -> None:
         mark_opened(span, rows, now, properties)

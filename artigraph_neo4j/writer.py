@@ -55,11 +55,10 @@ class Writer:
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.Task[None] | None = None
 
-    def opening(self) -> tuple[str, list[dict[str, Any]]]:
-        """The writer's id, and its node if the statement that opens a span has to write it."""
-        writer_id = self.id
+    def opening(self) -> list[dict[str, Any]]:
+        """The writer's node, if the statement that opens a span has to write it; else nothing."""
         recent = self._seen is not None and time.monotonic() - self._seen < HEARTBEAT_SECONDS / 2
-        return writer_id, [] if recent else [self._facts()]
+        return [] if recent else [self._facts()]
 
     @property
     def id(self) -> str:

@@ -107,14 +107,16 @@ def artifact_key(span_id: str, label: str) -> str:
 
 def properties_of(node: Node, label: str | None) -> dict[str, Any]:
     """The properties of a node to write, but for the time."""
-    properties = _own_properties(node, label)
-    properties["model"] = node.plan.info.name
-    properties["model_version"] = node.plan.info.version
-    properties["codec"] = node.codec()
+    properties = _own_properties(node, label) | _model_properties(node)
     if label is not None:
         properties["artifact_label"] = label
-        properties["label_"] = label[:LABEL_CHARACTERS]
+        properties.setdefault("label_", label)
     return properties
+
+
+def _model_properties(node: Node) -> dict[str, Any]:
+    info = node.plan.info
+    return {"model": info.name, "model_version": info.version, "codec": node.codec()}
 
 
 def _own_properties(node: Node, label: str | None) -> dict[str, Any]:
@@ -150,11 +152,10 @@ async def write(
     """
     with collector_paused():
         statement = _Statement(engine, works)
-    recordings = [work for work in works if isinstance(work, Recording)]
-    uploads = [work.uploads for work in recordings if work.uploads is not None]
+    recordings = statement.recordings
     gone: list[str] = []
     while True:
-        for part in uploads:
+        for part in statement.uploads:
             await part.renew(gone)
         try:
             row = await statement.send(again)
@@ -195,15 +196,15 @@ class _Statement:
         self._used: list[list[Any]] = []
         openings = [work for work in works if isinstance(work, Opening)]
         closings = [work for work in works if isinstance(work, Closing)]
-        recordings = [work for work in works if isinstance(work, Recording)]
+        self.recordings = [work for work in works if isinstance(work, Recording)]
         for opening in openings:
             self._open(opening)
         for closing in closings:
             self._use(closing)
-        for recording in recordings:
+        for recording in self.recordings:
             self._record(recording)
         self._staying = [work.span.node_id for work in openings if work.closing is None]
-        self._uploads = [work.uploads for work in recordings if work.uploads is not None]
+        self.uploads = [w.uploads for w in self.recordings if w.uploads is not None]
         opened = {work.span.node_id for work in openings}
         owners = {_owner(work) for work in works} - opened - {None}
         self._parameters: dict[str, Any] = {
@@ -212,10 +213,10 @@ class _Statement:
             "children": [[parent, ids] for parent, ids in self._children.items()],
             "owned": list(self._owned.values()),
             "others": list(self._others.values()),
-            "fields": [list(link) for work in recordings for link in work.encoded.links],
+            "fields": [list(link) for work in self.recordings for link in work.encoded.links],
             "revises": [
                 {"old": work.revises, "new": work.encoded.roots[0].node_id}
-                for work in recordings
+                for work in self.recordings
                 if work.revises is not None
             ],
             "closed": [[w.span.node_id, w.properties, epoch(w.at)] for w in closings],
@@ -260,9 +261,7 @@ class _Statement:
             if model not in groups:
                 groups[model] = {
                     "labels": node.labels,
-                    "model": node.plan.info.name,
-                    "model_version": node.plan.info.version,
-                    "codec": codec,
+                    **_model_properties(node),
                     "spans": [],
                 }
             groups[model]["spans"].append([span_id, rows])
@@ -271,7 +270,7 @@ class _Statement:
     async def send(self, again: bool) -> list[Any]:
         """Send it; the row that comes back."""
         writer = self._engine.writer
-        writers = writer.opening()[1] if self._staying else []
+        writers = writer.opening() if self._staying else []
 
         def done(rows: list[list[Any]]) -> None:
             element_ids = dict(rows[0][4])
@@ -285,7 +284,7 @@ class _Statement:
                 for span_id in self._staying:
                     self._engine.span_opened(span_id, bool(writers))
 
-        parameters = self._parameters | stored_parameters(self._uploads) | {"writers": writers}
+        parameters = self._parameters | stored_parameters(self.uploads) | {"writers": writers}
         merging = writing.statement(parameters, again=True)
         (row,) = await self._engine.write(
             merging if again else writing.statement(parameters, again=False),

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,33 +87,8 @@ def _root(
     del version
 
 
-from artigraph_neo4j.cli import (  # noqa: E402 - they need what is above
-    artifact,
-    browser,
-    deleting,
-    doctor,
-    gc,
-    graph,
-    local,
-    lost,
-    portable,
-    runs,
-    show,
-    upstream,
-)
-
-GROUPS = (
-    artifact,
-    browser,
-    deleting,
-    doctor,
-    gc,
-    graph,
-    local,
-    lost,
-    portable,
-    runs,
-    show,
-    upstream,
-)
-"""The modules that hung their commands on ``app`` when they were imported, just above."""
+for module in (
+    "artifact", "browser", "deleting", "doctor", "gc", "graph", "local", "lost", "portable", "runs",
+    "show", "upstream",
+):  # fmt: skip
+    import_module(f"artigraph_neo4j.cli.{module}")  # which hangs its commands on ``app``
