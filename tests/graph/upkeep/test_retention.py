@@ -27,7 +27,7 @@ from artigraph_neo4j import (
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.graph import deleting
 from artigraph_neo4j.ids import new_id
-from tests.graph.test_deletion import LINK, Whole
+from tests.graph.upkeep.test_deletion import LINK, Whole
 
 
 async def _runs(engine: Engine, label: str | None, ages: list[float]) -> list[str]:

@@ -33,7 +33,7 @@ from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.storage import Storage, StoredBytes
 from artigraph_neo4j.storage import names as names_module
 from artigraph_neo4j.storage.memory import MemoryStorage
-from tests.graph.test_dedupe import delete
+from tests.graph.values.test_dedupe import delete
 from tests.storage.test_s3 import storage_on
 
 
