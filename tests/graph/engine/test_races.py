@@ -35,7 +35,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.upkeep import delete as upkeep_delete
-from tests.graph.test_deletion import LINK
+from tests.graph.upkeep.test_deletion import LINK
 
 TRIALS = 100
 
@@ -119,7 +119,7 @@ import asyncio, sys
 from dataclasses import dataclass
 from artigraph_neo4j import ArtifactModel, create_span_artifacts, set_engine
 from artigraph_neo4j.errors import DuplicateLabelError
-import tests.graph.test_races as races
+import tests.graph.engine.test_races as races
 
 async def main():
     set_engine()

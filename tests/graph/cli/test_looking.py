@@ -350,7 +350,7 @@ def test_every_command_has_json() -> None:
     assert len(found) >= 19
     for name, command in found.items():
         assert "--json" in [option for p in command.params for option in p.opts], name
-    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
     for name in found:
         assert f"`{name}" in page or f"`{name.split()[-1]}" in page, name
 

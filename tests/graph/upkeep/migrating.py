@@ -1,6 +1,6 @@
 """The program that race tests start, and kill: it migrates what is stored of ``RacePoint``.
 
-``python -m tests.graph.migrating URI USER PASSWORD DATABASE``; says a line for every batch.
+``python -m tests.graph.upkeep.migrating URI USER PASSWORD DATABASE``; says a line for every batch.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.graph.connection import Statement
-from tests.graph import migrating
-from tests.graph.migrating import RaceLeaf, RacePoint
+from tests.graph.upkeep import migrating
+from tests.graph.upkeep.migrating import RaceLeaf, RacePoint
 
 COUNT = 600
 
@@ -46,7 +46,7 @@ async def stored(query: Any) -> str:
 def start(service: Any) -> subprocess.Popen[str]:
     login = [service.username or "", service.password or "", service.database or ""]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.graph.migrating", service.uri, *login],
+        [sys.executable, "-m", "tests.graph.upkeep.migrating", service.uri, *login],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from artigraph_neo4j.exchange.upstream.database import open_database
 from artigraph_neo4j.exchange.upstream.tree import grow
 
-SQLITE = Path(__file__).parents[1] / "data" / "artigraph-0.0.5" / "artigraph.db"
+SQLITE = Path(__file__).parents[2] / "data" / "artigraph-0.0.5" / "artigraph.db"
 
 TABLE = """
 CREATE TABLE artigraph_node (node_id SERIAL PRIMARY KEY, node_parent_id INT,

@@ -48,7 +48,7 @@ from artigraph_neo4j.upstream import (
     storage_name,
 )
 
-DATA = Path(__file__).parents[1] / "data" / "artigraph-0.0.5"
+DATA = Path(__file__).parents[2] / "data" / "artigraph-0.0.5"
 FRAME = pd.DataFrame({"x": [1, 2, 3], "y": ["a", "b", None]})
 FILES = "artigraph-file-system-values"
 CLOUD = "artigraph-s3-artifacts-old"

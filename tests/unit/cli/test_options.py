@@ -53,7 +53,7 @@ def test_every_command_is_looked_at() -> None:
 
 
 def test_the_order_is_that_of_the_page() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text().partition("\n## ")[0]
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text().partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
     told = [word for row in rows for word in re.findall(r"`([a-z-]+)", row)]
     said = CliRunner().invoke(app, ["--help"], env={"TERMINAL_WIDTH": "100"}).output
