@@ -10,6 +10,7 @@ from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.progress import (
     Transfer,
 )
+from artigraph_neo4j.common.public import publish
 from artigraph_neo4j.engine.configure import engine_context, get_engine, set_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.neomodel import bind_neomodel
@@ -41,6 +42,7 @@ from artigraph_neo4j.find.tree import (
     read_root_spans,
     read_span,
 )
+from artigraph_neo4j.gc import collect_garbage, take_new_graph_id
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
@@ -139,6 +141,7 @@ __all__ = [
     "bind_neomodel",
     "check_schema",
     "close_lost_spans",
+    "collect_garbage",
     "create_span_artifact",
     "create_span_artifacts",
     "delete_artifacts",
@@ -183,11 +186,14 @@ __all__ = [
     "set_engine",
     "span_context",
     "spanned",
+    "take_new_graph_id",
     "transfer_bar",
     "upgrade_schema",
     "use",
     "write_note",
 ]
+
+publish(__name__, __all__, globals())
 
 if not TYPE_CHECKING:  # else any name would do for type checkers
 

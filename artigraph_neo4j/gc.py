@@ -1,5 +1,6 @@
 """Garbage collection: stored values that nothing in the graph refers to, and what is missing."""
 
+from artigraph_neo4j.common.public import publish
 from artigraph_neo4j.upkeep.garbage.collect import collect_garbage, take_new_graph_id
 from artigraph_neo4j.upkeep.garbage.scan import BlobReference, GarbageReport, Tally
 
@@ -10,3 +11,5 @@ __all__ = [
     "collect_garbage",
     "take_new_graph_id",
 ]
+
+publish(__name__, __all__, globals())

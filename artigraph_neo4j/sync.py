@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from artigraph_neo4j.common.public import publish
 from artigraph_neo4j.engine.waiting import run, waiting
 from artigraph_neo4j.exchange import archive
 from artigraph_neo4j.find import lineage, span_tree, tree
@@ -71,6 +72,7 @@ __all__ = [
     "retain",
     "revise_artifact",
     "span_context",
+    "take_new_graph_id",
     "upgrade_schema",
     "write_note",
 ]
@@ -112,6 +114,7 @@ remove_tags = waiting(_annotations.remove_tags)
 resume_deletes = waiting(delete.resume_deletes)
 retain = waiting(_retain.retain)
 revise_artifact = waiting(revisions.revise_artifact)
+take_new_graph_id = waiting(collect.take_new_graph_id)
 upgrade_schema = waiting(schema.upgrade_schema)
 write_note = waiting(_annotations.write_note)
 
@@ -151,3 +154,6 @@ def create_artifact(
 def read_artifact(model: type[M], node_id: str) -> M:
     """``await model.read(node_id)``; see there."""
     return run(model.read(node_id))
+
+
+publish(__name__, __all__, globals())

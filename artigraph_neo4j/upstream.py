@@ -1,5 +1,6 @@
 """Moving from Artigraph 0.0.x: its SQLite or PostgreSQL database, into this graph."""
 
+from artigraph_neo4j.common.public import publish
 from artigraph_neo4j.exchange.upstream.importing import ImportReport, import_artigraph
 from artigraph_neo4j.exchange.upstream.records import ArtifactMapping, ArtifactSequence, RawArtifact
 from artigraph_neo4j.exchange.upstream.tree import ImportNote
@@ -14,3 +15,5 @@ __all__ = [
     "import_artigraph",
     "storage_name",
 ]
+
+publish(__name__, __all__, globals())

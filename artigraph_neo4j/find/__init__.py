@@ -11,6 +11,7 @@ the attributes that every span and every artifact has::
     artifact.label.startswith("model/") & under(run)
 """
 
+from artigraph_neo4j.common.public import publish
 from artigraph_neo4j.find.filters import Filter
 from artigraph_neo4j.find.query import (
     ArtifactQuery,
@@ -62,3 +63,5 @@ __all__ = [
     "tagged",
     "under",
 ]
+
+publish(__name__, __all__, globals())
