@@ -9,7 +9,6 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 from artigraph_neo4j.local import LocalStack
@@ -48,7 +47,7 @@ async def _soak(runner: Runner, options: argparse.Namespace, totals: Totals) -> 
             totals.add(outcome)
             _show(outcome)
             if options.json is not None:
-                options.json.write_text(json.dumps(asdict(totals), indent=1))
+                options.json.write_text(json.dumps(vars(totals), indent=1))
 
     await asyncio.gather(*(work() for _ in range(options.jobs)))
 
