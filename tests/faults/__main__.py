@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -82,6 +83,7 @@ def _table(totals: Totals) -> None:
 def main() -> int:
     """Run schedules; 1 if there is an anomaly."""
     options = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     stack = new_stack("soak") if options.stack is None else LocalStack(options.stack)
     totals = Totals()
     try:

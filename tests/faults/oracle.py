@@ -297,10 +297,12 @@ class Oracle:
             for secret in secrets:
                 if secret and secret in text:
                     self._wrong("secret", f"in {name}")
+            noise = _AIOHTTP.sub("", text)
             for sign in ("Traceback", "never retrieved", "Fatal Python error"):
-                if sign in text:
-                    start = text.index(sign)
-                    self._wrong("noise", f"{name}: {text[max(0, start - 200) : start + 1500]}")
+                if sign in noise:
+                    start = noise.index(sign)
+                    self._wrong("noise", f"{name}: {noise[max(0, start - 300) : start + 1500]}")
+                    break
 
 
 _WHOLE_ACTIONS = frozenset(

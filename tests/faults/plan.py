@@ -61,7 +61,7 @@ class Fault:
     Attributes:
         kind: One of ``FAULTS`` or ``SERVER_FAULTS``.
         program: Number of the program that it is about; those of the database are about all.
-        trigger: Whether it comes with a program's n-th write to Neo4j, its n-th to S3, or at a time.
+        trigger: Whether it comes with a program's n-th write to Neo4j or to S3, or at a time.
         at: The number of the write, or seconds.
         seconds: Seconds that it lasts, where it lasts.
         times: Number of answers or requests, where it is about those.
@@ -157,14 +157,14 @@ class Plan:
 def _lanes(draw: random.Random) -> tuple[tuple[str, ...], ...]:
     names, weights = list(ACTIONS), list(ACTIONS.values())
     return tuple(
-        tuple(draw.choices(names, weights, k=draw.randrange(3, 8)))
-        for _ in range(draw.randrange(1, 4))
+        tuple(draw.choices(names, weights, k=draw.randrange(2, 6)))
+        for _ in range(draw.randrange(1, 3))
     )
 
 
 def _fault(draw: random.Random, kind: str, programs: int) -> Fault:
     trigger: Trigger = "put" if kind in S3 else "write"
-    at: float = draw.randrange(1, 5) if kind in S3 else draw.randrange(1, 14)
+    at: float = draw.randrange(1, 4) if kind in S3 else draw.randrange(1, 10)
     seconds = round(draw.choice([0.1, 0.5, 1.5, 3.0]) * draw.uniform(0.5, 1.5), 2)
     times = draw.randrange(2, 5) if kind == "answers lost" else 1
     if kind in SERVER_FAULTS:

@@ -197,6 +197,7 @@ async def test_a_node_that_is_being_written_is_passed_over(
             )
         return rows
 
+    await model(storage)("whole").create()
     digest = hashlib.sha256(b"torn").hexdigest()
     location = await stray(engine, storage, b"torn")
     await engine.write(
@@ -207,7 +208,7 @@ async def test_a_node_that_is_being_written_is_passed_over(
     try:
         monkeypatch.setattr(engine, "read", read)
         (report,) = await collect_garbage(storage, dry_run=False, min_age=AT_ONCE)
-        assert (report.live.count, report.deleted.count) == (1, 0)
+        assert (report.live.count, report.deleted.count) == (2, 0)
         assert (report.unowned, report.unowned_examples, report.dangling) == (0, [], 0)
     finally:
         await engine.write("MATCH (n:Torn) DETACH DELETE n", {})
