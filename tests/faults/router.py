@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -94,11 +94,11 @@ class Router:
 
     @contextmanager
     def running(self) -> Iterator[str]:
-        """Serve; yields the URL of the first member."""
+        """Serve; yields a URL that leads to a living member, as a name in the DNS would."""
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result(10)
+        door = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result(10)
         try:
-            yield f"neo4j://127.0.0.1:{self.members[0].port}"
+            yield f"neo4j://127.0.0.1:{door}"
         finally:
             asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(10)
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -107,17 +107,18 @@ class Router:
 
     # -- work ----------------------------------------------------------------------------------
 
-    async def _serve(self) -> None:
+    async def _serve(self) -> int:
         for member in self.members:
+            member.port = await self._listen(lambda member=member: member)
+        return await self._listen(lambda: next(m for m in self.members if not m.dead))
 
-            async def connect(
-                reader: asyncio.StreamReader, writer: asyncio.StreamWriter, member: Member = member
-            ) -> None:
-                await self._connect(member, reader, writer)
+    async def _listen(self, who: Callable[[], Member]) -> int:
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._connect(who(), reader, writer)
 
-            server = await asyncio.start_server(connect, "127.0.0.1", 0)
-            member.port = server.sockets[0].getsockname()[1]
-            self._servers.append(server)
+        server = await asyncio.start_server(connect, "127.0.0.1", 0)
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
 
     async def _shut(self) -> None:
         for server in self._servers:
