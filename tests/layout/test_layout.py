@@ -31,8 +31,8 @@ from artigraph_neo4j.graph.schema import SCHEMA_VERSION
 from artigraph_neo4j.local import StackInfo
 from artigraph_neo4j.testing import difference
 from tests.layout import models
-from tests.layout.load import empty, run
 from tests.layout.write import export
+from tests.services import empty, run
 
 
 async def read_back() -> None:
