@@ -1,4 +1,4 @@
-"""Time zones as plain data (UTC, fixed offsets, IANA names), and instants from and for statements."""
+"""Time zones as plain data (UTC, offsets, IANA names), and instants from and for statements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 def instant(text: str) -> datetime:
     """The instant that a text stands for which Cypher's ``toString()`` made.
 
-    The library writes UTC. Cypher of others may have named a zone, which then follows the offset: ``2026-07-01T12:00:00+02:00[Europe/Berlin]``, ``2026-07-01T12:00:00Z[UTC]``.
+    The library writes UTC. Cypher of others may have named a zone, which then follows the
+    offset: ``2026-07-01T12:00:00+02:00[Europe/Berlin]``, ``2026-07-01T12:00:00Z[UTC]``.
     """
     if text[-1] != "]":
         return datetime.fromisoformat(text)
