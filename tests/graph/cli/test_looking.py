@@ -36,7 +36,7 @@ from artigraph_neo4j.cli import checks
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.cli.options import age
 from artigraph_neo4j.cli.show import DEPTH, tree_of
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.storage.file import FileSystemStorage
 
 

@@ -23,7 +23,7 @@ from artigraph_neo4j import (
     set_engine,
     span_context,
 )
-from artigraph_neo4j import current as engine_module
+from artigraph_neo4j.engine import configure as engine_module
 from artigraph_neo4j.errors import EngineError
 from artigraph_neo4j.local import LocalStack
 

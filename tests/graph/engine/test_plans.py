@@ -17,8 +17,8 @@ from artigraph_neo4j import (
     read_child_artifacts,
     span_context,
 )
-from artigraph_neo4j.graph import cypher, lineage, trees, writing
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.graph.cypher import lineage, read, span_tree, write
 from tests.graph import plans
 
 Profile = Callable[[str, dict[str, Any]], Awaitable[tuple[int, list[str]]]]
@@ -84,12 +84,12 @@ async def _used(count: int) -> dict[str, Any]:
 SHOWN = {"history": False, "limit": 10_000, "artifacts": True, "depth": 10, "links": True}
 
 READS = {
-    "children": (cypher.SPAN_CHILDREN, _wide, 21),
-    "descendants": (cypher.SPANS_BELOW, _wide, 25),
-    "ancestors": (cypher.SPANS_ABOVE, _deep, 23),
-    "artifacts of a span": (cypher.ARTIFACTS_OF, _wide, 45),
-    "artifacts below": (cypher.ARTIFACTS_BELOW, _wide, 105),
-    "tree with artifacts": (trees.SPAN_TREE, _wide, 150),
+    "children": (read.SPAN_CHILDREN, _wide, 21),
+    "descendants": (read.SPANS_BELOW, _wide, 25),
+    "ancestors": (read.SPANS_ABOVE, _deep, 23),
+    "artifacts of a span": (read.ARTIFACTS_OF, _wide, 45),
+    "artifacts below": (read.ARTIFACTS_BELOW, _wide, 105),
+    "tree with artifacts": (span_tree.SPAN_TREE, _wide, 150),
     "lineage": (lineage.LINEAGE_DOWN, _used, 55),
 }
 
@@ -142,7 +142,7 @@ async def test_a_write_costs_hits_in_proportion_to_its_rows(
     costs = []
     for count in (FEW, MANY):
         parameters = {"owners": [span.node_id]} | make(count, span.node_id)
-        hits, operators = await profile(writing.statement(parameters, again=again), parameters)
+        hits, operators = await profile(write.statement(parameters, again=again), parameters)
         assert not [operator for operator in operators if "Scan" in operator]
         costs.append(hits)
     few, many = costs

@@ -24,7 +24,6 @@ from artigraph_neo4j import (
     create_span_artifacts,
     delete_artifacts,
     delete_spans,
-    deleter,
     engine_context,
     get_engine,
     read_child_artifacts,
@@ -34,7 +33,8 @@ from artigraph_neo4j import (
     read_span_artifacts,
     span_context,
 )
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.upkeep import delete as upkeep_delete
 from tests.graph.upkeep.test_deletion import LINK
 
 TRIALS = 100
@@ -243,7 +243,7 @@ async def test_a_delete_beside_open_spans_below_it(other: Engine) -> None:
 
 
 async def test_deletes_of_overlapping_trees(other: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deleter, "BATCH", 4)
+    monkeypatch.setattr(upkeep_delete, "BATCH", 4)
 
     async def delete(ids: list[str]) -> DeleteReport:
         with engine_context(other):
@@ -316,7 +316,7 @@ async def test_a_note_beside_a_delete(other: Engine) -> None:
 async def test_reads_beside_a_delete_see_a_tree_or_say_that_it_goes(
     other: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deleter, "BATCH", 2)
+    monkeypatch.setattr(upkeep_delete, "BATCH", 2)
     outcomes: Counter[str] = Counter()
 
     async def read(reads: Any, span: str) -> Any:

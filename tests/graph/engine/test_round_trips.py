@@ -128,7 +128,15 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
     """The plan of each statement starts at an index and walks from there."""
     from neo4j import AsyncGraphDatabase
 
-    from artigraph_neo4j.graph import blobs, cypher, lineage, rewrite, trees, writers, writing
+    from artigraph_neo4j.graph.cypher import (
+        blobs,
+        heartbeat,
+        lineage,
+        migrate,
+        read,
+        span_tree,
+        write,
+    )
 
     auth = (graph_service.username, graph_service.password) if graph_service.username else None
     parameters: dict[str, Any] = {
@@ -151,16 +159,16 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         parts |= {"SHOWN_CHARACTERS", "SHOWN_ITEMS"}
         statements = {
             name: getattr(module, name)
-            for module in (blobs, cypher, lineage, rewrite, trees, writers)
+            for module in (blobs, read, lineage, migrate, span_tree, heartbeat)
             for name in sorted(module.__all__)
             if name not in parts
         }
-        everything = {name: ["x"] for name in writing.PARTS}
+        everything = {name: ["x"] for name in write.PARTS}
         for again in (False, True):
-            statements[f"write {again}"] = writing.statement(everything, again=again)
-            for part in writing.PARTS:
+            statements[f"write {again}"] = write.statement(everything, again=again)
+            for part in write.PARTS:
                 if part not in ("opened", "others", "writers"):  # which look for nothing
-                    text = writing.statement({part: ["x"]}, again=again)
+                    text = write.statement({part: ["x"]}, again=again)
                     statements[f"{part} {again}"] = text
         # An index of open spans only, and the few writers there are; all of an index.
         may_scan = {

@@ -36,10 +36,10 @@ from artigraph_neo4j import (
     span_context,
     write_note,
 )
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ArchiveError, IntegrityError
-from artigraph_neo4j.graph.values import from_json, to_json, zoned_properties
-from artigraph_neo4j.ids import new_id
-from artigraph_neo4j.portable import exporting, importing, reading
+from artigraph_neo4j.exchange.archive import exporting, importing, reading
+from artigraph_neo4j.graph.properties import from_json, to_json, zoned_properties
 from artigraph_neo4j.storage.file import FileSystemStorage
 from tests.unit.serializer.type_differences import any_difference
 
@@ -396,7 +396,7 @@ async def test_what_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         await export_graph(span.node_id, path, format="csv")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="hold no stored values"):
         await export_graph(span.node_id, path, format="parquet", blobs=True)
-    monkeypatch.delitem(sys.modules, "artigraph_neo4j.portable.parquet", raising=False)
+    monkeypatch.delitem(sys.modules, "artigraph_neo4j.exchange.archive.parquet", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ArchiveError, match="need pyarrow"):
         await export_graph(span.node_id, tmp_path / "tables", format="parquet")

@@ -158,8 +158,8 @@ def roots(query: Any) -> Any:
     """The root spans that were imported since the fixture was made, first ones first."""
 
     async def read(source: str) -> list[Span]:
-        from artigraph_neo4j.upstream.database import open_database
-        from artigraph_neo4j.upstream.tree import grow
+        from artigraph_neo4j.exchange.upstream.database import open_database
+        from artigraph_neo4j.exchange.upstream.tree import grow
 
         tree = grow(open_database(str(DATA / "artigraph.db")).nodes(), source)
         return [await read_span(span.new_id) for span in tree.spans if span.depth == 0]

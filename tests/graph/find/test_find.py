@@ -27,8 +27,10 @@ from artigraph_neo4j import (
     migration,
     span_context,
 )
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import FilterError, SerializationError, SeveralFoundError
-from artigraph_neo4j.find import (
+from artigraph_neo4j.find.targets import SpanTarget
+from artigraph_neo4j.find.terms import (
     above,
     artifact,
     contains,
@@ -41,9 +43,7 @@ from artigraph_neo4j.find import (
     span,
     under,
 )
-from artigraph_neo4j.find.targets import SpanTarget
 from artigraph_neo4j.graph.connection import Statement
-from artigraph_neo4j.ids import new_id
 
 
 class Colour(Enum):

@@ -24,8 +24,16 @@ from artigraph_neo4j import (
     find_spans,
     span_context,
 )
-from artigraph_neo4j.find import above, artifact, has_artifact, in_span, span, tagged, under
 from artigraph_neo4j.find.query import Query
+from artigraph_neo4j.find.terms import (
+    above,
+    artifact,
+    has_artifact,
+    in_span,
+    span,
+    tagged,
+    under,
+)
 from tests.graph import plans
 
 MANY = 100_000

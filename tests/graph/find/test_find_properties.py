@@ -24,8 +24,14 @@ from artigraph_neo4j import (
     find_spans,
     span_context,
 )
-from artigraph_neo4j.find import Filter, span, under
+from artigraph_neo4j.find import (
+    Filter,
+)
 from artigraph_neo4j.find.filters import And, Attribute, Comparison, Field, Not, Or
+from artigraph_neo4j.find.terms import (
+    span,
+    under,
+)
 
 ROWS = 60
 

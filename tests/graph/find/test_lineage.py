@@ -22,9 +22,9 @@ from artigraph_neo4j import (
     span_context,
     use,
 )
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
-from artigraph_neo4j.graph import lineage
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.graph.cypher import lineage
 from tests.graph import plans
 
 

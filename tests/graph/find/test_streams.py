@@ -23,7 +23,10 @@ from artigraph_neo4j import (
     span_context,
     sync,
 )
-from artigraph_neo4j.find import span, under
+from artigraph_neo4j.find.terms import (
+    span,
+    under,
+)
 from tests.graph.forest import grow
 
 

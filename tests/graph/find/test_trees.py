@@ -35,9 +35,11 @@ from artigraph_neo4j import (
     span_context,
     sync,
 )
-from artigraph_neo4j.find import under
-from artigraph_neo4j.graph import trees
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.find.terms import (
+    under,
+)
+from artigraph_neo4j.graph.cypher import span_tree
 from artigraph_neo4j.storage.memory import MemoryStorage
 
 
@@ -144,7 +146,7 @@ async def test_long_texts_are_cut_by_the_database(statements: list[Any]) -> None
         await create_span_artifact("current", label="v", data=TreeValues(long="é" * 5000))
     (artifact,) = (await read_span_tree(span.node_id)).artifacts
     long = next(f for f in artifact.fields if f.name == "long")
-    assert (long.value, long.cut, long.size) == ("é" * trees.SHOWN_CHARACTERS, True, 5000)
+    assert (long.value, long.cut, long.size) == ("é" * span_tree.SHOWN_CHARACTERS, True, 5000)
     assert len(long.text) < 210
     assert long.text.endswith("…")
 

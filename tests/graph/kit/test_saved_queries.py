@@ -24,9 +24,9 @@ from artigraph_neo4j import (
     read_span_artifact,
     span_context,
 )
-from artigraph_neo4j.browser import saved_queries, style_as_grass, write_kit
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ArtigraphError
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.local.kit import saved_queries, style_as_grass, write_kit
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 

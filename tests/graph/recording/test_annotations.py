@@ -20,7 +20,10 @@ from artigraph_neo4j import (
     span_context,
     write_note,
 )
-from artigraph_neo4j.find import tagged, under
+from artigraph_neo4j.find.terms import (
+    tagged,
+    under,
+)
 from artigraph_neo4j.graph.connection import Statement
 
 

@@ -29,7 +29,6 @@ from artigraph_neo4j import (
     add_tags,
     artifact_field,
     batch,
-    batches,
     create_span_artifact,
     create_span_artifacts,
     delete_span,
@@ -46,7 +45,8 @@ from artigraph_neo4j import (
     sync,
 )
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError
-from artigraph_neo4j.graph.writing import is_write
+from artigraph_neo4j.graph.cypher.write import is_write
+from artigraph_neo4j.recording import batch as batches
 from artigraph_neo4j.storage.memory import MemoryStorage
 
 storage = MemoryStorage("batches").register()
@@ -372,7 +372,7 @@ async def test_what_hangs_on_a_deleted_span_is_lost() -> None:
 
 def copy_outside(function: Any, *args: Any) -> None:
     """Call it as another program would: with this engine, but not in the batch."""
-    from artigraph_neo4j.context import enter_batch
+    from artigraph_neo4j.engine.scope import enter_batch
 
     enter_batch(None)  # in the context of this thread
     asyncio.run(function(*args))
@@ -513,7 +513,7 @@ async def test_an_atomic_batch_whose_value_cannot_be_stored_records_nothing(
 
 
 async def test_an_atomic_batch_is_limited(monkeypatch: Any, written: Any) -> None:
-    monkeypatch.setattr(batches, "ATOMIC_ROWS", 10)
+    monkeypatch.setattr(batch, "ATOMIC_ROWS", 10)
     with pytest.raises(EngineError, match="at most 10 spans and artifacts"):
         async with batch(atomic=True), span_context():
             for i in range(20):

@@ -20,7 +20,10 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.errors import ModelError
-from artigraph_neo4j.find import is_a, under
+from artigraph_neo4j.find.terms import (
+    is_a,
+    under,
+)
 from artigraph_neo4j.storage.memory import MemoryStorage
 
 STORAGE = MemoryStorage("tests-marks").register()

@@ -10,9 +10,11 @@ import pytest
 from neomodel import IntegerProperty, StringProperty
 
 from artigraph_neo4j import Engine, Span, __version__, engine_context, read_span, span_context
-from artigraph_neo4j import provenance as provenance_module
+from artigraph_neo4j.engine import provenance as provenance_module
 from artigraph_neo4j.errors import ModelError
-from artigraph_neo4j.graph.nodes import PROVENANCE_PROPERTIES
+from artigraph_neo4j.graph.span_meta import (
+    PROVENANCE_PROPERTIES,
+)
 
 
 class Hosted(Span):

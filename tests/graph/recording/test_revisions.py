@@ -25,7 +25,9 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.errors import RevisionError
-from artigraph_neo4j.find import under
+from artigraph_neo4j.find.terms import (
+    under,
+)
 from artigraph_neo4j.graph.connection import Statement
 
 

@@ -26,13 +26,13 @@ from artigraph_neo4j import (
     span_context,
     use,
 )
-from artigraph_neo4j import uses as uses_module
 from artigraph_neo4j.errors import (
     ArtifactTypeError,
     DuplicateLabelError,
     NotFoundError,
     SpanError,
 )
+from artigraph_neo4j.recording import used as uses_module
 
 
 @dataclass
@@ -220,7 +220,7 @@ async def test_many_are_sent_in_parts(
     again: bool, used: Any, statements: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uses_module, "MAX_USED", 10)
-    monkeypatch.setattr("artigraph_neo4j.spans.MAX_USED", 10)
+    monkeypatch.setattr("artigraph_neo4j.recording.spans.MAX_USED", 10)
     source, ids = await _source(35)
     async with span_context() as span:
         if not again:

@@ -20,7 +20,6 @@ from artigraph_neo4j import (
     delete_artifacts,
     delete_span,
     delete_spans,
-    deleter,
     engine_context,
     read_ancestor_spans,
     read_child_artifacts,
@@ -35,10 +34,11 @@ from artigraph_neo4j import (
     resume_deletes,
     span_context,
 )
-from artigraph_neo4j.deletion import delete_nodes
 from artigraph_neo4j.errors import ArtifactTypeError, EngineError, SpanError
-from artigraph_neo4j.graph import deleting
+from artigraph_neo4j.graph.cypher import delete, parts
 from artigraph_neo4j.storage.memory import MemoryStorage
+from artigraph_neo4j.upkeep import delete as upkeep_delete
+from artigraph_neo4j.upkeep.delete import delete_nodes
 
 
 @dataclass
@@ -71,10 +71,10 @@ def storing(graph_service: Any, session_engine: Engine) -> Iterator[Engine]:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches so small that every loop goes round several times."""
-    monkeypatch.setattr(deleter, "BATCH", 3)
-    monkeypatch.setattr(deleter, "LOOK", 7)
-    monkeypatch.setattr(deleter, "ROOTS", 2)
-    monkeypatch.setattr(deleter, "LINKS_EACH", 2)
+    monkeypatch.setattr(upkeep_delete, "BATCH", 3)
+    monkeypatch.setattr(upkeep_delete, "LOOK", 7)
+    monkeypatch.setattr(upkeep_delete, "ROOTS", 2)
+    monkeypatch.setattr(upkeep_delete, "LINKS_EACH", 2)
 
 
 async def _tree() -> dict[str, Any]:
@@ -94,8 +94,8 @@ async def _tree() -> dict[str, Any]:
 
 LINK = (
     "MATCH (s:ArtigraphNode {node_id: $span}) MATCH (a:ArtigraphNode {node_id: $artifact}) "
-    f"{deleting.LOCK_ARTIFACT} "
-    f"WITH s, a {deleting.DELETES} WITH s, a, deletes WHERE {deleting.artifact_stays('a')} "
+    f"{parts.LOCK_ARTIFACT} "
+    f"WITH s, a {parts.DELETES} WITH s, a, deletes WHERE {parts.artifact_stays('a')} "
     "MERGE (s)-[:HAS_ARTIFACT]->(a) RETURN a.node_id"
 )
 USE = (
@@ -243,7 +243,7 @@ async def test_any_tree_goes_whole_in_batches_of_any_size(
     ids: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"BATCH": 3, "LOOK": 4, "ROOTS": 1, "LINKS_EACH": 1}.items():
-            patch.setattr(deleter, name, value)
+            patch.setattr(upkeep_delete, name, value)
         async with span_context(label="around") as around:
             for parent, artifacts, parts in shape:
                 above = await read_span(ids[parent]) if ids else around
@@ -294,7 +294,7 @@ async def test_trees_without_depths_go_too(query: Any, engine: Engine, small_bat
 
 async def _cut_short(span_id: str, engine: Engine) -> None:
     """What a delete leaves that was killed after its first transaction."""
-    await engine.write(deleting.MARK_SPANS, {"ids": [span_id], "lenient": False})
+    await engine.write(delete.MARK_SPANS, {"ids": [span_id], "lenient": False})
 
 
 async def test_what_is_being_deleted_is_not_found(engine: Engine) -> None:
@@ -366,17 +366,17 @@ async def test_a_later_delete_finishes_what_was_left_for_long(engine: Engine) ->
     async with span_context() as another:
         await create_span_artifact("current", data=Whole(1))
     await _cut_short(made["outer"].node_id, engine)
-    await engine.write(deleting.MARK_ARTIFACTS, {"ids": [made["beside"]], "lenient": False})
+    await engine.write(delete.MARK_ARTIFACTS, {"ids": [made["beside"]], "lenient": False})
     report = await delete_span(other.node_id)
     assert (report.spans, report.artifacts) == (1, 0)
-    marked = await engine.read(deleting.MARKED, {"idle": None})
+    marked = await engine.read(delete.MARKED, {"idle": None})
     assert sorted(marked) == [[False, [made["beside"]]], [True, [made["outer"].node_id]]]
     await engine.write(
         "MATCH (n:ArtigraphDeleting) SET n.marked_at_ = datetime() - duration('PT10M')", {}
     )
     report = await delete_span(another.node_id)
     assert (report.spans, report.artifacts) == (1, 1)
-    assert await engine.read(deleting.MARKED, {"idle": None}) == []
+    assert await engine.read(delete.MARKED, {"idle": None}) == []
     assert await read_descendant_spans(made["parent"].node_id) == []
 
 
@@ -385,22 +385,22 @@ async def test_what_a_delete_costs(statements: list[Any]) -> None:
     statements.clear()
     await delete_span(made["outer"].node_id)
     assert [s.text for s in statements] == [
-        deleting.MARK_SPANS,
-        deleting.SPANS_TO_DELETE,
-        deleting.UNLINK_ARTIFACTS,
-        deleting.DELETE_ARTIFACTS,
-        deleting.DELETE_SPANS,
-        deleting.MARKED,
+        delete.MARK_SPANS,
+        delete.SPANS_TO_DELETE,
+        delete.UNLINK_ARTIFACTS,
+        delete.DELETE_ARTIFACTS,
+        delete.DELETE_SPANS,
+        delete.MARKED,
     ]
     statements.clear()
     await delete_artifacts(made["beside"])
     assert [s.text for s in statements] == [
-        deleting.MARK_ARTIFACTS, deleting.DELETE_ARTIFACTS, deleting.MARKED,
+        delete.MARK_ARTIFACTS, delete.DELETE_ARTIFACTS, delete.MARKED,
     ]  # fmt: skip
     statements.clear()
     await resume_deletes()
     await delete_span(made["parent"].node_id, dry_run=True)
-    assert [s.text for s in statements] == [deleting.MARKED, deleting.COUNT_DOOMED]
+    assert [s.text for s in statements] == [delete.MARKED, delete.COUNT_DOOMED]
     await delete_span(made["parent"].node_id)
 
 

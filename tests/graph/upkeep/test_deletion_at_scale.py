@@ -19,14 +19,16 @@ from artigraph_neo4j import (
     NotFoundError,
     create_span_artifacts,
     delete_span,
-    deleter,
     engine_context,
     read_span,
     resume_deletes,
     span_context,
 )
-from artigraph_neo4j.deleter import BATCH
 from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.upkeep import delete as upkeep_delete
+from artigraph_neo4j.upkeep.delete import (
+    BATCH,
+)
 from tests.graph.forest import BLOB_BYTES, NODES_EACH, grow
 from tests.services import discard, new_stack
 
@@ -70,7 +72,7 @@ async def test_fifty_thousand_nodes(engine: Engine) -> None:
 async def test_shapes_that_are_no_trees_to_the_eye(
     spans: int, fanout: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deleter, "BATCH", 1000)
+    monkeypatch.setattr(upkeep_delete, "BATCH", 1000)
     root = await grow(engine, spans, fanout=fanout)
     assert await delete_span(root) == _whole(spans)
 
@@ -118,8 +120,9 @@ async def test_values_too_large_for_one_transaction() -> None:
 
 DELETER = """
 import asyncio, sys
-from artigraph_neo4j import delete_span, deleter, set_engine
-deleter.BATCH = 500
+from artigraph_neo4j import delete_span, set_engine
+from artigraph_neo4j.upkeep import delete as upkeep_delete
+upkeep_delete.BATCH = 500
 set_engine()
 asyncio.run(delete_span(sys.argv[1], progress=lambda done: print(done.nodes, flush=True)))
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from artigraph_neo4j import create_span_artifact, resume_deletes, span_context
-from artigraph_neo4j.graph import cypher, deleting
+from artigraph_neo4j.graph.cypher import delete, parts, read
 from tests.graph import plans
 from tests.graph.upkeep.test_deletion import Part
 
@@ -28,17 +28,17 @@ async def test_while_nothing_is_deleted_a_statement_costs_one_look_more(session:
         "limit": 1, "history": True,
     }  # fmt: skip
     conditions = [
-        *(" AND " + deleting.span_stays(name) for name in "spnd"),
-        *("WHERE " + stays for stays in (deleting.artifact_stays("a"), deleting.span_stays("s"))),
+        *(" AND " + parts.span_stays(name) for name in "spnd"),
+        *("WHERE " + stays for stays in (parts.artifact_stays("a"), parts.span_stays("s"))),
     ]
     texts = {
-        name: getattr(cypher, name)
-        for name in cypher.__all__
+        name: getattr(read, name)
+        for name in read.__all__
         if name not in ("OPEN_SPAN", "CLOSE_SPAN")
     }
     costs: dict[str, int] = {}
     for name, text in texts.items():
-        bare = text.replace(deleting.DELETES, "")
+        bare = text.replace(parts.DELETES, "")
         for condition in conditions:
             bare = bare.replace(condition, "")
         assert "deletes" not in bare, bare
@@ -48,8 +48,8 @@ async def test_while_nothing_is_deleted_a_statement_costs_one_look_more(session:
 
     async with span_context(label="elsewhere") as other:
         pass
-    await session.run(deleting.MARK_SPANS, {"ids": [other.node_id], "lenient": False})
-    found = await _hits(session, cypher.SPAN_BY_ID, parameters)
+    await session.run(delete.MARK_SPANS, {"ids": [other.node_id], "lenient": False})
+    found = await _hits(session, read.SPAN_BY_ID, parameters)
     assert costs["SPAN_BY_ID"] + DEPTH < found < costs["SPAN_BY_ID"] + 10 * DEPTH
     await resume_deletes()
 
@@ -63,7 +63,7 @@ async def test_the_statements_of_deletes_start_at_an_index(session: Any) -> None
         "COUNT_DOOMED", "DELETE_ARTIFACTS", "DELETE_SPANS", "KINDS", "MARK_ARTIFACTS", "MARK_SPANS",
         "SPANS_TO_DELETE", "SPANS_TO_RETIRE", "UNLINK_ARTIFACTS",
     ):  # fmt: skip
-        result = await session.run("EXPLAIN " + getattr(deleting, name), parameters)
+        result = await session.run("EXPLAIN " + getattr(delete, name), parameters)
         operators = plans.operators((await result.consume()).plan)
         assert any("Seek" in operator for operator in operators), (name, operators)
         assert [operator for operator in operators if "Scan" in operator] == [], name

@@ -23,19 +23,19 @@ from artigraph_neo4j import (
     import_graph,
     span_context,
 )
-from artigraph_neo4j import garbage as garbage_module
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.cli.options import age
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import EngineError, StorageError
 from artigraph_neo4j.gc import GarbageReport, Tally, collect_garbage, take_new_graph_id
-from artigraph_neo4j.graph import blobs as cypher
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.graph.cypher import blobs as cypher
 from artigraph_neo4j.local import LocalStack
 from artigraph_neo4j.storage import Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.storage.names import blob_name, marker, marker_key
-from artigraph_neo4j.uploads import MIN_AGE
+from artigraph_neo4j.upkeep.garbage import scan as garbage_module
+from artigraph_neo4j.values.upload import MIN_AGE
 from tests.graph.values.test_dedupe import delete
 from tests.storage.test_s3 import storage_on
 

@@ -24,15 +24,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from artigraph_neo4j import ArtifactModel, Engine, artifact_field, engine_context
-from artigraph_neo4j import garbage as garbage_module
-from artigraph_neo4j import uploads as uploads_module
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import BlobNotFoundError, NotFoundError, StorageError
 from artigraph_neo4j.gc import collect_garbage
-from artigraph_neo4j.graph import writing
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.graph.cypher import write as writing
 from artigraph_neo4j.storage import Storage, StoredBytes
 from artigraph_neo4j.storage import names as names_module
 from artigraph_neo4j.storage.memory import MemoryStorage
+from artigraph_neo4j.upkeep.garbage import scan as garbage_module
+from artigraph_neo4j.values import upload as uploads_module
 from tests.graph.values.test_dedupe import delete
 from tests.storage.test_s3 import storage_on
 
@@ -360,7 +360,7 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.fixture
 def stepped(graph_service: Any, session_engine: Engine) -> Iterator[Engine]:
-    from artigraph_neo4j.target import choose_target
+    from artigraph_neo4j.engine.target import choose_target
 
     target = choose_target(
         graph_service.uri,

@@ -24,9 +24,9 @@ from artigraph_neo4j import (
     read_span,
     span_context,
 )
-from artigraph_neo4j import writer as writer_module
 from artigraph_neo4j.cli.app import app
-from artigraph_neo4j.graph.writers import SPAN_LOST
+from artigraph_neo4j.engine import heartbeat as writer_module
+from artigraph_neo4j.graph.cypher.heartbeat import SPAN_LOST
 
 PROGRAM = """
 import asyncio, os, sys

@@ -16,7 +16,6 @@ from artigraph_neo4j import (
     Engine,
     NotFoundError,
     create_span_artifact,
-    current,
     find_retired,
     get_engine,
     read_span,
@@ -25,8 +24,9 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.cli.app import app
-from artigraph_neo4j.graph import deleting
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.engine import configure
+from artigraph_neo4j.graph.cypher import delete
 from tests.graph.upkeep.test_deletion import LINK, Whole
 
 
@@ -105,7 +105,7 @@ async def test_what_is_open_stays_unless_told(engine: Engine) -> None:
 async def test_what_is_being_deleted_is_not_counted(engine: Engine) -> None:
     label = new_id()
     runs = await _runs(engine, label, [3, 2, 1])
-    await engine.write(deleting.MARK_SPANS, {"ids": [runs[2]], "lenient": False})
+    await engine.write(delete.MARK_SPANS, {"ids": [runs[2]], "lenient": False})
     assert await find_retired(label=label, keep_last=1) == [runs[0]]
     await resume_deletes()
 
@@ -160,7 +160,7 @@ def command(graph_service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         assert result.exit_code == code, result.output
         return result.output
 
-    monkeypatch.setattr(current, "_default", None)  # and back at the end
+    monkeypatch.setattr(configure, "_default", None)  # and back at the end
     return run
 
 
@@ -191,7 +191,7 @@ def test_the_delete_command(command: Any, engine: Engine) -> None:
     assert "no span or artifact" in command("delete", shared, "--yes", code=1)
     assert "--json cannot ask" in command("delete", third, "--json", code=2)
     assert "give ids, or --resume" in command("delete", code=2)
-    asyncio.run(engine.write(deleting.MARK_SPANS, {"ids": [third], "lenient": False}))
+    asyncio.run(engine.write(delete.MARK_SPANS, {"ids": [third], "lenient": False}))
     assert json.loads(command("delete", "--resume", "--json"))["spans"] == 1
     assert asyncio.run(_there([third])) == [False]
 

@@ -19,11 +19,12 @@ from artigraph_neo4j import (
     delete_artifacts,
     engine_context,
 )
-from artigraph_neo4j import uploads as uploads_module
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import EngineError, StorageError
-from artigraph_neo4j.graph import blobs, writing
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.graph.cypher import blobs
+from artigraph_neo4j.graph.cypher import write as writing
 from artigraph_neo4j.storage.memory import MemoryStorage
+from artigraph_neo4j.values import upload as uploads_module
 
 
 class Counting(MemoryStorage):
@@ -245,12 +246,12 @@ async def test_the_reference_leaned_on_is_deleted_while_the_write_waits_for_it(
                 ).consume()
 
             before_write.append(hold)
-            writing = asyncio.create_task(Kept("contended").create())
-            done, _ = await asyncio.wait({writing}, timeout=1.5)
+            write = asyncio.create_task(Kept("contended").create())
+            done, _ = await asyncio.wait({write}, timeout=1.5)
             assert not done, "the write did not wait for the lock"
             await deleting.commit()
             await storage.delete(at)
-            second = await writing
+            second = await write
     assert await Kept.read(second) == Kept("contended")
     assert await locations(query, second) == [storage.puts[1]]
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from artigraph_neo4j import Lazy, artifacts
+from artigraph_neo4j import Lazy
+from artigraph_neo4j.recording import artifacts
 from tests.unit.serializer.test_every_type import EveryType
 from tests.unit.serializer.type_differences import any_difference
 from tests.unit.serializer.type_strategies import STRATEGIES

@@ -249,7 +249,7 @@ async def test_equality_hash_copies_and_pickles(engine: Engine) -> None:
 async def test_unpickled_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     run = await LazyRun.read(await LazyRun(0.5, Lazy(FRAME)).create())
     handle = pickle.loads(pickle.dumps(run.value))
-    monkeypatch.setattr("artigraph_neo4j.handles.get_engine", _no_engine)
+    monkeypatch.setattr("artigraph_neo4j.values.stored_value.get_engine", _no_engine)
     with pytest.raises(EngineError, match="no engine"):
         await handle.load()
     await run.value.load()  # this one knows its engine

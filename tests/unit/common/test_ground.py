@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 
 import artigraph_neo4j
 from artigraph_neo4j import errors, sync
-from artigraph_neo4j.context import current_span_id, enter
-from artigraph_neo4j.graph import cypher
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.common.iothread import io_thread, settle
+from artigraph_neo4j.common.registry import Registry
+from artigraph_neo4j.engine.scope import current_span_id, enter
+from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.names import RESERVED_PROPERTIES, field_name, property_name
-from artigraph_neo4j.ids import new_id
-from artigraph_neo4j.iothread import io_thread, settle
-from artigraph_neo4j.registry import Registry
-from artigraph_neo4j.writes import artifact_key
+from artigraph_neo4j.recording.work import (
+    artifact_key,
+)
 
 
 def test_ids_are_uuid7_and_grow() -> None:
@@ -169,7 +171,8 @@ def test_importing_the_library_is_light() -> None:
 def test_what_is_seldom_needed_is_imported_when_asked_for() -> None:
     source = (
         "import sys, artigraph_neo4j, artigraph_neo4j.sync as sync\n"
-        "assert not {'sqlite3', 'artigraph_neo4j.upstream'} & set(sys.modules)\n"
+        "seldom = {'sqlite3', 'artigraph_neo4j.upstream', 'artigraph_neo4j.exchange.upstream'}\n"
+        "assert not seldom & set(sys.modules)\n"
         "from artigraph_neo4j import import_artigraph as found\n"
         "from artigraph_neo4j.upstream import import_artigraph\n"
         "assert found is import_artigraph\n"
@@ -185,8 +188,8 @@ def test_names_that_are_not_there(module: Any) -> None:
 
 
 def test_statements_take_values_only_as_parameters() -> None:
-    for name in cypher.__all__:
-        text: Any = getattr(cypher, name)
+    for name in read.__all__:
+        text: Any = getattr(read, name)
         assert "$" in text
         assert "%s" not in text
         assert "{0}" not in text

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from artigraph_neo4j.zones import instant
+from artigraph_neo4j.common.times import instant
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from artigraph_neo4j import __version__, provenance
-from artigraph_neo4j.provenance import read_git, recorded_provenance
+from artigraph_neo4j import __version__
+from artigraph_neo4j.engine import provenance
+from artigraph_neo4j.engine.provenance import read_git, recorded_provenance
 
 
 def git(directory: Path, *arguments: str) -> str:

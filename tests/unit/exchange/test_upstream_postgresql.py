@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from artigraph_neo4j.upstream.database import open_database
-from artigraph_neo4j.upstream.tree import grow
+from artigraph_neo4j.exchange.upstream.database import open_database
+from artigraph_neo4j.exchange.upstream.tree import grow
 
 SQLITE = Path(__file__).parents[2] / "data" / "artigraph-0.0.5" / "artigraph.db"
 

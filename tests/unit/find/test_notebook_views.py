@@ -26,10 +26,10 @@ from artigraph_neo4j import (
     Span,
     SpanTree,
 )
-from artigraph_neo4j.colours import ARTIFACT, BLOB, ERROR, OK, UNSET
-from artigraph_neo4j.handles import StoredValue
+from artigraph_neo4j.common.colours import ARTIFACT, BLOB, ERROR, OK, UNSET
+from artigraph_neo4j.common.wording import cut, duration_text, place_text, size_text
 from artigraph_neo4j.model.references import BlobRef
-from artigraph_neo4j.wording import cut, duration_text, place_text, size_text
+from artigraph_neo4j.values.stored_value import StoredValue
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
