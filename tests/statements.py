@@ -48,7 +48,7 @@ class Recorder:
 
 def configure(config: pytest.Config) -> None:
     """Observe this run if it is asked for."""
-    if path := os.environ.get(VARIABLE):
+    if path := os.environ.pop(VARIABLE, None):  # not for runs that tests start
         recorder = Recorder(Path(path))
         recorder.watch()
         config.pluginmanager.register(recorder)
