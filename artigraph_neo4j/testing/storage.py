@@ -11,7 +11,8 @@ import pytest
 
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.ids import new_id
-from artigraph_neo4j.storage.base import Storage, StoredBytes, find_storage, slices
+from artigraph_neo4j.storage.base import Storage, StoredBytes, slices
+from artigraph_neo4j.storage.known import find_storage
 
 __all__ = ["StorageTests"]
 

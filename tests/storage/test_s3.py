@@ -83,6 +83,7 @@ async def test_settings_the_aws_way(s3_service: S3Service, monkeypatch: pytest.M
     location = await storage_on(s3_service, prefix).create(b"content")
     for name, value in s3_service.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ARTIGRAPH_S3_BUCKET", s3_service.bucket)
     gc.collect()
     found = find_storage(f"s3:{s3_service.bucket}/{prefix}")
     assert isinstance(found, S3Storage)
@@ -118,8 +119,8 @@ async def test_large_values_go_in_parts_with_checksums(s3_service: S3Service) ->
     data = os.urandom(40 * MIB + 5)
     location = await storage.create(data)
     assert await storage.read(location) == data
-    held = await storage._connection.client()
-    head = await held.client.head_object(Bucket=s3_service.bucket, Key=location)
+    async with storage._connection.request() as request:
+        head = await request.client.head_object(Bucket=s3_service.bucket, Key=location)
     assert head["ETag"].strip('"').endswith("-3")
     assert await _uploads_under_way(storage) == []
     await close_clients()
@@ -152,8 +153,10 @@ async def test_cancelled_upload_in_parts_is_aborted(storage: S3Storage) -> None:
 
 
 async def _uploads_under_way(storage: S3Storage) -> list[str]:
-    held = await storage._connection.client()
-    answer = await held.client.list_multipart_uploads(Bucket=storage.bucket, Prefix=storage.prefix)
+    async with storage._connection.request() as request:
+        answer = await request.client.list_multipart_uploads(
+            Bucket=storage.bucket, Prefix=storage.prefix
+        )
     return [upload["Key"] for upload in answer.get("Uploads", [])]
 
 
@@ -213,8 +216,8 @@ async def test_extra_arguments_reach_the_service(s3_service: S3Service) -> None:
             multipart_threshold=threshold,
         )
         location = await storage.create(b"content")
-        held = await storage._connection.client()
-        head = await held.client.head_object(Bucket=s3_service.bucket, Key=location)
+        async with storage._connection.request() as request:
+            head = await request.client.head_object(Bucket=s3_service.bucket, Key=location)
         assert head["Metadata"] == {"team": "lab"}
     await close_clients()
 
@@ -234,8 +237,33 @@ async def test_wrong_secret(s3_service: S3Service) -> None:
 
 
 async def test_missing_objects_are_named(storage: S3Storage) -> None:
-    with pytest.raises(BlobNotFoundError, match=f"'{storage.bucket}' has no object 'no/such'"):
-        await storage.read("no/such")
+    missing = f"{storage.prefix}/no/such"
+    with pytest.raises(BlobNotFoundError, match=f"'{storage.bucket}' has no object '{missing}'"):
+        await storage.read(missing)
+
+
+@pytest.mark.parametrize("location", ["other/key", "", "tests", "{prefix}", "{prefix}-other/key"])
+async def test_no_location_leads_out_of_the_prefix(storage: S3Storage, location: str) -> None:
+    location = location.format(prefix=storage.prefix)
+    for call in (storage.read, storage.delete, storage.exists, storage.size):
+        with pytest.raises(StorageError, match="it is outside of its prefix"):
+            await call(location)
+    with pytest.raises(StorageError, match="it is outside of its prefix"):
+        await storage.read_range(location, 0, 1)
+    with pytest.raises(StorageError, match="it is outside of its prefix"):
+        await storage.delete_many([location])
+    with pytest.raises(StorageError, match="it is outside of its prefix"):
+        await storage.holds(location, size=0, digest="0" * 64)
+
+
+async def test_no_location_leads_to_another_bucket(storage: S3Storage) -> None:
+    """Some services take dots for the directory above, and that of a bucket is another bucket."""
+    up = "/".join([".."] * (storage.prefix.count("/") + 2))
+    for key in (f"{up}/other/key", "a/../b", "./a", "a/."):
+        with pytest.raises(StorageError, match="is not a key for bucket"):
+            await storage.read(f"{storage.prefix}/{key}")
+        with pytest.raises(StorageError, match="is not a key for bucket"):
+            await storage.put(b"", key=key)
 
 
 @pytest.mark.usefixtures("impatient")
