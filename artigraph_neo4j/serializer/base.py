@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
+from artigraph_neo4j.common.registry import Registry, load_entry_points
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.registry import Registry, load_entry_points
 
 __all__ = [
     "MAX_DEPTH",

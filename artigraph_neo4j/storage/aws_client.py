@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, TypeVar
 
-from artigraph_neo4j import iothread
+from artigraph_neo4j.common import iothread
 from artigraph_neo4j.storage.aws_errors import mapped_errors
 
 try:

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
 
+from artigraph_neo4j.common.registry import Registry
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
-from artigraph_neo4j.registry import Registry
 from artigraph_neo4j.storage.names import blob_name
 
 __all__ = ["Storage", "StoredBytes", "blob_key", "living", "registered", "slices"]

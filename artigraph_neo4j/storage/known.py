@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import os
 
+from artigraph_neo4j.common.registry import load_entry_points
 from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.registry import load_entry_points
 from artigraph_neo4j.storage.base import Storage, living, registered
 
 __all__ = ["find_storage", "how_to_name", "open_storage", "storage_names"]

@@ -1,0 +1,94 @@
+"""Which database an engine means: a URL, the environment, or a local stack."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from artigraph_neo4j.errors import EngineError
+from artigraph_neo4j.graph.settings import Settings
+from artigraph_neo4j.local import LocalStack, StackInfo, running_stack
+from artigraph_neo4j.storage.base import Storage
+
+__all__ = ["Target", "choose_target"]
+
+logger = logging.getLogger("artigraph_neo4j")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an engine will connect to.
+
+    Attributes:
+        description: What ``repr`` shows; never a password.
+        resolve: The settings, and a default storage if the place brings one. It may block, since
+            for ``"local"`` it starts servers.
+        is_local: Whether it is a local stack, whose schema may be created unasked.
+    """
+
+    description: str
+    resolve: Callable[[], tuple[Settings, Storage | None]]
+    is_local: bool = False
+
+    def __str__(self) -> str:
+        return self.description
+
+
+def choose_target(
+    url: str | None, *, username: str | None, password: str | None, database: str | None
+) -> Target:
+    """The target that ``set_engine``'s arguments mean; see there.
+
+    Raises:
+        EngineError: The URL is none of Neo4j's, or nothing says where the graph is.
+    """
+    if url == "local":
+        return Target("local stack", _start_local, is_local=True)
+    if url is not None:
+        settings = Settings.from_url(url, username=username, password=password, database=database)
+        return Target(settings.uri, lambda: (settings, None))
+    found = Settings.from_environment()
+    if found is not None:
+        merged = Settings(
+            found.uri,
+            username or found.username,
+            password or found.password,
+            database or found.database,
+        )
+        return Target(f"{merged.uri} (NEO4J_URI)", lambda: (merged, None))
+    stack = running_stack()
+    if stack is not None:
+        return Target(f"{stack.bolt_url} (artigraph up)", lambda: _of_stack(stack), is_local=True)
+    raise EngineError(
+        "nothing says where the graph is: set NEO4J_URI (with NEO4J_USERNAME and NEO4J_PASSWORD), "
+        'or start a local stack with "artigraph up", or name one: set_engine("neo4j://...") or '
+        'set_engine("local")'
+    )
+
+
+def _start_local() -> tuple[Settings, Storage | None]:
+    running = running_stack()
+    if running is None:
+        logger.warning("starting the local stack (Neo4j and S3); the first time takes minutes")
+        running = LocalStack().up()
+    return _of_stack(running)
+
+
+def _of_stack(stack: StackInfo) -> tuple[Settings, Storage | None]:
+    settings = Settings(stack.bolt_url, stack.username, stack.password, stack.database)
+    if not stack.s3_endpoint:
+        return settings, None
+    try:
+        from artigraph_neo4j.storage.aws import S3Storage
+    except ImportError:  # without the extra [s3] all values stay in the graph
+        return settings, None
+    storage = S3Storage(
+        stack.s3_bucket,
+        endpoint_url=stack.s3_endpoint,
+        region_name=stack.s3_region,
+        access_key=stack.s3_access_key,
+        secret_key=stack.s3_secret_key,
+        use_environment=False,  # neither the user's proxies nor AWS profile have to do with it
+    )
+    return settings, storage
