@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
@@ -113,7 +113,8 @@ class S3Storage(Storage):
     async def put(self, data: bytes, /, *, key: str) -> str:
         """Upload ``data`` under ``key``, behind the prefix; returns the whole key.
 
-        A key that ``blob_key`` made is only ever written once, since it names its content.
+        A key that ``blob_key`` made is only ever written once, since it names its content; the
+        service checks the content against it, where it knows SHA-256.
 
         Raises:
             StorageError: The service refused it or was out of reach.
@@ -133,7 +134,7 @@ class S3Storage(Storage):
         if len(data) >= self._multipart_threshold:
             await self._upload_parts(location, slices(data, _PART_BYTES))
             return
-        condition = {} if digest is None else {"IfNoneMatch": "*"}
+        content = {} if digest is None else self._content_args(digest)
         async with self._request("store", location) as request:
             try:
                 await request.send(
@@ -141,7 +142,7 @@ class S3Storage(Storage):
                         Bucket=self.bucket,
                         Key=location,
                         Body=request.body(data),
-                        **condition,
+                        **content,
                         **self._put_extra_args,
                     )
                 )
@@ -149,6 +150,13 @@ class S3Storage(Storage):
                 # It is there, put by an attempt whose answer was lost: its name says what it is.
                 if digest is None or error_code(error) not in ("PreconditionFailed", "412"):
                     raise
+
+    def _content_args(self, digest: str) -> dict[str, str]:
+        """Arguments by which the service checks and keeps the digest, and puts it only once."""
+        once = {"IfNoneMatch": "*"}
+        if any(name.startswith("Checksum") for name in self._put_extra_args):
+            return once
+        return once | {"ChecksumSHA256": b64encode(bytes.fromhex(digest)).decode()}
 
     async def _upload_parts(self, location: str, chunks: AsyncIterable[bytes]) -> None:
         target = {"Bucket": self.bucket, "Key": location}

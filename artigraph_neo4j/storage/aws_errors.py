@@ -27,6 +27,7 @@ _HINTS = {
     "NoSuchBucket": "create the bucket first",
     "AccessDenied": "the credentials lack this permission",
     "403": "the credentials lack this permission",
+    "BadDigest": "the bytes are not those that the key names, or were damaged on the way",
     "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
     "ExpiredToken": "the credentials have expired; get new ones",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import os
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -107,11 +109,31 @@ def test_many_loops_one_storage(s3_service: S3Service) -> None:
 async def test_content_named_keys_are_written_once(storage: S3Storage) -> None:
     key = blob_key(b"content")
     location = await storage.put(b"content", key=key)
-    await storage.put(b"what must not replace it", key=key)
+    with suppress(StorageError):  # the service may say that the bytes are not what the key names
+        await storage.put(b"what must not replace it", key=key)
     assert await storage.read(location) == b"content"
     other = await storage.put(b"old", key="plain")
     await storage.put(b"new", key="plain")
     assert await storage.read(other) == b"new"
+
+
+async def test_the_service_checks_and_keeps_the_digest(storage: S3Storage) -> None:
+    digest = hashlib.sha256(b"content").hexdigest()
+    location = await storage.create(b"content")
+    assert await storage.holds(location, size=7, digest=digest)
+    assert not await storage.holds(location, size=7, digest="0" * 64)
+    await storage.update(location, b"CONTENT")  # of the same size, as a restored backup may be
+    assert await storage.size(location) == 7
+    with pytest.raises(StorageError, match="BadDigest; the bytes are not those that the key names"):
+        await storage.put(b"other", key=blob_key(b"content"))
+
+
+async def test_extra_arguments_may_choose_another_checksum(s3_service: S3Service) -> None:
+    extra = {"ChecksumAlgorithm": "CRC32"}
+    storage = storage_on(s3_service, f"tests/{new_id()}", put_extra_args=extra)
+    location = await storage.create(b"content")
+    assert await storage.holds(location, size=7, digest="0" * 64)  # of which nothing is known
+    await close_clients()
 
 
 async def test_large_values_go_in_parts_with_checksums(s3_service: S3Service) -> None:
