@@ -15,8 +15,8 @@ from rich.table import Table
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, run
-from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.known import open_storage
 from artigraph_neo4j.upkeep.garbage.collect import GarbageReport, collect_garbage, take_new_graph_id
 
 __all__ = ["gc", "new_graph_id"]
@@ -53,7 +53,7 @@ def gc(
     """Show stored values that nothing in the graph refers to, and references to what is gone."""
 
     async def work() -> list[GarbageReport]:
-        places: list[Storage | None] = [_storage(name) for name in storage or []]
+        places: list[Storage | None] = [open_storage(name) for name in storage or []]
         return [
             report
             for place in places or [None]
@@ -70,16 +70,6 @@ def gc(
         _show(console, report)
     if not reports:
         console.print("the graph refers to no stored value, and no storage was named")
-
-
-def _storage(name: str) -> Storage:
-    found = find_storage(name)
-    if found is None:
-        raise StorageError(
-            f"{name!r} is no storage that can be made of its name, as s3:bucket/prefix and "
-            "file:/path can; for others call artigraph_neo4j.gc.collect_garbage"
-        )
-    return found
 
 
 def _show(console: Console, report: GarbageReport) -> None:

@@ -17,9 +17,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run
-from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
-from artigraph_neo4j.storage.base import find_storage
+from artigraph_neo4j.storage.known import open_storage
 
 __all__ = ["export", "import_"]
 
@@ -86,12 +85,7 @@ def import_(
 ) -> None:
     """Bring exported JSON lines into a graph. What is there stays; do it again after an error."""
     with errors_said(), _shown("importing", json) as shown:
-        place = None if storage is None else find_storage(storage)
-        if storage is not None and place is None:
-            raise StorageError(
-                f"{storage!r} is no storage that can be made of its name, as s3:bucket/prefix and "
-                "file:/path can"
-            )
+        place = None if storage is None else open_storage(storage)
         report = run(url, lambda: import_graph(path, storage=place, progress=shown))
     if json:
         print_json(asdict(report))
