@@ -218,11 +218,12 @@ def unreadable(form: str) -> Generator[None]:
 
 
 @contextmanager
-def unwritable(form: str) -> Generator[None]:
+def unwritable(form: str, advice: str = "") -> Generator[None]:
     """Turn every error of a block or function that writes a value into one of ours.
 
     Args:
         form: The format that is written, with an article.
+        advice: Another next step than to convert the value.
 
     Raises:
         SerializationError: The block failed. Errors of this library pass unchanged.
@@ -233,10 +234,11 @@ def unwritable(form: str) -> Generator[None]:
         if isinstance(error, (*_PASSING, OSError)):  # of the file that is written to
             raise
         raise SerializationError(
-            f"{form} cannot hold the value ({_reason(error)}); convert it, or give the field "
-            "another serializer: artifact_field(serializer=...)"
+            f"{form} cannot hold the value ({_reason(error)}); {advice or _ADVICE}"
         ) from error
 
+
+_ADVICE = "convert it, or give the field another serializer: artifact_field(serializer=...)"
 
 _PASSING = (
     ArtigraphError,
