@@ -14,7 +14,8 @@ from artigraph_neo4j.serializer.base import (
     unreadable,
     unwritable,
 )
-from artigraph_neo4j.serializer.ipc import HeadCache, check_file
+from artigraph_neo4j.serializer.held_file import HeldFile
+from artigraph_neo4j.serializer.ipc import check_file
 from artigraph_neo4j.serializer.parquet import from_parquet, restored_schema, to_parquet
 
 # After the module above, which explains a missing extra.
@@ -50,15 +51,20 @@ def _bytes(schema: pa.Schema, content: pa.Table | pa.RecordBatch) -> bytes:
     return sink.getvalue()
 
 
-def _open(
-    source: IO[bytes],
-    batches: Sequence[int] | None = None,
-    options: pa.ipc.IpcReadOptions | None = None,
-) -> pa.ipc.RecordBatchFileReader:
-    """Open a file after its structure was checked; see ``check_file`` for ``batches``."""
-    check_file(source, batches)
+def _whole(source: IO[bytes]) -> pa.ipc.RecordBatchFileReader:
+    """Open a file that will be read whole, after its structure was checked."""
+    check_file(HeldFile(source))
     source.seek(0)
-    return pa.ipc.open_file(source, options=options)
+    return pa.ipc.open_file(source)
+
+
+def _part(
+    file: HeldFile, batches: Sequence[int], options: pa.ipc.IpcReadOptions | None = None
+) -> pa.ipc.RecordBatchFileReader:
+    """Open a file of which only some batches will be read, after these were checked."""
+    check_file(file, batches)
+    file.seek(0)
+    return pa.ipc.open_file(file, options=options)
 
 
 def _positions(schema: pa.Schema, columns: Sequence[Any] | None) -> list[int] | None:
@@ -94,7 +100,7 @@ class FeatherSerializer(Serializer[pa.Table]):
         Raises:
             SerializationError: The bytes are no such file.
         """
-        return self.read(io.BytesIO(data))
+        return self.read(pa.BufferReader(data))
 
     def write(self, value: pa.Table, file: IO[bytes], /) -> None:
         """The same, a batch of about 16 MiB at a time."""
@@ -103,7 +109,7 @@ class FeatherSerializer(Serializer[pa.Table]):
     def read(self, file: IO[bytes], /) -> pa.Table:
         """The table."""
         with unreadable("an Arrow file"):
-            table = _open(file).read_all()
+            table = _whole(file).read_all()
             table.validate(full=True)
             return table
 
@@ -117,8 +123,8 @@ class FeatherSerializer(Serializer[pa.Table]):
     ) -> pa.Table:
         """The columns in the order of the table; a group of rows is a record batch of the file."""
         with unreadable("an Arrow file"):
-            source: Any = HeadCache(file)
-            opened = _open(source, ())
+            source = HeldFile(file)
+            opened = _part(source, ())
             check_part("row group", row_groups, range(opened.num_record_batches))
             groups = range(opened.num_record_batches) if row_groups is None else row_groups
             included = _positions(opened.schema, columns)
@@ -126,7 +132,7 @@ class FeatherSerializer(Serializer[pa.Table]):
             if included is not None and opened.schema.names:
                 # No fields at all would mean all of them.
                 options = pa.ipc.IpcReadOptions(included_fields=included or [0])
-            opened = _open(source, groups, options)
+            opened = _part(source, groups, options)
             batches = [opened.get_batch(i) for i in groups]
             table = pa.Table.from_batches(batches, opened.schema)
             table.validate(full=True)
@@ -155,7 +161,7 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
             SerializationError: The bytes are no such file, or one of several batches.
         """
         with unreadable("an Arrow file"):
-            opened = _open(pa.BufferReader(data))
+            opened = _whole(pa.BufferReader(data))
             if opened.num_record_batches != 1:
                 raise SerializationError(f"it has {opened.num_record_batches} batches, not one")
             batch = opened.get_batch(0)
@@ -195,7 +201,7 @@ class ParquetSerializer(Serializer[pa.Table]):
         Raises:
             SerializationError: The bytes are no such file.
         """
-        return self.read(io.BytesIO(data))
+        return self.read(pa.BufferReader(data))
 
     def write(self, value: pa.Table, file: IO[bytes], /) -> None:
         """The same, a group of rows at a time."""

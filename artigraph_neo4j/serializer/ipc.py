@@ -7,14 +7,14 @@ batch are read here first. They are flatbuffers, and only the parts that matter 
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.held_file import HeldFile
 
-__all__ = ["HeadCache", "check_file"]
+__all__ = ["check_file", "check_schema"]
 
 _MAGIC = b"ARROW1"
 _LZ4_EXPANSION = 256
@@ -26,62 +26,20 @@ _MAX_LEVELS = 64
 _DICTIONARY, _RECORD_BATCH = 2, 3
 """Kinds of messages."""
 
-_HEAD_BYTES = 64 * 1024
-"""Maximum bytes of a read that is remembered."""
-
-
-class HeadCache(io.RawIOBase):
-    """A file that remembers its short reads: those of the check are repeated by who reads it then.
-
-    Args:
-        source: The file; each read of it may be a request to a storage.
-    """
-
-    def __init__(self, source: IO[bytes]) -> None:
-        self._source = source
-        self._at = 0
-        self._size = source.seek(0, io.SEEK_END)
-        self._known: dict[tuple[int, int], bytes] = {}
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move to another position, and return it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Return the next bytes."""
-        length = self._size - self._at if size is None or size < 0 else size
-        data = self._known.get((self._at, length))
-        if data is None:
-            self._source.seek(self._at)
-            data = self._source.read(length)
-            if length <= _HEAD_BYTES:
-                self._known[self._at, length] = data
-        self._at += len(data)
-        return data
-
 
 class _Table:
-    """A table of a flatbuffer: a position, and a list of where its fields are."""
+    """A table of a flatbuffer: a position, and a list of where its fields are.
+
+    Attributes:
+        size: The number of bytes of the whole flatbuffer.
+    """
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data = data
+        self.size = len(data)
         self._at = at
         self._fields = at - _number(data, "<i", at)
-        self._size = _number(data, "<H", self._fields)
+        self._length = _number(data, "<H", self._fields)
 
     @classmethod
     def root(cls, data: bytes) -> _Table:
@@ -95,8 +53,10 @@ class _Table:
         at = self._place(field)
         return None if at is None else _Table(self._data, at + _number(self._data, "<I", at))
 
-    def tables(self, field: int) -> Iterator[_Table]:
+    def tables(self, field: int, most: int | None = None) -> Iterator[_Table]:
         start, length = self._vector(field)
+        if most is not None and length > most:
+            raise SerializationError("a list of the Arrow file has more items than there is room for")
         for at in range(start, start + 4 * length, 4):
             yield _Table(self._data, at + _number(self._data, "<I", at))
 
@@ -116,7 +76,7 @@ class _Table:
 
     def _place(self, field: int) -> int | None:
         entry = 4 + 2 * field
-        offset = _number(self._data, "<H", self._fields + entry) if entry < self._size else 0
+        offset = _number(self._data, "<H", self._fields + entry) if entry < self._length else 0
         return self._at + offset if offset else None
 
 
@@ -135,11 +95,11 @@ class _Block(NamedTuple):
     body: int
 
 
-def check_file(source: IO[bytes], batches: Sequence[int] | None = None) -> None:
+def check_file(file: HeldFile, batches: Sequence[int] | None = None) -> None:
     """Refuse an Arrow file whose structure cannot be what was written.
 
     Args:
-        source: The file; its position may be elsewhere afterwards.
+        file: The file; its footer and the heads of its batches are held.
         batches: Numbers of the record batches that will be read, whose bodies are not looked at;
             None for all of the file, bodies too.
 
@@ -147,67 +107,59 @@ def check_file(source: IO[bytes], batches: Sequence[int] | None = None) -> None:
         SerializationError: A type is nested too deeply, a batch or a buffer is outside of the file
             or overlaps with another, or compressed data claims to be larger than it can be.
     """
-    size = source.seek(0, io.SEEK_END)
-    footer = _footer(source, size)
-    _check_schema(footer)
+    footer = _footer(file)
+    _check_types(footer.table(1), footer.size)
     blocks = [[_Block(*block) for block in footer.structs(field, "<qi4xq")] for field in (2, 3)]
-    _check_apart([(b.offset, b.head + b.body) for group in blocks for b in group], size)
+    _check_apart([(b.offset, b.head + b.body) for group in blocks for b in group], file.size)
     dictionaries, records = blocks
-    wanted = range(len(records)) if batches is None else batches
     whole = batches is None
     for block in dictionaries:
-        _check_batch(source, block, _DICTIONARY, whole)
-    for number in wanted:
-        _check_batch(source, records[number], _RECORD_BATCH, whole)
+        _check_batch(file, block, _DICTIONARY, whole)
+    for number in range(len(records)) if batches is None else batches:
+        _check_batch(file, records[number], _RECORD_BATCH, whole)
 
 
-def _read(source: IO[bytes], at: int, size: int) -> bytes:
-    source.seek(at)
-    data = source.read(size)
-    if len(data) != size:
-        raise SerializationError("the Arrow file is cut off")
-    return data
+def check_schema(data: bytes) -> None:
+    """Refuse the bytes of an Arrow schema whose types are nested too deeply.
+
+    Raises:
+        SerializationError: They are, or the bytes are not those of a schema.
+    """
+    _check_types(_Table.root(_message(data)).table(2), len(data))
 
 
-def _footer(source: IO[bytes], size: int) -> _Table:
+def _footer(file: HeldFile) -> _Table:
     tail = len(_MAGIC) + 4
-    end = _read(source, max(size - tail, 0), min(size, tail))
-    if end[4:] != _MAGIC:
-        raise SerializationError("the bytes do not end as an Arrow file does")
+    end = file.hold(file.size - tail, tail)
     length = _number(end, "<i", 0)
-    if not 0 < length <= size - tail - len(_MAGIC) - 2:
-        raise SerializationError("the footer of the Arrow file has no place in it")
-    return _Table.root(_read(source, size - tail - length, length))
+    if end[4:] != _MAGIC or length < 0:
+        raise SerializationError("the bytes do not end as an Arrow file does")
+    return _Table.root(file.hold(file.size - tail - length, length))
 
 
-def _check_schema(footer: _Table) -> None:
+def _check_types(schema: _Table | None, size: int) -> None:
     """Refuse types that are nested too deeply, or that share parts over and over."""
-    schema = footer.table(1)
     if schema is None:
         raise SerializationError("the Arrow file has no schema")
     level = list(schema.tables(1))
-    left = len(footer._data) // 8  # noqa: SLF001 - a field takes more bytes than that
+    left = size // 8  # a field takes more bytes than that
     for _ in range(_MAX_LEVELS):
         left -= len(level)
-        level = [child for field in level for child in _children(field, left)]
+        level = [child for field in level for child in field.tables(5, left)]
         if not level:
             return
-        if left < len(level):
+        if len(level) > left:
             break
     raise SerializationError("the types of the Arrow file are nested too deeply")
 
 
-def _children(field: _Table, most: int) -> list[_Table]:
-    start, length = field._vector(5)  # noqa: SLF001 - of the same module
-    if length > most:
-        raise SerializationError("a type of the Arrow file has more parts than there is room for")
-    return list(field.tables(5)) if start else []
+def _message(data: bytes) -> bytes:
+    """Return a message without what tells its length, and the mark before that."""
+    return data[8 if data[:4] == b"\xff" * 4 else 4 :]
 
 
-def _check_batch(source: IO[bytes], block: _Block, kind: int, bodies: bool) -> None:
-    head = _read(source, block.offset, block.head)
-    prefix = 8 if head[:4] == b"\xff" * 4 else 4  # the length of the head, and a mark before it
-    message = _Table.root(head[prefix:])
+def _check_batch(file: HeldFile, block: _Block, kind: int, bodies: bool) -> None:
+    message = _Table.root(_message(file.hold(block.offset, block.head)))
     batch = message.table(2)
     if batch is not None and kind == _DICTIONARY:
         batch = batch.table(1)
@@ -226,7 +178,7 @@ def _check_batch(source: IO[bytes], block: _Block, kind: int, bodies: bool) -> N
     if compression is not None and bodies:
         for offset, length in buffers:
             if length:
-                _check_compressed(source, block.offset + block.head + offset, length)
+                _check_compressed(file, block.offset + block.head + offset, length)
 
 
 def _check_apart(places: Sequence[tuple[int, ...]], size: int) -> None:
@@ -240,7 +192,8 @@ def _check_apart(places: Sequence[tuple[int, ...]], size: int) -> None:
         raise SerializationError("a part of the Arrow file ends behind its end")
 
 
-def _check_compressed(source: IO[bytes], at: int, length: int) -> None:
-    plain = _number(_read(source, at, min(length, 8)), "<q", 0)
+def _check_compressed(file: HeldFile, at: int, length: int) -> None:
+    file.seek(at)
+    plain = _number(file.read(min(length, 8)), "<q", 0)
     if not -1 <= plain <= _LZ4_EXPANSION * length:
         raise SerializationError(f"{length} bytes of lz4 cannot stand for {plain}")

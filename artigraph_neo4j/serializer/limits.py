@@ -13,7 +13,14 @@ from contextvars import ContextVar
 
 from artigraph_neo4j.errors import SerializationError
 
-__all__ = ["MAX_DEPTH", "MAX_NESTED", "check_decoded", "max_decoded_bytes", "nested"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_NESTED",
+    "SMALL_BYTES",
+    "check_decoded",
+    "max_decoded_bytes",
+    "nested",
+]
 
 MAX_DEPTH = 200
 """Maximum levels of containers in one value, so that it can be read from any depth of calls."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import IO, Any
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import check_part, shown
+from artigraph_neo4j.serializer.held_file import HeldFile
 
 try:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from artigraph_neo4j.serializer.parquet_limits import check_parquet
+    from artigraph_neo4j.serializer.parquet_structure import SCHEMA_KEY, Chunk, Structure
 except ImportError as error:  # pragma: no cover - an install without the extra
     raise ImportError(
         'this serializer needs pyarrow: pip install "artigraph-neo4j[arrow]"'
@@ -81,25 +82,34 @@ def from_parquet(
 
 
 class ParquetSource:
-    """A Parquet file of which the metadata was read.
+    """A Parquet file of which the metadata was read and checked.
 
     Args:
         source: The file.
-        part: Whether only a part will be read. Then all ranges of bytes that it needs are asked for
-            at once, and held together.
+        part: Whether only a part will be read. Then the ranges of bytes that it needs are fetched
+            first, adjoining ones at once, and held.
+
+    Attributes:
+        names: Names of its columns.
+        metadata: What was written beside the columns, by key.
+        group_sizes: Numbers of rows of its groups.
     """
 
     def __init__(self, source: IO[bytes], *, part: bool) -> None:
-        self._source = source
-        self._size = source.seek(0, io.SEEK_END)
-        source.seek(0)
-        # Unlike read_table it takes equal column names.
-        self._file = pq.ParquetFile(source, pre_buffer=part)
+        held = HeldFile(source)
+        self._structure = Structure(held)
+        self._part = part
+        self._source: Any = held if part else source
+        self._file = self._open()
         self.names: list[str] = self._file.schema_arrow.names
-        self.metadata: dict[bytes, bytes] = self._file.schema_arrow.metadata or {}
-        self.group_sizes = [
-            self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)
-        ]
+        self.metadata = self._structure.metadata
+        self.group_sizes = self._structure.group_sizes
+
+    def _open(self, texts: Sequence[str] = ()) -> pq.ParquetFile:
+        """Open the file; columns of ``texts`` are read as dictionaries."""
+        self._source.seek(0)
+        # Unlike read_table it takes equal column names.
+        return pq.ParquetFile(self._source, read_dictionary=list(texts), pre_buffer=False)
 
     def read(
         self, columns: Sequence[str] | None = None, row_groups: Sequence[int] | None = None
@@ -107,17 +117,46 @@ class ParquetSource:
         """Return the table, or a part of it; see ``from_parquet``."""
         check_part("column", columns, self.names)
         check_part("row group", row_groups, range(len(self.group_sizes)))
+        self._structure.check(columns, row_groups, self._measure, hold=self._part)
         names = None if columns is None else set(columns)
         # Each name once, in the order of the file, which is that of the result.
         some = None if names is None else [n for n in dict.fromkeys(self.names) if n in names]
-        check_parquet(self._source, self._size, self._file, some, row_groups)
         file = self._file
         groups = None if row_groups is None else list(row_groups)
         table = file.read(some) if groups is None else file.read_row_groups(groups, some)
         table.validate(full=True)
         if names is not None:  # a dot in a name is a path to Parquet: "a" brings "a.b" too
             table = table.select([i for i, name in enumerate(table.schema.names) if name in names])
-        return _restored(table, self._file.metadata.metadata, names)
+        return _restored(table, self.metadata.get(SCHEMA_KEY), names)
+
+    def _measure(self, group: int, chunk: Chunk) -> int:
+        """Return the bytes that texts take in a group of rows, each kept once for it."""
+        path = ".".join(chunk.path)
+        table = self._open([path]).read_row_group(group, [path])
+        table.validate(full=True)
+        total = 0
+        for column in table.itercolumns():
+            for texts in _dictionaries(column.chunks):
+                lengths = pc.cast(pc.binary_length(texts.dictionary), pa.int64())
+                total += pc.sum(lengths.take(texts.indices)).as_py() or 0
+        return total
+
+
+def _dictionaries(arrays: Sequence[Any]) -> Iterator[Any]:
+    """Return the arrays with a dictionary of texts among arrays, and in what these consist of."""
+    for array in arrays:
+        kind = array.type
+        if isinstance(array, pa.ExtensionArray):
+            yield from _dictionaries([array.storage])
+        elif pa.types.is_dictionary(kind):
+            if not pa.types.is_primitive(kind.value_type):
+                yield array
+        elif pa.types.is_struct(kind):
+            yield from _dictionaries([array.field(i) for i in range(kind.num_fields)])
+        elif pa.types.is_map(kind):
+            yield from _dictionaries([array.keys, array.items])
+        elif kind.num_fields:
+            yield from _dictionaries([array.values])
 
 
 def restored_schema(schema: pa.Schema) -> pa.Schema:
@@ -127,10 +166,8 @@ def restored_schema(schema: pa.Schema) -> pa.Schema:
     return from_parquet(pa.BufferReader(sink.getvalue())).schema
 
 
-def _restored(
-    table: pa.Table, metadata: dict[bytes, bytes] | None, names: set[str] | None
-) -> pa.Table:
-    written = (metadata or {}).get(b"ARROW:schema")
+def _restored(table: pa.Table, written: bytes | None, names: set[str] | None) -> pa.Table:
+    """Return the table with the schema that it was written with."""
     if written is None:
         return table
     wanted = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written, validate=True)))
@@ -148,4 +185,4 @@ def column_to_parquet(array: Any) -> bytes:
 
 def column_from_parquet(data: bytes) -> Any:
     """Return the array that ``column_to_parquet`` wrote."""
-    return from_parquet(BytesIO(data)).column(0)
+    return from_parquet(pa.BufferReader(data)).column(0)
