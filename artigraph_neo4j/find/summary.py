@@ -25,7 +25,7 @@ class FieldSummary:
     Attributes:
         name: The field.
         kind: How it is stored: ``"int"``, ``"str"`` and so on for a native property, ``"none"``,
-            ``"model"`` for a nested model, ``"tree"`` for a container of them, else the name of
+            ``"unset"`` for a field that was never assigned, ``"model"`` for a nested model, ``"tree"`` for a container of them, else the name of
             the serializer.
         value: A native value; the text of one that was serialized as text; else None.
         cut: Whether ``value`` is only the beginning.
@@ -59,6 +59,8 @@ class FieldSummary:
             )
         if self.kind == "none":
             return "None"
+        if self.kind == "unset":
+            return "(not set)"
         if self.value is None:
             return self.kind if self.size is None else f"{self.kind}, {size_text(self.size)}"
         shown = str(self.value) if self.kind not in _NATIVE else repr(self.value)

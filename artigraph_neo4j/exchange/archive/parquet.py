@@ -125,7 +125,7 @@ def _fields(node: Line) -> dict[str, Any]:
     properties = node["properties"]
     found: dict[str, Any] = {}
     for name, entry in json.loads(properties["codec"])["fields"].items():
-        if entry == "none":
+        if entry in ("none", "unset"):
             found[name] = None
         elif entry != "model" and not _is_serialized(entry):
             value = from_native(from_json(properties[property_name(name)]), entry)
