@@ -41,14 +41,16 @@ def hint_of(cls: type[Any], name: str) -> Any:
     return found.get(name, UNKNOWN)
 
 
-def _evaluated(cls: type[Any], hint: Any) -> Any:
+def _evaluated(owner: Any, hint: Any) -> Any:
+    """An annotation of a class, or the value of an alias, that may be text still."""
     text = getattr(hint, "__forward_arg__", hint)
     if not isinstance(text, str):
         return hint
-    module = sys.modules.get(cls.__module__)
+    module = sys.modules.get(owner.__module__)
     names: dict[str, Any] = vars(module) if module is not None else {}
+    local = dict(vars(owner)) if isinstance(owner, type) else {}
     try:
-        return eval(text, names, dict(vars(cls)))  # noqa: S307 - the class's own source
+        return eval(text, names, local)  # noqa: S307 - the program's own source
     except Exception:  # a name of a function's scope, or one that only type checkers import
         return UNKNOWN
 
@@ -114,7 +116,7 @@ def _parts(hint: Any, depth: int) -> Iterator[Any]:
 
 def _value(alias: Any) -> Any:
     try:
-        return alias.__value__  # evaluated when it is asked for
+        return _evaluated(alias, alias.__value__)  # a type statement evaluates it now
     except Exception as error:
         raise _AnythingError from error
 
