@@ -18,7 +18,7 @@ from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError
 from artigraph_neo4j.graph.cypher import read
-from artigraph_neo4j.model.native import from_native, native_size
+from artigraph_neo4j.model.native import from_native, kind_of, native_size
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.model.stored import (
     Entry,
@@ -180,7 +180,7 @@ def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
 def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
     name, key, how = entry
     parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
-    kind = parts[0]
+    kind = kind_of(parts)
     serializer, lazy, value, size, blob = None, False, None, 0, None
     if kind == "model":
         value = node.children[name].model
@@ -193,7 +193,7 @@ def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> 
         size = blob.size if blob is not None else len(raw[path])
     elif kind not in ("none", "unset"):
         stored = node.properties[key]
-        value = from_native(stored, entry.how)
+        value = from_native(stored, (kind, *parts[1:]))
         raw[path] = _as_bytes(value)
         size = len(stored.encode()) if isinstance(stored, str) else native_size(stored)
     return StoredField(path, kind, serializer, lazy, value, size, blob, node.node_id, node.model)

@@ -13,7 +13,7 @@ from typing import Any, cast
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.common.wording import cut, place_text, size_text
 from artigraph_neo4j.graph.names import property_name
-from artigraph_neo4j.model.native import from_native
+from artigraph_neo4j.model.native import from_native, kind_of
 
 __all__ = ["ArtifactSummary", "FieldSummary"]
 
@@ -124,7 +124,7 @@ def _field(
     place: list[Any] | None,
     models: tuple[tuple[str, int], ...],
 ) -> FieldSummary:
-    kind = entry if isinstance(entry, str) else entry[0]
+    kind = kind_of(entry)
     if kind == "blob":
         blob_id, storage, location, digest, size = place or [None, None, None, None, None]
         return FieldSummary(
@@ -139,5 +139,5 @@ def _field(
     if kind == "bytes" and isinstance(value, list):
         value = bytes(cast("list[int]", value))
     elif value is not None:
-        value = from_native(value, entry)
+        value = from_native(value, kind if isinstance(entry, str) else entry)
     return FieldSummary(name, kind, value, is_cut, whole, models=models)
