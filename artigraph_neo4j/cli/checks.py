@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.engine.configure import engine_context
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
@@ -283,8 +284,8 @@ async def _open_spans() -> Check:
     lost = await find_lost_spans()
     text = f"{len(found):,} open, {len(lost):,} of them lost"
     if lost:
-        oldest = min(datetime.now(UTC) - item.span.opened_at for item in lost)
-        text += f", the latest opened {oldest.total_seconds() / 60:,.0f} min ago"
+        oldest = max(datetime.now(UTC) - item.span.opened_at for item in lost)
+        text += f", the oldest opened {duration_text(oldest)} ago"
         return Check("open spans", "warn", text, "artigraph lost --close")
     return Check("open spans", "ok", text)
 

@@ -62,12 +62,10 @@ def export(
     if json:
         print_json(asdict(report))
         return
-    sys.stdout.write(
-        f"exported {_counts(report)} to {report.path}\n"
-        + (f"{report.blobs:,} references to stored values" if report.blobs else "")
-        + (f", {decimal(report.bytes)} written\n" if blobs else "")
-        + ("; --blobs writes them too\n" if report.blobs and not blobs else "")
-    )
+    sys.stdout.write(f"exported {_counts(report)} to {report.path}\n")
+    if report.blobs:
+        more = f", {decimal(report.bytes)} written" if blobs else "; --blobs writes them too"
+        sys.stdout.write(f"{report.blobs:,} references to stored values{more}\n")
     if report.open:
         sys.stdout.write(f"{report.open:,} spans are still open\n")
 

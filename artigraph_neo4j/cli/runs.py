@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -17,16 +18,15 @@ from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, ago, run, span_facts, span_state, span_style
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import duration_text
-from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.find import (
     Filter,
     find_spans,
 )
+from artigraph_neo4j.find.counts import SpanCounts, read_span_counts
 from artigraph_neo4j.find.terms import (
     span,
     tagged,
 )
-from artigraph_neo4j.graph.cypher import summaries
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.span import (
     Span,
@@ -103,21 +103,14 @@ def ls(
         console.print(runs_table(found, wide=console.width >= WIDE))
 
 
-Counts = list[int]
-
-
 async def read_runs(
     cls: str | None, filters: list[Filter], limit: int
-) -> list[tuple[Span, Counts]]:
-    """Spans, newest first, with counts: spans, failed, open, artifacts. Two round trips."""
+) -> list[tuple[Span, SpanCounts]]:
+    """Spans, newest first, with what is below each. Two round trips."""
     query = find_spans(*filters) if cls is None else find_spans(_class_of(cls), *filters)
     spans = await query.order_by(span.opened_at.desc()).limit(limit).read()
-    if not spans:
-        return []
-    ids = [item.node_id for item in spans]
-    ((rows,),) = await get_engine().read(summaries.COUNTS_BELOW, {"ids": ids})
-    counts = {node_id: row for node_id, *row in rows}
-    return [(item, counts.get(item.node_id, [0, 0, 0, 0])) for item in spans]
+    counts = await read_span_counts(*(item.node_id for item in spans))
+    return list(zip(spans, counts, strict=True))
 
 
 def _class_of(name: str) -> type[Span]:
@@ -131,15 +124,8 @@ def _class_of(name: str) -> type[Span]:
     return made
 
 
-def _facts(item: Span, counts: Counts) -> dict[str, Any]:
-    spans, failed, is_open, artifacts = counts
-    return span_facts(item) | {
-        "class": _class_name(item),
-        "spans": spans,
-        "failed": failed,
-        "open": is_open,
-        "artifacts": artifacts,
-    }
+def _facts(item: Span, counts: SpanCounts) -> dict[str, Any]:
+    return span_facts(item) | {"class": _class_name(item)} | asdict(counts)
 
 
 def _class_name(item: Span) -> str:
@@ -147,7 +133,7 @@ def _class_name(item: Span) -> str:
     return own[0] if own else "Span"
 
 
-def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
+def runs_table(found: list[tuple[Span, SpanCounts]], *, wide: bool = True) -> Table:
     """The table that a person sees; in a narrow terminal with fewer columns, ids below labels."""
     right: dict[str, Any] = {"no_wrap": True, "justify": "right"}
     table = Table(
@@ -161,11 +147,11 @@ def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
-    for item, (spans, failed, _, artifacts) in found:
+    for item, counts in found:
         style = span_style(item)
-        counted = Text(f"{spans:,}")
-        if failed:
-            counted.append(f" ({failed:,} failed)", ERROR.fill)
+        counted = Text(f"{counts.spans:,}")
+        if counts.failed:
+            counted.append(f" ({counts.failed:,} failed)", ERROR.fill)
         label = Text(item.label or "", ERROR.fill if item.status == "ERROR" else "")
         table.add_row(
             label if wide else Text.assemble(label, "\n", (item.node_id, "dim")),
@@ -173,6 +159,6 @@ def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
             duration_text(ago(item.opened_at)),
             *([duration_text(item.duration)] if wide else []),
             counted,
-            *([f"{artifacts:,}", item.node_id] if wide else []),
+            *([f"{counts.artifacts:,}", item.node_id] if wide else []),
         )
     return table
