@@ -45,7 +45,7 @@ def time_text(time: datetime | None) -> str:
 
 
 def place_text(storage: str, location: str) -> str:
-    """Where a stored value is: ``"s3://bucket/key"``, or the storage's name and the location."""
+    """The place of a value: ``"s3://bucket/key"``, or the storage's name and the location."""
     kind, _, rest = storage.partition(":")
     if kind == "s3" and rest:
         return f"s3://{rest.partition('/')[0]}/{location}"
@@ -53,5 +53,5 @@ def place_text(storage: str, location: str) -> str:
 
 
 def cut(text: str, characters: int) -> str:
-    """A text of so many characters at the most, with an ellipsis where it is cut."""
+    """The text, or its beginning and an ellipsis if it has more than ``characters``."""
     return text if len(text) <= characters else text[: characters - 1] + "…"
