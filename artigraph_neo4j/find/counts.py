@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.engine.scope import get_current_span_id
 from artigraph_neo4j.graph.cypher import summaries
 
 __all__ = ["SpanCounts", "read_span_counts"]
@@ -29,11 +30,11 @@ class SpanCounts:
     artifacts: int
 
 
-async def read_span_counts(*spans: str) -> list[SpanCounts]:
+async def read_span_counts(*spans: AnySpan) -> list[SpanCounts]:
     """Count what is below each of some spans. One round trip, which walks through their trees.
 
     Args:
-        *spans: Their ids; ``"current"`` is the current span.
+        *spans: Spans, their ids, or ``"current"``.
 
     Returns:
         The counts of each, in the same order.
@@ -43,7 +44,7 @@ async def read_span_counts(*spans: str) -> list[SpanCounts]:
         SpanError: ``"current"``, and no span is.
         ConnectionFailed: The database stayed out of reach.
     """
-    ids = [get_current_span_id(span) for span in spans]
+    ids = [given.span_id(span, "spans") for span in spans]
     if not ids:
         return []
     ((rows,),) = await get_engine().read(summaries.COUNTS_BELOW, {"ids": list(set(ids))})
