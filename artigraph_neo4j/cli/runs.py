@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, ago, run, span_facts, span_state, span_style
+from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.find import (
@@ -36,7 +35,9 @@ from artigraph_neo4j.graph.span_meta import (
 )
 from artigraph_neo4j.graph.span_rows import subclasses_of_span
 
-__all__ = ["ls", "read_runs", "runs_table"]
+__all__ = ["commands", "ls", "read_runs", "runs_table"]
+
+commands = typer.Typer(add_completion=False)
 
 
 WIDE = 100
@@ -46,14 +47,14 @@ PIPED = 160
 
 
 class Status(StrEnum):
-    """How a span can be."""
+    """The status of a span."""
 
     ok = "OK"
     error = "ERROR"
     unset = "UNSET"
 
 
-@app.command()
+@commands.command()
 def ls(
     label: Annotated[str | None, typer.Option("--label", help="Only labels that begin so.")] = None,
     status: Annotated[
@@ -78,7 +79,7 @@ def ls(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show runs, newest first: the root spans, with what is below each."""
+    """Show runs, newest first. A run is a root span; its counts are of all below it."""
     filters: list[Filter] = [] if everywhere else [span.depth == 0]
     if label is not None:
         filters.append(span.label.startswith(label))
@@ -90,14 +91,13 @@ def ls(
         filters.append(tagged(tag))
     if open_only:
         filters.append(span.closed_at.is_null())
-    with errors_said():
-        found = run(url, lambda: read_runs(cls, filters, limit))
+    found = run(url, lambda: read_runs(cls, filters, limit))
     if json:
         print_json({"spans": [_facts(item, counts) for item, counts in found]})
     elif not found:
-        typer.echo("no run fits" if filters[not everywhere :] or cls else "nothing is recorded yet")
+        say("no run fits\n" if filters[not everywhere :] or cls else "nothing is recorded yet\n")
     else:
-        console = Console(highlight=False)
+        console = Terminal(soft_wrap=False)
         if not console.is_terminal and "COLUMNS" not in os.environ:
             console.width = PIPED
         console.print(runs_table(found, wide=console.width >= WIDE))
@@ -114,7 +114,7 @@ async def read_runs(
 
 
 def _class_of(name: str) -> type[Span]:
-    """The span class of a name; one is made of it here, as no class of users is known."""
+    """The span class of a name; made here, since a user's classes are not known."""
     for known in subclasses_of_span():
         if known.inherited_labels()[0] == name:
             return known
