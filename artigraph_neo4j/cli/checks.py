@@ -26,7 +26,7 @@ from artigraph_neo4j.local.neo4j import PORTS
 from artigraph_neo4j.local.ports import is_free
 from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
 from artigraph_neo4j.local.stack import DEFAULT_VERSION
-from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.known import find_storage, how_to_name
 from artigraph_neo4j.upkeep.health import (
     count_unfinished_deletes,
