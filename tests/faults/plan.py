@@ -137,7 +137,7 @@ class Plan:
         else:
             kinds = draw.sample(kinds, draw.randrange(2, 6))
         collecting = draw.random() < 0.15
-        retry = draw.choice([2.0, 4.0]) if collecting else draw.choice([1.0, 4.0, 12.0, 30.0])
+        retry = 4.0 if collecting else draw.choice([3.0, 6.0, 12.0, 30.0])
         programs = [
             Program(number, _lanes(draw), retry, 12.0 if collecting else 86_400.0)
             for number in range(draw.randrange(1, 4))

@@ -244,6 +244,7 @@ class Runner:
         await engine.aclose()
         retry = {program.number: program.retry_seconds for program in plan.programs}
         oracle.waits(retry, weather.asleep)
+        oracle.errors()
         oracle.output(_texts(directory), [self.place.password, self.place.secret_key])
         for program in plan.programs:
             number = program.number
