@@ -35,7 +35,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.upkeep import delete as upkeep_delete
-from tests.graph.upkeep.test_deletion import LINK
+from tests.graph.models import LINK
 
 TRIALS = 100
 

@@ -7,7 +7,7 @@ from typing import Any
 from artigraph_neo4j import create_span_artifact, resume_deletes, span_context
 from artigraph_neo4j.graph.cypher import delete, parts, read
 from tests.graph import plans
-from tests.graph.upkeep.test_deletion import Part
+from tests.graph.models import Part
 
 DEPTH = 20
 
