@@ -28,19 +28,11 @@ async def driver(server: StackInfo) -> AsyncIterator[AsyncDriver]:
 
 
 @pytest.fixture
-async def version_1(
+async def version_3(
     server: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
 ) -> StackInfo:
-    """The server with the graph of version 1 in it, and nothing else; ``set_engine()`` finds it."""
-    return await _loaded(1, server, driver, monkeypatch)
-
-
-@pytest.fixture
-async def version_2(
-    server: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
-) -> StackInfo:
-    """The same with that of version 2."""
-    return await _loaded(2, server, driver, monkeypatch)
+    """The server with the graph of version 3 in it, and nothing else; ``set_engine()`` finds it."""
+    return await _loaded(3, server, driver, monkeypatch)
 
 
 async def _loaded(
