@@ -45,6 +45,8 @@ from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.storage.file import FileSystemStorage
 from tests.unit.serializer.type_differences import any_difference
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class PortableLeaf(ArtifactModel, version=1):

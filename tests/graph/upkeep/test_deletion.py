@@ -39,6 +39,8 @@ from artigraph_neo4j.upkeep import delete as upkeep_delete
 from artigraph_neo4j.upkeep.delete import delete_nodes
 from tests.graph.models import LINK, Part, Whole
 
+pytestmark = pytest.mark.statements
+
 
 @pytest.fixture
 def storing(graph_service: Any, session_engine: Engine) -> Iterator[Engine]:

@@ -39,6 +39,8 @@ from artigraph_neo4j.values.upload import MIN_AGE
 from tests.graph.models import delete
 from tests.storage.test_s3 import storage_on
 
+pytestmark = pytest.mark.statements
+
 AT_ONCE = timedelta(0)
 
 

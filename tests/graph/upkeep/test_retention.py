@@ -29,6 +29,8 @@ from artigraph_neo4j.engine import configure
 from artigraph_neo4j.graph.cypher import delete
 from tests.graph.models import LINK, Whole
 
+pytestmark = pytest.mark.statements
+
 
 async def _runs(engine: Engine, label: str | None, ages: list[float]) -> list[str]:
     """A closed root span for each age in days, with one artifact."""

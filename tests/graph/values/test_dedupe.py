@@ -25,6 +25,8 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.values import upload as uploads_module
 from tests.graph.models import delete
 
+pytestmark = pytest.mark.statements
+
 
 class Counting(MemoryStorage):
     """Keeps a count of what is asked of it."""
