@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from artigraph_neo4j import (
     set_engine,
     span_context,
 )
-from artigraph_neo4j.engine import configure as engine_module
+from artigraph_neo4j.engine.configure import replace_default
 from artigraph_neo4j.errors import EngineError
 from artigraph_neo4j.local import LocalStack
 
@@ -35,9 +36,9 @@ class Note(ArtifactModel, version=1):
 
 @pytest.fixture(autouse=True)
 def _restore() -> Any:
-    before = engine_module._default
+    before = replace_default(None)
     yield
-    engine_module._default = before
+    replace_default(before)
 
 
 def auth(service: Any) -> Any:
@@ -74,10 +75,8 @@ async def test_the_environment(graph_service: Any, monkeypatch: pytest.MonkeyPat
 def test_without_any_word_it_is_an_error_naming_both() -> None:
     with pytest.raises(EngineError, match=r"NEO4J_URI .*artigraph up"):
         set_engine()
-    engine_module._default = None
-    with engine_context(Engine(None)), pytest.raises(EngineError):  # type: ignore[arg-type]
-        engine_module._scoped.set(None)
-        get_engine()
+    with pytest.raises(EngineError, match="no engine is set"):
+        Context().run(get_engine)
 
 
 async def test_local_starts_the_stack_and_says_so_in_one_line(
