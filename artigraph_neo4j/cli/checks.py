@@ -21,6 +21,7 @@ from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
 from artigraph_neo4j.graph.connection import Connection
 from artigraph_neo4j.graph.cypher import blobs, delete, summaries
+from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.local import LocalStack, running_stack
 from artigraph_neo4j.local.java import find_java
@@ -144,7 +145,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
     try:
         version, edition, skew, seconds = await engine.maintain(_ask)
     except ArtigraphError as error:
-        refused = "refused the login" in str(error)
+        refused = isinstance(error, LoginError)
         yield Check(
             "connection", "fail", str(error),
             "check NEO4J_USERNAME and NEO4J_PASSWORD" if refused else "see the server's log",

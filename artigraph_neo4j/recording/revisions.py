@@ -55,8 +55,7 @@ async def read_revisions(artifact: str | ArtifactModel, /) -> list[Any]:
             ``ArtifactModel.read``.
     """
     node_id = artifact_id(artifact)
-    rows = await get_engine().read(changes.REVISIONS, {"node_id": node_id})
-    found = [row for (chunk,) in rows for row in chunk]
+    found = await get_engine().read_chunks(changes.REVISIONS, {"node_id": node_id})
     if not found:
         raise NotFoundError(f"there is no artifact with id {node_id!r}")
     return ResultList(item for _, item in await artifacts.from_rows(found, ArtifactModel))
