@@ -42,6 +42,7 @@ RESERVED_LABELS = frozenset(
         "ArtigraphNote",
         "ArtigraphDeleting",
         "ArtigraphWriter",
+        "ArtigraphLane",
         FAILED_LABEL,
         OPEN_LABEL,
         STORED_LABEL,
