@@ -42,7 +42,10 @@ S = TypeVar("S", bound=Span)
 M = TypeVar("M", bound=ArtifactModel)
 
 STREAM_ROWS = 1000
-"""How many results ``async for`` reads at once."""
+"""Number of results that ``async for`` reads at once."""
+
+MAX_ROWS = 2**31 - 1
+"""Maximum number of results that can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Query(Generic[T]):
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        compile_plan(plan, "rows")  # whatever is wrong shows here
+        self._statement = compile_plan(plan, "rows")  # whatever is wrong shows here
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._plan.target.cls.__name__}>"
@@ -102,7 +105,7 @@ class Query(Generic[T]):
             *filters: Filters, or functions from a stand-in to one.
         """
         added = as_filter(self._plan.target, filters)
-        return self._with(filter=And((self._plan.filter, added)))
+        return self._with(filter=self._plan.filter & added)
 
     def search(self, text: str, *, syntax: str = "plain") -> Self:
         """Only those whose label, or a field declared ``searchable``, has all these words.
@@ -134,13 +137,16 @@ class Query(Generic[T]):
         return self._with(orders=tuple(as_order(self._plan.target, key) for key in keys))
 
     def limit(self, count: int) -> Self:
-        """At most so many results.
+        """Only the first results.
+
+        Args:
+            count: Maximum number of results.
 
         Raises:
-            FilterError: The number is negative.
+            FilterError: The number is negative, or beyond any graph.
         """
-        if type(count) is not int or count < 0:
-            raise FilterError(f"a limit is an int of 0 or more, not {count!r}")
+        if type(count) is not int or not 0 <= count <= MAX_ROWS:
+            raise FilterError(f"a limit is an int from 0 to {MAX_ROWS:,}, not {count!r}")
         return self._with(limit=count)
 
     # -- what is read --------------------------------------------------------------------------
@@ -190,8 +196,8 @@ class Query(Generic[T]):
         Raises:
             FilterError: The size is not positive, or the cursor is of another order.
         """
-        if type(size) is not int or size < 1:
-            raise FilterError(f"a page has 1 result or more, not {size!r}")
+        if type(size) is not int or not 1 <= size <= MAX_ROWS:
+            raise FilterError(f"a page has from 1 to {MAX_ROWS:,} results, not {size!r}")
         plan = replace(self._plan, limit=size, after=after)
         found = await self._read(plan)
         more = len(found) == size
@@ -303,7 +309,7 @@ class Query(Generic[T]):
 
         Put ``PROFILE`` before it in Neo4j Browser to see how the database finds the results.
         """
-        return Explanation(*compile_plan(self._plan, "rows"))
+        return Explanation(*self._statement)
 
     # ------------------------------------------------------------------------------------------
 
@@ -317,7 +323,8 @@ class Query(Generic[T]):
         engine = get_engine()
         wanted = field_indexes(plan)
         missing = wanted - await usable(engine, wanted) if wanted else wanted
-        text, parameters = compile_plan(plan, shape, missing=missing)
+        known = plan is self._plan and shape == "rows" and not missing
+        text, parameters = self._statement if known else compile_plan(plan, shape, missing=missing)
         return await engine.read(text, parameters)
 
     async def _rows(self, plan: Plan, shape: Shape) -> list[list[Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
@@ -96,14 +97,14 @@ async def read_root_spans(*, limit: int = 100) -> list[Span]:
     """Read the spans that have no parent, newest first. One round trip.
 
     Args:
-        limit: At most so many.
+        limit: Maximum number of spans.
 
     Raises:
-        ValueError: The limit is negative.
+        FilterError: The limit is not an int, is negative, or beyond any graph; a ``ValueError``.
         ConnectionFailed: The database stayed out of reach.
     """
-    if limit < 0:
-        raise ValueError(f"limit must be 0 or more, not {limit}")
+    if type(limit) is not int or not 0 <= limit < 2**31:
+        raise FilterError(f"a limit is an int from 0 to {2**31 - 1:,}, not {limit!r}")
     ((rows,),) = await get_engine().read(read.SPAN_ROOTS, {"limit": limit})
     return ResultList(spans_from_rows(rows))
 
