@@ -13,8 +13,10 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError
 from artigraph_neo4j.graph.cypher import read
@@ -126,15 +128,18 @@ class StoredArtifact:
         return StoredValue(where, serializer, field.blob, data, self.graph_id, self.engine)
 
 
-async def inspect_artifact(node_id: str) -> StoredArtifact:
+async def inspect_artifact(artifact: AnyArtifact, /) -> StoredArtifact:
     """Read what the graph holds of an artifact, or of a model nested in one. One round trip.
+
+    Args:
+        artifact: The artifact, or its id.
 
     Raises:
         NotFoundError: There is no such artifact.
         ArtifactTypeError: It is the id of a span.
         ConnectionFailed: The database stayed out of reach.
     """
-    engine = get_engine()
+    engine, node_id = get_engine(), given.artifact_id(artifact)
     rows = await engine.read(read.ARTIFACT_BY_ID, {"node_id": node_id})
     if not rows:
         raise await absent(engine, "artifact", node_id)

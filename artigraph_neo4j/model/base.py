@@ -6,16 +6,15 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from artigraph_neo4j.errors import ArtifactTypeError, ModelError, NotFoundError
+from artigraph_neo4j.errors import ModelError, NotFoundError
 from artigraph_neo4j.graph.names import check_label
 
 __all__ = [
     "ArtifactInfo",
     "ModelBase",
     "ModelInfo",
-    "artifact_id",
     "artifact_info",
     "model_info",
     "note_artifact",
@@ -64,6 +63,33 @@ class ArtifactInfo:
     model: str
     model_version: int
 
+    @property
+    def span(self) -> str | None:
+        """The same as ``span_id``: the id goes wherever a span goes."""
+        return self.span_id
+
+
+class _NotRecordedError(NotFoundError, AttributeError):
+    """An attribute that only recorded artifacts have; ``hasattr`` says that it is missing."""
+
+
+class _NodeId:
+    """The id of a recorded artifact, as an attribute of the object.
+
+    A descriptor that the class itself does not show: a model may have a field of this name, and a
+    dataclass would take what the class shows for the field's default.
+    """
+
+    def __get__(self, artifact: ModelBase | None, owner: type[ModelBase]) -> str:
+        if artifact is None:
+            raise AttributeError(f"only an object has node_id, not the class {owner.__name__}")
+        info = artifact_info(artifact)
+        if info is None:
+            raise _NotRecordedError(
+                f"this {owner.__name__} has no node_id: it was neither read nor recorded"
+            )
+        return info.node_id
+
 
 class ModelBase:
     """The part of ``ArtifactModel`` that needs no database."""
@@ -73,6 +99,11 @@ class ModelBase:
     __slots__ = ("__artifact_info__", "__weakref__")
 
     __artifact_model__: ClassVar[ModelInfo | None] = None
+
+    if TYPE_CHECKING:
+        node_id: str  # read-only; declared so that a model may have a field of this name
+    else:
+        node_id = _NodeId()
 
     def __init_subclass__(
         cls,
@@ -161,23 +192,3 @@ def artifact_info(artifact: ModelBase) -> ArtifactInfo | None:
     except AttributeError:
         return None
     return info
-
-
-def artifact_id(artifact: str | ModelBase) -> str:
-    """The id of an artifact that was read or created, or the id itself.
-
-    Raises:
-        ArtifactTypeError: It is neither.
-        NotFoundError: The object was never recorded.
-    """
-    if isinstance(artifact, str):
-        return artifact
-    if not isinstance(artifact, ModelBase):
-        raise ArtifactTypeError(f"a {type(artifact).__name__} is not an artifact, nor its id")
-    info = artifact_info(artifact)
-    if info is None:
-        raise NotFoundError(
-            f"this {type(artifact).__name__} was neither read nor recorded; create it first, or "
-            "pass the id of the recorded one"
-        )
-    return info.node_id

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.engine import given
+from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.steps import run_steps
 from artigraph_neo4j.recording import artifacts
@@ -44,14 +45,14 @@ class ArtifactModel(ModelBase):
     __slots__ = ()
     __artifact_model__ = None
 
-    async def create(self, label: str | None = None, *, span: str | None = None) -> str:
+    async def create(self, label: str | None = None, *, span: AnySpan | None = None) -> str:
         """Record this artifact. One round trip, plus its values that go to a storage.
 
         Recording the same object again makes another artifact.
 
         Args:
             label: Its label; unique within its span.
-            span: The id of the span that produced it, or ``"current"``; by default it has none.
+            span: The span that produced it, its id, or ``"current"``; by default it has none.
 
         Returns:
             The new artifact's id.
@@ -65,15 +66,15 @@ class ArtifactModel(ModelBase):
             StorageError: A storage failed.
             ConnectionFailed: The database stayed out of reach.
         """
-        span_id = None if span is None else get_current_span_id(span)
+        span_id = None if span is None else given.span_id(span)
         return (await artifacts.create([self], [label], span_id))[0]
 
     @classmethod
-    async def read(cls, node_id: str) -> Self:
+    async def read(cls, node_id: AnyArtifact) -> Self:
         """Read an artifact by id. One round trip, plus its values that are in a storage.
 
         Args:
-            node_id: What ``create`` returned.
+            node_id: Its id, which ``create`` returned; or an artifact, to read it anew.
 
         Returns:
             The artifact, migrated if an older version is stored; reading never writes. Called on
@@ -88,7 +89,7 @@ class ArtifactModel(ModelBase):
             SerializationError, StorageError: A value could not be read.
             ConnectionFailed: The database stayed out of reach.
         """
-        return await artifacts.read_one(node_id, cls)
+        return await artifacts.read_one(given.artifact_id(node_id, "node_id"), cls)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: its fields; of lazy ones where they are, and nothing is loaded."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, NoReturn, TypeVar, cast, get_args
 
 from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.common.times import instant
@@ -62,10 +62,13 @@ __all__ = [
     "read_many",
     "read_one",
     "read_one_by_label",
+    "until_whole",
     "whole",
 ]
 
 M = TypeVar("M", bound=ModelBase)
+K = TypeVar("K")
+R = TypeVar("R")
 T = TypeVar("T")
 
 THREAD_FROM = 200
@@ -250,7 +253,7 @@ Row = tuple[list[list[Any]], str | None, str | None]
 
 
 async def whole(rows: Sequence[Row]) -> list[Stored]:
-    """Artifacts from what was read of each: its nodes, span and label.
+    """Parse what was read of each artifact: its nodes, span and label.
 
     One that was just being migrated is read again, a round trip for all of them.
 
@@ -263,33 +266,81 @@ async def whole(rows: Sequence[Row]) -> list[Stored]:
 
 
 async def _whole(rows: Sequence[Row], *, keep: bool) -> list[Stored | ArtigraphError]:
-    found: dict[int, Stored | ArtigraphError] = {}
-    todo = dict(enumerate(rows))
-    for pause in (*TORN_PAUSES, None):
-        last = pause is None
-        todo = await _work(len(todo), partial(_parse, todo, found, last=last, keep=keep))
-        if not todo or pause is None:
-            break
-        await asyncio.sleep(pause)
-        todo = await _again(todo)
+    """As ``whole``; with ``keep`` an error stands in the place of what cannot be parsed."""
+
+    async def again(torn: list[int]) -> dict[int, Row]:
+        return await _again({at: rows[at] for at in torn})
+
+    def parse(row: Row) -> Stored | ArtigraphError:
+        try:
+            return Stored(*row)
+        except SerializationError as error:
+            if not keep:
+                raise
+            return error
+
+    give_up = _itself if keep else None
+    found = await until_whole(dict(enumerate(rows)), parse, again, give_up)
     return [found[at] for at in range(len(rows))]
 
 
+def _itself(error: TornReadError) -> TornReadError:
+    return error
+
+
+async def until_whole(
+    rows: Mapping[K, R],
+    parse: Callable[[R], T],
+    again: Callable[[list[K]], Awaitable[Mapping[K, R]]],
+    give_up: Callable[[TornReadError], T] | None = None,
+) -> dict[K, T]:
+    """Parse rows, and read those again whose artifacts were just being migrated.
+
+    Args:
+        rows: What was read of each artifact.
+        parse: Makes something of a row; raises ``TornReadError`` for one that is half written.
+        again: Reads some artifacts again. One that it does not return is left out.
+        give_up: Makes something of the error of one that does not become whole; by default it is
+            raised.
+
+    Returns:
+        What ``parse`` made of each, in no particular order.
+
+    Raises:
+        TornReadError: One is still half written after the last reading.
+    """
+    found: dict[K, T] = {}
+    todo = rows
+    for pause in (*TORN_PAUSES, None):
+        last = give_up or _raise if pause is None else None
+        torn = await _work(len(todo), partial(_parse, todo, parse, found, last))
+        if not torn or pause is None:
+            break
+        await asyncio.sleep(pause)
+        todo = await again(torn)
+    return found
+
+
+def _raise(error: TornReadError) -> NoReturn:
+    raise error
+
+
 def _parse(
-    rows: dict[int, Row], found: dict[int, Stored | ArtigraphError], *, last: bool, keep: bool
-) -> dict[int, Row]:
-    """Parse rows into ``found``; return those of artifacts that have to be read again."""
-    torn: dict[int, Row] = {}
-    for at, row in rows.items():
+    rows: Mapping[K, R],
+    parse: Callable[[R], T],
+    found: dict[K, T],
+    last: Callable[[TornReadError], T] | None,
+) -> list[K]:
+    """Parse rows into ``found``; return the keys of torn artifacts, to be read again."""
+    torn: list[K] = []
+    for key, row in rows.items():
         try:
-            found[at] = Stored(*row)
-        except ArtigraphError as error:
-            if isinstance(error, TornReadError) and not last:
-                torn[at] = row
-            elif keep:
-                found[at] = error
+            found[key] = parse(row)
+        except TornReadError as error:
+            if last is None:
+                torn.append(key)
             else:
-                raise
+                found[key] = last(error)
     return torn
 
 
