@@ -44,6 +44,7 @@ from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.steps import migration
+from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
 from artigraph_neo4j.recording.annotations import (
     Annotations,
     add_tags,
@@ -101,6 +102,7 @@ __all__ = [
     "ArgumentError",
     "ArtifactInfo",
     "ArtifactModel",
+    "ArtifactRecord",
     "ArtifactSummary",
     "ArtigraphError",
     "Batch",
@@ -132,6 +134,7 @@ __all__ = [
     "SpanTree",
     "Storage",
     "Transfer",
+    "UnreadableArtifact",
     "__version__",
     "add_tags",
     "artifact_field",

@@ -183,21 +183,22 @@ def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
 
 
 def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
-    name, key, how = entry
+    name, _, how = entry
     parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
     kind = kind_of(parts)
     serializer, lazy, value, size, blob = None, False, None, 0, None
     if kind == "model":
-        value = node.children[name].model
+        child = node.children.get(name)
+        value = None if child is None else child.model
     elif kind in ("inline", "blob"):
         serializer, lazy = parts[1], "lazy" in parts[2:]
-        blob = node.blobs[name] if kind == "blob" else None
+        blob = node.blob(name) if kind == "blob" else None
         if blob is None:
-            data = node.properties[key]
+            data = node.stored(entry)
             raw[path] = data.encode() if isinstance(data, str) else bytes(data)
         size = blob.size if blob is not None else len(raw[path])
     elif kind not in ("none", "unset"):
-        stored = node.properties[key]
+        stored = node.stored(entry)
         value = from_native(stored, (kind, *parts[1:]))
         raw[path] = _as_bytes(value)
         size = len(stored.encode()) if isinstance(stored, str) else native_size(stored)

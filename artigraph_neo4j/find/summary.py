@@ -6,6 +6,7 @@ No class of the user's is needed, nothing is deserialized, no storage is asked.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -14,6 +15,7 @@ from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.common.wording import cut, place_text, size_text
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.native import from_native, kind_of
+from artigraph_neo4j.model.stored import is_entry
 
 __all__ = ["ArtifactSummary", "FieldSummary"]
 
@@ -104,7 +106,7 @@ class ArtifactSummary:
     def of_row(cls, row: list[Any]) -> ArtifactSummary:
         """From what a statement returned of it; see ``graph.trees``."""
         node_id, label, shared, model, version, at, codec, properties, blobs, nested, size = row
-        entries: dict[str, Any] = json.loads(codec)["fields"] if codec else {}
+        entries = _entries(codec)
         values = {name: (value, whole) for name, value, whole in properties}
         places = {name: rest for name, *rest in blobs}
         models: dict[str, list[tuple[str, int]]] = {}
@@ -115,6 +117,15 @@ class ArtifactSummary:
             for name, entry in entries.items()
         )
         return cls(node_id, label, shared, model, version, instant(at), fields, size)
+
+
+def _entries(codec: str | None) -> dict[str, Any]:
+    """How each field is stored; none where the codec is none of this library."""
+    try:
+        entries: Any = json.loads(codec or "")["fields"]
+        return {name: entry for name, entry in entries.items() if is_entry(entry)}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
 
 
 def _field(
@@ -139,5 +150,6 @@ def _field(
     if kind == "bytes" and isinstance(value, list):
         value = bytes(cast("list[int]", value))
     elif value is not None:
-        value = from_native(value, kind if isinstance(entry, str) else entry)
+        with suppress(Exception):  # what cannot be read is shown as it is stored
+            value = from_native(value, kind if isinstance(entry, str) else entry)
     return FieldSummary(name, kind, value, is_cut, whole, models=models)

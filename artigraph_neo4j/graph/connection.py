@@ -328,6 +328,8 @@ class Connection:
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
                     raise our_error(error, attempt + 1) from error
                 logger.info("retrying a %s after %s", access, type(error).__name__)
+            except (UnicodeEncodeError, OverflowError) as error:  # while it was packed
+                raise RefusedError(f"{_unsendable(error)}; nothing was sent") from error
             else:
                 self._reached()
                 return result
@@ -416,6 +418,13 @@ class Cursor:
                 self._text, "read", self._attempt, self._rows, time.perf_counter() - self._begin
             )
         )
+
+
+def _unsendable(error: UnicodeEncodeError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return "an integer does not fit into 64 bits, which is what Neo4j holds"
+    around = error.object[max(0, error.start - 20) : error.end + 20]
+    return f"a text has a lone surrogate, which UTF-8 cannot hold: {around!r}"
 
 
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:

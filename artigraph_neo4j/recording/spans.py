@@ -28,6 +28,7 @@ from artigraph_neo4j.graph.span_rows import (
     new_properties,
     seconds_of,
 )
+from artigraph_neo4j.model.unreadable import Missing, OnError
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import batch_for
@@ -348,19 +349,27 @@ async def read_span_artifact(
     return await artifacts.read_one_by_label(given.span_id(span), label, model)
 
 
-async def read_span_artifacts(span: AnySpan, /) -> dict[str, Any]:
+async def read_span_artifacts(
+    span: AnySpan, /, *, on_error: OnError = "keep", missing: Missing = "error"
+) -> dict[str, Any]:
     """Read all labeled artifacts of a span. One round trip, plus values in storages.
 
     Args:
         span: The span, its id, or ``"current"``.
+        on_error: What becomes of an artifact that cannot be read; see ``read_child_artifacts``.
+        missing: What becomes of an artifact of an unknown model; see there.
 
     Returns:
         Artifacts by label, in order of recording. Those without a label are left out;
         ``read_child_artifacts`` has them.
 
     Raises:
-        SpanError, NotFoundError, UnknownModelError, MigrationError, SerializationError,
-        StorageError, ConnectionFailed: As ``read_span_artifact``.
+        SpanError, NotFoundError, ConnectionFailed: As ``read_span_artifact``.
+        UnknownModelError, MigrationError, SerializationError, StorageError: Where ``on_error`` is
+            ``"raise"``.
     """
-    found = await artifacts.read_many(read.ARTIFACTS_OF, given.span_id(span), ArtifactModel)
+    leniency = artifacts.Leniency(on_error, missing)
+    found = await artifacts.read_many(
+        read.ARTIFACTS_OF, given.span_id(span), ArtifactModel, leniency=leniency
+    )
     return {label: artifact for label, artifact in found if label is not None}

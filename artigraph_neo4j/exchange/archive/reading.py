@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import ArchiveError
+from artigraph_neo4j.errors import ArchiveError, SerializationError
 from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.graph.cypher import archive as cypher
 from artigraph_neo4j.graph.properties import to_json
@@ -129,7 +130,8 @@ def _span(
 
 def _artifact(row: list[Any]) -> Line:
     nodes, spans, older = row
-    Stored([[node[0], node[1], [blob[:5] for blob in node[2]]] for node in nodes], None, None)
+    with suppress(SerializationError):  # what cannot be read is exported as it is
+        Stored([[node[0], node[1], [blob[:5] for blob in node[2]]] for node in nodes], None, None)
     return {
         "kind": "artifact",
         "nodes": _in_order([_node(*node) for node in nodes]),
