@@ -6,7 +6,6 @@ import asyncio
 import platform
 import re
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,11 +18,10 @@ from packaging.requirements import Requirement
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.engine.configure import engine_context
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
-from artigraph_neo4j.graph.connection import Connection
-from artigraph_neo4j.graph.cypher import blobs, delete, summaries
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.local import LocalStack, running_stack
 from artigraph_neo4j.local.java import find_java
@@ -33,6 +31,11 @@ from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
 from artigraph_neo4j.local.stack import DEFAULT_VERSION
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.known import find_storage, how_to_name
+from artigraph_neo4j.upkeep.health import (
+    count_unfinished_deletes,
+    read_server,
+    read_storage_names,
+)
 from artigraph_neo4j.upkeep.lost import find_lost_spans, read_open_spans
 from artigraph_neo4j.upkeep.schema import check_schema
 
@@ -162,7 +165,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
         return
     yield _credentials(settings)
     try:
-        version, edition, skew, seconds = await engine.maintain(_ask)
+        server = await read_server()
     except ArtigraphError as error:
         refused = "refused the login" in str(error)
         yield Check(
@@ -171,9 +174,9 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
         )  # fmt: skip
         return
     where = f"{settings.uri} as {settings.username or 'nobody'}"
-    yield Check("connection", "ok", f"{where}, {seconds * 1000:.1f} ms a round trip")
-    yield _server(version, edition)
-    yield _clock(skew)
+    yield Check("connection", "ok", f"{where}, {server.seconds * 1000:.1f} ms a round trip")
+    yield _server(server.version, server.edition)
+    yield _clock(server.skew)
     stack = running_stack()
     yield (found := await _schema(local=stack is not None and stack.bolt_url == settings.uri))
     if found.result != "ok":
@@ -181,7 +184,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
     async for check in _storages(engine):
         yield check
     yield await _open_spans()
-    yield await _deletes(engine)
+    yield await _deletes()
 
 
 async def _port(settings: Settings) -> Check:
@@ -207,19 +210,6 @@ def _credentials(settings: Settings) -> Check:
             "set NEO4J_USERNAME and NEO4J_PASSWORD, unless the server asks for none",
         )  # fmt: skip
     return Check("credentials", "ok", f"user {settings.username}, with a password")
-
-
-async def _ask(connection: Connection) -> tuple[str, str, float, float]:
-    """Version, edition, how far the server's clock is ahead, and what a round trip takes."""
-    await connection.run("RETURN 1", {}, "read", deadline=CONNECT_SECONDS)
-    best = (float("inf"), 0.0)
-    version = edition = ""
-    for _ in range(3):
-        begin = time.time()
-        ((version, edition, millis),) = await connection.run(summaries.SERVER, {}, "read")
-        end = time.time()
-        best = min(best, (end - begin, millis / 1000 - (begin + end) / 2))
-    return version, edition, best[1], best[0]
 
 
 def _server(version: str, edition: str) -> Check:
@@ -260,9 +250,8 @@ async def _schema(*, local: bool) -> Check:
 async def _storages(engine: Engine) -> AsyncIterator[Check]:
     """The engine's storage, and all that the graph refers to."""
     await engine.ready()
-    ((referred_to,),) = await engine.read(blobs.BLOB_STORAGES, {})
     own = engine.storage
-    names: set[str] = {*referred_to, *([own.name] if own else [])}
+    names = {*await read_storage_names(), *([own.name] if own else [])}
     for name in sorted(names):
         yield await _storage(engine, name, own if own and own.name == name else None)
     if not names:
@@ -303,15 +292,14 @@ async def _open_spans() -> Check:
     lost = await find_lost_spans()
     text = f"{len(found):,} open, {len(lost):,} of them lost"
     if lost:
-        oldest = min(datetime.now(UTC) - item.span.opened_at for item in lost)
-        text += f", the latest opened {oldest.total_seconds() / 60:,.0f} min ago"
+        oldest = max(datetime.now(UTC) - item.span.opened_at for item in lost)
+        text += f", the oldest opened {duration_text(oldest)} ago"
         return Check("open spans", "warn", text, "artigraph lost --close")
     return Check("open spans", "ok", text)
 
 
-async def _deletes(engine: Engine) -> Check:
-    rows = await engine.read(delete.MARKED, {"idle": 300})
-    cut_short = sum(len(ids) for _, ids in rows)
+async def _deletes() -> Check:
+    cut_short = await count_unfinished_deletes()
     if cut_short:
         return Check(
             "deletes", "warn", f"{cut_short:,} were cut short", "artigraph delete --resume"

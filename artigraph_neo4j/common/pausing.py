@@ -18,8 +18,9 @@ _ours = False
 def collector_paused() -> Generator[None]:
     """Pause the collector of cycles in the whole process; blocks may overlap.
 
-    The collector would search the growing heap again and again for objects that cannot be freed yet:
-    up to half the time of a large read. Nothing may be awaited inside, so that the pause is short.
+    The collector would search the growing heap again and again for objects that cannot be freed
+    yet: up to half the time of a large read. Nothing may be awaited inside, so that the pause is
+    short.
     """
     global _pauses, _ours
     with _lock:

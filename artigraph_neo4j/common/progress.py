@@ -55,7 +55,7 @@ def reporting(
     storage: str,
     total: int,
 ) -> Generator[Callable[[int], None]]:
-    """Report a transfer that goes on inside the block, which reports each further number of bytes."""
+    """Report a transfer made inside the block, which calls what it is given with further bytes."""
     if on_transfer is None:
         yield lambda _: None
         return

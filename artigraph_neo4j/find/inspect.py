@@ -13,12 +13,14 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError
 from artigraph_neo4j.graph.cypher import read
-from artigraph_neo4j.model.native import from_native, native_size
+from artigraph_neo4j.model.native import from_native, kind_of, native_size
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.model.stored import (
     Entry,
@@ -37,7 +39,8 @@ class StoredField:
 
     Attributes:
         path: The field's name; in nested models their paths before it, with ``/`` between.
-        kind: The type of a native value, ``"none"``, ``"model"``, ``"inline"`` or ``"blob"``.
+        kind: The type of a native value, ``"none"``, ``"unset"`` (never assigned), ``"model"``,
+            ``"inline"`` or ``"blob"``.
         serializer: What wrote the bytes of the last two, else None.
         lazy: Whether the value comes back as a ``Lazy``.
         value: A native value; for a nested model the name of it; else None.
@@ -112,11 +115,11 @@ class StoredArtifact:
             NotFoundError: There is no such field, or it holds None or a model.
         """
         field = self.field(path)
-        if field.kind in ("none", "model"):
+        if field.kind in ("none", "unset", "model"):
             inner = ", ".join(f.path for f in self.fields if f.path.startswith(f"{path}/"))
             raise NotFoundError(
                 f"artifact {self.node_id}: field {path!r} "
-                + ("is None" if field.kind == "none" else f"is a model; its fields are {inner}")
+                + (f"is a model; its fields are {inner}" if inner else f"is {field.kind}")
                 + ", which has no bytes"
             )
         where = f"artifact {field.node_id}, field {field.model}.{path}"
@@ -125,15 +128,18 @@ class StoredArtifact:
         return StoredValue(where, serializer, field.blob, data, self.graph_id, self.engine)
 
 
-async def inspect_artifact(node_id: str) -> StoredArtifact:
+async def inspect_artifact(artifact: AnyArtifact, /) -> StoredArtifact:
     """Read what the graph holds of an artifact, or of a model nested in one. One round trip.
+
+    Args:
+        artifact: The artifact, or its id.
 
     Raises:
         NotFoundError: There is no such artifact.
         ArtifactTypeError: It is the id of a span.
         ConnectionFailed: The database stayed out of reach.
     """
-    engine = get_engine()
+    engine, node_id = get_engine(), given.artifact_id(artifact)
     rows = await engine.read(read.ARTIFACT_BY_ID, {"node_id": node_id})
     if not rows:
         raise await absent(engine, "artifact", node_id)
@@ -179,7 +185,7 @@ def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
 def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
     name, key, how = entry
     parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
-    kind = parts[0]
+    kind = kind_of(parts)
     serializer, lazy, value, size, blob = None, False, None, 0, None
     if kind == "model":
         value = node.children[name].model
@@ -190,9 +196,9 @@ def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> 
             data = node.properties[key]
             raw[path] = data.encode() if isinstance(data, str) else bytes(data)
         size = blob.size if blob is not None else len(raw[path])
-    elif kind != "none":
+    elif kind not in ("none", "unset"):
         stored = node.properties[key]
-        value = from_native(stored, entry.how)
+        value = from_native(stored, (kind, *parts[1:]))
         raw[path] = _as_bytes(value)
         size = len(stored.encode()) if isinstance(stored, str) else native_size(stored)
     return StoredField(path, kind, serializer, lazy, value, size, blob, node.node_id, node.model)

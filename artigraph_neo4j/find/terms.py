@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.engine import given
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import (
     Above,
@@ -118,7 +119,7 @@ def is_a(cls: type[Span | ModelBase], *, subclasses: bool = True) -> Filter:
     return IsA(cls, subclasses)
 
 
-def under(where: str | Span, *, levels: int | None = None) -> Filter:
+def under(where: AnySpan, *, levels: int | None = None) -> Filter:
     """Below a span: spans below it, or artifacts of it and of those below it.
 
     Args:
@@ -131,20 +132,16 @@ def under(where: str | Span, *, levels: int | None = None) -> Filter:
     """
     if levels is not None and (type(levels) is not int or levels < 0):
         raise FilterError(f"levels is an int of 0 or more, not {levels!r}")
-    return Under(_span_id(where), levels)
+    return Under(given.span_id(where, "where"), levels)
 
 
-def above(where: str | Span) -> Filter:
+def above(where: AnySpan) -> Filter:
     """Above a span: its ancestors, or their artifacts.
 
     Args:
         where: The span, its id, or ``"current"``.
     """
-    return Above(_span_id(where))
-
-
-def _span_id(where: str | Span) -> str:
-    return where.node_id if isinstance(where, Span) else get_current_span_id(where)
+    return Above(given.span_id(where, "where"))
 
 
 def tagged(name: str) -> Filter:

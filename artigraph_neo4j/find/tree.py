@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.engine.scope import get_current_span_id
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
@@ -26,11 +27,11 @@ __all__ = [
 ]
 
 
-async def read_span(span: str, /) -> Span:
+async def read_span(span: AnySpan, /) -> Span:
     """Read a span by id, or the current one. One round trip.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
 
     Returns:
         The span, as an object of the most specific class this program knows.
@@ -43,11 +44,11 @@ async def read_span(span: str, /) -> Span:
     return (await _read(read.SPAN_BY_ID, span))[0]
 
 
-async def read_child_spans(span: str, /) -> list[Span]:
+async def read_child_spans(span: AnySpan, /) -> list[Span]:
     """Read the spans right below a span, in order of opening. One round trip.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
 
     Raises:
         SpanError, NotFoundError, ConnectionFailed: As ``read_span``.
@@ -55,11 +56,11 @@ async def read_child_spans(span: str, /) -> list[Span]:
     return await _read(read.SPAN_CHILDREN, span)
 
 
-async def read_descendant_spans(span: str, /) -> list[Span]:
+async def read_descendant_spans(span: AnySpan, /) -> list[Span]:
     """Read all spans below a span, in order of opening. One round trip.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
 
     Raises:
         SpanError, NotFoundError, ConnectionFailed: As ``read_span``.
@@ -67,11 +68,11 @@ async def read_descendant_spans(span: str, /) -> list[Span]:
     return await _read(read.SPANS_BELOW, span)
 
 
-async def read_parent_span(span: str, /) -> Span | None:
+async def read_parent_span(span: AnySpan, /) -> Span | None:
     """Read the span right above a span; None above a root. One round trip.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
 
     Raises:
         SpanError, NotFoundError, ConnectionFailed: As ``read_span``.
@@ -80,11 +81,11 @@ async def read_parent_span(span: str, /) -> Span | None:
     return found[0] if found else None
 
 
-async def read_ancestor_spans(span: str, /) -> list[Span]:
+async def read_ancestor_spans(span: AnySpan, /) -> list[Span]:
     """Read all spans above a span, nearest first. One round trip.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
 
     Raises:
         SpanError, NotFoundError, ConnectionFailed: As ``read_span``.
@@ -108,13 +109,13 @@ async def read_root_spans(*, limit: int = 100) -> list[Span]:
     return ResultList(spans_from_rows(rows))
 
 
-async def read_child_artifacts(span: str, /, *, history: bool = False) -> list[Any]:
+async def read_child_artifacts(span: AnySpan, /, *, history: bool = False) -> list[Any]:
     """Read the artifacts of a span itself, in order of recording.
 
     One round trip, plus values in storages. ``artifact_info`` tells each one's label, id and span.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         history: Whether versions that were revised are among them.
 
     Returns:
@@ -127,14 +128,14 @@ async def read_child_artifacts(span: str, /, *, history: bool = False) -> list[A
     return await _read_artifacts(read.ARTIFACTS_OF, span, history)
 
 
-async def read_descendant_artifacts(span: str, /, *, history: bool = False) -> list[Any]:
+async def read_descendant_artifacts(span: AnySpan, /, *, history: bool = False) -> list[Any]:
     """Read the artifacts of a span and of all spans below it, in order of recording.
 
     One round trip, plus values in storages. ``artifact_info`` tells each one's label, id and span.
     An artifact that several of these spans share comes once.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         history: Whether versions that were revised are among them.
 
     Returns:
@@ -147,16 +148,16 @@ async def read_descendant_artifacts(span: str, /, *, history: bool = False) -> l
     return await _read_artifacts(read.ARTIFACTS_BELOW, span, history)
 
 
-async def _read(statement: str, span: str) -> list[Span]:
-    span_id = get_current_span_id(span)
+async def _read(statement: str, span: AnySpan) -> list[Span]:
+    span_id = given.span_id(span)
     rows = await get_engine().read(statement, {"span": span_id})
     if rows == [[None]]:
         raise await absent(get_engine(), "span", span_id)
     return ResultList(spans_from_rows(row for (chunk,) in rows for row in chunk))
 
 
-async def _read_artifacts(statement: str, span: str, history: bool) -> list[Any]:
+async def _read_artifacts(statement: str, span: AnySpan, history: bool) -> list[Any]:
     found = await artifacts.read_many(
-        statement, get_current_span_id(span), ArtifactModel, history=history
+        statement, given.span_id(span), ArtifactModel, history=history
     )
     return ResultList(artifact for _, artifact in found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from typing import Any, TypeVar
@@ -45,10 +45,13 @@ __all__ = [
     "read_many",
     "read_one",
     "read_one_by_label",
+    "until_whole",
     "whole",
 ]
 
 M = TypeVar("M", bound=ModelBase)
+K = TypeVar("K")
+R = TypeVar("R")
 T = TypeVar("T")
 
 THREAD_FROM = 200
@@ -179,7 +182,7 @@ Row = tuple[list[list[Any]], str | None, str | None]
 
 
 async def whole(rows: Sequence[Row]) -> list[Stored]:
-    """Artifacts from what was read of each: its nodes, span and label.
+    """Parse what was read of each artifact: its nodes, span and label.
 
     One that was just being migrated is read again, a round trip for all of them.
 
@@ -187,27 +190,55 @@ async def whole(rows: Sequence[Row]) -> list[Stored]:
         NotFoundError: One was deleted meanwhile.
         TornReadError: One does not become whole.
     """
-    found: dict[int, Stored] = {}
-    todo = dict(enumerate(rows))
-    for pause in (*TORN_PAUSES, None):
-        todo = await _work(len(todo), partial(_parse, todo, found, last=pause is None))
-        if not todo or pause is None:
-            break
-        await asyncio.sleep(pause)
-        todo = await _again(todo)
+
+    async def again(torn: list[int]) -> dict[int, Row]:
+        return await _again({at: rows[at] for at in torn})
+
+    found = await until_whole(dict(enumerate(rows)), lambda row: Stored(*row), again)
     return [found[at] for at in range(len(rows))]
 
 
-def _parse(rows: dict[int, Row], found: dict[int, Stored], *, last: bool) -> dict[int, Row]:
-    """Those that have to be read again."""
-    torn: dict[int, Row] = {}
-    for at, row in rows.items():
+async def until_whole(
+    rows: Mapping[K, R],
+    parse: Callable[[R], T],
+    again: Callable[[list[K]], Awaitable[Mapping[K, R]]],
+) -> dict[K, T]:
+    """Parse rows, and read those again whose artifacts were just being migrated.
+
+    Args:
+        rows: What was read of each artifact.
+        parse: Makes something of a row; raises ``TornReadError`` for one that is half written.
+        again: Reads some artifacts again. One that it does not return is left out.
+
+    Returns:
+        What ``parse`` made of each, in no particular order.
+
+    Raises:
+        TornReadError: One is still half written after the last reading.
+    """
+    found: dict[K, T] = {}
+    todo = rows
+    for pause in (*TORN_PAUSES, None):
+        torn = await _work(len(todo), partial(_parse, todo, parse, found, last=pause is None))
+        if not torn or pause is None:
+            break
+        await asyncio.sleep(pause)
+        todo = await again(torn)
+    return found
+
+
+def _parse(
+    rows: Mapping[K, R], parse: Callable[[R], T], found: dict[K, T], *, last: bool
+) -> list[K]:
+    """Parse rows into ``found``; return the keys of torn artifacts, to be read again."""
+    torn: list[K] = []
+    for key, row in rows.items():
         try:
-            found[at] = Stored(*row)
+            found[key] = parse(row)
         except TornReadError:
             if last:
                 raise
-            torn[at] = row
+            torn.append(key)
     return torn
 
 

@@ -25,7 +25,7 @@ from artigraph_neo4j.local.neo4j import command, prepare_home
 from artigraph_neo4j.local.process import Process, created_at, server_environment
 from artigraph_neo4j.local.record import Credentials, Record
 from artigraph_neo4j.local.servers import Servers
-from tests.services import ROOT, discard_leftovers
+from tests.services import DISK, MEMORY, discard_leftovers
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -43,7 +43,8 @@ def up(self, timeout=0):
 
 LocalStack.up = up  # any process will do, and this one starts at once
 
-def test_waits(killable_stack):
+def test_waits(spare_stack):
+    spare_stack.up()
     print("ready", flush=True)
     time.sleep(120)
 """
@@ -213,7 +214,7 @@ def test_no_server_outlives_a_test_run_or_the_next(number: int, tmp_path: Path) 
     try:
         assert run.stdout
         assert any("ready" in line for line in run.stdout)
-        (directory,) = ROOT.glob(f"{run.pid}-*")
+        (directory,) = [path for root in (DISK, MEMORY) for path in root.glob(f"{run.pid}-*")]
         (server,) = Record.read(directory).processes.values()
         assert server.alive()
         run.send_signal(number)

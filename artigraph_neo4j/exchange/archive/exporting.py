@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.errors import ArchiveError
 from artigraph_neo4j.exchange.archive.lines import FORMAT, Line, blob_path, dump, open_text
 from artigraph_neo4j.exchange.archive.reading import GraphReader
@@ -68,7 +69,7 @@ class ExportReport:
 
 
 async def export_graph(
-    span: str,
+    span: AnySpan,
     path: str | os.PathLike[str],
     /,
     *,
@@ -86,7 +87,7 @@ async def export_graph(
     for 500 spans to see what they used; so much is held in memory.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         path: The file; with the ending ``.gz`` it is compressed. For Parquet a directory, which is
             made: ``spans.parquet``, ``artifacts.parquet`` and a table for each model in ``models``.
         format: ``"jsonl"`` for JSON lines, which ``import_graph`` reads; ``"parquet"`` for tables,
@@ -108,7 +109,7 @@ async def export_graph(
     if format not in ("jsonl", "parquet"):
         raise ValueError(f"format is 'jsonl' or 'parquet', not {format!r}")
     engine = get_engine()
-    reader = GraphReader(engine, get_current_span_id(span))
+    reader = GraphReader(engine, given.span_id(span))
     report = ExportReport(Path(path))
     if format == "parquet":
         if blobs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,10 +11,9 @@ from artigraph_neo4j.errors import ArchiveError
 from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.graph.cypher import archive as cypher
 from artigraph_neo4j.graph.properties import to_json
-from artigraph_neo4j.model.seal import SEAL, TORN_PAUSES, TornReadError
-from artigraph_neo4j.model.stored import (
-    Stored,
-)
+from artigraph_neo4j.model.seal import SEAL, TornReadError
+from artigraph_neo4j.model.stored import Stored
+from artigraph_neo4j.recording.artifacts import until_whole
 
 __all__ = ["NODES", "SPANS", "GraphReader"]
 
@@ -90,24 +88,15 @@ class GraphReader:
             yield await self._artifacts(batch)
 
     async def _artifacts(self, ids: list[str]) -> list[Line]:
-        records: dict[str, Line] = {}
-        todo = ids
-        for pause in TORN_PAUSES:
-            ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, {"ids": todo})
-            torn: list[str] = []
-            for row in rows:
-                node_id = row[0][0][0]["node_id"]
-                try:
-                    records[node_id] = _artifact(*row)
-                except TornReadError:
-                    torn.append(node_id)
-            if not torn:
-                break
-            todo = torn
-            await asyncio.sleep(pause)
-        else:
-            raise ArchiveError(f"artifact {todo[0]} does not become whole: is it being migrated?")
+        try:
+            records = await until_whole(await self._rows(ids), _artifact, self._rows)
+        except TornReadError as error:
+            raise ArchiveError(f"{error}; nothing was exported") from error
         return [records[node_id] for node_id in ids if node_id in records]
+
+    async def _rows(self, ids: list[str]) -> dict[str, list[Any]]:
+        ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, {"ids": ids})
+        return {row[0][0][0]["node_id"]: row for row in rows}
 
     async def used(self) -> AsyncIterator[list[Line]]:
         """What the spans used, one round trip a batch."""
@@ -138,7 +127,8 @@ def _span(
     }
 
 
-def _artifact(nodes: list[list[Any]], spans: list[list[Any]], older: list[list[str]]) -> Line:
+def _artifact(row: list[Any]) -> Line:
+    nodes, spans, older = row
     Stored([[node[0], node[1], [blob[:5] for blob in node[2]]] for node in nodes], None, None)
     return {
         "kind": "artifact",

@@ -24,6 +24,7 @@ from artigraph_neo4j import (
     create_span_artifact,
     delete_span,
     export_graph,
+    get_engine,
     import_graph,
     link_artifact,
     read_annotations,
@@ -40,6 +41,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ArchiveError, IntegrityError
 from artigraph_neo4j.exchange.archive import exporting, importing, reading
 from artigraph_neo4j.graph.properties import from_json, to_json, zoned_properties
+from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.storage.file import FileSystemStorage
 from tests.unit.serializer.type_differences import any_difference
 
@@ -105,6 +107,31 @@ def without_places(path: Path) -> list[Any]:
             for blob in node["blobs"]:
                 del blob["location"]
     return found
+
+
+async def test_the_last_reading_of_a_torn_artifact_counts(
+    tmp_path: Path, query: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was slept for, too: what became whole in the last pause was thought torn."""
+    async with span_context(label="torn") as top:
+        node_id = await create_span_artifact("current", label="one", data=PortableLeaf(1))
+    set_seal = "MATCH (a:ArtigraphNode {node_id: $id}) SET a.seal_ = $seal RETURN 1"
+    await get_engine().write(set_seal, {"id": node_id, "seal": "of something else"})
+    pauses: list[float] = []
+
+    async def becomes_whole(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            await get_engine().write(set_seal, {"id": node_id, "seal": None})
+
+    monkeypatch.setattr(artifacts, "TORN_PAUSES", (0.0, 0.01))
+    monkeypatch.setattr(artifacts.asyncio, "sleep", becomes_whole)
+    report = await export_graph(top, tmp_path / "torn.jsonl")
+    assert (report.artifacts, len(pauses)) == (1, 2)
+    await get_engine().write(set_seal, {"id": node_id, "seal": "of something else"})
+    with pytest.raises(ArchiveError, match=f"artifact {node_id}.*seal.*nothing was exported"):
+        await export_graph(top, tmp_path / "torn.jsonl")
+    await delete_span(top)
 
 
 async def test_out_and_in_again(stored: Any, tmp_path: Path) -> None:
