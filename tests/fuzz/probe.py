@@ -7,6 +7,7 @@ import mmap
 import resource
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def read_all(seed: int, start: int, stop: int, progress: Path) -> None:
+def read_all(
+    seed: int, start: int, stop: int, only: Sequence[str], progress: Path
+) -> None:
     """Read the inputs of some numbers; print each fault, and keep the number in a file."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -62,7 +65,7 @@ def read_all(seed: int, start: int, stop: int, progress: Path) -> None:
     with progress.open("r+b") as file, mmap.mmap(file.fileno(), 8) as shared:
         for number in range(start, stop):
             shared[:8] = number.to_bytes(8, "little")
-            name, data = input_of(seed, number)
+            name, data = input_of(seed, number, only)
             found = fault(name, data)
             if found is not None:
                 print(json.dumps({"number": number, "serializer": name, "fault": found}), flush=True)
