@@ -34,7 +34,7 @@ $(STAMP): .ci/requirements.txt pyproject.toml
 	@rm $(MAKING); touch $(STAMP)
 
 demo: $(STAMP) ## Run the demo study on the local stack, and leave Neo4j Browser up
-	@$(BIN)/python -m artigraph_neo4j.demo
+	@$(BIN)/python -m artigraph_neo4j.cli.demo
 
 test: $(STAMP) ## Run all tests, on servers of their own
 	$(PYTEST)

@@ -112,9 +112,9 @@ def _linked(found: re.Match[str], names: dict[str, str]) -> str:
 
 
 def _waited_for(sync: griffe.Module) -> None:
-    """Give ``name = _waiting(function)`` the parameters and the docstring of the function."""
+    """Give ``name = waiting(function)`` the parameters and the docstring of the function."""
     for name, member in list(sync.members.items()):
-        if member.is_alias or not str(getattr(member, "value", "")).startswith("_waiting("):
+        if member.is_alias or not str(getattr(member, "value", "")).startswith("waiting("):
             continue
         target = member.value.arguments[0].canonical_path
         function = sync.modules_collection.get_member(target)

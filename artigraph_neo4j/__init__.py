@@ -7,49 +7,32 @@ The names below are the public ones, with those of ``artigraph_neo4j.errors``,
 from typing import TYPE_CHECKING, Any
 
 from artigraph_neo4j._version import __version__
-from artigraph_neo4j.annotations import (
-    Annotations,
-    add_tags,
-    read_annotations,
-    remove_tags,
-    write_note,
+from artigraph_neo4j.common.progress import (
+    Transfer,
 )
-from artigraph_neo4j.backlog import ModelBacklog, migration_backlog
-from artigraph_neo4j.batches import Batch, batch
-from artigraph_neo4j.context import get_current_span_id
-from artigraph_neo4j.current import engine_context, get_engine, set_engine
-from artigraph_neo4j.deletion import (
-    DeleteReport,
-    delete_artifacts,
-    delete_span,
-    delete_spans,
-    resume_deletes,
-)
-from artigraph_neo4j.engine import Engine
+from artigraph_neo4j.common.public import publish
+from artigraph_neo4j.engine.configure import engine_context, get_engine, set_engine
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.neomodel import bind_neomodel
+from artigraph_neo4j.engine.scope import get_current_span_id
 from artigraph_neo4j.errors import ArtigraphError, BatchError, Lost, NotFoundError
-from artigraph_neo4j.find import F, find_artifacts, find_spans
-from artigraph_neo4j.graph.nodes import Span
-from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
-from artigraph_neo4j.lineage import (
+from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
+from artigraph_neo4j.find import (
+    find_artifacts,
+    find_spans,
+)
+from artigraph_neo4j.find.lineage import (
     Lineage,
     LineageLink,
     LineageStep,
-    link_artifact,
     read_lineage,
-    use,
 )
-from artigraph_neo4j.lost import OpenSpan, close_lost_spans, find_lost_spans, read_open_spans
-from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
-from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
-from artigraph_neo4j.model.fields import artifact_field
-from artigraph_neo4j.model.lazy import Lazy, lazy_field
-from artigraph_neo4j.model.migration import migration
-from artigraph_neo4j.model.summary import ArtifactSummary, FieldSummary
-from artigraph_neo4j.models import ArtifactModel
-from artigraph_neo4j.neomodel_binding import bind_neomodel
-from artigraph_neo4j.portable import ExportReport, ImportReport, export_graph, import_graph
-from artigraph_neo4j.progress import Transfer, transfer_bar
-from artigraph_neo4j.queries import (
+from artigraph_neo4j.find.span_tree import SpanTree, read_span_tree
+from artigraph_neo4j.find.summary import ArtifactSummary, FieldSummary
+from artigraph_neo4j.find.terms import (
+    F,
+)
+from artigraph_neo4j.find.tree import (
     read_ancestor_spans,
     read_child_artifacts,
     read_child_spans,
@@ -59,23 +42,59 @@ from artigraph_neo4j.queries import (
     read_root_spans,
     read_span,
 )
-from artigraph_neo4j.results import ResultList
-from artigraph_neo4j.retention import find_retired, retain
-from artigraph_neo4j.revisions import read_revisions, revise_artifact
-from artigraph_neo4j.rewriting import MigrationFailure
-from artigraph_neo4j.serializer.base import Serializer
-from artigraph_neo4j.serializer.file import File
-from artigraph_neo4j.spanned import CallArguments, spanned
-from artigraph_neo4j.spans import (
+from artigraph_neo4j.gc import collect_garbage, take_new_graph_id
+from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
+from artigraph_neo4j.model.fields import artifact_field
+from artigraph_neo4j.model.lazy import Lazy, lazy_field
+from artigraph_neo4j.model.steps import migration
+from artigraph_neo4j.recording.annotations import (
+    Annotations,
+    add_tags,
+    read_annotations,
+    remove_tags,
+    write_note,
+)
+from artigraph_neo4j.recording.artifact_model import ArtifactModel
+from artigraph_neo4j.recording.batch import Batch, batch
+from artigraph_neo4j.recording.decorator import CallArguments, spanned
+from artigraph_neo4j.recording.links import (
+    link_artifact,
+    use,
+)
+from artigraph_neo4j.recording.results import ResultList
+from artigraph_neo4j.recording.revisions import read_revisions, revise_artifact
+from artigraph_neo4j.recording.spans import (
     create_span_artifact,
     create_span_artifacts,
     read_span_artifact,
     read_span_artifacts,
     span_context,
 )
+from artigraph_neo4j.recording.used import record_used
+from artigraph_neo4j.serializer.base import Serializer
+from artigraph_neo4j.serializer.file import File
 from artigraph_neo4j.storage.base import Storage
-from artigraph_neo4j.trees import SpanTree, read_span_tree
-from artigraph_neo4j.uses import record_used
+from artigraph_neo4j.upkeep.delete import (
+    DeleteReport,
+    delete_artifacts,
+    delete_span,
+    delete_spans,
+    resume_deletes,
+)
+from artigraph_neo4j.upkeep.lost import OpenSpan, close_lost_spans, find_lost_spans, read_open_spans
+from artigraph_neo4j.upkeep.migrate.backlog import ModelBacklog, migration_backlog
+from artigraph_neo4j.upkeep.migrate.bulk import (
+    MigrationProgress,
+    MigrationReport,
+    migrate_artifacts,
+)
+from artigraph_neo4j.upkeep.migrate.rewriter import MigrationFailure
+from artigraph_neo4j.upkeep.retain import find_retired, retain
+from artigraph_neo4j.upkeep.schema import SchemaState, check_schema, install_schema, upgrade_schema
+from artigraph_neo4j.values.bar import (
+    transfer_bar,
+)
 
 if TYPE_CHECKING:
     from artigraph_neo4j.upstream import import_artigraph
@@ -122,6 +141,7 @@ __all__ = [
     "bind_neomodel",
     "check_schema",
     "close_lost_spans",
+    "collect_garbage",
     "create_span_artifact",
     "create_span_artifacts",
     "delete_artifacts",
@@ -166,11 +186,14 @@ __all__ = [
     "set_engine",
     "span_context",
     "spanned",
+    "take_new_graph_id",
     "transfer_bar",
     "upgrade_schema",
     "use",
     "write_note",
 ]
+
+publish(__name__, __all__, globals())
 
 if not TYPE_CHECKING:  # else any name would do for type checkers
 

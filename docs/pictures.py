@@ -16,7 +16,9 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from artigraph_neo4j import ArtifactModel, F, Lazy, SpanTree, set_engine, sync
-from artigraph_neo4j.find import under
+from artigraph_neo4j.find.terms import (
+    under,
+)
 
 IMAGES = Path(__file__).parent / "images"
 

@@ -18,10 +18,10 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, ago, run
+from artigraph_neo4j.common.wording import cut, duration_text, place_text, size_text
 from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.handles import StoredValue
-from artigraph_neo4j.inspection import StoredArtifact, StoredField, inspect_artifact
-from artigraph_neo4j.wording import cut, duration_text, place_text, size_text
+from artigraph_neo4j.find.inspect import StoredArtifact, StoredField, inspect_artifact
+from artigraph_neo4j.values.stored_value import StoredValue
 
 __all__ = ["artifact"]
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from artigraph_neo4j.browser import Kit, write_kit
 from artigraph_neo4j.cli.app import Directory, Json, app, errors_said, print_json
 from artigraph_neo4j.cli.graph import import_modules
 from artigraph_neo4j.cli.local import facts, running
-from artigraph_neo4j.graph.spans import subclasses_of_span
+from artigraph_neo4j.graph.span_rows import subclasses_of_span
+from artigraph_neo4j.local.kit import Kit, write_kit
 from artigraph_neo4j.model.base import model_info
 from artigraph_neo4j.model.identity import known_models
 

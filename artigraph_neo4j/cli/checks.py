@@ -15,22 +15,22 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from artigraph_neo4j._version import __version__
-from artigraph_neo4j.current import engine_context
-from artigraph_neo4j.engine import Engine
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.engine.configure import engine_context
+from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
-from artigraph_neo4j.graph import blobs, deleting, summaries
 from artigraph_neo4j.graph.connection import Connection
+from artigraph_neo4j.graph.cypher import blobs, delete, summaries
 from artigraph_neo4j.graph.settings import Settings
-from artigraph_neo4j.ids import new_id
-from artigraph_neo4j.layout import check_schema
 from artigraph_neo4j.local import LocalStack, running_stack
 from artigraph_neo4j.local.java import find_java
 from artigraph_neo4j.local.neo4j import PORTS
 from artigraph_neo4j.local.ports import is_free
 from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
 from artigraph_neo4j.local.stack import DEFAULT_VERSION
-from artigraph_neo4j.lost import find_lost_spans, read_open_spans
 from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.upkeep.lost import find_lost_spans, read_open_spans
+from artigraph_neo4j.upkeep.schema import check_schema
 
 __all__ = ["Check", "run_checks"]
 
@@ -290,7 +290,7 @@ async def _open_spans() -> Check:
 
 
 async def _deletes(engine: Engine) -> Check:
-    rows = await engine.read(deleting.MARKED, {"idle": 300})
+    rows = await engine.read(delete.MARKED, {"idle": 300})
     cut_short = sum(len(ids) for _, ids in rows)
     if cut_short:
         return Check(

@@ -17,12 +17,14 @@ from rich.progress import Progress, TimeElapsedColumn
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age
-from artigraph_neo4j.current import engine_context, get_engine
-from artigraph_neo4j.deletion import DeleteReport, delete_nodes, resume_deletes
-from artigraph_neo4j.deletion import Progress as Told
+from artigraph_neo4j.engine.configure import engine_context, get_engine
 from artigraph_neo4j.errors import NotFoundError
-from artigraph_neo4j.graph.deleting import KINDS
-from artigraph_neo4j.retention import find_retired
+from artigraph_neo4j.graph.cypher.parts import (
+    KINDS,
+)
+from artigraph_neo4j.upkeep.delete import DeleteReport, delete_nodes, resume_deletes
+from artigraph_neo4j.upkeep.delete import Progress as Told
+from artigraph_neo4j.upkeep.retain import find_retired
 
 __all__ = ["delete", "retain"]
 

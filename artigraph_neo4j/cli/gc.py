@@ -16,8 +16,8 @@ from rich.table import Table
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, run
 from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.gc import GarbageReport, collect_garbage, take_new_graph_id
 from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.upkeep.garbage.collect import GarbageReport, collect_garbage, take_new_graph_id
 
 __all__ = ["gc", "new_graph_id"]
 

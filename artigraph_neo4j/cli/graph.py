@@ -14,12 +14,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from artigraph_neo4j.backlog import ModelBacklog, migration_backlog
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, bar, run
 from artigraph_neo4j.errors import ArtigraphError
-from artigraph_neo4j.layout import SchemaState, check_schema, install_schema, upgrade_schema
-from artigraph_neo4j.migrations import MigrationProgress, MigrationReport, migrate_artifacts
+from artigraph_neo4j.upkeep.migrate.backlog import ModelBacklog, migration_backlog
+from artigraph_neo4j.upkeep.migrate.bulk import (
+    MigrationProgress,
+    MigrationReport,
+    migrate_artifacts,
+)
+from artigraph_neo4j.upkeep.schema import SchemaState, check_schema, install_schema, upgrade_schema
 
 __all__ = ["check", "import_modules", "install", "migrate", "upgrade"]
 

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, ago, run
-from artigraph_neo4j.lost import OpenSpan, close_lost_spans
-from artigraph_neo4j.wording import duration_text
+from artigraph_neo4j.common.wording import duration_text
+from artigraph_neo4j.upkeep.lost import OpenSpan, close_lost_spans
 
 __all__ = ["lost"]
 

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from artigraph_neo4j.colours import STATUS, UNSET
-from artigraph_neo4j.current import engine_context
-from artigraph_neo4j.graph.nodes import Span
-from artigraph_neo4j.graph.spans import seconds_of
+from artigraph_neo4j.common.colours import STATUS, UNSET
+from artigraph_neo4j.engine.configure import engine_context
+from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.graph.span_rows import seconds_of
 
 __all__ = ["Url", "age", "ago", "bar", "run", "span_facts", "span_state", "span_style"]
 

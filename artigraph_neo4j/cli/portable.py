@@ -18,7 +18,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.portable import ExportReport, ImportReport, export_graph, import_graph
+from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
 from artigraph_neo4j.storage.base import find_storage
 
 __all__ = ["export", "import_"]

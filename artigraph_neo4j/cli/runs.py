@@ -15,14 +15,26 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, ago, run, span_facts, span_state, span_style
-from artigraph_neo4j.colours import ERROR
-from artigraph_neo4j.current import get_engine
-from artigraph_neo4j.find import Filter, find_spans, span, tagged
-from artigraph_neo4j.graph import summaries
+from artigraph_neo4j.common.colours import ERROR
+from artigraph_neo4j.common.wording import duration_text
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.find import (
+    Filter,
+    find_spans,
+)
+from artigraph_neo4j.find.terms import (
+    span,
+    tagged,
+)
+from artigraph_neo4j.graph.cypher import summaries
 from artigraph_neo4j.graph.names import users_labels
-from artigraph_neo4j.graph.nodes import Span, SpanMeta
-from artigraph_neo4j.graph.spans import subclasses_of_span
-from artigraph_neo4j.wording import duration_text
+from artigraph_neo4j.graph.span import (
+    Span,
+)
+from artigraph_neo4j.graph.span_meta import (
+    SpanMeta,
+)
+from artigraph_neo4j.graph.span_rows import subclasses_of_span
 
 __all__ = ["ls", "read_runs", "runs_table"]
 

@@ -11,12 +11,12 @@ from rich.tree import Tree
 
 from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run, span_facts, span_state, span_style
-from artigraph_neo4j.colours import ARTIFACT, ERROR
+from artigraph_neo4j.common.colours import ARTIFACT, ERROR
+from artigraph_neo4j.common.wording import cut, duration_text, time_text
+from artigraph_neo4j.find.span_tree import SpanTree, read_span_tree
+from artigraph_neo4j.find.summary import ArtifactSummary
 from artigraph_neo4j.graph.names import users_labels
-from artigraph_neo4j.graph.nodes import Span
-from artigraph_neo4j.model.summary import ArtifactSummary
-from artigraph_neo4j.trees import SpanTree, read_span_tree
-from artigraph_neo4j.wording import cut, duration_text, time_text
+from artigraph_neo4j.graph.span import Span
 
 __all__ = ["show", "tree_of"]
 

@@ -10,37 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.compiler import Parameters, codec_guard
-from artigraph_neo4j.find.filters import Attribute, Filter, Kind, Order
+from artigraph_neo4j.find.conditions import Parameters, codec_guard
+from artigraph_neo4j.find.filters import Attribute, Kind, Order
+from artigraph_neo4j.find.plan import (
+    Plan,
+)
 from artigraph_neo4j.find.targets import Resolved, Target
 from artigraph_neo4j.graph.names import quoted
 
-__all__ = ["Key", "Plan", "after", "cursor", "order_keys", "ordering", "returned"]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a query asks.
-
-    Attributes:
-        target: Spans of a class, or artifacts of a model.
-        filter: What has to hold.
-        orders: By what it is ordered, before the time and the id.
-        limit: At most so many; None is all.
-        after: The cursor that a page ended with, or None.
-        text: What full-text search looks for, or None.
-        history: Whether versions that were revised are found too.
-        nested: Whether artifacts within artifacts are found too.
-    """
-
-    target: Target
-    filter: Filter
-    orders: tuple[Order, ...] = ()
-    limit: int | None = None
-    after: str | None = None
-    text: str | None = None
-    history: bool = False
-    nested: bool = False
+__all__ = [
+    "Key",
+    "after",
+    "cursor",
+    "order_keys",
+    "ordering",
+    "returned",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,25 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from artigraph_neo4j import artifacts
-from artigraph_neo4j.current import get_engine
-from artigraph_neo4j.deletion import DeleteReport, Progress, delete_nodes
+from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
-from artigraph_neo4j.field_indexes import usable
 from artigraph_neo4j.find.filters import And, Filter, Order, Ref
-from artigraph_neo4j.find.order import Plan, cursor
+from artigraph_neo4j.find.order import (
+    cursor,
+)
+from artigraph_neo4j.find.plan import (
+    Plan,
+)
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
 from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
-from artigraph_neo4j.graph.nodes import Span
-from artigraph_neo4j.graph.spans import spans_from_rows
-from artigraph_neo4j.models import ArtifactModel
-from artigraph_neo4j.results import ResultList
+from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.graph.span_rows import spans_from_rows
+from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording.artifact_model import ArtifactModel
+from artigraph_neo4j.recording.field_indexes import usable
+from artigraph_neo4j.recording.results import ResultList
+from artigraph_neo4j.upkeep.delete import DeleteReport, Progress, delete_nodes
 
 __all__ = [
     "ArtifactQuery",

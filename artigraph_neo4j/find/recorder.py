@@ -9,7 +9,7 @@ from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import And, Attribute, Field, Filter, Order, Ref
 from artigraph_neo4j.find.kinds import field_kinds
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget, Target, unknown
-from artigraph_neo4j.graph.nodes import Span, own_properties
+from artigraph_neo4j.graph.span import Span, own_properties
 from artigraph_neo4j.model.base import ModelBase
 
 __all__ = ["as_filter", "as_order", "class_and_filters"]

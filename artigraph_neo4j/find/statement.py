@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
-from artigraph_neo4j.find.compiler import Parameters, condition, has_label
+from artigraph_neo4j.find.conditions import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Above, And, Comparison, Filter, Tagged, Under
-from artigraph_neo4j.find.order import Key, Plan, after, order_keys, ordering, returned
+from artigraph_neo4j.find.order import (
+    Key,
+    after,
+    order_keys,
+    ordering,
+    returned,
+)
+from artigraph_neo4j.find.plan import (
+    Plan,
+)
 from artigraph_neo4j.find.targets import Target
-from artigraph_neo4j.graph.deleting import DELETES, artifact_stays, span_stays
-from artigraph_neo4j.graph.fragments import OWNER, ROOTS_TO_ROWS, is_newest
+from artigraph_neo4j.graph.cypher.parts import (
+    DELETES,
+    OWNER,
+    ROOTS_TO_ROWS,
+    SPAN_MAP,
+    artifact_stays,
+    is_newest,
+    span_stays,
+)
 from artigraph_neo4j.graph.names import RESERVED_LABELS, quoted
-from artigraph_neo4j.graph.spans import SPAN_MAP
 
 __all__ = ["Shape", "compile_plan", "field_indexes", "walks"]
 

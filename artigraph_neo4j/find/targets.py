@@ -11,8 +11,8 @@ from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import Attribute, Field, Ref, Value
 from artigraph_neo4j.find.kinds import ANY, Kinds, field_kinds, property_kinds
 from artigraph_neo4j.graph.names import property_name
-from artigraph_neo4j.graph.nodes import Span, own_properties
-from artigraph_neo4j.graph.spans import declared_properties, subclasses_of_span
+from artigraph_neo4j.graph.span import Span, own_properties
+from artigraph_neo4j.graph.span_rows import declared_properties, subclasses_of_span
 from artigraph_neo4j.model.base import ModelBase, model_info
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import EngineError, SchemaError
 from artigraph_neo4j.graph.connection import Connection
 from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
-from artigraph_neo4j.ids import new_id
 
 __all__ = [
     "SCHEMA_VERSION",

@@ -14,9 +14,9 @@ from typing import Any
 from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
-from artigraph_neo4j.browser import style_as_json
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local.files import write_private
+from artigraph_neo4j.local.kit import style_as_json
 from artigraph_neo4j.local.process import Process, tail
 
 __all__ = [

@@ -2,172 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any
 
+from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.encode import MODEL_REFERENCE, TREE
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.lazy import Lazy
-from artigraph_neo4j.model.migration import build
 from artigraph_neo4j.model.native import from_native
 from artigraph_neo4j.model.references import BlobRef, reading, serializer_of, storage_of
-from artigraph_neo4j.model.seal import SEAL, TornReadError, seal
+from artigraph_neo4j.model.steps import build
+from artigraph_neo4j.model.stored import (
+    Entry,
+    Stored,
+    StoredNode,
+)
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.msgpack import unpack
 from artigraph_neo4j.storage.base import Storage
-from artigraph_neo4j.zones import instant
 
-__all__ = ["BlobRef", "Entry", "Loading", "Stored", "join", "loadings"]
+__all__ = [
+    "BlobRef",
+    "Loading",
+    "join",
+    "loadings",
+]
 
 _MISSING = object()
-
-
-class Stored:
-    """One artifact as it came from the graph: its node and those nested in it, root first.
-
-    Args:
-        rows: ``[properties, [[parent id, path]], [[field, storage, location, digest, size]]]`` of
-            each node; the root's own parent does not matter.
-        span_id: The span that has the artifact, or None.
-        label: Its label there, or None.
-
-    Raises:
-        TornReadError: It was being migrated while it was read.
-    """
-
-    def __init__(self, rows: list[list[Any]], span_id: str | None, label: str | None) -> None:
-        self.span_id = span_id
-        self.label = label
-        try:
-            self.nodes = [StoredNode(*row) for row in rows]
-            if len(rows) > 1:
-                by_id = {node.node_id: node for node in self.nodes}
-                for node in self.nodes[1:]:
-                    by_id[node.parent_id].children[node.path] = node
-        except KeyError as error:
-            raise TornReadError(f"an artifact changed while it was read: {error}") from error
-        for node in self.nodes:
-            if SEAL in node.properties and node.properties[SEAL] != node.seal():
-                raise TornReadError(
-                    f"artifact {node.node_id} is not as it was written: its seal does not fit"
-                )
-
-    @property
-    def root(self) -> StoredNode:
-        """The artifact's own node."""
-        return self.nodes[0]
-
-    def bottom_up(self) -> list[StoredNode]:
-        """All nodes, nested ones before what they are nested in."""
-        if len(self.nodes) == 1:
-            return self.nodes
-        order = [self.root]
-        for node in order:  # grows while it is walked
-            order.extend(node.children.values())
-        return order[::-1]
-
-
-class StoredNode:
-    """One node as it came from the graph."""
-
-    __slots__ = (
-        "blobs",
-        "children",
-        "codec",
-        "node_id",
-        "parent_id",
-        "path",
-        "properties",
-        "value",
-    )
-
-    def __init__(
-        self, properties: dict[str, Any], parents: list[list[str]], blobs: list[list[Any]]
-    ) -> None:
-        self.properties = properties
-        self.node_id: str = properties["node_id"]
-        self.codec = _read_codec(properties["codec"])
-        self.parent_id, self.path = parents[0] if parents else ("", "")
-        self.blobs = {row[0]: BlobRef(*row[1:]) for row in blobs}
-        self.children: dict[str, StoredNode] = {}
-        self.value: ModelBase | None = None
-
-    @property
-    def model(self) -> str:
-        """The stored model name."""
-        name: str = self.properties["model"]
-        return name
-
-    @property
-    def version(self) -> int:
-        """The stored version of the model."""
-        version: int = self.properties["model_version"]
-        return version
-
-    def field_properties(self) -> dict[str, Any]:
-        """The properties that hold fields."""
-        names = (entry.property for entry in self.codec.fields)
-        return {name: self.properties[name] for name in names if name in self.properties}
-
-    def seal(self) -> str:
-        """The seal that fits what was read."""
-        return seal(
-            (self.model, self.version, self.properties["codec"]),
-            self.field_properties(),
-            {field: blob.digest for field, blob in self.blobs.items()},
-            {path: child.node_id for path, child in self.children.items()},
-        )
-
-
-class Entry(NamedTuple):
-    """How one field is stored."""
-
-    name: str
-    property: str
-    how: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """What the codec text of a node says; many nodes share one.
-
-    Attributes:
-        origin: ``module:qualname`` of the class that was stored.
-        fields: Its fields.
-        apart: Those that are neither native nor nested models: bytes, here or in a storage.
-    """
-
-    origin: str
-    fields: tuple[Entry, ...]
-    apart: tuple[Entry, ...]
-
-
-def _hashable(how: Any) -> Any:
-    return tuple(cast("list[object]", how)) if isinstance(how, list) else how
-
-
-def _is_apart(how: Any) -> bool:
-    return isinstance(how, tuple) and cast("tuple[object, ...]", how)[0] in _APART
-
-
-@lru_cache(maxsize=4096)
-def _read_codec(text: str) -> Codec:
-    codec: dict[str, Any] = json.loads(text)
-    fields = tuple(
-        Entry(name, property_name(name), _hashable(how)) for name, how in codec["fields"].items()
-    )
-    apart = tuple(entry for entry in fields if _is_apart(entry.how))
-    return Codec(codec["class"], fields, apart)
-
-
-_APART = ("inline", "blob")
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from msgpack import ExtType
 
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ModelError, SerializationError
-from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
 from artigraph_neo4j.model.indexing import check_indexed, search_texts

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from neo4j.time import Date, DateTime
 
-from artigraph_neo4j.zones import zone_from, zone_to
+from artigraph_neo4j.common.times import zone_from, zone_to
 
 __all__ = [
     "MAX_INLINE_BYTES",

@@ -10,8 +10,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
+from artigraph_neo4j.common.registry import Registry, load_entry_points
 from artigraph_neo4j.errors import ArtigraphError, SerializationError
-from artigraph_neo4j.registry import Registry, load_entry_points
 
 __all__ = [
     "Serializer",

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfoNotFoundError
 
+from artigraph_neo4j.common.times import ZoneEntry, zone_from, zone_to
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable
-from artigraph_neo4j.zones import ZoneEntry, zone_from, zone_to
 
 __all__ = [
     "DateSerializer",

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from artigraph_neo4j.common.times import zone_to
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import shown
 from artigraph_neo4j.serializer.datetime import zone_of
-from artigraph_neo4j.zones import zone_to
 
 __all__ = [
     "freq_to_text",

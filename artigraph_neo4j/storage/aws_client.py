@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from artigraph_neo4j import iothread
+from artigraph_neo4j.common import iothread
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 
 try:

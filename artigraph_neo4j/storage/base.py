@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
 
+from artigraph_neo4j.common.registry import Registry, load_entry_points
 from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.registry import Registry, load_entry_points
 from artigraph_neo4j.storage.names import blob_name
 
 __all__ = ["Storage", "StoredBytes", "blob_key", "find_storage", "slices", "storage_names"]

@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
-from artigraph_neo4j.ids import made_at, new_id
+from artigraph_neo4j.common.ids import made_at, new_id
 
 __all__ = ["BlobName", "blob_name", "graph_prefix", "marker", "marker_key"]
 

@@ -18,7 +18,9 @@ from typing import Any
 from neo4j import AsyncGraphDatabase
 
 from artigraph_neo4j import create_span_artifacts, find_spans, set_engine, span_context
-from artigraph_neo4j.find import under
+from artigraph_neo4j.find.terms import (
+    under,
+)
 from artigraph_neo4j.local import StackInfo
 from tests.benchmarks import floor
 from tests.benchmarks.machine import resident

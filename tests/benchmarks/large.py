@@ -12,9 +12,11 @@ import aioboto3
 from aiobotocore.config import AioConfig
 
 from artigraph_neo4j import Engine, create_span_artifacts, engine_context, read_span_artifacts
-from artigraph_neo4j.blobs import TRANSFERS
+from artigraph_neo4j.engine.target import choose_target
 from artigraph_neo4j.storage.aws import S3Storage
-from artigraph_neo4j.target import choose_target
+from artigraph_neo4j.values.transfer import (
+    TRANSFERS,
+)
 from tests.benchmarks.harness import Bench, Side, Workload, timed
 from tests.benchmarks.models import BenchValue
 

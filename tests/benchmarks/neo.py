@@ -16,7 +16,7 @@ from neomodel import (
 )
 
 from artigraph_neo4j import bind_neomodel
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.common.ids import new_id
 from tests.benchmarks import trees
 from tests.benchmarks.harness import Bench, timed
 from tests.benchmarks.models import BenchPair

@@ -15,8 +15,13 @@ from artigraph_neo4j import (
     read_descendant_spans,
     read_span_artifacts,
 )
-from artigraph_neo4j.find import find_spans, under
-from artigraph_neo4j.graph import cypher
+from artigraph_neo4j.find import (
+    find_spans,
+)
+from artigraph_neo4j.find.terms import (
+    under,
+)
+from artigraph_neo4j.graph.cypher import read as cypher
 from tests.benchmarks import floor, neo, trees
 from tests.benchmarks.children import stream_in_child
 from tests.benchmarks.harness import Bench, Numbers, Side, Workload, timed

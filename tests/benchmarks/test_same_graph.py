@@ -20,9 +20,11 @@ from artigraph_neo4j import (
     read_descendant_spans,
     span_context,
 )
-from artigraph_neo4j.graph import cypher
+from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.local import StackInfo
-from artigraph_neo4j.writes import artifact_key
+from artigraph_neo4j.recording.work import (
+    artifact_key,
+)
 from tests.benchmarks import floor, trees
 from tests.benchmarks.harness import Bench, bench_on
 from tests.benchmarks.models import BenchPair, pairs
@@ -130,9 +132,9 @@ async def test_both_read_the_same(bench: Bench) -> None:
         return [row for (chunk,) in rows for row in chunk]
 
     for statement, other, start in (
-        (floor.READ_DESCENDANTS, cypher.SPANS_BELOW, root),
-        (floor.READ_CHILDREN, cypher.SPAN_CHILDREN, root),
-        (floor.READ_ANCESTORS, cypher.SPANS_ABOVE, leaf),
+        (floor.READ_DESCENDANTS, read.SPANS_BELOW, root),
+        (floor.READ_CHILDREN, read.SPAN_CHILDREN, root),
+        (floor.READ_ANCESTORS, read.SPANS_ABOVE, leaf),
     ):
         found = sorted(await by_hand(statement, start), key=lambda row: row[2]["node_id"])
         theirs = sorted(await by_library(other, start), key=lambda row: row[2]["node_id"])
@@ -140,7 +142,7 @@ async def test_both_read_the_same(bench: Bench) -> None:
         assert found
     hand = {label: (set(labels), node) for label, labels, node in
         await by_hand(floor.READ_ARTIFACTS, span)}  # fmt: skip
-    ours = {label: nodes[0][0] for _, label, nodes in await by_library(cypher.ARTIFACTS_OF, span)}
+    ours = {label: nodes[0][0] for _, label, nodes in await by_library(read.ARTIFACTS_OF, span)}
     assert {label: node for label, (_, node) in hand.items()} == ours
     assert all(labels == {"ArtigraphNode", "Artifact", "BenchPair"} for labels, _ in hand.values())
 

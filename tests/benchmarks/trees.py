@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.common.ids import new_id
 from tests.benchmarks.harness import Bench
 
 ROWS = 20_000

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from artigraph_neo4j.browser import Kit, write_kit
 from artigraph_neo4j.local import StackInfo
+from artigraph_neo4j.local.kit import Kit, write_kit
 from tests.browser.apps import chromium, page_of
 from tests.browser.fill import fill
 from tests.services import discard, new_stack

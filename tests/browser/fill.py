@@ -5,7 +5,7 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from artigraph_neo4j import engine_context
-from artigraph_neo4j.demo import study
+from artigraph_neo4j.cli.demo import study
 from artigraph_neo4j.local import StackInfo
 from artigraph_neo4j.storage.aws import S3Storage
 

@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from artigraph_neo4j.browser import write_kit
 from artigraph_neo4j.local import StackInfo
+from artigraph_neo4j.local.kit import write_kit
 from tests.browser.apps import LegacyApp, NewApp, chromium, page_of
 from tests.browser.fill import fill
 from tests.services import discard, new_stack

@@ -7,9 +7,9 @@ import json
 import pytest
 from playwright.sync_api import Page
 
-from artigraph_neo4j.browser import Kit, saved_queries
-from artigraph_neo4j.colours import ARTIFACT, BLOB, ERROR, OK, UNSET
+from artigraph_neo4j.common.colours import ARTIFACT, BLOB, ERROR, OK, UNSET
 from artigraph_neo4j.local import StackInfo
+from artigraph_neo4j.local.kit import Kit, saved_queries
 from tests.browser.apps import LegacyApp, NewApp, wait_stored
 
 pytestmark = pytest.mark.timeout(600)

@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from artigraph_neo4j import engine_context, read_child_spans, read_descendant_artifacts
-from artigraph_neo4j.demo.models import Baseline, FlightTable, Predictions, TrainedModel, Trial
-from artigraph_neo4j.demo.report import report
-from artigraph_neo4j.demo.study import CANDIDATES, FOLDS, run_study
+from artigraph_neo4j.cli.demo.models import Baseline, FlightTable, Predictions, TrainedModel, Trial
+from artigraph_neo4j.cli.demo.report import report
+from artigraph_neo4j.cli.demo.study import CANDIDATES, FOLDS, run_study
 from artigraph_neo4j.storage.aws import S3Storage
 
 

@@ -17,9 +17,9 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from artigraph_neo4j import current as engine_module
 from artigraph_neo4j import set_engine
-from artigraph_neo4j.graph.nodes import Span
+from artigraph_neo4j.engine import configure as engine_module
+from artigraph_neo4j.graph.span import Span
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -14,8 +14,8 @@ import aioboto3
 import pytest
 
 from artigraph_neo4j import ArtifactModel, artifact_field, delete_artifacts, engine_context
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.gc import collect_garbage
-from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.storage.aws import S3Storage
 from artigraph_neo4j.storage.base import blob_key
 

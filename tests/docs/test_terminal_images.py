@@ -29,7 +29,10 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.cli.runs import read_runs, runs_table
 from artigraph_neo4j.cli.show import tree_of
-from artigraph_neo4j.find import one_of, span
+from artigraph_neo4j.find.terms import (
+    one_of,
+    span,
+)
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 

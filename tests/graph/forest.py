@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from artigraph_neo4j import Engine
-from artigraph_neo4j.ids import new_id
+from artigraph_neo4j.common.ids import new_id
 
 NODES_EACH = 5
 """Nodes for each span: itself, two artifacts, a model nested in one, a blob of the other."""

@@ -9,7 +9,7 @@ import asyncio
 import time
 
 from artigraph_neo4j import engine_context, upgrade_schema
-from artigraph_neo4j.graph import upgrade
+from artigraph_neo4j.upkeep import upgrade
 
 
 def _say(done: int, total: int) -> None:

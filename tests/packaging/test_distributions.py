@@ -46,7 +46,7 @@ def test_the_sdist_can_be_worked_on(distributions: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     needed = {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "Makefile", "PKG-INFO"}
     assert needed <= names
-    assert "tests/unit/test_ground.py" in names
+    assert "tests/unit/common/test_ground.py" in names
     assert "typings/pyarrow/__init__.pyi" in names
     assert not any(".venv" in name or "__pycache__" in name for name in names)
 

@@ -48,7 +48,8 @@ WORKS = {
     "assert found.exit_code == 0 and 'migrate' in found.output, found.output",
     "local": "from artigraph_neo4j.local import LocalStack\nimport tempfile\n"
     "from artigraph_neo4j.local.java import find_java\n",
-    "sqlalchemy": "import psycopg\nfrom artigraph_neo4j.upstream.database import open_database\n"
+    "sqlalchemy": "import psycopg\n"
+    "from artigraph_neo4j.exchange.upstream.database import open_database\n"
     "from artigraph_neo4j.errors import StorageError\n"
     "try: open_database('postgresql+asyncpg://127.0.0.1:9/none')\n"
     "except StorageError as error: assert 'cannot be opened' in str(error), error",

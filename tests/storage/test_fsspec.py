@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
-from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.storage import find_storage
 from artigraph_neo4j.storage.base import slices
 from artigraph_neo4j.storage.fsspec import FsspecStorage

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
-from artigraph_neo4j.ids import new_id
 from artigraph_neo4j.storage import find_storage
 from artigraph_neo4j.storage.aws import S3Storage, close_clients
 from artigraph_neo4j.storage.base import blob_key, slices

@@ -32,6 +32,8 @@ from artigraph_neo4j import (
 from artigraph_neo4j.find import (
     Explanation,
     Page,
+)
+from artigraph_neo4j.find.terms import (
     artifact,
     contains,
     has_artifact,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from artigraph_neo4j import registry
+from artigraph_neo4j.common import registry
 from artigraph_neo4j.serializer import base
 from artigraph_neo4j.serializer.base import Serializer, find_serializer, infer_serializer
 from artigraph_neo4j.serializer.core import bytes_serializer, string_serializer

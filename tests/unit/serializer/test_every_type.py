@@ -26,10 +26,16 @@ from hypothesis import strategies as st
 
 from artigraph_neo4j import ArtifactModel
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.model.decode import Stored, join, loadings
+from artigraph_neo4j.model.decode import (
+    join,
+    loadings,
+)
 from artigraph_neo4j.model.encode import encode
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.native import _CONVERTERS
+from artigraph_neo4j.model.stored import (
+    Stored,
+)
 from artigraph_neo4j.serializer import base, find_serializer
 from artigraph_neo4j.serializer.msgpack import _GROUPS
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES

@@ -1,0 +1,212 @@
+"""Questions that a person has after a study, answered through the library."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.tree import Tree
+
+from artigraph_neo4j import (
+    F,
+    Span,
+    artifact_info,
+    find_artifacts,
+    find_spans,
+    get_engine,
+    migrate_artifacts,
+    migration_backlog,
+    read_ancestor_spans,
+    read_annotations,
+    read_child_artifacts,
+    read_child_spans,
+    read_descendant_artifacts,
+    read_descendant_spans,
+    read_lineage,
+    read_revisions,
+    read_span,
+    read_span_artifact,
+    retain,
+)
+from artigraph_neo4j import find as query
+from artigraph_neo4j.cli.demo.models import Baseline, Conclusion, FlightTable, Predictions, Trial
+from artigraph_neo4j.find.terms import (
+    under,
+)
+
+__all__ = ["report"]
+
+_AUC = F("mean_auc")
+_COLOURS = {"OK": "green", "ERROR": "red", "UNSET": "yellow"}
+
+
+async def report(study_id: str, console: Console) -> None:
+    """Print what was recorded, and the answers.
+
+    Args:
+        study_id: The id of the study's span.
+        console: Where to print.
+    """
+    console.rule("What was recorded")
+    console.print(await _tree(study_id))
+    trials = [s for s in await read_child_spans(study_id) if isinstance(s, Trial)]
+    console.rule("Which trial was best?")
+    console.print(await _ranking(trials, study_id))
+    (best,) = await find_spans(Trial, under(study_id)).order_by(_AUC.desc()).limit(1).read()
+    await _conclusion(study_id, console)
+    console.rule("What does the best one come from?")
+    await _provenance(best, console)
+    console.rule("What failed, and why?")
+    await _failures(study_id, console)
+    console.rule("What is kept, and where?")
+    console.print(await _storage(study_id))
+    console.rule("What was written by an older version?")
+    await _migrate(console)
+    console.rule("What could go?")
+    await _retention(study_id, console)
+
+
+async def _tree(study_id: str) -> Tree:
+    spans = [await read_span(study_id), *await read_descendant_spans(study_id)]
+    children: dict[str, list[str]] = {}
+    for artifact in await read_descendant_artifacts(study_id):
+        info = artifact_info(artifact)
+        if info is not None and info.span_id is not None:
+            line = f"[cyan]{info.label}[/cyan] [dim]{info.model} v{info.model_version}[/dim]"
+            children.setdefault(info.span_id, []).append(line)
+    # The study opens one span after the other, so a span's parent is the last one a level above it.
+    last: list[Tree] = []
+    for span in spans:
+        del last[span.depth :]
+        branch = last[-1].add(_line(span)) if last else Tree(_line(span))
+        last.append(branch)
+        for line in children.get(span.node_id, []):
+            branch.add(line)
+    return last[0]
+
+
+def _line(span: Span) -> str:
+    seconds = "" if span.duration is None else f" [dim]{span.duration.total_seconds():.1f} s[/dim]"
+    colour = _COLOURS[span.status]
+    return f"[bold]{span.label}[/bold] [{colour}]{span.status}[/{colour}]{seconds}"
+
+
+async def _ranking(trials: Sequence[Any], study_id: str) -> Table:
+    (prepare,) = [s for s in await read_child_spans(study_id) if s.label == "prepare data"]
+    baseline = await read_span_artifact(prepare.node_id, label="baseline", model=Baseline)
+    table = Table("trial", "parameters", "mean AUC", "accuracy by fold")
+    for trial in sorted(trials, key=lambda t: -(t.mean_auc or 0)):
+        found = await read_descendant_artifacts(trial.node_id)
+        folds = [a.score.accuracy for a in found if isinstance(a, Predictions)]
+        auc = f"{trial.mean_auc:.3f}" if trial.mean_auc else f"[red]{trial.status}[/red]"
+        table.add_row(
+            trial.estimator, str(trial.parameters), auc, "  ".join(f"{a:.3f}" for a in folds)
+        )
+    info = artifact_info(baseline)
+    stored = info.model_version if info else "?"
+    table.caption = (
+        f"always guessing the more frequent answer: accuracy {baseline.accuracy:.3f} "
+        f"(stored as version {stored} of its model, read as version 2)"
+    )
+    return table
+
+
+async def _conclusion(study_id: str, console: Console) -> None:
+    (found,) = await find_artifacts(Conclusion, under(study_id, levels=0)).search("late").read()
+    versions = await read_revisions(found)
+    console.print(f"Conclusion: {found.text}")
+    console.print(f"  revised {len(versions) - 1} time; at first: {versions[-1].text}")
+    tags = (await read_annotations(study_id)).tags
+    console.print(f"  the study is tagged {', '.join(sorted(tags))}")
+
+
+async def _provenance(best: Span, console: Console) -> None:
+    path = [best, *await read_ancestor_spans(best.node_id)]
+    console.print(" ← ".join(f"[bold]{span.label}[/bold]" for span in path))
+    study = path[-1]
+    for span in await read_child_spans(study.node_id):
+        if span.label == "prepare data":
+            for artifact in await read_child_artifacts(span.node_id):
+                if isinstance(artifact, FlightTable):
+                    console.print(
+                        f"  data: {artifact.source}, {artifact.rows:,} rows, back from S3 as a "
+                        f"frame of {artifact.frame.memory_usage(deep=True).sum() / 1e6:.0f} MB"
+                    )
+    commit = f"commit {study.git_commit[:12]}" if study.git_commit else "no commit"
+    changed = " with changes" if study.git_dirty else ""
+    console.print(
+        f"  code: {study.program}, {commit}{changed}",
+        f"  run:  Python {study.python_version} on {study.host}",
+        sep="\n",
+        markup=False,
+    )
+    for fold in await read_child_spans(best.node_id):
+        model = await read_span_artifact(fold.node_id, label="model")
+        up = await read_lineage(model, "up")
+        console.print(" ← ".join(["  model", *(str(step.label) for step in up.steps)]))
+        top = sorted(zip(model.weights, model.columns, strict=True), reverse=True)[:3]
+        weights = ", ".join(f"{name} {weight:.3f}" for weight, name in top)
+        console.print(f"  {fold.label}: most important {weights}")
+
+
+async def _failures(study_id: str, console: Console) -> None:
+    failed = find_spans(under(study_id), query.span.status == "ERROR")
+    async for span in failed:
+        if not await failed.where(under(span)).exists():
+            above = await read_ancestor_spans(span.node_id)
+            where = " / ".join(str(s.label) for s in [*above[::-1], span])
+            console.print(f"[red]{where}[/red]\n  {span.exception_type}: ", end="")
+            said = (span.exception_message or "").partition("\n")[0]
+            console.print(said, markup=False, soft_wrap=True)
+
+
+async def _migrate(console: Console) -> None:
+    for row in await migration_backlog():
+        if row.model == "Baseline" and row.status == "can migrate":
+            console.print(f"{row.model} version {row.version}: {row.artifacts}, {row.detail}")
+    report = await migrate_artifacts(Baseline)
+    console.print(f"rewritten in place: {report.migrated}, failed: {report.failed}")
+
+
+async def _storage(study_id: str) -> Table:
+    """What no function of the library answers, one Cypher query does."""
+    rows: list[list[Any]] = await get_engine().read(
+        "MATCH (:Span {node_id: $id})-[:PARENT_OF*0..]->(s)-[:HAS_ARTIFACT]->(a) "
+        "OPTIONAL MATCH (a)-[k:STORED_IN]->(b:Blob) "
+        "RETURN a.model, count(DISTINCT a), count(b), sum(b.size), collect(DISTINCT b.storage) "
+        "ORDER BY sum(b.size) DESC",
+        {"id": study_id},
+    )
+    table = Table("model", "artifacts", "values in storage", "size", "storage")
+    for model, artifacts, blobs, size, storages in rows:
+        table.add_row(model, str(artifacts), str(blobs), decimal(size or 0), ", ".join(storages))
+    return table
+
+
+async def _retention(study_id: str, console: Console) -> None:
+    """How much former studies take; only counted, nothing is deleted."""
+    study = await read_span(study_id)
+    old = await retain(label=str(study.label), keep_last=1)
+    console.print(
+        f"all studies but the last: {old.spans} spans, {old.artifacts} artifacts, "
+        f"{decimal(old.bytes)} of stored values"
+    )
+    console.print(
+        f'to delete them: {command()} retain --label "{study.label}" --keep-last 1 --delete',
+        soft_wrap=True,
+    )
+
+
+def command() -> str:
+    """How to call ``artigraph`` from where this program was started."""
+    path = Path(sys.executable).with_name("artigraph")
+    if shutil.which("artigraph") == str(path) or not path.exists():
+        return "artigraph"
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,89 @@
+"""HTML for notebooks: escaped, without scripts, in the colours of the notebook's own theme.
+
+Styles are inline, since some viewers take ``<style>`` away, and neither text nor background has a
+colour of its own but for dots and errors, so that it can be read on light and on dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from artigraph_neo4j.common.colours import ERROR, Colour
+
+__all__ = ["Html", "details", "dot", "error", "escaped", "facts", "faint", "joined", "table"]
+
+
+class Html(str):
+    """Text that is markup already; every other text is escaped before it gets into a page."""
+
+    __slots__ = ()
+
+
+_CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;border:0"
+_VALUE = f"{_CELL};white-space:pre-wrap;overflow-wrap:anywhere"
+# Characters that change the direction of the text around them could make it read otherwise.
+_TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_UNSHOWN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160), *_TURNING], "\ufffd")
+
+
+def escaped(value: object) -> Html:
+    """Any value as text in a page; markup stays as it is.
+
+    Characters that cannot be shown, or sent, become ``\ufffd``.
+    """
+    if isinstance(value, Html):
+        return value
+    text = str(value).translate(_UNSHOWN).encode("utf-8", "replace").decode()
+    return Html(escape(text, quote=True))
+
+
+def joined(*parts: object) -> Html:
+    """Some parts in a row, each escaped unless it is markup."""
+    return Html("".join(escaped(part) for part in parts))
+
+
+def dot(colour: Colour, title: str, sign: str = "●") -> Html:
+    """A coloured sign; ``title`` says what it means."""
+    return Html(f'<span style="color:{colour.fill}" title="{escaped(title)}">{sign}</span>')
+
+
+def faint(text: object) -> Html:
+    """Text of less importance."""
+    return Html(f'<span style="opacity:.65">{escaped(text)}</span>')
+
+
+def error(text: object) -> Html:
+    """Text that tells an error."""
+    return Html(f'<span style="color:{ERROR.fill}">{escaped(text)}</span>')
+
+
+def details(summary: object, body: object, *, is_open: bool = False) -> Html:
+    """A summary that unfolds to a body."""
+    return Html(
+        f"<details{' open' if is_open else ''}><summary>{escaped(summary)}</summary>"
+        f"{escaped(body)}</details>"
+    )
+
+
+def facts(title: object, rows: Iterable[tuple[object, object]]) -> Html:
+    """A title, and below it a table of names and values."""
+    body = "".join(
+        f'<tr><td style="{_CELL};opacity:.65">{escaped(name)}</td>'
+        f'<td style="{_VALUE}">{escaped(value)}</td></tr>'
+        for name, value in rows
+    )
+    return Html(f"<div>{escaped(title)}</div><table>{body}</table>")
+
+
+def table(heads: Sequence[object], rows: Iterable[Sequence[object]], note: str = "") -> Html:
+    """A table, and perhaps a note below it."""
+    head = "".join(f'<th style="{_CELL}">{escaped(name)}</th>' for name in heads)
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td style="{_CELL};overflow-wrap:anywhere">{escaped(c)}</td>' for c in row)
+        + "</tr>"
+        for row in rows
+    )
+    below = f"<div>{faint(note)}</div>" if note else ""
+    return Html(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}")

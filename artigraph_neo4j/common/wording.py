@@ -1,0 +1,57 @@
+"""Sizes, durations, times and places in words, the same in every picture and table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+__all__ = ["cut", "duration_text", "place_text", "size_text", "time_text"]
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+def size_text(size: int) -> str:
+    """A number of bytes with its unit, by thousands: ``"950 bytes"``, ``"1.2 kB"``, ``"12 MB"``."""
+    value, unit = float(size), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    number = f"{value:.1f}" if unit and value < 9.95 else f"{value:.0f}"
+    return f"{number} {_UNITS[unit]}"
+
+
+def duration_text(duration: timedelta | None) -> str:
+    """A length of time in its two largest units; empty for None.
+
+    ``"850 µs"``, ``"12 ms"``, ``"3.5 s"``, ``"2 min 5 s"``, ``"3 h 20 min"``, ``"4 d 7 h"``.
+    """
+    if duration is None:
+        return ""
+    seconds = duration.total_seconds()
+    if abs(seconds) < 0.001:
+        return f"{seconds * 1e6:.0f} µs"
+    if abs(seconds) < 1:
+        return f"{seconds * 1e3:.0f} ms"
+    if abs(seconds) < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, below, of in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if abs(whole) >= size:
+            return f"{whole // size} {unit} {whole % size // below} {of}"
+    return f"{whole // 60} min {whole % 60} s"
+
+
+def time_text(time: datetime | None) -> str:
+    """An instant to the second, in UTC; empty for None."""
+    return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def place_text(storage: str, location: str) -> str:
+    """The place of a value: ``"s3://bucket/key"``, or the storage's name and the location."""
+    kind, _, rest = storage.partition(":")
+    if kind == "s3" and rest:
+        return f"s3://{rest.partition('/')[0]}/{location}"
+    return f"{storage}: {location}"
+
+
+def cut(text: str, characters: int) -> str:
+    """The text, or its beginning and an ellipsis if it has more than ``characters``."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"

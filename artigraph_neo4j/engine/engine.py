@@ -1,0 +1,364 @@
+"""An engine: one graph, its connection, its default storage, and where its I/O happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from neo4j import AsyncDriver, AsyncGraphDatabase
+from neo4j.api import AsyncBookmarkManager
+
+from artigraph_neo4j._version import __version__
+from artigraph_neo4j.common import iothread
+from artigraph_neo4j.common.progress import OnTransfer
+from artigraph_neo4j.engine.heartbeat import Writer
+from artigraph_neo4j.engine.scope import current_batch
+from artigraph_neo4j.engine.target import Target
+from artigraph_neo4j.errors import EngineError, SchemaError
+from artigraph_neo4j.graph.connection import Connection, Cursor, Row, Statement
+from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph
+from artigraph_neo4j.graph.settings import Settings
+from artigraph_neo4j.storage.base import Storage
+
+__all__ = ["OFFLOAD_BYTES", "Engine"]
+
+T = TypeVar("T")
+
+OFFLOAD_BYTES = 64 * 1024
+"""Values larger than this go to the engine's storage, when it has one."""
+
+
+class Engine:
+    """One graph, its connection and its default storage; made by ``set_engine``.
+
+    Nothing is opened until the first use; closing is no end, the next use opens anew. All I/O
+    happens on the process's I/O thread, so an engine works from any event loop and any thread. Only
+    a ready-made driver stays on its own loop.
+
+    Attributes:
+        storage: Where large values go by default, or None.
+        offload_bytes: From how many bytes on a value is large.
+        verify_blobs: Whether the SHA-256 of stored values is checked on every read.
+        field_indexes: The label and property of every index that was asked for already.
+        ready_field_indexes: Those of them that were seen to be ready.
+        record_used: Whether reading an artifact inside a span records that the span used it.
+        record_provenance: Whether root spans record by which code they were run.
+        writer: This process, as the graph knows it while spans are open.
+        observers: Called with a ``Statement`` for every attempt, on the I/O thread.
+        on_transfer: Called with a ``Transfer`` for each step of a value to or from a storage.
+    """
+
+    def __init__(
+        self,
+        target: Target | AsyncDriver,
+        *,
+        database: str | None = None,
+        create_schema: bool = False,
+        storage: Storage | None = None,
+        offload_bytes: int = OFFLOAD_BYTES,
+        on_transfer: OnTransfer | None = None,
+        verify_blobs: bool = True,
+        record_used: bool = True,
+        record_provenance: bool = True,
+        connect_seconds: float = 15.0,
+        retry_seconds: float = 60.0,
+    ) -> None:
+        self.storage = storage
+        self.offload_bytes = offload_bytes
+        self.on_transfer = on_transfer
+        self.verify_blobs = verify_blobs
+        self.record_used = record_used
+        self.record_provenance = record_provenance
+        self.writer = Writer()
+        self.observers: list[Callable[[Statement], None]] = []
+        self.field_indexes: set[tuple[str, str]] = set()
+        self.ready_field_indexes: set[tuple[str, str]] = set()
+        self._target = target
+        self._database = database
+        self._create_schema = create_schema
+        self._connect_seconds = connect_seconds
+        self._retry_seconds = retry_seconds
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Task[tuple[Connection, Graph]] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __repr__(self) -> str:
+        where = self._target if isinstance(self._target, Target) else "given driver"
+        return f"<Engine {where}>"
+
+    # -- what the library calls ----------------------------------------------------------------
+
+    async def read(
+        self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
+    ) -> list[Row]:
+        """Run a reading statement; one round trip, retried while the server is away.
+
+        Args:
+            text: The Cypher text.
+            parameters: Its parameters.
+            after_batch: Whether what waits in the current batch is written first.
+        """
+        if after_batch:
+            await self._write_waiting()
+
+        async def work() -> list[Row]:
+            connection, _ = await self._opened()
+            return await connection.run(text, parameters, "read")
+
+        return await self.call(work)
+
+    async def write(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        *,
+        again: str | None = None,
+        settle: bool = False,
+        done: Callable[[list[Row]], object] | None = None,
+    ) -> list[Row]:
+        """Run a writing statement, which must be one that may run twice; one round trip.
+
+        What waits in the current batch is written before.
+
+        Args:
+            text: The Cypher text.
+            parameters: Its parameters.
+            again: What is sent on any further attempt, if ``text`` must not run twice.
+            settle: Come to an end even when the caller is cancelled.
+            done: Called with the rows once they are there, also for a caller that was cancelled.
+        """
+        await self._write_waiting()
+        texts = iter((text,))
+
+        async def work() -> list[Row]:
+            connection, _ = await self._opened()
+            first = next(texts, again or text)  # started anew: the one before may have been done
+            rows = await connection.run(first, parameters, "write", again=again)
+            if done is not None:
+                done(rows)
+            return rows
+
+        return await self.call(work, settle=settle)
+
+    async def stream(
+        self, text: str, parameters: Mapping[str, Any], *, items: int
+    ) -> AsyncGenerator[list[Row], None]:
+        """Run a reading statement and fetch its rows a few at a time, as they are wanted.
+
+        Args:
+            text: The Cypher text; its rows begin with lists.
+            parameters: Its parameters.
+            items: How many items of such lists are fetched at once, about.
+        """
+        await self._write_waiting()
+
+        async def work() -> Cursor:
+            connection, _ = await self._opened()
+            return await connection.stream(text, parameters)
+
+        cursor = await self.call(work)
+        try:
+            while rows := await self.call(lambda: cursor.fetch(items)):
+                yield rows
+        finally:
+            await self.call(cursor.close, settle=True)
+
+    async def _write_waiting(self) -> None:
+        batch = current_batch(self)
+        if batch is not None:
+            await batch.flush()
+
+    def span_opened(self, span_id: str, announced: bool) -> None:
+        """Keep the heartbeat going while this span is open; for a ``done`` of ``write``."""
+        if self._opening is not None and self._opening.done():
+            self.writer.opened(span_id, announced, self._opening.result()[0])
+
+    async def ready(self) -> None:
+        """Open the connection if it is not; after that ``storage`` is known, ``"local"`` included.
+
+        No round trip, and no hop to the I/O thread, once it is open.
+        """
+        if self._opening is None or not self._opening.done():
+            await self.graph()
+
+    async def graph(self) -> Graph:
+        """Which graph this is; a round trip only the first time."""
+
+        async def work() -> Graph:
+            return (await self._opened())[1]
+
+        return await self.call(work)
+
+    async def settings(self) -> Settings:
+        """How to reach this graph with another driver, the database's name included.
+
+        Raises:
+            EngineError: The engine has a ready-made driver, whose settings nobody knows.
+        """
+        if not isinstance(self._target, Target):
+            raise EngineError("an engine with a ready-made driver does not know its settings")
+        target = self._target
+
+        async def work() -> Settings:
+            loop = asyncio.get_running_loop()
+            return (await loop.run_in_executor(None, target.resolve))[0]
+
+        found = await self.call(work)
+        return replace(found, database=self._database or found.database)
+
+    async def call(self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False) -> T:
+        """Run a coroutine where this engine does its I/O, with the caller's context variables."""
+
+        def start() -> asyncio.Future[T]:
+            if not isinstance(self._target, Target):
+                return self._own_loop().create_task(work())
+            thread = iothread.io_thread()
+            if asyncio.get_running_loop() is thread.loop:
+                return thread.loop.create_task(work())
+            return asyncio.wrap_future(thread.submit(work()))
+
+        return await (iothread.settle(start) if settle else start())
+
+    def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Start a coroutine where this engine does its I/O, and don't wait for it."""
+        if isinstance(self._target, Target):
+            io_loop = iothread.io_thread().loop
+            io_loop.call_soon_threadsafe(lambda: self._keep(io_loop.create_task(work())))
+        else:
+            self._keep(self._own_loop().create_task(work()))
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def call_blocking(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """``call`` for a worker thread of a call of this engine's, which waits."""
+        home = self._home  # of a ready-made driver, whose user awaits the worker thread
+        if home is not None:
+            return asyncio.run_coroutine_threadsafe(work(), home).result()
+        return iothread.io_thread().submit(work()).result()
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if self._home is None:
+            self._home = loop
+        if self._home is not loop:
+            raise EngineError(
+                "a ready-made AsyncDriver belongs to the event loop it was first used on, and this "
+                "is another one; give set_engine a URL to use the graph from several loops"
+            )
+        return loop
+
+    # -- opening and closing -------------------------------------------------------------------
+
+    async def _opened(self) -> tuple[Connection, Graph]:
+        """The connection, opened by the first of all concurrent callers."""
+        loop = asyncio.get_running_loop()
+        task = self._opening
+        if task is not None and task.get_loop() is not loop:  # this process was forked
+            iothread.keep_forever(task)
+            task = None
+        if task is None:
+            task = self._opening = loop.create_task(self._open())
+            task.add_done_callback(lambda t: t.cancelled() or t.exception())
+            iothread.at_shutdown(self._close)
+        try:
+            return await asyncio.shield(task)
+        except BaseException:
+            if task.done() and self._opening is task:
+                self._opening = None  # the next caller tries again
+            raise
+
+    async def _open(self) -> tuple[Connection, Graph]:
+        connection = await self._connect()
+        try:
+            return connection, await self._prepare(connection)
+        except BaseException:
+            await self._disconnect(connection)
+            raise
+
+    async def maintain(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        """Do some work on the graph whatever its layout, on a connection of its own."""
+
+        async def run() -> T:
+            connection = await self._connect()
+            try:
+                return await work(connection)
+            finally:
+                await self._disconnect(connection)
+
+        return await self.call(run)
+
+    async def _connect(self) -> Connection:
+        if isinstance(self._target, Target):
+            # Starting servers, for "local", takes seconds: never on the loop.
+            settings, storage = await asyncio.get_running_loop().run_in_executor(
+                None, self._target.resolve
+            )
+            if self.storage is None:
+                self.storage = storage
+            database = self._database or settings.database
+            driver = AsyncGraphDatabase.driver(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
+                settings.uri,
+                auth=settings.auth,
+                max_connection_pool_size=50,
+                connection_acquisition_timeout=30,
+                liveness_check_timeout=60,
+                notifications_min_severity="OFF",
+                user_agent=f"artigraph-neo4j/{__version__}",
+            )
+        else:
+            driver, database = self._target, self._database
+        bookmarks: AsyncBookmarkManager = AsyncGraphDatabase.bookmark_manager()
+        return Connection(driver, database, bookmarks, self._retry_seconds, self.observers)
+
+    async def _disconnect(self, connection: Connection) -> None:
+        if isinstance(self._target, Target):
+            await connection.driver.close()
+
+    async def _prepare(self, connection: Connection) -> Graph:
+        graph = await read_graph(connection, deadline=self._connect_seconds)
+        if graph is None and self._create_schema:
+            graph = await create_schema(connection)
+        if graph is None:
+            raise SchemaError(
+                "this database has no schema of this library yet; "
+                "create it once with set_engine(..., create_schema=True)"
+            )
+        if graph.schema_version < SCHEMA_VERSION:
+            raise SchemaError(
+                f"this graph has schema version {graph.schema_version}, made by artigraph-neo4j "
+                f"{graph.library_version}, and version {__version__} needs {SCHEMA_VERSION}: end "
+                'all programs that use the graph, then run "artigraph schema upgrade" or '
+                "await upgrade_schema()"
+            )
+        return graph
+
+    async def aclose(self) -> None:
+        """Close the connection; a ready-made driver is left to whoever made it."""
+        if self._opening is not None:
+            await self.call(self._close)
+
+    def close(self) -> None:
+        """``aclose`` for code that is not async.
+
+        Raises:
+            EngineError: The engine has a ready-made driver, which only its own loop can leave.
+        """
+        if not isinstance(self._target, Target):
+            raise EngineError("an engine with a ready-made driver is left by 'await aclose()'")
+        if self._opening is not None:
+            iothread.io_thread().submit(self._close()).result()
+
+    async def _close(self) -> None:
+        task, self._opening = self._opening, None
+        if task is None or task.get_loop() is not asyncio.get_running_loop():
+            return
+        try:
+            connection, _ = await task
+        except BaseException:  # it never opened, and its first user was told so
+            return
+        await self.writer.end(connection)
+        await self._disconnect(connection)

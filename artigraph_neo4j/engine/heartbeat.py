@@ -1,0 +1,126 @@
+"""This process as a graph knows it: one node, seen every 30 s while spans are open.
+
+A process that is killed cannot say so. What it leaves is a writer that falls silent, with spans
+open; ``find_lost_spans`` finds them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.engine.provenance import process_facts
+from artigraph_neo4j.errors import ArtigraphError
+from artigraph_neo4j.graph.cypher import heartbeat
+
+__all__ = ["Writer"]
+
+logger = logging.getLogger("artigraph_neo4j.writer")
+
+HEARTBEAT_SECONDS = 30.0
+"""How often a writer with open spans says that it lives."""
+
+_silent = logging.NullHandler()
+
+GOODBYE_SECONDS = 2.0
+"""How long the end of the process waits for the writer's end to be recorded."""
+
+
+class _Connection(Protocol):
+    async def run(
+        self, text: str, parameters: Mapping[str, Any], access: Any, *, deadline: float | None
+    ) -> Any: ...
+
+
+class Writer:
+    """What one engine of this process opens, and the heartbeat for it.
+
+    The node comes with the statement that opens a span, when the writer was not seen for half a
+    heartbeat; between that a timer on the engine's loop says so. Timers keep no process alive.
+    """
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._id = new_id()
+        self._open: set[str] = set()
+        self._seen: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._beating: asyncio.Task[None] | None = None
+
+    def opening(self) -> list[dict[str, Any]]:
+        """The writer's node, if the statement that opens a span has to write it; else nothing."""
+        recent = self._seen is not None and time.monotonic() - self._seen < HEARTBEAT_SECONDS / 2
+        return [] if recent else [self._facts()]
+
+    @property
+    def id(self) -> str:
+        """What spans that this process opens say about who has them open."""
+        if self._pid != os.getpid():  # forked: a writer of its own
+            self._reset()
+        return self._id
+
+    def opened(self, span_id: str, announced: bool, connection: _Connection) -> None:
+        """A span was opened. On the engine's loop, like all below."""
+        self._open.add(span_id)
+        if announced:
+            self._seen = time.monotonic()
+        if self._timer is None or self._timer.cancelled():
+            self._later(connection)
+
+    def closed(self, span_id: str) -> None:
+        """A span was closed."""
+        self._open.discard(span_id)
+        if not self._open:
+            self._stop()
+
+    async def end(self, connection: _Connection) -> None:
+        """Take the node away, or, where spans stay open, say that nobody will close them."""
+        self._stop()
+        if self._seen is None or self._pid != os.getpid():
+            return
+        self._seen = None
+        # The driver tells of a server that is away; with no logging set up, Python would print it.
+        logging.getLogger("neo4j").addHandler(_silent)
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await connection.run(
+                    heartbeat.END_WRITER, {"writer_id": self._id}, "write", deadline=0.1
+                )
+        except Exception as error:
+            logger.debug("the end of writer %s was not recorded: %s", self._id, error)
+
+    def _facts(self) -> dict[str, Any]:
+        return {"writer_id": self._id, **process_facts()}
+
+    def _later(self, connection: _Connection) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(HEARTBEAT_SECONDS, self._beat, connection)
+
+    def _beat(self, connection: _Connection) -> None:
+        self._timer = None
+        if self._open:
+            self._beating = asyncio.get_running_loop().create_task(self._announce(connection))
+            self._later(connection)
+
+    async def _announce(self, connection: _Connection) -> None:
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await connection.run(
+                    heartbeat.ANNOUNCE_WRITER, {"writers": [self._facts()]}, "write", deadline=0.1
+                )
+            self._seen = time.monotonic()
+        except (ArtigraphError, TimeoutError) as error:
+            logger.info("a heartbeat was not recorded: %s", error)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,35 @@
+"""What to say of a span or artifact that a statement did not find."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.scope import current_batch
+from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.graph.cypher import parts
+
+__all__ = ["absent"]
+
+
+async def absent(
+    engine: Engine, kind: Literal["span", "artifact"], node_id: str, more: str = ""
+) -> NotFoundError:
+    """The error for an id that was not found; one round trip, to learn whether it is being deleted.
+
+    Args:
+        engine: The engine it was not found by.
+        kind: What was looked for.
+        node_id: Its id.
+        more: What follows on the first words, such as ``"; nothing was recorded"``.
+    """
+    ((_, is_span, is_artifact),) = await engine.read(parts.KINDS, {"ids": [node_id]})
+    if is_span if kind == "span" else is_artifact:
+        return NotFoundError(
+            f"{kind} {node_id!r} is being deleted{more}; resume_deletes() finishes a delete that "
+            "was cut short"
+        )
+    batch = current_batch(engine)
+    if batch is not None and batch.atomic:
+        more += "; what an atomic batch records is there at its end only"
+    return NotFoundError(f"there is no {kind} with id {node_id!r}{more}")

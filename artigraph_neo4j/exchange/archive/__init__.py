@@ -1,0 +1,10 @@
+"""All below a span, in files: written to take it along, to keep it, or to analyse it elsewhere.
+
+``export_graph`` writes JSON lines, which ``import_graph`` brings into a graph again, or Parquet
+tables. The lines are described in ``docs/cli.md``.
+"""
+
+from artigraph_neo4j.exchange.archive.exporting import ExportReport, export_graph
+from artigraph_neo4j.exchange.archive.importing import ImportReport, import_graph
+
+__all__ = ["ExportReport", "ImportReport", "export_graph", "import_graph"]

@@ -1,0 +1,207 @@
+"""Writing all below a span to a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from artigraph_neo4j._version import __version__
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.errors import ArchiveError
+from artigraph_neo4j.exchange.archive.lines import FORMAT, Line, blob_path, dump, open_text
+from artigraph_neo4j.exchange.archive.reading import GraphReader
+from artigraph_neo4j.model.references import BlobRef, storage_of
+from artigraph_neo4j.values.transfer import (
+    download,
+    temporary,
+    together,
+)
+
+__all__ = ["ExportReport", "export_graph"]
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What was exported.
+
+    Attributes:
+        path: The file, or for Parquet the directory.
+        spans: How many spans.
+        artifacts: How many artifacts, all versions.
+        nested: How many models nested in them.
+        used: How many times a span used an artifact.
+        blobs: How many references to stored values.
+        bytes: The size of the stored values that were written beside the file; 0 where they
+            were left out. Equal ones count once.
+        open: How many spans were still open; more may come to be below them.
+    """
+
+    path: Path
+    spans: int = 0
+    artifacts: int = 0
+    nested: int = 0
+    used: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    open: int = 0
+
+    def count(self, records: Iterable[Line]) -> None:
+        """Count what is written."""
+        for record in records:
+            if record["kind"] == "span":
+                self.spans += 1
+                self.open += "closed_at" not in record["properties"]
+            elif record["kind"] == "artifact":
+                self.artifacts += 1
+                self.nested += len(record["nodes"]) - 1
+                self.blobs += sum(len(node["blobs"]) for node in record["nodes"])
+            else:
+                self.used += 1
+
+
+async def export_graph(
+    span: str,
+    path: str | os.PathLike[str],
+    /,
+    *,
+    format: Literal["jsonl", "parquet"] = "jsonl",  # noqa: A002 - what it is called
+    blobs: bool = False,
+    progress: Callable[[ExportReport], object] | None = None,
+) -> ExportReport:
+    """Write a span, all below it, and their artifacts to a file.
+
+    What stands there is replaced, at the end, when all is written. What others record meanwhile may
+    or may not be in it. Of artifacts that the spans used, but none of them has, only the reference
+    is written.
+
+    A round trip for 500 spans, one for the ids of their artifacts, one for 500 artifacts, and one
+    for 500 spans to see what they used; so much is held in memory.
+
+    Args:
+        span: The span's id, or ``"current"``.
+        path: The file; with the ending ``.gz`` it is compressed. For Parquet a directory, which is
+            made: ``spans.parquet``, ``artifacts.parquet`` and a table for each model in ``models``.
+        format: ``"jsonl"`` for JSON lines, which ``import_graph`` reads; ``"parquet"`` for tables,
+            to be analysed.
+        blobs: Whether the bytes of values in storages are written too, into the directory of the
+            file's name with ``.blobs`` behind it.
+        progress: Called after every batch with what was written so far.
+
+    Returns:
+        What was written.
+
+    Raises:
+        NotFoundError: There is no such span.
+        SpanError: ``"current"``, and no span is.
+        StorageError: A stored value cannot be read, or is not the one that was written.
+        ArchiveError: The file cannot be written; or, for Parquet, pyarrow is not installed.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    if format not in ("jsonl", "parquet"):
+        raise ValueError(f"format is 'jsonl' or 'parquet', not {format!r}")
+    engine = get_engine()
+    reader = GraphReader(engine, get_current_span_id(span))
+    report = ExportReport(Path(path))
+    if format == "parquet":
+        if blobs:
+            raise ValueError("Parquet tables hold no stored values; export them as 'jsonl'")
+        from artigraph_neo4j.exchange.archive.parquet import write_tables  # needs pyarrow
+
+        await reader.find()
+        await write_tables(reader, report, progress)
+        return report
+    await reader.find()
+    try:
+        await _write(engine, reader, report, blobs, progress)
+    except OSError as error:
+        raise ArchiveError(f"{report.path} cannot be written: {error}") from error
+    return report
+
+
+async def _write(
+    engine: Engine,
+    reader: GraphReader,
+    report: ExportReport,
+    blobs: bool,
+    progress: Callable[[ExportReport], object] | None,
+) -> None:
+    target = report.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    directory = target.with_name(f"{target.name}.blobs") if blobs else None
+    with temporary(target.parent) as made:
+        with open_text(made, target, "w") as file:
+            header = await _header(engine, reader, directory)
+            await asyncio.to_thread(file.write, dump(header))
+            async for records in _records(reader):
+                await asyncio.to_thread(file.writelines, map(dump, records))
+                report.count(records)
+                if directory is not None:
+                    await _blobs(engine, directory, records, report)
+                if progress is not None:
+                    progress(report)
+            counts = {name: getattr(report, name) for name in ("spans", "artifacts", "used")}
+            await asyncio.to_thread(file.write, dump({"kind": "end", **counts}))
+        made.chmod(0o644)
+        os.replace(made, target)
+
+
+async def _header(engine: Engine, reader: GraphReader, directory: Path | None) -> Line:
+    graph = await engine.graph()
+    return {
+        "artigraph": "export",
+        "format": FORMAT,
+        "library": __version__,
+        "schema": graph.schema_version,
+        "graph": graph.graph_id,
+        "span": reader.span_id,
+        "root": reader.root_id,
+        "depth": reader.depth,
+        "parent": reader.parent_id,
+        "blobs": directory is not None,
+        "exported_at": datetime.now(UTC).isoformat(),
+    }
+
+
+async def _records(reader: GraphReader) -> AsyncIterator[list[Line]]:
+    async for spans, artifacts in reader.pages():
+        yield spans or artifacts
+    async for used in reader.used():
+        yield used
+
+
+async def _blobs(
+    engine: Engine, directory: Path, records: list[Line], report: ExportReport
+) -> None:
+    """Write stored bytes that are not there yet; names say what is in them."""
+    wanted: dict[Path, tuple[BlobRef, str]] = {}
+    for record in records:
+        for node in record.get("nodes", ()):
+            for row in node["blobs"]:
+                where = f"artifact {node['properties']['node_id']}, field {row['field']}"
+                blob = BlobRef(row["storage"], row["location"], row["digest"], row["size"])
+                wanted.setdefault(blob_path(directory, blob.digest), (blob, where))
+
+    async def save(path: Path, blob: BlobRef, where: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        storage = storage_of(where, blob.storage, engine.storage)
+        with temporary(path.parent) as made:
+            with made.open("wb") as sink:
+                await download(engine, storage, blob, where, sink)
+            made.chmod(0o644)
+            os.replace(made, path)
+        report.bytes += blob.size
+
+    missing: list[Any] = [
+        partial(save, path, blob, where)
+        for path, (blob, where) in wanted.items()
+        if not (path.exists() and path.stat().st_size == blob.size)
+    ]
+    await together(missing)

@@ -1,0 +1,272 @@
+"""Bringing an exported file into a graph."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import ArchiveError, EngineError
+from artigraph_neo4j.exchange.archive.lines import Line, read_lines
+from artigraph_neo4j.exchange.archive.uploading import BlobWriter
+from artigraph_neo4j.graph.connection import ConflictError
+from artigraph_neo4j.graph.cypher import archive as cypher
+from artigraph_neo4j.graph.properties import from_json, zoned_properties
+from artigraph_neo4j.storage.base import Storage
+
+__all__ = ["ImportReport", "import_graph"]
+
+NODES = 500
+"""Nodes in a transaction; an artifact is never in two."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What was imported.
+
+    Attributes:
+        span: The id of the span at the top.
+        spans: How many spans were read.
+        artifacts: How many artifacts.
+        nested: How many models nested in them.
+        new: How many of all these nodes the graph did not have before.
+        uploaded: How many stored values were uploaded.
+        bytes: Their size.
+        shared: How many references lead to values in the storage of the graph that they come from,
+            since the file has not their bytes.
+        left_out: How many relationships lead to what is in neither the file nor the graph:
+            artifacts that were used but made elsewhere, spans elsewhere that share an artifact.
+    """
+
+    span: str
+    spans: int = 0
+    artifacts: int = 0
+    nested: int = 0
+    new: int = 0
+    uploaded: int = 0
+    bytes: int = 0
+    shared: int = 0
+    left_out: int = 0
+
+
+async def import_graph(
+    path: str | os.PathLike[str],
+    /,
+    *,
+    storage: Storage | None = None,
+    progress: Callable[[ImportReport], object] | None = None,
+) -> ImportReport:
+    """Bring what ``export_graph`` wrote as JSON lines into the graph of the current engine.
+
+    Ids stay; what is there already stays as it is. So importing again does no harm: after an error,
+    or to get relationships to what came meanwhile. Each batch of 500 nodes is one transaction, so
+    an artifact is there as a whole or not at all.
+
+    The span at the top goes below the parent that it had, where that is in the graph, else it
+    becomes a root. Open spans stay open; no process is known for them.
+
+    Three round trips, one for each batch, and one more for each batch with stored values.
+
+    Args:
+        path: The file. Stored values are looked for beside it, in the directory of its name with
+            ``.blobs`` behind it; where they are not, the references stay what they are.
+        storage: Where stored values go; by default the engine's, else the storage of the name that
+            each had.
+        progress: Called after every batch with what was read so far.
+
+    Returns:
+        What was imported.
+
+    Raises:
+        ArchiveError: The file is none, ends early or is broken, or says what cannot be beside what
+            the graph has. The message names the lines, and what was imported before them.
+        StorageError: A stored value cannot be kept, or is not the one that was exported.
+        EngineError: The graph took another id since this program connected to it.
+        ConnectionFailed: The database stayed out of reach. What came before is imported.
+    """
+    engine = get_engine()
+    source = Path(path)
+    lines = read_lines(source)
+    _, header = await asyncio.to_thread(next, lines)
+    place = await _Place.of(engine, header)
+    report = ImportReport(header["span"])
+    blobs = BlobWriter(engine, storage, source.with_name(f"{source.name}.blobs"), report)
+    left = _Batch()
+    try:
+        async for batch in _batches(lines, place):
+            await _write(engine, source, batch, blobs, report, left)
+            if progress is not None:
+                progress(report)
+        if left.links():
+            missing = _Batch()
+            await _write(engine, source, left, blobs, report, missing)
+            report.left_out = len(missing.links())
+    except ArchiveError as error:
+        raise ArchiveError(
+            f"{error}. Imported before: {report.spans} spans, {report.artifacts} artifacts; "
+            "importing again goes on from there"
+        ) from error
+    return report
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in the graph the top span goes.
+
+    Attributes:
+        span: The top span.
+        parent: Its parent there, or None.
+        root: What its ``root_id`` will be.
+        shift: What is added to the depths of all.
+    """
+
+    span: str
+    parent: str | None
+    root: str
+    shift: int
+
+    @classmethod
+    async def of(cls, engine: Engine, header: Line) -> _Place:
+        span, parent = header["span"], header["parent"]
+        rows = await engine.read(cypher.EXPORT_ROOT, {"span": parent}) if parent else []
+        if not rows:
+            return cls(span, None, span, -header["depth"])
+        root, depth, _ = rows[0]
+        return cls(span, parent, root, depth + 1 - header["depth"])
+
+
+@dataclass
+class _Batch:
+    """Rows for one transaction."""
+
+    first: int = 0
+    last: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: {"spans": 0, "artifacts": 0})
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    parents: list[list[Any]] = field(default_factory=list)
+    fields: list[list[Any]] = field(default_factory=list)
+    blobs: list[dict[str, Any]] = field(default_factory=list)
+    supersedes: list[list[Any]] = field(default_factory=list)
+    has: list[list[Any]] = field(default_factory=list)
+    used: list[list[Any]] = field(default_factory=list)
+    tags: list[list[Any]] = field(default_factory=list)
+    notes: list[list[Any]] = field(default_factory=list)
+
+    def links(self) -> list[list[Any]]:
+        """The relationships whose other end may be elsewhere."""
+        return [*self.parents, *self.supersedes, *self.has, *self.used]
+
+    @property
+    def size(self) -> int:
+        return len(self.nodes) + len(self.used)
+
+    def add(self, number: int, record: Line, place: _Place) -> None:
+        self.first = self.first or number
+        self.last = number
+        kind = record["kind"]
+        if kind == "span":
+            self._span(record, place)
+        elif kind == "artifact":
+            self._artifact(record)
+        elif kind == "used":
+            self.used.append([record["span"], record["artifact"], record["at"]])
+
+    def _span(self, record: Line, place: _Place) -> None:
+        self.counts["spans"] += 1
+        properties = record["properties"]
+        node_id, parent = properties["node_id"], record["parent"]
+        properties |= {"root_id": place.root, "depth": properties["depth"] + place.shift}
+        if node_id == place.span:
+            parent = place.parent
+        if parent is not None:
+            self.parents.append([parent, node_id])
+        self._node(record)
+
+    def _artifact(self, record: Line) -> None:
+        self.counts["artifacts"] += 1
+        for node in record["nodes"]:
+            node_id = node["properties"]["node_id"]
+            self._node(node)
+            if "in" in node and node is not record["nodes"][0]:
+                owner, path = node["in"]
+                self.fields.append([owner, node_id, path])
+            self.blobs += [{"owner": node_id, **blob} for blob in node["blobs"]]
+        node_id = record["nodes"][0]["properties"]["node_id"]
+        self.has += [
+            [span, node_id, label, key, linked_at]
+            for span, label, key, linked_at in record["spans"]
+        ]
+        if record["supersedes"]:
+            self.supersedes.append([node_id, *record["supersedes"]])
+
+    def _node(self, record: Line) -> None:
+        properties = record["properties"]
+        zoned = zoned_properties(properties)
+        node_id = properties["node_id"]
+        values = {name: from_json(value) for name, value in properties.items()}
+        self.nodes.append(
+            {"id": node_id, "labels": record["labels"], "properties": values, "zoned": zoned}
+        )
+        self.tags += [[node_id, name, at] for name, at in record["tags"]]
+        if record["note"]:
+            self.notes.append([node_id, *record["note"]])
+
+    def parameters(self) -> dict[str, Any]:
+        names = ("nodes", "parents", "fields", "supersedes", "has", "used", "tags", "notes")
+        return {name: getattr(self, name) for name in names}
+
+
+async def _batches(lines: Iterator[tuple[int, Line]], place: _Place) -> AsyncIterator[_Batch]:
+    def fill() -> _Batch:
+        batch = _Batch()
+        for number, record in lines:
+            try:
+                batch.add(number, record, place)
+            except (ValueError, TypeError) as error:
+                raise ArchiveError(f"line {number}: {error}") from error
+            if batch.size >= NODES:
+                break
+        return batch
+
+    while (batch := await asyncio.to_thread(fill)).last:
+        yield batch
+
+
+async def _write(
+    engine: Engine,
+    source: Path,
+    batch: _Batch,
+    blobs: BlobWriter,
+    report: ImportReport,
+    left: _Batch,
+) -> None:
+    rows = await blobs.keep(batch.blobs)
+    graph_id = (await engine.graph()).graph_id
+    parameters = batch.parameters() | {"blobs": rows, "graph": graph_id}
+    try:
+        ((other, written, no_parent, no_older, no_span, unused),) = await engine.write(
+            cypher.IMPORT_BATCH, parameters
+        )
+    except ConflictError as error:
+        raise ArchiveError(
+            f"{source}, lines {batch.first} to {batch.last}: the graph has another artifact under "
+            f"a label that one of these has in the same span: {error}"
+        ) from error
+    if other is not None:
+        raise EngineError(
+            f"the graph took another id, {other}, since this program connected to it; close the "
+            "engine, or start the program again, then import again"
+        )
+    report.spans += batch.counts["spans"]
+    report.artifacts += batch.counts["artifacts"]
+    report.nested += len(batch.fields)
+    report.new += len(written)
+    left.parents += no_parent
+    left.supersedes += no_older
+    left.has += no_span
+    left.used += unused

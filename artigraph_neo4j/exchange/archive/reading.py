@@ -1,0 +1,194 @@
+"""All below a span, read from the graph in batches, as the records of an exported file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.missing import absent
+from artigraph_neo4j.errors import ArchiveError
+from artigraph_neo4j.exchange.archive.lines import Line
+from artigraph_neo4j.graph.cypher import archive as cypher
+from artigraph_neo4j.graph.properties import to_json
+from artigraph_neo4j.model.seal import SEAL, TORN_PAUSES, TornReadError
+from artigraph_neo4j.model.stored import (
+    Stored,
+)
+
+__all__ = ["NODES", "SPANS", "GraphReader"]
+
+SPANS = 500
+"""Spans that are read at once."""
+
+NODES = 500
+"""Artifacts, with what is nested in them, that are read at once; or a single larger one."""
+
+
+class GraphReader:
+    """Reads a span, all below it and its artifacts.
+
+    Args:
+        engine: The graph.
+        span_id: The span.
+    """
+
+    def __init__(self, engine: Engine, span_id: str) -> None:
+        self._engine = engine
+        self.span_id = span_id
+        self.root_id = span_id
+        self.depth = 0
+        self.parent_id: str | None = None
+
+    async def find(self) -> None:
+        """Look where the span is. One round trip.
+
+        Raises:
+            NotFoundError: There is no such span.
+        """
+        rows = await self._engine.read(cypher.EXPORT_ROOT, {"span": self.span_id})
+        if not rows:
+            raise await absent(self._engine, "span", self.span_id, "; nothing was exported")
+        ((self.root_id, self.depth, self.parent_id),) = rows
+
+    def _page(self, after: str) -> dict[str, Any]:
+        return {"span": self.span_id, "root": self.root_id, "after": after, "size": SPANS}
+
+    async def spans(self) -> AsyncIterator[list[Line]]:
+        """The spans in order of their ids, one round trip a batch."""
+        after = ""
+        while True:
+            ((rows,),) = await self._engine.read(cypher.EXPORT_SPANS, self._page(after))
+            if rows:
+                yield [_span(*row) for row in rows]
+                after = rows[-1][1]["node_id"]
+            if len(rows) < SPANS:
+                return
+
+    async def pages(self) -> AsyncIterator[tuple[list[Line], list[Line]]]:
+        """Spans, or artifacts of the last of them: in each pair one of the lists is empty."""
+        async for spans in self.spans():
+            yield spans, []
+            async for artifacts in self.artifacts([s["properties"]["node_id"] for s in spans]):
+                yield [], artifacts
+
+    async def artifacts(self, span_ids: list[str]) -> AsyncIterator[list[Line]]:
+        """The artifacts of some of these spans, one round trip, and one a batch."""
+        found = await self._engine.read(
+            cypher.EXPORT_ARTIFACT_IDS, {"spans": span_ids, "span": self.span_id}
+        )
+        batch: list[str] = []
+        held = 0
+        for node_id, nodes in (row for (chunk,) in found for row in chunk):
+            if batch and held + nodes > NODES:
+                yield await self._artifacts(batch)
+                batch, held = [], 0
+            batch.append(node_id)
+            held += nodes
+        if batch:
+            yield await self._artifacts(batch)
+
+    async def _artifacts(self, ids: list[str]) -> list[Line]:
+        records: dict[str, Line] = {}
+        todo = ids
+        for pause in TORN_PAUSES:
+            ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, {"ids": todo})
+            torn: list[str] = []
+            for row in rows:
+                node_id = row[0][0][0]["node_id"]
+                try:
+                    records[node_id] = _artifact(*row)
+                except TornReadError:
+                    torn.append(node_id)
+            if not torn:
+                break
+            todo = torn
+            await asyncio.sleep(pause)
+        else:
+            raise ArchiveError(f"artifact {todo[0]} does not become whole: is it being migrated?")
+        return [records[node_id] for node_id in ids if node_id in records]
+
+    async def used(self) -> AsyncIterator[list[Line]]:
+        """What the spans used, one round trip a batch."""
+        after: str | None = ""
+        while after is not None:
+            ((after, rows),) = await self._engine.read(cypher.EXPORT_USED, self._page(after))
+            yield [
+                {"kind": "used", "span": span, "artifact": artifact, "at": at}
+                for span, artifact, at in rows
+            ]
+
+
+def _span(
+    labels: list[str],
+    properties: dict[str, Any],
+    parents: list[str],
+    tags: list[list[str]],
+    notes: list[list[str]],
+) -> Line:
+    properties.pop("writer_id", None)  # a process of this graph
+    return {
+        "kind": "span",
+        "labels": sorted(labels),
+        "properties": _properties(properties),
+        "parent": parents[0] if parents else None,
+        "tags": sorted(tags),
+        "note": notes[0] if notes else [],
+    }
+
+
+def _artifact(nodes: list[list[Any]], spans: list[list[Any]], older: list[list[str]]) -> Line:
+    Stored([[node[0], node[1], [blob[:5] for blob in node[2]]] for node in nodes], None, None)
+    return {
+        "kind": "artifact",
+        "nodes": _in_order([_node(*node) for node in nodes]),
+        "spans": sorted(spans, key=lambda row: row[0]),
+        "supersedes": older[0] if older else [],
+    }
+
+
+def _in_order(nodes: list[Line]) -> list[Line]:
+    """The same order each time, and what is nested after what it is in."""
+    inside: dict[str, list[Line]] = {}
+    for node in nodes[1:]:
+        inside.setdefault(node["in"][0], []).append(node)
+    order = nodes[:1]
+    for node in order:  # grows while it is walked
+        order += sorted(
+            inside.get(node["properties"]["node_id"], ()), key=lambda found: found["in"][1]
+        )
+    return order
+
+
+def _node(
+    properties: dict[str, Any],
+    owners: list[list[str]],
+    blobs: list[list[Any]],
+    labels: list[str],
+    tags: list[list[str]],
+    notes: list[list[str]],
+) -> Line:
+    properties.pop(SEAL, None)
+    names = ("field", "storage", "location", "digest", "size", "blob_id")
+    found: Line = {
+        "labels": sorted(labels),
+        "properties": _properties(properties),
+        "blobs": [dict(zip(names, blob, strict=True)) for blob in sorted(blobs)],
+        "tags": sorted(tags),
+        "note": notes[0] if notes else [],
+    }
+    if owners:
+        found["in"] = owners[0]
+    return found
+
+
+def _properties(properties: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in properties.items():
+        try:
+            found[name] = to_json(value)
+        except TypeError as error:
+            node_id = properties["node_id"]
+            raise ArchiveError(f"node {node_id}, property {name}: {error}") from error
+    return found

@@ -1,0 +1,107 @@
+"""Stored values of an exported file, brought to the storage of another graph."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import ArchiveError, IntegrityError
+from artigraph_neo4j.exchange.archive.lines import blob_path
+from artigraph_neo4j.graph.cypher.archive import KNOWN_BLOBS
+from artigraph_neo4j.model.references import storage_of
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.names import blob_name, graph_prefix
+from artigraph_neo4j.values.transfer import (
+    Content,
+    put,
+    together,
+)
+from artigraph_neo4j.values.upload import mark
+
+__all__ = ["BlobWriter"]
+
+
+class _Report(Protocol):
+    uploaded: int
+    bytes: int
+    shared: int
+
+
+class BlobWriter:
+    """Uploads what the graph has not, and says where each value is then.
+
+    Args:
+        engine: The graph.
+        storage: Where values go; None for the engine's, else one of the name each had.
+        directory: Where their bytes are.
+        report: Is told of what was done.
+    """
+
+    def __init__(
+        self, engine: Engine, storage: Storage | None, directory: Path, report: _Report
+    ) -> None:
+        self._engine = engine
+        self._storage = storage
+        self._directory = directory
+        self._report = report
+
+    async def keep(self, blobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of a batch's Blob nodes. A round trip, if there are any.
+
+        Raises:
+            StorageError: A value cannot be kept.
+        """
+        if not blobs:
+            return []
+        await self._engine.ready()
+        ids = [blob["blob_id"] for blob in blobs]
+        ((known,),) = await self._engine.read(KNOWN_BLOBS, {"ids": ids})
+        places = {blob_id: (storage, location) for blob_id, storage, location in known}
+        fresh: dict[str, list[dict[str, Any]]] = {}
+        for blob in blobs:
+            if blob["blob_id"] in places:
+                blob["storage"], blob["location"] = places[blob["blob_id"]]
+            elif blob_path(self._directory, blob["digest"]).exists():
+                fresh.setdefault(blob["digest"], []).append(blob)
+            else:
+                self._report.shared += 1
+        await together(partial(self._upload, same) for same in fresh.values())
+        return [_row(blob) for blob in blobs]
+
+    async def _upload(self, same: list[dict[str, Any]]) -> None:
+        """Upload a content once, for all that have it."""
+        first = same[0]
+        where = f"artifact {first['owner']}, field {first['field']}"
+        storage = self._storage or self._engine.storage
+        storage = storage or storage_of(where, first["storage"])
+        path = blob_path(self._directory, first["digest"])
+        graph_id = (await self._engine.graph()).graph_id
+        await mark(self._engine, storage, graph_id)
+        try:
+            with path.open("rb") as file:
+                digest = await asyncio.to_thread(lambda: hashlib.file_digest(file, "sha256"))
+                size = file.tell()
+                if (digest.hexdigest(), size) != (first["digest"], first["size"]):
+                    raise IntegrityError(f"{path} is not what was exported; export it again")
+                content = Content(None, file, first["digest"], size)
+                key = f"{graph_prefix(graph_id)}{blob_name(first['digest'])}"
+                location = await put(self._engine, storage, content, key, where)
+        except OSError as error:
+            raise ArchiveError(f"{path} cannot be read: {error}") from error
+        for blob in same:
+            blob |= {"storage": storage.name, "location": location}
+        self._report.uploaded += 1
+        self._report.bytes += first["size"]
+
+
+def _row(blob: dict[str, Any]) -> dict[str, Any]:
+    names = ("blob_id", "digest", "size", "storage", "location")
+    return {
+        "owner": blob["owner"],
+        "field": blob["field"],
+        "properties": {name: blob[name] for name in names},
+    }

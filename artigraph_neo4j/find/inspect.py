@@ -1,0 +1,208 @@
+"""What the graph holds of an artifact, told without its class: every field, and where its value is.
+
+Needs neither the model's class nor the serializer that wrote a value, since it only looks at
+properties, the codec and Blob nodes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+
+from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.missing import absent
+from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError
+from artigraph_neo4j.graph.cypher import read
+from artigraph_neo4j.model.native import from_native, native_size
+from artigraph_neo4j.model.references import BlobRef
+from artigraph_neo4j.model.stored import (
+    Entry,
+    Stored,
+    StoredNode,
+)
+from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.values.stored_value import StoredValue
+
+__all__ = ["StoredArtifact", "StoredField", "inspect_artifact"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredField:
+    """One field, as it is stored.
+
+    Attributes:
+        path: The field's name; in nested models their paths before it, with ``/`` between.
+        kind: The type of a native value, ``"none"``, ``"model"``, ``"inline"`` or ``"blob"``.
+        serializer: What wrote the bytes of the last two, else None.
+        lazy: Whether the value comes back as a ``Lazy``.
+        value: A native value; for a nested model the name of it; else None.
+        size: In bytes; about so many for native values.
+        blob: Where the bytes are when the graph has them not.
+        node_id: The node that has the field.
+        model: The model of that node.
+    """
+
+    path: str
+    kind: str
+    serializer: str | None
+    lazy: bool
+    value: Any
+    size: int
+    blob: BlobRef | None
+    node_id: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArtifact:
+    """An artifact as the graph holds it.
+
+    Attributes:
+        node_id: Its id.
+        model: The stored name of its model.
+        version: The stored version of it.
+        origin: The module and class that wrote it.
+        label: Its label, or None.
+        span_id: The span that has it, or None.
+        recorded_at: When it was recorded (aware, UTC).
+        fields: All fields, those of nested models too, in the order of the model.
+        nested: How many models are nested in it.
+        codec: The codec of its own node: how each field is read back.
+    """
+
+    node_id: str
+    model: str
+    version: int
+    origin: str
+    label: str | None
+    span_id: str | None
+    recorded_at: datetime
+    fields: list[StoredField]
+    nested: int
+    codec: dict[str, Any]
+    engine: Engine
+    graph_id: str
+    raw: dict[str, bytes]
+
+    def field(self, path: str) -> StoredField:
+        """The field of a path.
+
+        Raises:
+            NotFoundError: There is none; the message names those that there are.
+        """
+        for field in self.fields:
+            if field.path == path:
+                return field
+        names = ", ".join(field.path for field in self.fields[:30])
+        raise NotFoundError(
+            f"artifact {self.node_id} has no field {path!r}; it has {names or 'none'}"
+        )
+
+    def handle(self, path: str) -> StoredValue:
+        """What a field's bytes can be saved by: stored ones as they are; native ones as text.
+
+        A str is its text and bytes are themselves; other native values are JSON.
+
+        Raises:
+            NotFoundError: There is no such field, or it holds None or a model.
+        """
+        field = self.field(path)
+        if field.kind in ("none", "model"):
+            inner = ", ".join(f.path for f in self.fields if f.path.startswith(f"{path}/"))
+            raise NotFoundError(
+                f"artifact {self.node_id}: field {path!r} "
+                + ("is None" if field.kind == "none" else f"is a model; its fields are {inner}")
+                + ", which has no bytes"
+            )
+        where = f"artifact {field.node_id}, field {field.model}.{path}"
+        data = None if field.blob else self.raw.get(path, b"")
+        serializer = field.serializer or "bytes"
+        return StoredValue(where, serializer, field.blob, data, self.graph_id, self.engine)
+
+
+async def inspect_artifact(node_id: str) -> StoredArtifact:
+    """Read what the graph holds of an artifact, or of a model nested in one. One round trip.
+
+    Raises:
+        NotFoundError: There is no such artifact.
+        ArtifactTypeError: It is the id of a span.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    engine = get_engine()
+    rows = await engine.read(read.ARTIFACT_BY_ID, {"node_id": node_id})
+    if not rows:
+        raise await absent(engine, "artifact", node_id)
+    ((span_id, label, nodes),), labels = rows[0]
+    if "Artifact" not in labels:
+        raise ArtifactTypeError(
+            f"{node_id!r} is the id of a span, not of an artifact; see it with: artigraph show"
+        )
+    (stored,) = await artifacts.whole([(nodes, span_id, label)])
+    root, raw = stored.root, dict[str, bytes]()
+    fields = list(_fields(stored, raw))
+    return StoredArtifact(
+        root.node_id,
+        root.model,
+        root.version,
+        root.codec.origin,
+        label if label is not None else root.properties.get("artifact_label"),
+        span_id,
+        instant(root.properties["recorded_at"]),
+        fields,
+        len(stored.nodes) - 1,
+        json.loads(root.properties["codec"]),
+        engine,
+        (await engine.graph()).graph_id,
+        raw,
+    )
+
+
+def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
+    """Fields by depth first, in the order of each model; by a list of work, not by recursion."""
+    work: list[tuple[StoredNode, str]] = [(stored.root, "")]
+    order: list[tuple[StoredNode, str]] = []
+    while work:
+        node, prefix = work.pop()
+        order.append((node, prefix))
+        inside = [(child, f"{prefix}{path}/") for path, child in sorted(node.children.items())]
+        work += inside[::-1]
+    for node, prefix in order:
+        for entry in node.codec.fields:
+            yield _field(node, entry, f"{prefix}{entry.name}", raw)
+
+
+def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
+    name, key, how = entry
+    parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
+    kind = parts[0]
+    serializer, lazy, value, size, blob = None, False, None, 0, None
+    if kind == "model":
+        value = node.children[name].model
+    elif kind in ("inline", "blob"):
+        serializer, lazy = parts[1], "lazy" in parts[2:]
+        blob = node.blobs[name] if kind == "blob" else None
+        if blob is None:
+            data = node.properties[key]
+            raw[path] = data.encode() if isinstance(data, str) else bytes(data)
+        size = blob.size if blob is not None else len(raw[path])
+    elif kind != "none":
+        stored = node.properties[key]
+        value = from_native(stored, entry.how)
+        raw[path] = _as_bytes(value)
+        size = len(stored.encode()) if isinstance(stored, str) else native_size(stored)
+    return StoredField(path, kind, serializer, lazy, value, size, blob, node.node_id, node.model)
+
+
+def _as_bytes(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, date):  # a datetime is one
+        return json.dumps(value.isoformat()).encode()
+    return json.dumps(value, default=str, ensure_ascii=False).encode()

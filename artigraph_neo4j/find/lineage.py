@@ -1,0 +1,269 @@
+"""What artifacts came from and what they fed: uses, shared artifacts, lineage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from artigraph_neo4j.common.colours import ARTIFACT, STATUS, UNSET, Colour
+from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
+from artigraph_neo4j.common.markup import Html, dot, escaped, joined, table
+from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.common.wording import cut, time_text
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.errors import (
+    NotFoundError,
+)
+from artigraph_neo4j.graph.cypher import lineage
+from artigraph_neo4j.graph.names import users_labels
+from artigraph_neo4j.model.base import artifact_id
+from artigraph_neo4j.recording.artifact_model import ArtifactModel
+
+__all__ = [
+    "Lineage",
+    "LineageLink",
+    "LineageStep",
+    "lineage_diagram",
+    "lineage_html",
+    "read_lineage",
+]
+
+Direction = Literal["up", "down"]
+
+_STATEMENTS = {"up": lineage.LINEAGE_UP, "down": lineage.LINEAGE_DOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class LineageStep:
+    """One span or artifact that another artifact came from, or fed.
+
+    Attributes:
+        kind: ``"span"`` or ``"artifact"``.
+        node_id: Its id.
+        label: The span's label, or the one that the artifact was created with; or None.
+        model: An artifact's stored model; None for a span.
+        classes: Labels of its class and of those that it inherits from: ``("Span", "Trial")`` of a
+            span, those of its models of an artifact.
+        distance: Over how many relationships, at the least: spans are at odd distances, artifacts
+            at even ones.
+        at: When the span was opened, or the artifact recorded.
+        status: A span's; None for an artifact.
+    """
+
+    kind: Literal["span", "artifact"]
+    node_id: str
+    label: str | None
+    model: str | None
+    classes: tuple[str, ...]
+    distance: int
+    at: datetime
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineageLink:
+    """One hop of a lineage, in the direction in which data went.
+
+    Attributes:
+        source: The id of the artifact that was used, or of the span that made one.
+        target: The id of the span that used it, or of the artifact that was made.
+        type: ``"USED"`` or ``"HAS_ARTIFACT"``, the relationship; in the graph both start at
+            the span.
+    """
+
+    source: str
+    target: str
+    type: Literal["USED", "HAS_ARTIFACT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage(Drawable):
+    """What an artifact came from, or what it fed.
+
+    A notebook shows it as a table; ``to_mermaid``, ``to_networkx`` and ``to_viz`` draw it, with
+    arrows along the way of the data: from what was used to the span, and on to what that made.
+
+    Attributes:
+        node_id: The artifact's id.
+        direction: ``"up"``: what it came from; ``"down"``: what it fed.
+        steps: Each span and artifact once, by distance, time and id; not the artifact itself.
+        links: The hops between them, and to the artifact; empty when they were not asked for.
+        start: The artifact itself; the whole that it is part of, for a nested one.
+    """
+
+    node_id: str
+    direction: Direction
+    steps: list[LineageStep]
+    links: list[LineageLink] = field(default_factory=list, compare=False)
+    start: LineageStep | None = field(default=None, compare=False)
+
+    @property
+    def artifacts(self) -> list[LineageStep]:
+        """The steps that are artifacts, in the same order."""
+        return [step for step in self.steps if step.kind == "artifact"]
+
+    @property
+    def spans(self) -> list[LineageStep]:
+        """The steps that are spans, in the same order."""
+        return [step for step in self.steps if step.kind == "span"]
+
+    def diagram(self) -> Diagram:
+        """The steps and links, as plain data for a picture of another kind."""
+        return lineage_diagram(self)
+
+    def _repr_html_(self) -> str:
+        return lineage_html(self)
+
+
+async def read_lineage(
+    artifact: ArtifactModel | str,
+    direction: Direction,
+    /,
+    *,
+    depth: int | None = None,
+    links: bool = True,
+) -> Lineage:
+    """Read what an artifact came from, or what it fed: spans and artifacts, each once.
+
+    It goes by the spans that made artifacts and by what these spans used, whether they read it or
+    said so with ``use``. A span counts as a whole: all that it made came from all that it used. A
+    nested artifact counts as the one that it is part of. No values are loaded.
+
+    One round trip, whatever the depth.
+
+    Args:
+        artifact: An artifact that was read or recorded, or its id.
+        direction: ``"up"``: what it came from; ``"down"``: what it fed.
+        depth: At most so many relationships far: 1 is the span that made it (or the spans that
+            used it), 2 are the artifacts beyond; by default all the way, to a million.
+        links: Whether to tell the hops between the steps too, which pictures need; without them a
+            lineage over a million uses takes half the time.
+
+    Raises:
+        ValueError: The direction is another, or the depth is less than 1.
+        NotFoundError: There is no such artifact.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    if direction not in _STATEMENTS:
+        raise ValueError(f'the direction must be "up" or "down", not {direction!r}')
+    if depth is not None and depth < 1:
+        raise ValueError(f"depth must be 1 or more, not {depth}")
+    node_id = artifact_id(artifact)
+    rows = await get_engine().read(
+        _STATEMENTS[direction],
+        {"node_id": node_id, "depth": 1_000_000 if depth is None else depth, "links": links},
+    )
+    if rows == [[None]]:
+        raise NotFoundError(f"there is no artifact with id {node_id!r}")
+    found = [row for (chunk,) in rows for row in chunk]
+    steps = [_step(*row[:-1]) for row in found]
+    steps.sort(key=lambda step: (step.distance, step.at, step.node_id))
+    if not steps or steps[0].distance:
+        raise NotFoundError(f"artifact {node_id!r} was deleted while its lineage was read")
+    start, *others = steps
+    beyond = {row[0]: row[-1] for row in found}
+    return Lineage(node_id, direction, others, _links(steps, beyond, direction), start)
+
+
+def _links(
+    steps: list[LineageStep], beyond: dict[str, list[str]], direction: Direction
+) -> list[LineageLink]:
+    """The hops between steps, of which the last ones' own may lead further than was read."""
+    links: list[LineageLink] = []
+    for step in steps:
+        made = (step.kind == "artifact") == (direction == "up")
+        for other in beyond[step.node_id]:
+            if other in beyond:
+                source, target = (
+                    (other, step.node_id) if direction == "up" else (step.node_id, other)
+                )
+                links.append(LineageLink(source, target, "HAS_ARTIFACT" if made else "USED"))
+    return links
+
+
+def _step(
+    node_id: str,
+    distance: int,
+    is_span: bool,
+    labels: list[str],
+    label: str | None,
+    model: str | None,
+    at: str,
+    status: str | None,
+) -> LineageStep:
+    return LineageStep(
+        "span" if is_span else "artifact",
+        node_id,
+        label,
+        None if is_span else model,
+        (*(["Span"] if is_span else []), *users_labels(labels)),
+        distance,
+        instant(at),
+        status if is_span else None,
+    )
+
+
+SHOWN_STEPS = 100
+
+_MEANING = {"up": "what it came from", "down": "what it fed"}
+
+_VERBS = {"USED": "used by", "HAS_ARTIFACT": "made"}
+
+
+def lineage_html(lineage: Lineage) -> Html:
+    """See ``Lineage``: a row for each step, nearest first."""
+    shown = lineage.steps[:SHOWN_STEPS]
+    start = lineage.node_id if lineage.start is None else _name(lineage.start)
+    title = joined(dot(ARTIFACT, "artifact", "■"), f" {start}: {_MEANING[lineage.direction]}")
+    rows = [
+        (step.distance, joined(_sign(step), " ", _name(step)), _type(step), time_text(step.at))
+        for step in shown
+    ]
+    rest = len(lineage.steps) - len(shown)
+    note = f"{len(lineage.steps):,} steps" + (f", {rest:,} of them not shown" if rest else "")
+    return Html(f"<div>{escaped(title)}</div>{table(('hops', 'step', 'class', 'at'), rows, note)}")
+
+
+def lineage_diagram(lineage: Lineage) -> Diagram:
+    """The start, then the steps, nearest first; arrows go where the data went."""
+    steps = lineage.steps if lineage.start is None else [lineage.start, *lineage.steps]
+    edges = [
+        DiagramEdge(link.source, link.target, link.type, _VERBS[link.type])
+        for link in lineage.links
+    ]
+    return Diagram([_node(step) for step in steps], edges, "right")
+
+
+def _node(step: LineageStep) -> DiagramNode:
+    name = _name(step)
+    attributes: dict[str, Any] = {
+        "label": step.label,
+        "model": step.model,
+        "status": step.status,
+        "classes": list(step.classes),
+        "distance": step.distance,
+        "at": step.at,
+    }
+    lines = (name,) if _type(step) in ("Span", name) else (name, _type(step))
+    return DiagramNode(step.node_id, step.kind, lines, _colour(step), attributes)
+
+
+def _name(step: LineageStep) -> str:
+    return cut(step.label or step.model or "(no label)", 200)
+
+
+def _type(step: LineageStep) -> str:
+    if step.kind == "artifact":
+        return step.model or "Artifact"
+    return next((name for name in step.classes if name != "Span"), "Span")
+
+
+def _colour(step: LineageStep) -> Colour:
+    return ARTIFACT if step.kind == "artifact" else STATUS.get(step.status or "", UNSET)
+
+
+def _sign(step: LineageStep) -> Html:
+    if step.kind == "artifact":
+        return dot(ARTIFACT, "artifact", "■")
+    return dot(_colour(step), step.status or "span")

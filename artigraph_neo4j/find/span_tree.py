@@ -1,0 +1,351 @@
+"""A span with all below it as one object, to look at: what ran, how it ended, what it recorded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from artigraph_neo4j.common.colours import ARTIFACT, BLOB, STATUS, UNSET
+from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
+from artigraph_neo4j.common.markup import Html, dot, error, escaped, faint, joined
+from artigraph_neo4j.common.wording import cut, duration_text, size_text
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.missing import absent
+from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.find.summary import ArtifactSummary, FieldSummary
+from artigraph_neo4j.graph.cypher import span_tree
+from artigraph_neo4j.graph.names import users_labels
+from artigraph_neo4j.graph.span import (
+    Span,
+    exception_name,
+    own_facts,
+    span_name,
+    span_title,
+)
+from artigraph_neo4j.graph.span_rows import seconds_of, span_from_row
+
+__all__ = [
+    "SpanTree",
+    "read_span_tree",
+    "tree_diagram",
+    "tree_html",
+    "tree_text",
+]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class SpanTree(Drawable):
+    """A span, what its artifacts are, and the spans below it.
+
+    A notebook shows it as a tree that can be folded, ``print`` as indented lines; ``to_mermaid``,
+    ``to_networkx`` and ``to_viz`` make other pictures of it.
+
+    Attributes:
+        span: The span.
+        artifacts: Its artifacts in their newest versions, in order of recording.
+        children: The spans right below it, in order of opening.
+        more_artifacts: How many artifacts of this span the limit left out.
+        more_children: How many spans right below it the limit left out.
+        left_out: Of the tree that was read: how many spans the limit left out, at any depth.
+            0 within it.
+    """
+
+    span: Span
+    artifacts: list[ArtifactSummary] = field(default_factory=list)
+    children: list[SpanTree] = field(default_factory=list)
+    more_artifacts: int = 0
+    more_children: int = 0
+    left_out: int = 0
+
+    def walk(self) -> Iterator[tuple[int, SpanTree]]:
+        """Every span of the tree with its depth below this one, from the top, each before its own.
+
+        Not by recursion, so a tree may be of any depth.
+        """
+        todo: list[tuple[int, SpanTree]] = [(0, self)]
+        while todo:
+            depth, tree = todo.pop()
+            yield depth, tree
+            todo.extend((depth + 1, child) for child in reversed(tree.children))
+
+    def __repr__(self) -> str:
+        spans = sum(1 for _ in self.walk())
+        more = f", {self.left_out} left out" if self.left_out else ""
+        return f"<SpanTree {self.span.label!r} {self.span.status}, {spans} spans{more}>"
+
+    def diagram(self) -> Diagram:
+        """Spans, artifacts and stored values, as plain data for a picture of another kind."""
+        return tree_diagram(self)
+
+    def __str__(self) -> str:
+        return tree_text(self)
+
+    def _repr_html_(self) -> str:
+        return tree_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows in a terminal."""
+        printer.text("…" if cycle else str(self))
+
+
+async def read_span_tree(span: str, /, *, artifacts: bool = True, limit: int = 1000) -> SpanTree:
+    """Read a span with all spans below it, and what their artifacts are. One round trip.
+
+    No values are loaded and no models are needed: of each artifact it is told what the graph says,
+    with long texts and lists cut. What is read so is not recorded as used.
+
+    Args:
+        span: The span's id, or ``"current"``.
+        artifacts: Whether to tell of artifacts.
+        limit: At most so many spans, and at most so many artifacts. Spans nearest to the top come
+            first; of artifacts each span's first, then each one's second, and so on.
+
+    Returns:
+        The tree; it says how much was left out.
+
+    Raises:
+        ValueError: The limit is less than 1.
+        SpanError, NotFoundError, ConnectionFailed: As ``read_span``.
+    """
+    if limit < 1:
+        raise ValueError(f"limit must be 1 or more, not {limit}")
+    span_id = get_current_span_id(span)
+    rows = await get_engine().read(
+        span_tree.SPAN_TREE, {"span": span_id, "artifacts": artifacts, "limit": limit}
+    )
+    if rows[0][1] is None:
+        raise await absent(get_engine(), "span", span_id)
+    found: list[SpanTree] = []
+    by_id: dict[str, SpanTree] = {}
+    for _, spans, _ in rows:
+        for row, parent, children, recorded in spans:
+            tree = SpanTree(span_from_row(row), [], [], recorded, children)
+            found.append(tree)
+            by_id[tree.span.node_id] = tree
+            above = by_id.get(parent)
+            if above is not None:
+                above.children.append(tree)
+                above.more_children -= 1
+    at: int
+    for _, _, chunk in rows:
+        for at, *row in chunk:
+            found[at].artifacts.append(ArtifactSummary.of_row(row))
+            found[at].more_artifacts -= 1
+    root = by_id[span_id]
+    root.left_out = max(0, rows[0][0] - len(found))
+    return root
+
+
+SHOWN_SPANS = 200
+
+SHOWN_ARTIFACTS = 10
+"""Of each span."""
+
+SHOWN_LEVELS = 40
+"""Browsers give up nesting at 512 elements, readers much earlier."""
+
+_OPEN_SPANS = 30
+"""A tree of more spans is folded below the second level."""
+
+_INDENT = "margin-left:1.3em"
+
+
+def _shown(tree: SpanTree) -> set[int]:
+    """Which spans are shown, by identity: the nearest to the top."""
+    shown: set[int] = set()
+    todo = deque([(0, tree)])
+    while todo and len(shown) < SHOWN_SPANS:
+        depth, node = todo.popleft()
+        shown.add(id(node))
+        if depth < SHOWN_LEVELS:
+            todo.extend((depth + 1, child) for child in node.children)
+    return shown
+
+
+def _failing(tree: SpanTree) -> set[int]:
+    """Spans that failed, and those above them."""
+    failing: set[int] = set()
+    for _, node in reversed(list(tree.walk())):
+        if node.span.status == "ERROR" or any(id(child) in failing for child in node.children):
+            failing.add(id(node))
+    return failing
+
+
+def tree_html(tree: SpanTree) -> Html:
+    """See ``SpanTree._repr_html_``. What failed is unfolded."""
+    shown, failing = _shown(tree), _failing(tree)
+    out: list[str] = []
+    # What is still to be written, last first: spans with their depth, or markup.
+    todo: list[tuple[int, SpanTree] | str] = [(0, tree)]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            out.append(item)
+            continue
+        depth, node = item
+        body = _body(node)
+        children = [child for child in node.children if id(child) in shown]
+        hidden = len(node.children) - len(children) + node.more_children
+        title, indent = span_title(node.span), _INDENT if depth else ""
+        if not body and not node.children and not hidden:
+            out.append(
+                f'<div style="margin-left:{1.3 if depth else 0}em;padding-left:1em">{title}</div>'
+            )
+            continue
+        unfold = depth < 2 or len(shown) <= _OPEN_SPANS or id(node) in failing
+        out.append(
+            f'<details style="{indent}"{" open" if unfold else ""}><summary>{title}</summary>{body}'
+        )
+        todo.append("</details>")
+        if hidden:
+            todo.append(_line(faint(f"… {hidden:,} more spans")))
+        todo.extend((depth + 1, child) for child in reversed(children))
+    missing = _missing(tree, shown)
+    note = f"<div>{faint(missing)}</div>" if missing else ""
+    return Html(f"<div>{''.join(out)}{note}</div>")
+
+
+def _missing(tree: SpanTree, shown: set[int]) -> str:
+    spans = sum(1 for _ in tree.walk())
+    if spans + tree.left_out == len(shown):
+        return ""
+    return f"{len(shown):,} of {spans + tree.left_out:,} spans are shown, nearest to the top"
+
+
+def _line(content: Html) -> str:
+    return f'<div style="{_INDENT};padding-left:1em;overflow-wrap:anywhere">{content}</div>'
+
+
+def _body(node: SpanTree) -> str:
+    """A span's error and artifacts."""
+    span = node.span
+    lines: list[str] = []
+    # What went up through several spans is told where it began.
+    passed = any(child.span.exception_message == span.exception_message for child in node.children)
+    if span.status == "ERROR" and span.exception_message and not passed:
+        lines.append(_line(error(cut(span.exception_message, 500))))
+    lines += [_line(_artifact(artifact)) for artifact in node.artifacts[:SHOWN_ARTIFACTS]]
+    more = max(0, len(node.artifacts) - SHOWN_ARTIFACTS) + node.more_artifacts
+    if more:
+        lines.append(_line(faint(f"… {more:,} more artifacts")))
+    return "".join(lines)
+
+
+def _artifact(artifact: ArtifactSummary) -> Html:
+    label = "" if artifact.label is None else joined(" ", cut(artifact.label, 200))
+    shared = faint(" shared") if artifact.shared else ""
+    fields = faint(" · ").join(_field(field) for field in artifact.fields[:8])
+    more = faint(" · …") if len(artifact.fields) > 8 else ""
+    return joined(
+        dot(ARTIFACT, "artifact", "■"), label, " ",
+        faint(f"{artifact.model} v{artifact.model_version}"), shared,
+        faint(" · ") if fields else "", Html(fields), more,
+    )  # fmt: skip
+
+
+def _field(field: FieldSummary) -> Html:
+    if field.storage is None:
+        return joined(faint(f"{field.name} "), cut(field.text, 60))
+    text = field.text
+    title = Html(f'<span title="{escaped(text)}">{escaped(cut(text, 40))}</span>')
+    return joined(faint(f"{field.name} "), dot(BLOB, "in a storage", "⛁"), " ", title)
+
+
+def tree_text(tree: SpanTree) -> str:
+    """The tree as indented lines."""
+    shown = _shown(tree)
+    lines: list[str] = []
+    for depth, node in tree.walk():
+        if id(node) not in shown:
+            continue
+        span, indent = node.span, "  " * depth
+        took = duration_text(span.duration)
+        failed = (
+            f"  {exception_name(span)}: {span.exception_message}" if span.exception_type else ""
+        )
+        lines.append(cut(f"{indent}{span_name(span)}  {span.status}  {took}{failed}".rstrip(), 500))
+        lines += [
+            cut(f"{indent}  - {artifact.label or ''} {artifact.model}", 200)
+            for artifact in node.artifacts[:SHOWN_ARTIFACTS]
+        ]
+        hidden = sum(id(child) not in shown for child in node.children) + node.more_children
+        if hidden:
+            lines.append(f"{indent}  … {hidden:,} more spans")
+    return "\n".join(lines)
+
+
+def tree_diagram(tree: SpanTree) -> Diagram:
+    """Spans, their artifacts, and what storages have of these; each once, breadth first."""
+    nodes: dict[str, DiagramNode] = {}
+    edges: list[DiagramEdge] = []
+    todo = deque([tree])
+    while todo:
+        node = todo.popleft()
+        span_id = node.span.node_id
+        nodes[span_id] = _span_node(node.span)
+        for artifact in node.artifacts:
+            nodes.setdefault(artifact.node_id, _artifact_node(artifact))
+            edges.append(
+                DiagramEdge(span_id, artifact.node_id, "HAS_ARTIFACT", artifact.label or "")
+            )
+            for blob in artifact.fields:
+                if blob.blob_id is not None:
+                    nodes.setdefault(blob.blob_id, _blob_node(blob))
+                    edge = DiagramEdge(artifact.node_id, blob.blob_id, "STORED_IN", blob.name)
+                    edges.append(edge)
+        edges.extend(
+            DiagramEdge(span_id, child.span.node_id, "PARENT_OF") for child in node.children
+        )
+        todo.extend(node.children)
+    return Diagram(list(nodes.values()), list(dict.fromkeys(edges)), "down", tree.left_out)
+
+
+def _span_node(span: Span) -> DiagramNode:
+    words = [] if type(span).__name__ == "Span" else [type(span).__name__]
+    if span.status != "OK":
+        words.append(exception_name(span) if span.status == "ERROR" else span.status)
+    if span.duration is not None:
+        words.append(duration_text(span.duration))
+    attributes: dict[str, Any] = own_facts(span) | {
+        "label": span.label,
+        "status": span.status,
+        "opened_at": span.opened_at,
+        "closed_at": span.closed_at,
+        "duration": seconds_of(span),
+        "exception_type": span.exception_type,
+        "exception_message": span.exception_message,
+        "classes": ["Span", *users_labels(span.node_labels)],
+    }
+    lines = (span_name(span), " · ".join(words)) if words else (span_name(span),)
+    return DiagramNode(span.node_id, "span", lines, STATUS.get(span.status, UNSET), attributes)
+
+
+def _artifact_node(artifact: ArtifactSummary) -> DiagramNode:
+    attributes: dict[str, Any] = {
+        "label": artifact.label,
+        "model": artifact.model,
+        "model_version": artifact.model_version,
+        "recorded_at": artifact.recorded_at,
+        "stored_size": artifact.stored_size,
+        "fields": {field.name: field.value for field in artifact.fields if field.value is not None},
+    }
+    small = [f"{f.name} {f.text}" for f in artifact.fields if f.kind in _NUMBERS][:3]
+    lines = (artifact.model, " · ".join(small)) if small else (artifact.model,)
+    return DiagramNode(artifact.node_id, "artifact", lines, ARTIFACT, attributes)
+
+
+_NUMBERS = frozenset({"bool", "int", "float"})
+
+
+def _blob_node(blob: FieldSummary) -> DiagramNode:
+    attributes = {
+        "serializer": blob.kind,
+        "size": blob.size,
+        "storage": blob.storage,
+        "location": blob.location,
+        "digest": blob.digest,
+    }
+    lines = (blob.kind, size_text(blob.size or 0))
+    return DiagramNode(blob.blob_id or "", "blob", lines, BLOB, attributes)

@@ -1,0 +1,141 @@
+"""What is known of a stored artifact without reading it: for pictures, and for whoever looks.
+
+No class of the user's is needed, nothing is deserialized, no storage is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.common.wording import cut, place_text, size_text
+from artigraph_neo4j.graph.names import property_name
+from artigraph_neo4j.model.native import from_native
+
+__all__ = ["ArtifactSummary", "FieldSummary"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSummary:
+    """One field of a stored artifact.
+
+    Attributes:
+        name: The field.
+        kind: How it is stored: ``"int"``, ``"str"`` and so on for a native property, ``"none"``,
+            ``"model"`` for a nested model, ``"tree"`` for a container of them, else the name of
+            the serializer.
+        value: A native value; the text of one that was serialized as text; else None.
+        cut: Whether ``value`` is only the beginning.
+        size: How many characters, items or bytes the whole has; None for a single number or time.
+        storage: The name of the storage that has it, or None.
+        location: Where it is there.
+        digest: The SHA-256 of the stored bytes, in hex.
+        blob_id: The id of its ``Blob`` node.
+        models: Names of the nested models, and how many of each.
+    """
+
+    name: str
+    kind: str
+    value: Any = None
+    cut: bool = False
+    size: int | None = None
+    storage: str | None = None
+    location: str | None = None
+    digest: str | None = None
+    blob_id: str | None = None
+    models: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """In a few words: the value, or ``"parquet, 12 MB, s3://bucket/key"``."""
+        if self.storage is not None:
+            return f"{self.kind}, {size_text(self.size or 0)}, {self.place}"
+        if self.models:
+            return ", ".join(
+                name if number == 1 else f"{number} × {name}" for name, number in self.models
+            )
+        if self.kind == "none":
+            return "None"
+        if self.value is None:
+            return self.kind if self.size is None else f"{self.kind}, {size_text(self.size)}"
+        shown = str(self.value) if self.kind not in _NATIVE else repr(self.value)
+        return cut(shown, _TEXT_CHARACTERS) + (" …" if self.cut and shown[-1:] != "…" else "")
+
+    @property
+    def place(self) -> str:
+        """Where the storage has it, as an address; empty when the graph has it."""
+        return "" if self.storage is None else place_text(self.storage, self.location or "")
+
+
+_TEXT_CHARACTERS = 200
+_NATIVE = frozenset({"bool", "int", "float", "str", "bytes", "list"})
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSummary:
+    """What the graph has of one artifact.
+
+    Attributes:
+        node_id: The artifact's id.
+        label: Its label in the span, or None.
+        shared: Whether the span only shares it, and another one made it.
+        model: The stored name of its model.
+        model_version: The stored version.
+        recorded_at: When it was recorded (aware, UTC).
+        fields: Its fields, in their order.
+        stored_size: How many bytes storages have for it, for nested models too.
+    """
+
+    node_id: str
+    label: str | None
+    shared: bool
+    model: str
+    model_version: int
+    recorded_at: datetime
+    fields: tuple[FieldSummary, ...]
+    stored_size: int
+
+    @classmethod
+    def of_row(cls, row: list[Any]) -> ArtifactSummary:
+        """From what a statement returned of it; see ``graph.trees``."""
+        node_id, label, shared, model, version, at, codec, properties, blobs, nested, size = row
+        entries: dict[str, Any] = json.loads(codec)["fields"] if codec else {}
+        values = {name: (value, whole) for name, value, whole in properties}
+        places = {name: rest for name, *rest in blobs}
+        models: dict[str, list[tuple[str, int]]] = {}
+        for name, kind, number in sorted(nested):
+            models.setdefault(name, []).append((kind, number))
+        fields = tuple(
+            _field(name, entry, values, places.get(name), tuple(models.get(name, ())))
+            for name, entry in entries.items()
+        )
+        return cls(node_id, label, shared, model, version, instant(at), fields, size)
+
+
+def _field(
+    name: str,
+    entry: Any,
+    values: dict[str, tuple[Any, int | None]],
+    place: list[Any] | None,
+    models: tuple[tuple[str, int], ...],
+) -> FieldSummary:
+    kind = entry if isinstance(entry, str) else entry[0]
+    if kind == "blob":
+        blob_id, storage, location, digest, size = place or [None, None, None, None, None]
+        return FieldSummary(
+            name, entry[1], None, False, size, storage, location, digest, blob_id, models
+        )
+    value, whole = values.get(property_name(name), (None, None))
+    length = len(cast("str | list[object]", value)) if isinstance(value, (str, list)) else None
+    is_cut = length is not None and length < (whole or 0)
+    if kind == "inline":
+        text = value if isinstance(value, str) and not models else None
+        return FieldSummary(name, entry[1], text, is_cut and text is not None, whole, models=models)
+    if kind == "bytes" and isinstance(value, list):
+        value = bytes(cast("list[int]", value))
+    elif value is not None:
+        value = from_native(value, entry)
+    return FieldSummary(name, kind, value, is_cut, whole, models=models)

@@ -1,0 +1,174 @@
+"""Terms of filters: fields, attributes, places in the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.find.filters import (
+    Above,
+    Attribute,
+    Field,
+    Filter,
+    HasArtifact,
+    InSpan,
+    IsA,
+    Not,
+    Ref,
+    Tagged,
+    Under,
+)
+from artigraph_neo4j.find.recorder import class_and_filters
+from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.model.base import ModelBase
+from artigraph_neo4j.recording.artifact_model import ArtifactModel
+
+__all__ = [
+    "Attributes",
+    "F",
+    "above",
+    "artifact",
+    "contains",
+    "has_artifact",
+    "in_span",
+    "is_a",
+    "is_null",
+    "not_",
+    "one_of",
+    "span",
+    "tagged",
+    "under",
+]
+
+
+def F(name: str) -> Field:  # noqa: N802 - as short as it gets, and known from elsewhere
+    """A field of a model, or a property of a span class, by name.
+
+    Args:
+        name: The name; ``"inner.x"`` is field ``x`` of the model in field ``inner``.
+
+    Raises:
+        FilterError: It is no name.
+    """
+    path = tuple(name.split("."))
+    if not all(path):
+        raise FilterError(f"F() takes the name of a field, not {name!r}")
+    return Field(path)
+
+
+class Attributes:
+    """What every span, or every artifact, has: each attribute can be compared."""
+
+    def __init__(self, owner: Literal["span", "artifact"]) -> None:
+        self.__owner: Literal["span", "artifact"] = owner
+
+    def __getattr__(self, name: str) -> Attribute:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Attribute(self.__owner, name)
+
+
+span = Attributes("span")
+"""What every span has: ``label``, ``status``, ``opened_at``, ``closed_at``, ``duration`` (a
+timedelta), ``node_id``, ``root_id``, ``depth``, ``exception_type``, ``exception_message`` ..."""
+
+
+artifact = Attributes("artifact")
+"""What every artifact has: ``label``, ``model``, ``model_version``, ``recorded_at``,
+``node_id``."""
+
+
+def one_of(value: object, options: Iterable[object]) -> Filter:
+    """``value in options``, which Python cannot record."""
+    return _ref(value, "one_of").one_of(options)
+
+
+def contains(value: object, part: object) -> Filter:
+    """``part in value``, for a str and a part of it, or a list and an item."""
+    return _ref(value, "contains").contains(part)
+
+
+def is_null(value: object) -> Filter:
+    """``value is None``, which Python cannot record; also true where nothing is stored."""
+    return _ref(value, "is_null").is_null()
+
+
+def not_(condition: object) -> Filter:
+    """``~condition``, in a lambda where a type checker takes the condition for a bool."""
+    if not isinstance(condition, Filter):
+        raise FilterError(f"not_() takes a filter, not {condition!r}")
+    return Not(condition)
+
+
+def _ref(value: object, name: str) -> Ref:
+    if not isinstance(value, Ref):
+        raise FilterError(f"{name}() takes a field first, such as F('x'), not {value!r}")
+    return value
+
+
+def is_a(cls: type[Span | ModelBase], *, subclasses: bool = True) -> Filter:
+    """Of this span class or model.
+
+    Args:
+        cls: The class.
+        subclasses: Whether its subclasses count too.
+    """
+    return IsA(cls, subclasses)
+
+
+def under(where: str | Span, *, levels: int | None = None) -> Filter:
+    """Below a span: spans below it, or artifacts of it and of those below it.
+
+    Args:
+        where: The span, its id, or ``"current"``.
+        levels: How far down; 1 is its children. None is any depth.
+
+    Raises:
+        FilterError: The number of levels is negative.
+        SpanError: ``"current"``, and no span is.
+    """
+    if levels is not None and (type(levels) is not int or levels < 0):
+        raise FilterError(f"levels is an int of 0 or more, not {levels!r}")
+    return Under(_span_id(where), levels)
+
+
+def above(where: str | Span) -> Filter:
+    """Above a span: its ancestors, or their artifacts.
+
+    Args:
+        where: The span, its id, or ``"current"``.
+    """
+    return Above(_span_id(where))
+
+
+def _span_id(where: str | Span) -> str:
+    return where.node_id if isinstance(where, Span) else get_current_span_id(where)
+
+
+def tagged(name: str) -> Filter:
+    """Has this tag."""
+    return Tagged(name)
+
+
+def has_artifact(*filters: Any) -> Filter:
+    """A span that has an artifact like this itself.
+
+    ``has_artifact(Metrics, lambda m: m.loss < 1)``
+
+    Args:
+        *filters: As for ``find_artifacts``.
+    """
+    model, rest = class_and_filters(filters, ArtifactModel)
+    return HasArtifact(model, rest)
+
+
+def in_span(*filters: Any) -> Filter:
+    """An artifact of a span like this: ``in_span(TrainSpan, span.status == "OK")``.
+
+    Args:
+        *filters: As for ``find_spans``.
+    """
+    cls, rest = class_and_filters(filters, Span)
+    return InSpan(cls, rest)

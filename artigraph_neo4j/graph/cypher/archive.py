@@ -1,0 +1,199 @@
+"""Statements that read all below a span to be written to a file, and that write it back.
+
+Spans are paged by the index on ``(root_id, node_id)``, so that a page costs the same wherever it
+begins. Writes merge by id, in one transaction a batch: to run one twice is to run it once.
+"""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.cypher.parts import (
+    DELETES,
+    STORE_BLOB,
+    artifact_stays,
+    span_stays,
+)
+
+__all__ = [
+    "EXPORT_ARTIFACTS",
+    "EXPORT_ARTIFACT_IDS",
+    "EXPORT_ROOT",
+    "EXPORT_SPANS",
+    "EXPORT_USED",
+    "IMPORT_BATCH",
+    "KNOWN_BLOBS",
+]
+
+EXPORT_ROOT = f"""
+{DELETES}
+MATCH (s:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK s:ArtigraphNode(node_id)
+WHERE s:Span AND {span_stays("s")}
+RETURN s.root_id, s.depth, [(p:Span)-[:PARENT_OF]->(s) | p.node_id][0]
+"""
+
+_PAGE = f"""
+{DELETES}
+MATCH (s:Span) USING INDEX SEEK s:Span(root_id, node_id)
+WHERE s.root_id = $root AND s.node_id > $after AND {span_stays("s")}
+  AND ($span = $root OR $span IN [(s)<-[:PARENT_OF*0..]-(p) | p.node_id])
+WITH s ORDER BY s.node_id LIMIT $size
+"""
+"""Upwards from each span: from the one that is exported, each would walk down its whole tree."""
+
+_SAID = """[(n)-[t:TAGGED]->(g:ArtigraphTag) | [g.name, toString(t.at)]],
+    [(n)-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toString(o.written_at)]]"""
+
+EXPORT_SPANS = f"""
+{_PAGE}
+WITH s AS n
+RETURN collect([
+  labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {_SAID}
+])
+"""
+
+EXPORT_ARTIFACT_IDS = f"""
+{DELETES}
+UNWIND $spans AS id
+MATCH (s:ArtigraphNode {{node_id: id}}) USING INDEX SEEK s:ArtigraphNode(node_id)
+MATCH (s)-[h:HAS_ARTIFACT]->(a) WHERE {artifact_stays("a")}
+CALL (s, a) {{
+  MATCH (x:Span)-[k:HAS_ARTIFACT]->(a)
+  WHERE COUNT {{ ()-[:HAS_ARTIFACT]->(a) }} = 1
+    OR $span IN [(x)<-[:PARENT_OF*0..]-(p) | p.node_id]
+  WITH s, x ORDER BY k.linked_at IS NOT NULL, x.opened_at, x.node_id LIMIT 1
+  RETURN x = s AS first
+}}
+WITH a WHERE first
+WITH a, COUNT {{ (a)-[:HAS_FIELD*0..]->() }} AS nodes ORDER BY a.recorded_at, a.node_id
+WITH collect([a.node_id, nodes]) AS found
+UNWIND range(0, size(found), 1000) AS i
+RETURN found[i..i + 1000]
+"""
+"""What several of the exported spans share comes once, with the one that made it. Older versions
+come before newer ones."""
+
+EXPORT_ARTIFACTS = f"""
+UNWIND $ids AS id
+MATCH (a:ArtigraphNode {{node_id: id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
+CALL (a) {{
+  MATCH (a)-[:HAS_FIELD*0..]->(n)
+  RETURN collect([
+    properties(n),
+    CASE WHEN n = a THEN [] ELSE [(y)-[f:HAS_FIELD]->(n) | [y.node_id, f.path]] END,
+    [(n)-[k:STORED_IN]->(b:Blob) | [k.field, b.storage, b.location, b.digest, b.size, b.blob_id]],
+    labels(n), {_SAID}
+  ]) AS nodes
+}}
+RETURN collect([
+  nodes,
+  [(s:Span)-[h:HAS_ARTIFACT]->(a) | [s.node_id, h.label, h.key, toString(h.linked_at)]],
+  [(a)-[u:SUPERSEDES]->(o) | [o.node_id, toString(u.at)]]
+])
+"""
+
+EXPORT_USED = f"""
+{_PAGE}
+WITH collect(s) AS spans
+WITH spans, CASE WHEN size(spans) = $size THEN spans[-1].node_id END AS last
+UNWIND CASE WHEN size(spans) = 0 THEN [null] ELSE spans END AS s
+OPTIONAL MATCH (s)-[u:USED]->(a:Artifact)
+WITH last, s, u, a ORDER BY s.node_id, a.node_id
+RETURN last, [row IN collect([s.node_id, a.node_id, toString(u.at)]) WHERE row[1] IS NOT NULL]
+"""
+
+KNOWN_BLOBS = """
+UNWIND $ids AS id
+MATCH (b:Blob {blob_id: id})
+RETURN collect([b.blob_id, b.storage, b.location])
+"""
+
+_ANNOTATE = """
+CALL (written) {
+  UNWIND $tags AS r
+  MATCH (n:ArtigraphNode {node_id: r[0]})
+  MERGE (t:ArtigraphTag {name: r[1]})
+  MERGE (n)-[k:TAGGED]->(t)
+    ON CREATE SET k.at = datetime(r[2])
+  RETURN count(*) AS tagged
+}
+CALL (written) {
+  UNWIND $notes AS r
+  MATCH (n:ArtigraphNode {node_id: r[0]})
+  MERGE (n)-[:HAS_NOTE]->(o:ArtigraphNote)
+    ON CREATE SET o.text = r[1], o.written_at = datetime(r[2])
+  RETURN count(*) AS noted
+}"""
+
+IMPORT_BATCH = f"""
+OPTIONAL MATCH (g:ArtigraphGraph {{name: 'artigraph'}}) WHERE g.graph_id <> $graph
+WITH g.graph_id AS other
+CALL (other) {{
+  UNWIND CASE WHEN other IS NULL THEN $nodes ELSE [] END AS r
+  OPTIONAL MATCH (was:ArtigraphNode {{node_id: r.id}})
+  WITH r, was IS NULL AS new
+  MERGE (n:ArtigraphNode {{node_id: r.id}})
+    ON CREATE SET n = r.properties, n:$(r.labels)
+  FOREACH (z IN CASE WHEN new THEN r.zoned ELSE [] END | SET n[z[0]] = datetime(z[1]))
+  FOREACH (_ IN CASE WHEN n.root_id <> r.properties.root_id THEN [1] ELSE [] END |
+    SET n.root_id = r.properties.root_id, n.depth = r.properties.depth)
+  RETURN collect(CASE WHEN new THEN r.id END) AS written
+}}
+CALL (written) {{
+  UNWIND $parents AS r
+  MATCH (c:ArtigraphNode {{node_id: r[1]}})
+  OPTIONAL MATCH (p:ArtigraphNode {{node_id: r[0]}}) WHERE p:Span
+  FOREACH (_ IN CASE WHEN p IS NULL OR EXISTS {{ ()-[:PARENT_OF]->(c) }} THEN [] ELSE [1] END |
+    MERGE (p)-[:PARENT_OF]->(c))
+  RETURN collect(CASE WHEN p IS NULL THEN r END) AS no_parent
+}}
+CALL (written) {{
+  UNWIND $fields AS r
+  MATCH (a:ArtigraphNode {{node_id: r[0]}})
+  MATCH (b:ArtigraphNode {{node_id: r[1]}})
+  MERGE (a)-[f:HAS_FIELD]->(b)
+    ON CREATE SET f.path = r[2]
+  RETURN count(*) AS nested
+}}
+CALL (written) {{
+  UNWIND $blobs AS r
+{STORE_BLOB}
+  RETURN count(*) AS stored
+}}
+CALL (written) {{
+  UNWIND $supersedes AS r
+  MATCH (n:ArtigraphNode {{node_id: r[0]}})
+  OPTIONAL MATCH (o:ArtigraphNode {{node_id: r[1]}}) WHERE o:Artifact
+  FOREACH (_ IN CASE WHEN o IS NULL THEN [] ELSE [1] END |
+    MERGE (n)-[u:SUPERSEDES]->(o)
+      ON CREATE SET u.at = datetime(r[2]))
+  WITH r, o
+  OPTIONAL MATCH (:Span)-[h:HAS_ARTIFACT]->(o)
+  REMOVE h.key
+  WITH DISTINCT r, o
+  RETURN collect(CASE WHEN o IS NULL THEN r END) AS no_older
+}}
+CALL (written, no_older) {{
+  UNWIND $has AS r
+  MATCH (a:ArtigraphNode {{node_id: r[1]}})
+  OPTIONAL MATCH (s:ArtigraphNode {{node_id: r[0]}}) WHERE s:Span
+  FOREACH (_ IN CASE WHEN s IS NULL THEN [] ELSE [1] END |
+    MERGE (s)-[h:HAS_ARTIFACT]->(a)
+      ON CREATE SET h.label = r[2], h.key = r[3], h.linked_at = datetime(r[4]))
+  RETURN collect(CASE WHEN s IS NULL THEN r END) AS no_span
+}}
+CALL (written) {{
+  UNWIND $used AS r
+  OPTIONAL MATCH (s:ArtigraphNode {{node_id: r[0]}}) WHERE s:Span
+  OPTIONAL MATCH (a:ArtigraphNode {{node_id: r[1]}}) WHERE a:Artifact
+  FOREACH (_ IN CASE WHEN s IS NULL OR a IS NULL THEN [] ELSE [1] END |
+    MERGE (s)-[u:USED]->(a)
+      ON CREATE SET u.at = datetime(r[2]))
+  RETURN collect(CASE WHEN s IS NULL OR a IS NULL THEN r END) AS no_artifact
+}}
+{_ANNOTATE}
+RETURN other, written, no_parent, no_older, no_span, no_artifact
+"""
+"""One transaction. What is there already stays as it is; ``written`` are the ids of nodes that were
+not. What links to a node that is not there comes back, to be tried again after the others.
+
+An older version gives up its key, which makes labels unique, before the newer one takes it.
+"""

@@ -1,0 +1,87 @@
+"""Statements that change what is known of a record: versions, tags, notes."""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.cypher.parts import (
+    DELETES,
+    OWNER,
+    ROOTS_TO_ROWS,
+    artifact_stays,
+    is_newest,
+    span_stays,
+)
+
+__all__ = ["ANNOTATIONS", "NOTE", "REVISIONS", "TAG", "UNTAG"]
+
+REVISIONS = f"""
+{DELETES}
+MATCH (x:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK x:ArtigraphNode(node_id)
+WHERE x:Artifact AND {artifact_stays("x")}
+MATCH (x)<-[:SUPERSEDES*0..]-(newest)
+WHERE {is_newest("newest")}
+MATCH p = (newest)-[:SUPERSEDES*0..]->(a)
+WITH a, length(p) AS age ORDER BY age
+{OWNER}
+{ROOTS_TO_ROWS}
+WITH collect([owner, label, nodes]) AS found
+UNWIND range(0, size(found), 1000) AS i
+RETURN found[i..i + 1000]
+"""
+"""Versions are a chain: of each there is one newer and one older at the most."""
+
+_FOUND = f"""
+{DELETES}
+MATCH (n:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK n:ArtigraphNode(node_id)
+WHERE n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}
+"""
+
+_TAGS = "[(n)-[:TAGGED]->(t:ArtigraphTag) | t.name]"
+
+TAG = f"""
+{_FOUND}
+CALL (n) {{
+  UNWIND $names AS name
+  MERGE (t:ArtigraphTag {{name: name}})
+  MERGE (n)-[k:TAGGED]->(t)
+    ON CREATE SET k.at = datetime($at)
+  RETURN count(*) AS tagged
+}}
+RETURN {_TAGS}
+"""
+"""No row: there is no such node."""
+
+UNTAG = f"""
+{_FOUND}
+CALL (n) {{
+  MATCH (n)-[k:TAGGED]->(t:ArtigraphTag)
+  WHERE t.name IN $names
+  DELETE k
+  RETURN count(*) AS untagged
+}}
+RETURN {_TAGS}
+"""
+
+NOTE = f"""
+{_FOUND}
+SET n.node_id = $node_id
+WITH n
+CALL (n) {{
+  WITH n WHERE $text IS NULL
+  MATCH (n)-[:HAS_NOTE]->(o:ArtigraphNote)
+  DETACH DELETE o
+  RETURN count(*) AS changed
+UNION
+  WITH n WHERE $text IS NOT NULL
+  MERGE (n)-[:HAS_NOTE]->(o:ArtigraphNote)
+  SET o.text = $text, o.written_at = datetime($at)
+  RETURN count(*) AS changed
+}}
+RETURN n.node_id
+"""
+"""Setting its own id locks the node, so that of two writers none makes a second note."""
+
+ANNOTATIONS = f"""
+{_FOUND}
+OPTIONAL MATCH (n)-[:HAS_NOTE]->(o:ArtigraphNote)
+RETURN {_TAGS}, o.text, toString(o.written_at)
+"""

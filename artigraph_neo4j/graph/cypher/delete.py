@@ -1,0 +1,279 @@
+"""Statements that delete, and how all others see what is being deleted.
+
+A tree is deleted in many transactions. The first detaches its root and gives it the label
+``ArtigraphDeleting``; from then on nothing of the tree is found. What follows goes from the bottom
+up, so that whatever is left can be reached from a marked root and a killed delete goes on later.
+
+Nodes are deleted by ``DELETE``, never ``DETACH DELETE``: Neo4j refuses at the commit to delete a
+node which, in the meantime, got a relationship, where ``DETACH`` would cut off what another
+transaction has just put below it. The refusal is a ``ConflictError``, and whoever deletes looks
+again.
+"""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.cypher.parts import (
+    _DOOMED_SPAN,
+    LOCK_ARTIFACT,
+)
+
+__all__ = [
+    "COUNT_DOOMED",
+    "DELETE_ARTIFACTS",
+    "DELETE_SPANS",
+    "MARKED",
+    "MARK_ARTIFACTS",
+    "MARK_SPANS",
+    "SPANS_TO_DELETE",
+    "SPANS_TO_RETIRE",
+    "UNLINK_ARTIFACTS",
+]
+
+
+_WRONG_SPANS = """
+  OPTIONAL MATCH (s:ArtigraphNode {node_id: id})
+  WITH id, s WHERE s IS NULL OR NOT s:Span
+  RETURN collect([id, coalesce(s:Artifact, false)]) AS wrong
+"""
+_WRONG_ARTIFACTS = """
+  OPTIONAL MATCH (a:ArtigraphNode {node_id: id})
+  OPTIONAL MATCH (owner)-[:HAS_FIELD]->(a)
+  WITH id, a, owner WHERE a IS NULL OR NOT a:Artifact OR owner IS NOT NULL
+  RETURN collect([id, coalesce(a:Span, false) OR owner IS NOT NULL, owner.node_id]) AS wrong
+"""
+
+MARK_SPANS = f"""
+CALL () {{ UNWIND $ids AS id {_WRONG_SPANS} }}
+CALL (wrong) {{
+  UNWIND CASE WHEN $lenient OR size(wrong) = 0 THEN $ids ELSE [] END AS id
+  MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span
+  SET s:ArtigraphDeleting, s.marked_at_ = datetime()
+  WITH s
+  OPTIONAL MATCH (s)<-[r:PARENT_OF]-()
+  DELETE r
+  RETURN collect(DISTINCT s.node_id) AS marked
+}}
+RETURN wrong, marked
+"""
+
+MARK_ARTIFACTS = f"""
+CALL () {{ UNWIND $ids AS id {_WRONG_ARTIFACTS} }}
+CALL (wrong) {{
+  UNWIND CASE WHEN $lenient OR size(wrong) = 0 THEN $ids ELSE [] END AS id
+  MATCH (a:ArtigraphNode {{node_id: id}}) WHERE a:Artifact AND NOT EXISTS {{ ()-[:HAS_FIELD]->(a) }}
+  SET a:ArtigraphDeleting, a.marked_at_ = datetime()
+  WITH a
+  CALL (a) {{
+    OPTIONAL MATCH (newer)-[x:SUPERSEDES]->(a)
+    OPTIONAL MATCH (a)-[y:SUPERSEDES]->(older)
+    FOREACH (_ IN CASE WHEN newer IS NULL OR older IS NULL THEN [] ELSE [1] END |
+      MERGE (newer)-[z:SUPERSEDES]->(older)
+        ON CREATE SET z.at = x.at)
+    DELETE x, y
+    WITH a, newer, older WHERE newer IS NULL AND older IS NOT NULL
+    MATCH (s)-[h:HAS_ARTIFACT]->(a)
+    MATCH (s)-[g:HAS_ARTIFACT]->(older)
+    WITH h, g, h.key AS key
+    DELETE h
+    SET g.key = key
+    RETURN count(*) AS restored
+  }}
+  WITH a
+  OPTIONAL MATCH (a)<-[h:HAS_ARTIFACT]-()
+  DELETE h
+  RETURN collect(DISTINCT a.node_id) AS marked
+}}
+RETURN wrong, marked
+"""
+"""Of a revised artifact one version goes: the one before the newest becomes the newest, with its
+label; one in the middle leaves the others linked."""
+
+MARKED = """
+MATCH (n:ArtigraphDeleting)
+WHERE $idle IS NULL OR n.marked_at_ < datetime() - duration({seconds: $idle})
+WITH n:Span AS is_span, n.node_id AS id ORDER BY id
+RETURN is_span, collect(id)
+"""
+"""Roots that nobody has worked on for some seconds: those of deletes that were killed."""
+
+SPANS_TO_DELETE = """
+UNWIND $ids AS id
+MATCH (r:ArtigraphNode {node_id: id})
+SET r.marked_at_ = datetime()
+WITH r
+MATCH (r)-[:PARENT_OF*0..]->(s)
+WITH DISTINCT s
+WHERE NOT $leaves OR NOT EXISTS { (s)-[:PARENT_OF]->() }
+WITH s ORDER BY s.depth DESC LIMIT $limit
+WITH collect(s.node_id) AS found
+UNWIND range(0, size(found) - 1, 1000) AS i
+RETURN found[i..i + 1000]
+"""
+"""The deepest spans below marked roots. With ``$leaves`` those that have no child, whatever their
+depth says.
+
+``DISTINCT`` drops the paths, one of 10,000 relationships for the last span of a chain: Neo4j 5.26
+keeps them through a sort."""
+
+UNLINK_ARTIFACTS = f"""
+UNWIND $ids AS id
+MATCH (:ArtigraphNode {{node_id: id}})-[h:HAS_ARTIFACT]->(a)
+WITH h, a LIMIT $limit
+{LOCK_ARTIFACT}
+DELETE h
+WITH collect(DISTINCT a) AS found, count(*) AS links
+CALL (found) {{
+  UNWIND found AS a
+  WITH a WHERE NOT EXISTS {{ (a)<-[:HAS_ARTIFACT|HAS_FIELD]-() }}
+  SET a:ArtigraphDeleting, a.marked_at_ = datetime()
+  RETURN collect(a.node_id) AS doomed
+}}
+CALL (found) {{
+  UNWIND found AS a
+  MATCH (a) WHERE EXISTS {{ (a)<-[:HAS_ARTIFACT|HAS_FIELD]-() }} AND NOT EXISTS {{
+    MATCH (a)<-[:HAS_ARTIFACT]-(holder) WHERE {_DOOMED_SPAN.format("holder", "")}
+  }}
+  RETURN count(a) AS kept
+}}
+RETURN doomed, kept, links = $limit AS more
+"""
+"""Takes artifacts from spans. One that nobody has any more becomes a marked root of its own; one
+that only spans outside of all deletes still have counts as kept."""
+
+DELETE_ARTIFACTS = f"""
+UNWIND $ids AS id
+MATCH (a:ArtigraphNode {{node_id: id}})
+{LOCK_ARTIFACT}
+WITH id
+MATCH p = (:ArtigraphNode {{node_id: id}})-[:HAS_FIELD*0..]->(x)
+WITH x, min(length(p)) AS height ORDER BY height DESC LIMIT $limit
+WITH collect(x) AS nodes
+CALL (nodes) {{
+  UNWIND nodes AS x
+  MATCH (x)-[:STORED_IN|HAS_NOTE]->(b)
+  WITH b, b:Blob AS is_blob, b.size AS size
+  DETACH DELETE b
+  RETURN sum(CASE WHEN is_blob THEN 1 ELSE 0 END) AS blobs,
+    sum(CASE WHEN is_blob THEN size ELSE 0 END) AS bytes
+}}
+CALL (nodes) {{
+  UNWIND nodes AS x
+  MATCH (x)-[r]-(other) WHERE type(r) <> 'HAS_FIELD'
+  WITH DISTINCT r, other LIMIT $links
+  WITH r, type(r) = 'USED' AND NOT {_DOOMED_SPAN.format("other", "")} AS used
+  DELETE r
+  RETURN count(*) AS links, sum(CASE WHEN used THEN 1 ELSE 0 END) AS uses
+}}
+CALL (nodes, links) {{
+  UNWIND CASE WHEN links < $links THEN nodes ELSE [] END AS x
+  OPTIONAL MATCH (x)<-[f:HAS_FIELD]-()
+  WITH x, f, f IS NULL AS is_whole
+  DELETE f
+  DELETE x
+  RETURN sum(CASE WHEN is_whole THEN 1 ELSE 0 END) AS artifacts,
+    sum(CASE WHEN is_whole THEN 0 ELSE 1 END) AS nested
+}}
+RETURN artifacts, nested, blobs, bytes, uses, size(nodes) = $limit OR links = $links AS more
+"""
+"""Deletes artifacts with what is nested in them, at most ``$limit`` nodes, the deepest first.
+
+Locked, then matched again: who waited for another delete counts nothing that the other deleted."""
+
+DELETE_SPANS = """
+UNWIND $ids AS id
+MATCH (s:ArtigraphNode {node_id: id})
+SET s:Span
+WITH id
+MATCH (s:ArtigraphNode {node_id: id})
+WITH collect(s) AS nodes
+CALL (nodes) {
+  UNWIND nodes AS s
+  MATCH (s)-[:HAS_NOTE]->(note)
+  DETACH DELETE note
+}
+CALL (nodes) {
+  UNWIND nodes AS s
+  MATCH (s)-[r]-() WHERE NOT type(r) IN ['PARENT_OF', 'HAS_ARTIFACT']
+  WITH DISTINCT r LIMIT $links
+  DELETE r
+  RETURN count(*) AS links
+}
+CALL (nodes, links) {
+  UNWIND CASE WHEN links < $links THEN nodes ELSE [] END AS s
+  OPTIONAL MATCH (s)<-[r:PARENT_OF]-()
+  DELETE r
+  DELETE s
+  RETURN count(*) AS spans
+}
+RETURN spans, links = $links AS more
+"""
+"""Refused as a whole when one of the spans has an artifact, or a child that is not among them."""
+
+_DOOMED_ROOTS = """
+  UNWIND $spans AS id
+  MATCH (r:ArtigraphNode {node_id: id})
+  WHERE r:Span AND NOT EXISTS { (r)<-[:PARENT_OF*1..]-(above) WHERE above.node_id IN $spans }
+  MATCH (r)-[:PARENT_OF*0..]->(s)
+"""
+_OUTSIDE = "NOT EXISTS {{ ({0})<-[:PARENT_OF*0..]-(t) WHERE t.node_id IN $spans }}"
+
+COUNT_DOOMED = f"""
+CALL () {{ UNWIND $spans AS id {_WRONG_SPANS.replace("wrong", "wrong_spans")} }}
+CALL () {{ UNWIND $artifacts AS id {_WRONG_ARTIFACTS.replace("wrong", "wrong_artifacts")} }}
+CALL () {{
+  {_DOOMED_ROOTS}
+  RETURN count(s) AS spans
+}}
+CALL () {{
+  CALL () {{
+    {_DOOMED_ROOTS}
+    MATCH (s)-[:HAS_ARTIFACT]->(a)
+    RETURN a
+  UNION
+    UNWIND $artifacts AS id
+    MATCH (a:ArtigraphNode {{node_id: id}}) WHERE a:Artifact
+    RETURN a
+  }}
+  WITH a, COUNT {{ (a)<-[:HAS_ARTIFACT]-() }} AS holders
+  WITH a, holders <= 1 OR a.node_id IN $artifacts OR NOT EXISTS {{
+    MATCH (a)<-[:HAS_ARTIFACT]-(holder) WHERE {_OUTSIDE.format("holder")}
+  }} AS goes
+  CALL (a, goes) {{
+    WITH a WHERE goes
+    MATCH (a)-[:HAS_FIELD*0..]->(x)
+    CALL (x) {{
+      MATCH (x)-[:STORED_IN]->(b:Blob)
+      RETURN count(b) AS blobs, sum(b.size) AS bytes
+    }}
+    CALL (x) {{
+      MATCH (x)<-[:USED]-(user) WHERE {_OUTSIDE.format("user")}
+      RETURN count(user) AS uses
+    }}
+    RETURN count(x) AS nodes, sum(blobs) AS blobs, sum(bytes) AS bytes, sum(uses) AS uses
+  }}
+  RETURN sum(CASE WHEN goes THEN 1 ELSE 0 END) AS artifacts,
+    sum(CASE WHEN goes THEN nodes - 1 ELSE 0 END) AS nested,
+    sum(blobs) AS blobs, sum(bytes) AS bytes, sum(uses) AS uses,
+    sum(CASE WHEN goes THEN 0 ELSE 1 END) AS kept
+}}
+RETURN wrong_spans, wrong_artifacts,
+  [spans, artifacts, nested, blobs, bytes, kept, uses] AS counts
+"""
+"""What a delete of these ids would delete; reads only."""
+
+SPANS_TO_RETIRE = """
+MATCH (r:Span) USING INDEX r:Span(depth, opened_at, node_id)
+WHERE r.depth = 0 AND r.opened_at IS NOT NULL AND r.node_id IS NOT NULL
+  AND ($label IS NULL OR r.label = $label) AND NOT 'ArtigraphDeleting' IN labels(r)
+WITH r ORDER BY r.depth DESC, r.opened_at DESC, r.node_id DESC
+WITH r.label AS label, collect(r) AS newest_first
+UNWIND newest_first[$keep_last..] AS r
+WITH r WHERE ($before IS NULL OR r.opened_at < datetime($before))
+  AND ($open_too OR NOT EXISTS {
+    MATCH (r)-[:PARENT_OF*0..]->(open) WHERE open.closed_at IS NULL
+  })
+WITH r ORDER BY r.opened_at, r.node_id
+WITH collect(r.node_id) AS found
+UNWIND range(0, size(found) - 1, 1000) AS i
+RETURN found[i..i + 1000]
+"""

@@ -1,0 +1,100 @@
+"""Statements about writers: which processes have spans open, and which of them are gone.
+
+A span has the property ``writer_id`` as long as it is open, so the index on it holds open spans
+only. All times here are those of the server's clock: nobody's clock has to agree with another's.
+"""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.cypher.parts import (
+    DELETES,
+    SPAN_MAP,
+    mark_closed_as,
+    span_stays,
+)
+
+__all__ = [
+    "ANNOUNCE",
+    "ANNOUNCE_WRITER",
+    "CLOSE_LOST_SPANS",
+    "END_WRITER",
+    "OPEN_SPANS",
+    "SPAN_LOST",
+]
+
+SPAN_LOST = "artigraph_neo4j.SpanLost"
+"""The ``exception_type`` of a span whose process was gone before it could close it."""
+
+ANNOUNCE = """\
+FOREACH (w IN $writers |
+  MERGE (x:ArtigraphWriter {writer_id: w.writer_id})
+    ON CREATE SET x = w, x.started_at = datetime({timezone: 'Z'})
+  SET x.seen_at = datetime({timezone: 'Z'}), x.ended_at = null
+)"""
+"""Part of opening a span when the writer has not been seen lately; ``$writers`` is empty else."""
+
+ANNOUNCE_WRITER = f"{ANNOUNCE}\nRETURN 1"
+
+END_WRITER = """
+MATCH (w:ArtigraphWriter {writer_id: $writer_id})
+CALL (w) {
+  OPTIONAL MATCH (s:Span {writer_id: $writer_id})
+  RETURN count(s) AS open
+}
+SET w.ended_at = datetime({timezone: 'Z'}), w.seen_at = datetime({timezone: 'Z'})
+WITH w, open WHERE open = 0
+DELETE w
+"""
+"""A writer that leaves no span open leaves nothing."""
+
+OPEN_SPANS = f"""
+{DELETES}
+MATCH (s:Span) USING INDEX s:Span(writer_id) WHERE s.writer_id IS NOT NULL AND {span_stays("s")}
+OPTIONAL MATCH (w:ArtigraphWriter {{writer_id: s.writer_id}})
+WITH s, w, duration.inSeconds(
+  coalesce(w.seen_at, s.opened_at), datetime({{timezone: 'Z'}})).seconds AS silent
+WITH s, w, silent, w.ended_at IS NOT NULL AS ended
+WHERE $silence IS NULL OR ended OR silent > $silence
+WITH s, w, silent, ended ORDER BY s.opened_at, s.node_id
+WITH collect([
+  {SPAN_MAP.format("s")}, silent, ended,
+  w{{.host, .user, .pid, .program, seen_at: toString(w.seen_at)}}
+]) AS found
+UNWIND range(0, size(found), 1000) AS i
+RETURN found[i..i + 1000]
+"""
+"""A writer whose node is gone was last seen when it opened the span."""
+
+CLOSE_LOST_SPANS = f"""
+CALL () {{
+  UNWIND $lost AS l
+  MATCH (s:ArtigraphNode {{node_id: l.node_id}})
+  SET s._lock = true
+  REMOVE s._lock
+  WITH s, l WHERE s.closed_at IS NULL AND s.writer_id = l.writer_id
+  OPTIONAL MATCH (w:ArtigraphWriter {{writer_id: l.writer_id}})
+  WITH s, l, w, coalesce(w.seen_at, s.opened_at) AS seen
+  WHERE w.ended_at IS NOT NULL
+    OR duration.inSeconds(seen, datetime({{timezone: 'Z'}})).seconds > $silence
+  SET s.closed_at = CASE WHEN seen > s.opened_at THEN seen ELSE s.opened_at END,
+    s.status = 'ERROR', s.exception_type = $type, s.exception_message = l.message,
+    s.writer_id = null
+  {mark_closed_as("s")}
+  RETURN count(*) AS closed
+}}
+CALL (closed) {{
+  MATCH (w:ArtigraphWriter)
+  WHERE duration.inSeconds(w.seen_at, datetime({{timezone: 'Z'}})).seconds > $silence
+    OR w.ended_at IS NOT NULL
+  OPTIONAL MATCH (s:Span {{writer_id: w.writer_id}})
+  WITH w, count(s) AS open WHERE open = 0
+  DELETE w
+  RETURN count(*) AS forgotten
+}}
+UNWIND $lost AS l
+MATCH (s:ArtigraphNode {{node_id: l.node_id}}) WHERE s.exception_type = $type
+RETURN collect(s.node_id)
+"""
+"""The lock comes before the look: a span that its process closes in this moment stays as it is.
+
+What is returned is what is closed as lost now, also when an earlier attempt did it."""

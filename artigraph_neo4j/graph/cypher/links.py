@@ -1,0 +1,69 @@
+"""Statements that link artifacts to spans that use or share them."""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.cypher.parts import (
+    DELETES,
+    LOCK_ARTIFACT,
+    artifact_stays,
+    span_stays,
+)
+
+__all__ = [
+    "LINK_ARTIFACT",
+    "USE_ARTIFACTS",
+    "used_artifacts",
+]
+
+
+def used_artifacts(pairs: str, scope: str = "n") -> str:
+    """The part of a statement by which the span ``n`` used artifacts.
+
+    Args:
+        pairs: An expression: pairs of id and time, sorted so that writers lock in one order.
+        scope: The variables that it needs, ``n`` first.
+
+    A nested artifact counts as the whole that it is part of. One that is gone meanwhile is left
+    out, and so is what the span made itself: to read it back is not to use it.
+    """
+    return f"""\
+CALL ({scope}) {{
+  UNWIND {pairs} AS u
+  MATCH (x:ArtigraphNode {{node_id: u[0]}}) WHERE x:Artifact
+  MATCH (x)<-[:HAS_FIELD*0..]-(a) WHERE NOT EXISTS {{ (a)<-[:HAS_FIELD]-() }}
+  WITH n, a, min(u[1]) AS at
+  WHERE NOT EXISTS {{ (n)-[h:HAS_ARTIFACT]->(a) WHERE h.linked_at IS NULL }}
+  MERGE (n)-[r:USED]->(a)
+    ON CREATE SET r.at = datetime(at)
+  RETURN count(*) AS used
+}}"""
+
+
+USE_ARTIFACTS = f"""
+MATCH (n:ArtigraphNode {{node_id: $node_id}}) WHERE n:Span
+{used_artifacts("$used")}
+RETURN n.node_id
+"""
+
+
+LINK_ARTIFACT = f"""
+{DELETES}
+OPTIONAL MATCH (s:ArtigraphNode {{node_id: $span}}) WHERE s:Span
+OPTIONAL MATCH (a:ArtigraphNode {{node_id: $node_id}}) WHERE a:Artifact
+SET s:Span
+{LOCK_ARTIFACT}
+WITH DISTINCT deletes
+OPTIONAL MATCH (s:ArtigraphNode {{node_id: $span}}) WHERE s:Span AND {span_stays("s")}
+OPTIONAL MATCH (a:ArtigraphNode {{node_id: $node_id}}) WHERE a:Artifact AND {artifact_stays("a")}
+OPTIONAL MATCH (whole)-[:HAS_FIELD]->(a)
+OPTIONAL MATCH (newer)-[:SUPERSEDES]->(a)
+CALL (s, a, whole, newer) {{
+  WITH s, a, whole, newer
+  WHERE s IS NOT NULL AND a IS NOT NULL AND whole IS NULL AND newer IS NULL
+  MERGE (s)-[h:HAS_ARTIFACT]->(a)
+    ON CREATE SET h.label = $label, h.key = $key, h.linked_at = datetime($at)
+  RETURN collect(h.label) AS labels
+}}
+RETURN s.node_id, a.node_id, whole.node_id, newer.node_id, labels
+"""
+"""``linked_at`` tells sharing from producing: an artifact comes from the one span without it."""

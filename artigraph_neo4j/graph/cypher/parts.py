@@ -1,0 +1,120 @@
+"""Parts that several statements about artifacts have in common."""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL
+
+__all__ = [
+    "DELETES",
+    "KINDS",
+    "LOCK_ARTIFACT",
+    "OWNER",
+    "ROOTS_TO_ROWS",
+    "SPAN_MAP",
+    "STORE_BLOB",
+    "artifact_stays",
+    "is_newest",
+    "mark_closed_as",
+    "span_stays",
+]
+
+ROOTS_TO_ROWS = """
+CALL (a) {
+  MATCH (a)-[:HAS_FIELD*0..]->(x)
+  RETURN collect([
+    x{.*, recorded_at: toString(x.recorded_at)},
+    CASE WHEN x = a THEN [] ELSE [(y)-[f:HAS_FIELD]->(x) | [y.node_id, f.path]] END,
+    [(x)-[k:STORED_IN]->(b:Blob) | [k.field, b.storage, b.location, b.digest, b.size]]
+  ]) AS nodes
+}
+"""
+"""The artifact ``a`` with all that is nested in it, itself first (a breadth or depth first walk
+starts there); ``HAS_FIELD`` is a tree, so no node comes twice."""
+
+OWNER = """
+CALL (a) {
+  OPTIONAL MATCH (s:Span)-[h:HAS_ARTIFACT]->(a)
+  WITH s, h ORDER BY h.linked_at IS NOT NULL, s.opened_at, s.node_id LIMIT 1
+  RETURN s.node_id AS owner, coalesce(h.label, a.artifact_label) AS label
+}
+"""
+"""The span that made the artifact ``a``, and its label there."""
+
+
+STORE_BLOB = """\
+  MATCH (a:ArtigraphNode {node_id: r.owner})
+  MERGE (b:Blob {blob_id: r.properties.blob_id})
+    ON CREATE SET b = r.properties
+  MERGE (a)-[k:STORED_IN]->(b)
+    ON CREATE SET k.field = r.field"""
+"""One value in a storage: ``r`` is ``{owner, field, properties}``; each reference has a Blob node
+of its own."""
+
+
+def is_newest(name: str) -> str:
+    """The condition that an artifact has no newer version."""
+    return f"NOT EXISTS {{ ({name})<-[:SUPERSEDES]-() }}"
+
+
+DELETES = "CALL () { MATCH (d:ArtigraphDeleting) RETURN count(d) AS deletes }"
+"""How many deletes are under way: one look at the count store. ``span_stays`` and
+``artifact_stays`` need it before them; while it is 0 they cost nothing."""
+
+
+# By ``labels()``: from a pattern with the label, the planner may start at the marked root and walk
+# down all of its tree.
+_DOOMED_SPAN = (
+    "EXISTS {{ ({0})<-[:PARENT_OF*0..]-(top{1}) WHERE 'ArtigraphDeleting' IN labels(top{1}) }}"
+)
+
+
+def span_stays(name: str) -> str:
+    """The condition that the span of this name in a statement is not being deleted."""
+    return f"(deletes = 0 OR NOT {_DOOMED_SPAN.format(name, '')})"
+
+
+def artifact_stays(name: str) -> str:
+    """The condition that an artifact, or a model nested in one, is not being deleted.
+
+    It is when it is marked itself, or when spans have it and all of these are being deleted.
+    """
+    return f"""(deletes = 0 OR NOT EXISTS {{
+  MATCH ({name})<-[:HAS_FIELD*0..]-(whole)
+  WHERE NOT EXISTS {{ (whole)<-[:HAS_FIELD]-() }} AND (
+    'ArtigraphDeleting' IN labels(whole)
+    OR EXISTS {{ (whole)<-[:HAS_ARTIFACT]-() }} AND NOT EXISTS {{
+      MATCH (whole)<-[:HAS_ARTIFACT]-(holder) WHERE NOT {_DOOMED_SPAN.format("holder", "")}
+    }}
+  )
+}})"""
+
+
+LOCK_ARTIFACT = "SET a:Artifact"
+"""Locks the artifact ``a``, by a label that it has already, until the end. Whoever links
+an artifact to another span does so before looking whether it stays: so either the link comes
+before the look of a delete, and the artifact is kept, or after it, and the link fails."""
+
+
+KINDS = """
+UNWIND $ids AS id
+OPTIONAL MATCH (n:ArtigraphNode {node_id: id}) USING INDEX SEEK n:ArtigraphNode(node_id)
+RETURN id, coalesce(n:Span, false), coalesce(n:Artifact, false)
+"""
+"""What is there under some ids, being deleted or not."""
+
+
+SPAN_MAP = (
+    "[elementId({0}), labels({0}), "
+    "{0}{{.*, opened_at: toString({0}.opened_at), closed_at: toString({0}.closed_at)}}]"
+)
+"""What a statement returns of a span: times as text, which costs a tenth of a temporal value."""
+
+
+def mark_closed_as(name: str) -> str:
+    """Part of a statement that closes a span: which of the labels that show its status it has.
+
+    A span that was taken for lost, and lives after all, is no failed one any more.
+    """
+    return f"""\
+REMOVE {name}:{OPEN_LABEL}:{FAILED_LABEL}
+SET {name}:$(CASE {name}.status WHEN 'ERROR' THEN ['{FAILED_LABEL}'] ELSE [] END)"""

@@ -1,0 +1,97 @@
+"""The statement that reads a span with all below it, and what their artifacts are."""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.cypher.parts import (
+    DELETES,
+    SPAN_MAP,
+    is_newest,
+    span_stays,
+)
+
+__all__ = ["SHOWN_CHARACTERS", "SHOWN_ITEMS", "SPAN_TREE"]
+
+SHOWN_CHARACTERS = 200
+"""How much of a text is returned."""
+
+SHOWN_ITEMS = 20
+"""How many items of a list are returned, and how many of some bytes."""
+
+_OURS = (
+    "['node_id', 'artifact_label', 'model', 'model_version', 'recorded_at', 'codec', 'label_', "
+    "'search_', 'seal_', 'marked_at_']"
+)
+
+_VALUE = f"""
+    CASE WHEN a[k] IS :: STRING THEN [k, left(a[k], {SHOWN_CHARACTERS}), size(a[k])]
+      WHEN a[k] IS :: LIST<ANY> THEN [
+        k,
+        [x IN a[k][..{SHOWN_ITEMS}] |
+          CASE WHEN x IS :: STRING THEN left(x, {SHOWN_CHARACTERS}) ELSE x END],
+        size(a[k])]
+      ELSE [k, a[k], null] END"""
+
+SPAN_TREE = f"""
+{DELETES}
+OPTIONAL MATCH (s:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK s:ArtigraphNode(node_id)
+WHERE s:Span AND {span_stays("s")}
+CALL (s) {{
+  MATCH (s)-[:PARENT_OF*0..]->(d:Span)
+  WITH DISTINCT d ORDER BY d.depth, d.opened_at, d.node_id LIMIT $limit
+  RETURN collect(d) AS shown
+}}
+CALL (s, shown) {{
+  WITH s WHERE size(shown) >= $limit
+  MATCH (s)-[:PARENT_OF*0..]->(d:Span)
+  RETURN count(DISTINCT d) AS total
+}}
+CALL (shown) {{
+  UNWIND range(0, size(shown) - 1) AS i
+  WITH i, shown[i] AS d
+  OPTIONAL MATCH (p:Span)-[:PARENT_OF]->(d)
+  WITH i, d, p.node_id AS parent ORDER BY i
+  RETURN collect([
+    {SPAN_MAP.format("d")}, parent, COUNT {{ (d)-[:PARENT_OF]->() }},
+    CASE WHEN $artifacts
+      THEN COUNT {{ MATCH (d)-[:HAS_ARTIFACT]->(a) WHERE {is_newest("a")} }} ELSE 0 END
+  ]) AS spans
+}}
+CALL (shown) {{
+  UNWIND CASE WHEN $artifacts THEN range(0, size(shown) - 1) ELSE [] END AS i
+  WITH i, shown[i] AS d
+  CALL (d) {{
+    MATCH (d)-[h:HAS_ARTIFACT]->(a) WHERE {is_newest("a")}
+    WITH h, a ORDER BY a.recorded_at, a.node_id LIMIT $limit
+    RETURN collect([h, a]) AS own
+  }}
+  UNWIND range(0, size(own) - 1) AS rank
+  WITH i, rank, own[rank][0] AS h, own[rank][1] AS a ORDER BY rank, i LIMIT $limit
+  CALL (a) {{
+    MATCH (a)-[f:HAS_FIELD]->(x)
+    WITH split(f.path, '/')[0] AS field, x.model AS model, count(*) AS number
+    RETURN collect([field, model, number]) AS nested
+  }}
+  CALL (a) {{
+    MATCH (a)-[:HAS_FIELD*0..]->(x)-[:STORED_IN]->(b:Blob)
+    RETURN sum(b.size) AS size
+  }}
+  RETURN collect([
+    i, a.node_id, h.label, h.linked_at IS NOT NULL, a.model, a.model_version,
+    toString(a.recorded_at), a.codec,
+    [k IN keys(a) WHERE NOT k IN {_OURS} | {_VALUE}],
+    [(a)-[k:STORED_IN]->(b:Blob) | [k.field, b.blob_id, b.storage, b.location, b.digest, b.size]],
+    nested, size
+  ]) AS found
+}}
+UNWIND CASE WHEN s IS NULL THEN [null]
+  ELSE range(0, CASE WHEN size(found) > size(spans) THEN size(found) ELSE size(spans) END, 1000)
+  END AS i
+RETURN total, spans[i..i + 1000], found[i..i + 1000]
+"""
+"""Rows of how many spans there are (0: all are returned), a chunk of spans, a chunk of artifacts;
+the span does not exist where the chunk of spans is null.
+
+Spans come by depth, so that the parent of each comes too, and the rest is what lies deepest. Every
+span's first artifact comes before any one's second. ``PARENT_OF`` and ``HAS_FIELD`` are trees, so
+no ``*`` here comes to a node twice; ``DISTINCT`` is for Neo4j 5.26, which else keeps whole paths.
+To an index and to ``IS ::``, bytes are a list of integers."""

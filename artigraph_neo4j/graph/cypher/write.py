@@ -1,0 +1,263 @@
+"""The statement that writes spans and artifacts, however many: one call's, or a batch's.
+
+It has only the parts that there is something for: the first time, the planner takes much longer for
+all of them together, and few combinations occur. There are two texts of each: one creates, which is
+faster; whoever cannot know whether an earlier attempt was committed sends the other, which merges
+by id, so that twice is the same as once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from artigraph_neo4j.graph.cypher.heartbeat import ANNOUNCE
+from artigraph_neo4j.graph.cypher.links import (
+    used_artifacts,
+)
+from artigraph_neo4j.graph.cypher.parts import (
+    DELETES,
+    LOCK_ARTIFACT,
+    STORE_BLOB,
+    artifact_stays,
+    mark_closed_as,
+    span_stays,
+)
+
+__all__ = ["PARTS", "is_write", "statement"]
+
+_NAME = "// artigraph-neo4j: write"
+
+_CHECKS = {
+    "owners": f"""
+CALL (deletes) {{
+  UNWIND $owners AS id
+  OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span
+  SET s:Span
+  WITH deletes, id
+  OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span AND {span_stays("s")}
+  WITH id, s WHERE s IS NULL
+  RETURN collect(id) AS missing
+}}""",
+    "revises": f"""
+CALL (deletes) {{
+  UNWIND $revises AS r
+  OPTIONAL MATCH (a:ArtigraphNode {{node_id: r.old}}) WHERE a:Artifact
+  {LOCK_ARTIFACT}
+  WITH deletes, r, a
+  OPTIONAL MATCH (s:Span)-[:HAS_ARTIFACT]->(a)
+  SET s:Span
+  WITH DISTINCT deletes, r
+  OPTIONAL MATCH (o:ArtigraphNode {{node_id: r.old}}) WHERE o:Artifact AND {artifact_stays("o")}
+  WITH r, CASE
+      WHEN o IS NULL THEN 'missing'
+      WHEN EXISTS {{ (o)<-[:HAS_FIELD]-() }} THEN 'nested'
+      WHEN EXISTS {{ MATCH (o)<-[:SUPERSEDES]-(x) WHERE x.node_id <> r.new }} THEN 'revised'
+    END AS problem
+  WHERE problem IS NOT NULL
+  RETURN collect([r.old, problem]) AS problems
+}}""",
+    "leaned_on": """
+CALL () {
+  UNWIND $leaned_on AS id
+  OPTIONAL MATCH (b:Blob {blob_id: id})
+  SET b.size = b.size
+  WITH collect(id) AS ids
+  UNWIND ids AS id
+  OPTIONAL MATCH (b:Blob {blob_id: id})
+  WITH id, b WHERE b IS NULL
+  RETURN collect(id) AS gone
+}""",
+    "graph": """
+CALL () {
+  OPTIONAL MATCH (g:ArtigraphGraph {name: 'artigraph'}) WHERE g.graph_id <> $graph
+  RETURN g.graph_id AS other
+}""",
+}
+"""What the write hangs on: locked, then looked for once more, since one that was deleted while its
+lock was waited for is still found by the first look. A label that a span has already locks it, so
+that it cannot be deleted between the look and the links to it, which would leave artifacts that no
+span has. Likewise what is revised is locked, with the spans that have it; so of two revisions one
+sees the other. Blob nodes whose locations are used again are locked by ``SET`` as well."""
+
+_RESULTS = {
+    "owners": ("missing", "[]"),
+    "revises": ("problems", "[]"),
+    "leaned_on": ("gone", "[]"),
+    "graph": ("other", "null"),
+}
+"""What each check returns, and what stands for it where there is nothing to check."""
+
+
+def _time(name: str) -> str:
+    return f"datetime.fromepoch({name}[0], {name}[1])"
+
+
+_SPAN_SET = f"""n = r[0], n.opened_at = {_time("r[1]")},
+      n.closed_at = CASE WHEN r[2] IS NOT NULL THEN {_time("r[2]")} END, n:$(g.labels)"""
+_ARTIFACT_SET = f"""a = r[0], a.recorded_at = {_time("r[1]")}, a.artifact_label = r[2],
+      a.label_ = coalesce(r[0].label_, r[2]), a.model = g.model,
+      a.model_version = g.model_version, a.codec = g.codec, a:$(g.labels)"""
+
+_CREATE = {
+    "span": f"CREATE (n:ArtigraphNode)\n  SET {_SPAN_SET}",
+    "owned": "CREATE (s)-[:HAS_ARTIFACT {label: r[2], key: r[3]}]->(a:ArtigraphNode)\n"
+    f"  SET {_ARTIFACT_SET}",
+    "other": f"CREATE (a:ArtigraphNode)\n  SET {_ARTIFACT_SET}",
+    "link": "CREATE",
+}
+_MERGE = {
+    "span": f"MERGE (n:ArtigraphNode {{node_id: r[0].node_id}})\n    ON CREATE SET {_SPAN_SET}",
+    "owned": "MERGE (a:ArtigraphNode {node_id: r[0].node_id})\n"
+    f"    ON CREATE SET {_ARTIFACT_SET}\n  MERGE (s)-[h:HAS_ARTIFACT]->(a)\n"
+    "    ON CREATE SET h.label = r[2], h.key = r[3]",
+    "other": "MERGE (a:ArtigraphNode {node_id: r[0].node_id})\n"
+    f"    ON CREATE SET {_ARTIFACT_SET}",
+    "link": "MERGE",
+}
+
+
+def _parts(do: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "opened": f"""
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $opened ELSE [] END AS g
+  UNWIND g.rows AS r
+  {do["span"]}
+  RETURN collect([n.node_id, elementId(n)]) AS opened
+}}""",
+        "children": f"""
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $children ELSE [] END AS g
+  MATCH (p:ArtigraphNode {{node_id: g[0]}})
+  UNWIND g[1] AS id
+  MATCH (c:ArtigraphNode {{node_id: id}})
+  {do["link"]} (p)-[:PARENT_OF]->(c)
+}}""",
+        "owned": f"""
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $owned ELSE [] END AS g
+  UNWIND g.spans AS o
+  MATCH (s:ArtigraphNode {{node_id: o[0]}})
+  UNWIND o[1] AS r
+  {do["owned"]}
+}}""",
+        "others": f"""
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $others ELSE [] END AS g
+  UNWIND g.spans AS o
+  UNWIND o[1] AS r
+  {do["other"]}
+}}""",
+        "fields": f"""
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $fields ELSE [] END AS r
+  MATCH (a:ArtigraphNode {{node_id: r[0]}})
+  MATCH (b:ArtigraphNode {{node_id: r[1]}})
+  {do["link"]} (a)-[f:HAS_FIELD]->(b)
+  SET f.path = r[2]
+}}""",
+        "blobs": f"""
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $blobs ELSE [] END AS r
+{STORE_BLOB}
+}}""",
+        "revises": """
+CALL (fine) {
+  UNWIND CASE WHEN fine THEN $revises ELSE [] END AS r
+  MATCH (o:ArtigraphNode {node_id: r.old})
+  MATCH (n:ArtigraphNode {node_id: r.new})
+  MERGE (n)-[u:SUPERSEDES]->(o)
+    ON CREATE SET u.at = n.recorded_at
+  SET n.artifact_label = o.artifact_label, n.label_ = o.label_
+  WITH o, n
+  MATCH (s:Span)-[h:HAS_ARTIFACT]->(o)
+  WITH s, n, h, h.label AS label, h.key AS key, h.linked_at AS linked_at
+  REMOVE h.key
+  MERGE (s)-[g:HAS_ARTIFACT]->(n)
+    ON CREATE SET g.label = label, g.key = key, g.linked_at = linked_at
+}""",
+        "closed": f"""
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $closed ELSE [] END AS r
+  MATCH (n:ArtigraphNode {{node_id: r[0]}})
+  SET n += r[1], n.closed_at = {_time("r[2]")}, n.writer_id = null
+  {mark_closed_as("n")}
+}}""",
+        "used": f"""
+CALL (fine) {{
+  UNWIND CASE WHEN fine THEN $used ELSE [] END AS g
+  MATCH (n:ArtigraphNode {{node_id: g[0]}})
+  {used_artifacts("g[1]", "n, g")}
+  RETURN count(*) AS users
+}}""",
+        "writers": f"""
+CALL () {{
+  {ANNOUNCE}
+}}""",
+    }
+
+
+_TEXTS = {False: _parts(_CREATE), True: _parts(_MERGE)}
+
+
+PARTS = frozenset({*_CHECKS, *_TEXTS[False]})
+"""The parameters that each bring a part of their own."""
+
+
+def statement(parameters: Mapping[str, Any], *, again: bool) -> str:
+    """The statement for what there is.
+
+    Args:
+        parameters: Lists, those that are empty may be absent:
+
+            - ``owners``: ids of spans that have to be there, sorted;
+            - ``opened``: groups ``{labels, rows: [[properties, opened_at, closed_at]]}`` of new
+              spans, times as ``zones.epoch`` makes them or None;
+            - ``children``: ``[parent id, ids of its children]``, of new spans or of owners;
+            - ``owned``: groups ``{labels, model, model_version, codec, spans: [[span id, rows]]}``
+              of artifacts, a row being ``[properties, recorded_at, label, key]``;
+            - ``others``: the same, the span id being None, of artifacts without a span and of
+              models nested in others;
+            - ``fields``, ``blobs``, ``leaned_on``: what is nested, and stored outside;
+            - ``revises``: ``{old, new}``;
+            - ``closed``: ``[id, properties, closed_at]`` of spans that are among the owners;
+            - ``used``: ``[span id, pairs]``; ``writers``: see ``ANNOUNCE``;
+
+            and ``graph``: the graph's id, if values were stored under it.
+        again: Whether it may have been committed before.
+
+    Returns:
+        A text whose result is one row: ``missing`` owners, ``problems`` of revisions, ``gone`` Blob
+        nodes, the ``other`` id of the graph; where any of them says something nothing is written.
+        Then ``[id, element id]`` of the spans that were opened.
+    """
+    return _compose(frozenset(name for name, value in parameters.items() if value), again)
+
+
+def is_write(text: str) -> bool:
+    """Whether a statement is one of these."""
+    return text.startswith(_NAME)
+
+
+@lru_cache(maxsize=1024)
+def _compose(wanted: frozenset[str], again: bool) -> str:
+    # Nodes come before links, and each in a call of its own: a row cannot match what its own UNWIND
+    # creates.
+    checks = [text for name, text in _CHECKS.items() if name in wanted]
+    parts = [text for name, text in _TEXTS[again].items() if name in wanted]
+    results = ", ".join(
+        name if check in wanted else f"{default} AS {name}"
+        for check, (name, default) in _RESULTS.items()
+    )
+    names = ", ".join(name for name, _ in _RESULTS.values())
+    return "\n".join(
+        [
+            f"{_NAME}{' again' if again else ''}\n{DELETES}{''.join(checks)}",
+            f"WITH {results}",
+            f"WITH {names}, size(missing) + size(problems) + size(gone) = 0 AND other IS NULL "
+            f"AS fine{''.join(parts)}",
+            f"RETURN {names}, {'opened' if 'opened' in wanted else '[] AS opened'}",
+        ]
+    )

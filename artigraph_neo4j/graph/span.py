@@ -1,0 +1,300 @@
+"""``Span``, declared with neomodel: users add properties to a span by subclassing it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+
+from neomodel import BooleanProperty, IntegerProperty, StringProperty
+from neomodel.properties import Property  # pyright: ignore[reportUnknownVariableType]
+
+from artigraph_neo4j.common.colours import STATUS, UNSET
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.common.markup import Html, details, dot, error, facts, faint, joined
+from artigraph_neo4j.common.wording import cut, duration_text, time_text
+from artigraph_neo4j.errors import SpanError
+from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_text
+from artigraph_neo4j.graph.span_meta import (
+    ArtigraphNode,
+    InstantProperty,
+    once_a_class,
+)
+
+__all__ = [
+    "Span",
+    "exception_name",
+    "own_facts",
+    "own_properties",
+    "span_html",
+    "span_name",
+    "span_title",
+]
+
+
+V = TypeVar("V")
+
+
+def _optional(property_: Property[V]) -> Property[V | None]:
+    """As type checkers should see a property that may be None; neomodel knows no such."""
+    return cast("Property[V | None]", property_)
+
+
+class Span(ArtigraphNode):
+    """A piece of work: it has a start, an end, a status, a parent and artifacts.
+
+    Subclass it with neomodel properties to record more about it. The class's name, or its
+    ``polymorphic_identity``, becomes a label of its own in the graph.
+
+    Attributes:
+        node_id: The id, known before anything is sent.
+        label: What the work is called; need not be unique. May be None.
+        status: ``"UNSET"`` while open, then ``"OK"`` or ``"ERROR"``.
+        opened_at: When it was entered (aware, UTC).
+        closed_at: When it was left, or None.
+        root_id: The id of the outermost span above it, or its own.
+        depth: How many spans are above it.
+        exception_type: The qualified name of the exception that ended it, or None.
+        exception_message: That exception's text.
+        exception_stacktrace: Its traceback.
+        writer_id: While it is open: which process has it open; see ``find_lost_spans``.
+        git_commit: On root spans: the commit of the repository that the program is in, or None.
+        git_dirty: Whether tracked files differed from that commit.
+        git_remote: The address of that repository's ``origin``, unless it could hold a secret.
+        program: How the program was called: ``sys.argv[0]``.
+        host: The machine.
+        user: Who ran it there.
+        pid: The process.
+        python_version: Python's version.
+        library_version: The version of this library.
+        extra: Properties in the graph which this class does not declare, for example those of a
+            custom class that this program does not know.
+        node_labels: All labels in the graph, once it was opened or read.
+    """
+
+    label = _optional(StringProperty())
+    status = StringProperty(default="UNSET")
+    opened_at = InstantProperty()
+    closed_at = _optional(InstantProperty())
+    root_id = StringProperty()
+    depth = IntegerProperty()
+    exception_type = _optional(StringProperty())
+    exception_message = _optional(StringProperty())
+    exception_stacktrace = _optional(StringProperty())
+    writer_id = _optional(StringProperty())
+    git_commit = StringProperty()
+    git_dirty = BooleanProperty()
+    git_remote = StringProperty()
+    program = StringProperty()
+    host = StringProperty()
+    user = StringProperty()
+    pid = IntegerProperty()
+    python_version = StringProperty()
+    library_version = StringProperty()
+
+    _taken_names: frozenset[str] = frozenset()
+    _defined: ClassVar[dict[Any, dict[str, Any]]]
+
+    element_id_property: str | None
+
+    if TYPE_CHECKING:
+        # neomodel leaves the type of its base open, so to pyright a span could be a descriptor, and
+        # an attribute that holds one could be anything.
+        def __get__(self, instance: object, owner: Any = None) -> Self: ...
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cls = type(self)
+        own = _initial(cls)
+        unknown = [k for k in kwargs if k not in own and k not in cls.defined_properties()]
+        if unknown:
+            known = [k for k in cls.defined_properties() if k not in own]
+            raise SpanError(
+                f"{cls.__name__} has no property {unknown[0]!r}; "
+                f"it has {', '.join(sorted({'label', *known}))}"
+            )
+        if kwargs.get("label") is not None:
+            check_text(kwargs["label"], "span label", SpanError)
+        self.__dict__.update(own, node_id=new_id())
+        given = {k: v for k, v in kwargs.items() if v is not None or k not in own}
+        super().__init__(*args, **given)
+        self._extra: dict[str, Any] = {}
+        self._node_labels: tuple[str, ...] = ()
+        self._stored: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label!r} {self.status} {self.node_id}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what this object knows; the graph is not asked."""
+        return span_html(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Span) and self.node_id == other.node_id
+
+    def __hash__(self) -> int:
+        return hash(self.node_id)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the graph has this span: it was opened or read."""
+        return self._stored is not None
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From opening to closing; None while it is open."""
+        return self.closed_at - self.opened_at if self.closed_at and self.opened_at else None
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Properties in the graph that this class does not declare."""
+        return self._extra
+
+    @property
+    def node_labels(self) -> tuple[str, ...]:
+        """The labels of the node in the graph; empty until it was opened or read."""
+        return self._node_labels
+
+    @classmethod
+    def defined_properties(
+        cls, aliases: bool = True, properties: bool = True, rels: bool = True
+    ) -> dict[str, Any]:
+        """What neomodel knows as properties, but for names that the class uses otherwise.
+
+        Kept on the class: neomodel goes through all attributes of all bases, for each new object.
+        """
+        known: dict[Any, dict[str, Any]] | None = vars(cls).get("_defined")
+        if known is None:
+            known = cls._defined = {}
+        found = known.get((aliases, properties, rels))
+        if found is None:
+            everything: dict[str, Any] = super().defined_properties(aliases, properties, rels)
+            taken = cls._taken_names
+            found = {key: value for key, value in everything.items() if key not in taken}
+            known[aliases, properties, rels] = found
+        return dict(found)
+
+    @classmethod
+    def inherited_labels(cls) -> list[str]:
+        """The labels of a span of this class, its own first."""
+        return list(_labels(cls))
+
+    @classmethod
+    def deflate(cls, properties: Any, obj: Any = None, skip_empty: bool = False) -> dict[str, Any]:
+        """What neomodel writes: on a span that exists, only what the user declared and changed.
+
+        So ``save()`` of an object read earlier never takes back a status or an end that was
+        recorded since.
+        """
+        deflated: dict[str, Any] = super().deflate(properties, obj, skip_empty)
+        if deflated.get("label") is not None:
+            deflated["label_"] = deflated["label"][:LABEL_CHARACTERS]
+        if isinstance(obj, Span) and obj.is_recorded:
+            return obj._changes(deflated)  # noqa: SLF001 - a span's own
+        if deflated.get("root_id") is None:  # a new span, created by neomodel: a root
+            deflated |= {"root_id": deflated["node_id"], "depth": 0}
+            deflated.setdefault("opened_at", datetime.now(UTC))
+        return deflated
+
+    def _changes(self, deflated: dict[str, Any]) -> dict[str, Any]:
+        stored = self._stored or {}
+        own = own_properties(type(self))
+        return {
+            key: value
+            for key, value in deflated.items()
+            if (key not in own or key == "label")
+            and value != stored.get(key)
+            and (key != "label_" or deflated["label"] != stored.get("label"))
+        }
+
+
+_OWN = Span.defined_properties()
+
+
+@once_a_class
+def own_properties(cls: type[Span]) -> frozenset[str]:
+    """Properties that this library maintains on spans of a class."""
+    defined = cls.defined_properties()
+    return frozenset(name for name, own in _OWN.items() if defined.get(name) is own)
+
+
+@once_a_class
+def _labels(cls: type[Span]) -> list[str]:
+    """Neomodel goes through all bases, for each span that is opened."""
+    return super(Span, cls).inherited_labels()
+
+
+@once_a_class
+def _initial(cls: type[Span]) -> dict[str, Any]:
+    """The properties that this library maintains, as a new span has them, but for its id.
+
+    From then on neomodel sets only the others on a new object: it asks each of its properties
+    several things, which took half of the time that recording a span takes.
+    """
+    own = own_properties(cls)
+    others = ((name, prop) for name, prop in cls.__all_properties__ if name not in own)
+    cls.__all_properties__ = tuple(others)
+    return dict.fromkeys(own) | {"status": _OWN["status"].default}
+
+
+_TEXT_CHARACTERS = 1000
+
+_SHOWN_OTHERWISE = frozenset(
+    {
+        "node_id", "label", "status", "opened_at", "closed_at", "root_id", "depth", "writer_id",
+        "exception_type", "exception_message", "exception_stacktrace",
+    }
+)  # fmt: skip
+
+
+def span_name(span: Span) -> str:
+    """What to call a span: its label, or that it has none."""
+    return "(no label)" if span.label is None else cut(span.label, _TEXT_CHARACTERS // 5)
+
+
+def exception_name(span: Span) -> str:
+    """The class of what ended it, without its module."""
+    return (span.exception_type or "failed").rpartition(".")[2]
+
+
+def span_title(span: Span) -> Html:
+    """One line: how it ended, its label, its class and how long it took."""
+    cls = type(span).__name__
+    words = [cls] if cls != "Span" else []
+    words += [duration_text(span.duration)] if span.duration is not None else []
+    if span.status == "UNSET":
+        words.append("open")
+    failed = error(f" {exception_name(span)}") if span.status == "ERROR" else ""
+    return joined(
+        dot(STATUS.get(span.status, UNSET), span.status), " ",
+        Html(f"<b>{joined(span_name(span))}</b>"), failed, " ", faint(" · ".join(words)),
+    )  # fmt: skip
+
+
+def own_facts(span: Span) -> dict[str, object]:
+    """What its class declares, and what else the graph has of it, where there is a value."""
+    names = type(span).defined_properties(aliases=False, rels=False)
+    found = {name: vars(span).get(name) for name in names if name not in _SHOWN_OTHERWISE}
+    found |= span.extra
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def span_html(span: Span) -> Html:
+    """See ``Span._repr_html_``."""
+    rows: list[tuple[object, object]] = [("node_id", span.node_id)]
+    rows += [
+        (name, time_text(at))
+        for name, at in (("opened_at", span.opened_at), ("closed_at", span.closed_at))
+        if at is not None
+    ]
+    if span.exception_type is not None:
+        rows.append(("exception", error(cut(_exception(span), _TEXT_CHARACTERS))))
+    if span.exception_stacktrace:
+        trace = Html(f"<pre>{joined(span.exception_stacktrace)}</pre>")
+        rows.append(("", details("traceback", trace)))
+    rows += [(name, cut(str(value), _TEXT_CHARACTERS)) for name, value in own_facts(span).items()]
+    return facts(span_title(span), rows)
+
+
+def _exception(span: Span) -> str:
+    return f"{span.exception_type}: {span.exception_message or ''}"

@@ -1,0 +1,153 @@
+"""The class of span classes, and properties that neomodel lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, TypeVar
+
+from neo4j.time import DateTime
+from neomodel import AsyncStructuredNode, StringProperty
+from neomodel.async_.node import NodeMeta
+from neomodel.properties import Property, validator  # pyright: ignore[reportUnknownVariableType]
+
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.errors import ModelError
+from artigraph_neo4j.graph.names import INDEX_PROPERTIES, check_label
+
+__all__ = [
+    "PROVENANCE_PROPERTIES",
+    "ArtigraphNode",
+    "InstantProperty",
+    "SpanMeta",
+    "once_a_class",
+]
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+PROVENANCE_PROPERTIES = frozenset(
+    {
+        "git_commit",
+        "git_dirty",
+        "git_remote",
+        "host",
+        "library_version",
+        "pid",
+        "program",
+        "python_version",
+        "user",
+    }
+)
+"""By which code a root span was run. Common words all of them, so a span class may declare one of
+its own, or use the name for something else: then the class's meaning is what counts."""
+
+
+class InstantProperty(Property[datetime]):
+    """An instant, native in the graph (``ZONED DATETIME``), in UTC on both sides.
+
+    neomodel's own ``DateTimeProperty`` would turn it into a float on ``save()``, and no zone but
+    UTC must reach the driver, which can crash on a ``ZoneInfo``.
+    """
+
+    @validator
+    def inflate(self, value: Any) -> datetime:
+        """The instant from what the driver, or a statement of this library, returns."""
+        if isinstance(value, str):
+            return instant(value).astimezone(UTC)
+        native: datetime = value.to_native() if isinstance(value, DateTime) else value
+        return native.astimezone(UTC)
+
+    @validator
+    def deflate(self, value: Any) -> datetime:
+        """The same instant in UTC."""
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise ValueError("an aware datetime is needed, such as datetime.now(timezone.utc)")
+        return value.astimezone(UTC)
+
+
+class SpanMeta(NodeMeta):
+    """Turns ``polymorphic_identity`` into the label, and refuses names that would break a span.
+
+    neomodel's metaclass sets the label after ``__init_subclass__``, so it has to be done here.
+
+    Attributes:
+        generation: How many node classes were defined; caches of classes are keyed by it.
+    """
+
+    generation = 0
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
+    ) -> Any:
+        """Make the class."""
+        SpanMeta.generation += 1
+        # Only this class's own: a subclass inherits the attribute, but is a label of its own.
+        identity = namespace.get("polymorphic_identity")
+        if any(
+            isinstance(base, SpanMeta) and base.__name__ == "Span" for base in _ancestors(bases)
+        ):
+            label = check_label(identity or namespace.get("__label__") or name, "span class", name)
+            namespace = {**namespace, "__label__": label}
+            _refuse_hidden_names(name, bases, namespace)
+            _note_taken_names(bases, namespace)
+        return super().__new__(mcs, name, bases, namespace, **kwargs)
+
+
+def _ancestors(bases: tuple[type, ...]) -> list[type]:
+    return [ancestor for base in bases for ancestor in base.__mro__]
+
+
+def _note_taken_names(bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+    """Names of provenance which the class uses for a method or the like, not for a property."""
+    taken = {name for base in bases for name in getattr(base, "_taken_names", ())}
+    for key in PROVENANCE_PROPERTIES & namespace.keys():
+        (taken.discard if isinstance(namespace[key], Property) else taken.add)(key)
+    namespace["_taken_names"] = frozenset(taken)
+
+
+def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+    for key, value in namespace.items():
+        if not isinstance(value, Property) or key in PROVENANCE_PROPERTIES:
+            continue
+        owner = next((b for b in _ancestors(bases) if key in vars(b)), None)
+        if owner is not None and not (
+            isinstance(vars(owner)[key], Property)
+            and owner.__name__ not in ("Span", "ArtigraphNode")
+        ):
+            raise ModelError(
+                f"span class {name}: {key!r} is a name of {owner.__name__}; "
+                "give the property another name"
+            )
+        stored = value.get_db_property_name(key)
+        if stored in INDEX_PROPERTIES:
+            raise ModelError(f"span class {name}: {stored!r} is kept by this library for indexes")
+        if key.startswith("_"):
+            raise ModelError(f"span class {name}: a property must not begin with '_': {key!r}")
+
+
+class ArtigraphNode(AsyncStructuredNode, metaclass=SpanMeta):
+    """The base of all nodes of this library; its label carries the unique ``node_id``."""
+
+    node_id = StringProperty(unique_index=True, default=new_id)
+
+
+def once_a_class(function: Callable[[type[C]], T]) -> Callable[[type[C]], T]:
+    """Keep what a function says of a class, on that class.
+
+    A class's properties refer to it, so a table elsewhere would keep it alive.
+    """
+    name = f"_once_{function.__name__}"
+
+    @wraps(function)
+    def found(cls: type[C]) -> T:
+        kept: T | None = vars(cls).get(name)  # its own: that of a base class is another
+        if kept is None:
+            kept = function(cls)
+            setattr(cls, name, kept)
+        return kept
+
+    return found

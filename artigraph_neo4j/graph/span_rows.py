@@ -1,0 +1,196 @@
+"""Spans to parameters, and rows to spans of the most specific class this program knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from neomodel.properties import Property
+
+from artigraph_neo4j.common.pausing import collector_paused
+from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.errors import SpanError
+from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS
+from artigraph_neo4j.graph.span import (
+    Span,
+    own_properties,
+)
+from artigraph_neo4j.graph.span_meta import (
+    PROVENANCE_PROPERTIES,
+    SpanMeta,
+    once_a_class,
+)
+
+__all__ = [
+    "changed_properties",
+    "declared_properties",
+    "mark_closed",
+    "mark_lost",
+    "mark_opened",
+    "new_properties",
+    "seconds_of",
+    "span_from_row",
+    "spans_from_rows",
+    "subclasses_of_span",
+]
+
+
+S = TypeVar("S", bound=Span)
+
+
+_TIMES = ("opened_at", "closed_at")
+
+
+@once_a_class
+def declared_properties(cls: type[Span]) -> dict[str, Property[Any]]:
+    """The properties a class has beyond those of ``Span``, by attribute name."""
+    own = own_properties(cls)
+    defined = cls.defined_properties(aliases=False, rels=False)
+    return {name: property_ for name, property_ in defined.items() if name not in own}
+
+
+def _deflated(span: Span) -> dict[str, Any]:
+    values = vars(span)
+    out: dict[str, Any] = {}
+    for name, property_ in declared_properties(type(span)).items():
+        value = values.get(name)
+        try:
+            raw = None if value is None else property_.deflate(value, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
+        except Exception as error:
+            raise SpanError(
+                f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored by "
+                f"{type(property_).__name__}: {error}"
+            ) from error
+        out[property_.get_db_property_name(name)] = raw
+    return out
+
+
+def new_properties(
+    span: Span, writer_id: str, provenance: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The parameters that create a span: its id, label and what the user declared.
+
+    Where the user declared a property by the name of one of provenance, it is the user's.
+    """
+    properties: dict[str, Any] = {
+        **(provenance or {}),
+        **_deflated(span),
+        "node_id": span.node_id,
+        "status": span.status,
+        "writer_id": writer_id,
+    }
+    label = span.label
+    if label is not None:
+        properties |= {"label": label, "label_": label[:LABEL_CHARACTERS]}
+    return {key: value for key, value in properties.items() if value is not None}
+
+
+def changed_properties(span: Span) -> dict[str, Any]:
+    """The declared properties that changed since the span was stored; None where taken away."""
+    stored = span._stored or {}  # noqa: SLF001 - this module fills it
+    return {key: value for key, value in _deflated(span).items() if value != stored.get(key)}
+
+
+def mark_opened(
+    span: Span, rows: list[list[Any]], opened_at: datetime, properties: Mapping[str, Any]
+) -> None:
+    """Note on the object what the graph has of it since it was opened; no row: it was not."""
+    if not rows:
+        return
+    ((element_id, labels, root_id, depth),) = rows
+    own = own_properties(type(span))
+    span.__dict__.update(
+        {k: v for k, v in properties.items() if k in PROVENANCE_PROPERTIES and k in own},
+        element_id_property=element_id,
+        opened_at=opened_at,
+        root_id=root_id,
+        depth=depth,
+        writer_id=properties["writer_id"],
+        _node_labels=tuple(labels),
+        _stored={k: v for k, v in properties.items() if k not in own or k == "label"},
+    )
+
+
+def mark_lost(span: Span) -> None:
+    """Note on the object that the graph has nothing of it after all."""
+    span.__dict__.update(element_id_property=None, _stored=None)
+
+
+def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
+    """Note on the object what was written when it was closed."""
+    span.__dict__["_stored"] = {**(span._stored or {}), **changed}  # noqa: SLF001
+
+
+def span_from_row(row: list[Any]) -> Span:
+    """A span from what ``SPAN_MAP`` returns.
+
+    Its class is the most specific one of this program whose labels the node has, ``Span`` at the
+    least; what that class does not declare is in ``extra``.
+    """
+    element_id, labels, properties = row
+    cls = _class_of(frozenset(labels))
+    span = cls.__new__(cls)
+    for name in INDEX_PROPERTIES:
+        properties.pop(name, None)
+    values: dict[str, Any] = {}
+    stored: dict[str, Any] = {}
+    for name, property_ in declared_properties(cls).items():
+        key = property_.get_db_property_name(name)
+        raw = properties.pop(key, None)
+        stored[key] = raw
+        values[name] = None if raw is None else property_.inflate(raw, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
+    values |= {name: properties.pop(name, None) for name in own_properties(cls)}
+    for name in _TIMES:
+        if values[name] is not None:
+            values[name] = instant(values[name])
+    stored["label"] = values["label"]
+    for name, relation in cls.__all_relationships__:
+        values[name] = relation.build_manager(span, name)
+    span.__dict__.update(
+        values,
+        element_id_property=element_id,
+        _extra=properties,
+        _node_labels=tuple(labels),
+        _stored=stored,
+    )
+    return span
+
+
+def spans_from_rows(rows: Iterable[list[Any]]) -> list[Span]:
+    """``span_from_row`` of many."""
+    with collector_paused():
+        return [span_from_row(row) for row in rows]
+
+
+def seconds_of(span: Span) -> float | None:
+    """How long it took; None while it is open."""
+    duration = span.duration
+    return None if duration is None else duration.total_seconds()
+
+
+def _class_of(labels: frozenset[str]) -> type[Span]:
+    """The known class with the most labels, all of which the node has; of equals the newest."""
+    if (found := _classes.get((labels, SpanMeta.generation))) is not None:
+        return found
+    best: type[Span] = Span
+    size = len(Span.inherited_labels())
+    for cls in subclasses_of_span():
+        own = cls.inherited_labels()
+        if len(own) >= size and labels.issuperset(own):
+            best, size = cls, len(own)
+    if len(_classes) > 1000:
+        _classes.clear()
+    _classes[labels, SpanMeta.generation] = best
+    return best
+
+
+_classes: WeakValueDictionary[tuple[frozenset[str], int], type[Span]] = WeakValueDictionary()
+
+
+def subclasses_of_span(cls: type[Span] = Span) -> Iterator[type[Span]]:
+    """All classes below a span class."""
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from subclasses_of_span(sub)

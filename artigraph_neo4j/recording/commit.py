@@ -1,0 +1,287 @@
+"""Spans and artifacts on their way into the graph, and the one statement that writes them.
+
+Each call that records something makes a piece of work. Outside of a batch it is written by itself;
+in a batch many are, in one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from artigraph_neo4j.common.pausing import collector_paused
+from artigraph_neo4j.common.times import epoch
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.missing import absent
+from artigraph_neo4j.errors import DuplicateLabelError, EngineError, NotFoundError, RevisionError
+from artigraph_neo4j.graph.connection import ConflictError
+from artigraph_neo4j.graph.cypher import write as writing
+from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL
+from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
+from artigraph_neo4j.model.pending import Node
+from artigraph_neo4j.recording.work import (
+    Closing,
+    Opening,
+    Recording,
+    Work,
+)
+from artigraph_neo4j.values.upload import stored_parameters
+
+__all__ = [
+    "properties_of",
+    "write",
+]
+
+
+def properties_of(node: Node, label: str | None) -> dict[str, Any]:
+    """The properties of a node to write, but for the time."""
+    properties = _own_properties(node, label) | _model_properties(node)
+    if label is not None:
+        properties["artifact_label"] = label
+        properties.setdefault("label_", label)
+    return properties
+
+
+def _model_properties(node: Node) -> dict[str, Any]:
+    info = node.plan.info
+    return {"model": info.name, "model_version": info.version, "codec": node.codec()}
+
+
+def _own_properties(node: Node, label: str | None) -> dict[str, Any]:
+    """Those that are not of its model, nor just the label."""
+    properties = node.properties
+    properties["node_id"] = node.node_id
+    if node.words:
+        properties["search_"] = "\n".join(node.words)[:SEARCH_CHARACTERS]
+    if label is not None and len(label) > LABEL_CHARACTERS:
+        properties["label_"] = label[:LABEL_CHARACTERS]
+    return properties
+
+
+async def write(
+    engine: Engine, works: Sequence[Work], *, again: bool = False
+) -> tuple[bool, dict[Work, Exception]]:
+    """Write them in one statement, all or none.
+
+    One round trip; more when stored values that were leaned on are gone meanwhile.
+
+    Args:
+        engine: Where to.
+        works: What is written, parents before children.
+        again: Whether an attempt before may have been committed.
+
+    Returns:
+        Whether they were written; if not, what was refused, with the reason. The rest can be
+        written without it then, by a call that says ``again``.
+
+    Raises:
+        ConnectionFailed: The database stayed out of reach.
+        EngineError: The database refused the statement.
+    """
+    with collector_paused():
+        statement = _Statement(engine, works)
+    recordings = statement.recordings
+    gone: list[str] = []
+    while True:
+        for part in statement.uploads:
+            await part.renew(gone)
+        try:
+            row = await statement.send(again)
+        except ConflictError as error:
+            refused, label = _conflicting(recordings, error)
+            duplicate = _duplicate(refused, label)
+            duplicate.__cause__ = error
+            return False, {refused: duplicate}
+        missing, problems, gone, other, _ = row
+        if other is not None:
+            moved = EngineError(
+                f"the graph took another id, {other}, since this program connected to it; nothing "
+                "was recorded; close the engine, or start the program again"
+            )
+            stored = [w for w in recordings if w.uploads and w.uploads.graph_id is not None]
+            return False, dict.fromkeys(stored, moved)
+        if missing:
+            return False, await _orphans(engine, works, set(missing))
+        for node_id, problem in problems:
+            revising = next(work for work in recordings if work.revises == node_id)
+            return False, {revising: await _unrevisable(engine, node_id, problem)}
+        if not gone:
+            return True, {}
+        again = True
+
+
+class _Statement:
+    """The parameters for some work, and what is noted when it was done."""
+
+    def __init__(self, engine: Engine, works: Sequence[Work]) -> None:
+        self._engine = engine
+        self._works = works
+        self._spans: dict[tuple[str, ...], list[list[Any]]] = {}
+        self._children: dict[str, list[str]] = {}
+        self._owned: dict[tuple[int, str], dict[str, Any]] = {}
+        self._others: dict[tuple[int, str], dict[str, Any]] = {}
+        self._rows: dict[tuple[int, str, str | None], list[Any]] = {}
+        self._used: list[list[Any]] = []
+        openings = [work for work in works if isinstance(work, Opening)]
+        closings = [work for work in works if isinstance(work, Closing)]
+        self.recordings = [work for work in works if isinstance(work, Recording)]
+        for opening in openings:
+            self._open(opening)
+        for closing in closings:
+            self._use(closing)
+        for recording in self.recordings:
+            self._record(recording)
+        self._staying = [work.span.node_id for work in openings if work.closing is None]
+        self.uploads = [w.uploads for w in self.recordings if w.uploads is not None]
+        opened = {work.span.node_id for work in openings}
+        owners = {_owner(work) for work in works} - opened - {None}
+        self._parameters: dict[str, Any] = {
+            "owners": sorted(str(owner) for owner in owners),
+            "opened": [{"labels": key, "rows": rows} for key, rows in self._spans.items()],
+            "children": [[parent, ids] for parent, ids in self._children.items()],
+            "owned": list(self._owned.values()),
+            "others": list(self._others.values()),
+            "fields": [list(link) for work in self.recordings for link in work.encoded.links],
+            "revises": [
+                {"old": work.revises, "new": work.encoded.roots[0].node_id}
+                for work in self.recordings
+                if work.revises is not None
+            ],
+            "closed": [[w.span.node_id, w.properties, epoch(w.at)] for w in closings],
+            "used": self._used,
+        }
+
+    def _open(self, work: Opening) -> None:
+        properties, closed_at = work.properties, None
+        mark = [OPEN_LABEL]
+        if work.closing is not None:
+            merged = {**properties, **work.closing.properties, "writer_id": None}
+            properties = {key: value for key, value in merged.items() if value is not None}
+            closed_at = epoch(work.closing.at)
+            mark = [FAILED_LABEL] if properties["status"] == "ERROR" else []
+            self._use(work.closing)
+        labels = (*type(work.span).inherited_labels(), *mark)
+        self._spans.setdefault(labels, []).append([properties, epoch(work.at), closed_at])
+        if work.parent is not None:
+            self._children.setdefault(work.parent, []).append(work.span.node_id)
+
+    def _use(self, work: Closing) -> None:
+        if work.used:
+            self._used.append([work.span.node_id, work.used])
+
+    def _record(self, work: Recording) -> None:
+        """The nodes of a call; what they have in common with others is said once."""
+        encoded = work.encoded
+        for node, label, key in zip(encoded.roots, work.labels, work.keys, strict=True):
+            row = [_own_properties(node, label), epoch(node.recorded_at), label, key]
+            self._rows_like(node, work.span_id).append(row)
+        for node in encoded.nodes[len(encoded.roots) :]:
+            row = [_own_properties(node, None), epoch(node.recorded_at), None, None]
+            self._rows_like(node, None).append(row)
+
+    def _rows_like(self, node: Node, span_id: str | None) -> list[Any]:
+        codec = node.codec()
+        model = id(node.plan), codec
+        rows = self._rows.get((*model, span_id))
+        if rows is None:
+            rows = self._rows[*model, span_id] = []
+            groups = self._others if span_id is None else self._owned
+            if model not in groups:
+                groups[model] = {
+                    "labels": node.labels,
+                    **_model_properties(node),
+                    "spans": [],
+                }
+            groups[model]["spans"].append([span_id, rows])
+        return rows
+
+    async def send(self, again: bool) -> list[Any]:
+        """Send it; the row that comes back."""
+        writer = self._engine.writer
+        writers = writer.opening() if self._staying else []
+
+        def done(rows: list[list[Any]]) -> None:
+            element_ids = dict(rows[0][4])
+            for work in self._works:
+                if isinstance(work, Opening):
+                    element_id = element_ids.get(work.span.node_id)
+                    work.span.__dict__["element_id_property"] = element_id
+                elif isinstance(work, Closing):
+                    writer.closed(work.span.node_id)
+            if element_ids:
+                for span_id in self._staying:
+                    self._engine.span_opened(span_id, bool(writers))
+
+        parameters = self._parameters | stored_parameters(self.uploads) | {"writers": writers}
+        merging = writing.statement(parameters, again=True)
+        (row,) = await self._engine.write(
+            merging if again else writing.statement(parameters, again=False),
+            parameters,
+            again=merging,
+            done=done,
+        )
+        return row
+
+
+def _owner(work: Work) -> str | None:
+    """The span that has to be there for it."""
+    match work:
+        case Opening():
+            return work.parent
+        case Recording():
+            return work.span_id
+        case Closing():
+            return work.span.node_id
+
+
+# -- what was refused ----------------------------------------------------------------------------
+
+
+def _conflicting(recordings: Iterable[Recording], error: ConflictError) -> tuple[Recording, str]:
+    message = str(error)
+    for work in recordings:
+        for label, key in zip(work.labels, work.keys, strict=True):
+            if key is not None and key in message:
+                return work, str(label)
+    raise error
+
+
+def _duplicate(work: Recording, label: str) -> DuplicateLabelError:
+    return DuplicateLabelError(
+        f"span {work.span_id} has an artifact labeled {label!r} already; use another label, or "
+        "None for an artifact without one"
+    )
+
+
+async def _orphans(
+    engine: Engine, works: Iterable[Work], missing: set[str]
+) -> dict[Work, Exception]:
+    """What hangs on spans that are not there, also by way of spans that now cannot be opened."""
+    why: dict[str | None, Exception] = {
+        span_id: await absent(engine, "span", span_id, "; nothing was recorded")
+        for span_id in sorted(missing)
+    }
+    found: dict[Work, Exception] = {}
+    for work in works:
+        owner = _owner(work)
+        if owner not in why:
+            continue
+        found[work] = why[owner]
+        if isinstance(work, Opening):
+            why[work.span.node_id] = why[owner]
+        elif isinstance(work, Closing):
+            found[work] = NotFoundError(f"span {owner} was deleted before it was closed")
+    return found
+
+
+async def _unrevisable(engine: Engine, node_id: str, problem: str) -> Exception:
+    if problem == "missing":
+        return await absent(engine, "artifact", node_id, "; nothing was recorded")
+    if problem == "nested":
+        return RevisionError(
+            f"artifact {node_id} is part of another artifact; revise that one as a whole"
+        )
+    return RevisionError(
+        f"artifact {node_id} was revised already, perhaps in this moment; read the newest version "
+        "(read_revisions lists them, newest first) and revise that"
+    )

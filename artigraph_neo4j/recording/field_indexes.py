@@ -1,0 +1,56 @@
+"""Indexes for fields that a model declares ``indexed``, made with the first artifact of it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import EngineError
+from artigraph_neo4j.graph.names import quoted
+from artigraph_neo4j.model.encode import Encoded
+
+__all__ = ["ensure", "usable"]
+
+Index = tuple[str, str]
+"""A label and a property."""
+
+_ONLINE = """
+SHOW INDEXES YIELD name, state WHERE name STARTS WITH 'artigraph_field_' AND state = 'ONLINE'
+RETURN name
+"""
+
+
+def _name(index: Index) -> str:
+    label, property_ = index
+    text = f"{len(label)}:{label}{property_}"
+    return f"artigraph_field_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+async def ensure(engine: Engine, encoded: Encoded) -> None:
+    """Make the indexes that artifacts to be written ask for; a round trip each, once a process.
+
+    Raises:
+        EngineError: The database refused, for want of a right for example.
+    """
+    plans = {id(node.plan): node.plan for node in encoded.nodes}
+    wanted = {index for plan in plans.values() for index in plan.indexes}
+    for index in wanted - engine.field_indexes:
+        label, property_ = index
+        try:
+            await engine.write(
+                f"CREATE INDEX {_name(index)} IF NOT EXISTS "
+                f"FOR (n:{quoted(label)}) ON (n.{quoted(property_)})",
+                {},
+            )
+        except EngineError as error:
+            if "AlreadyExists" not in str(error):
+                raise
+        engine.field_indexes.add(index)
+
+
+async def usable(engine: Engine, wanted: set[Index]) -> set[Index]:
+    """Those of the indexes that the database has ready; a round trip where that is not known."""
+    if wanted and not wanted <= engine.ready_field_indexes:
+        names = {name for (name,) in await engine.read(_ONLINE, {})}
+        engine.ready_field_indexes |= {index for index in wanted if _name(index) in names}
+    return wanted & engine.ready_field_indexes

@@ -1,0 +1,106 @@
+"""Links from spans to artifacts that they use or share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.missing import absent
+from artigraph_neo4j.engine.scope import current_cell, get_current_span_id
+from artigraph_neo4j.errors import (
+    DuplicateLabelError,
+    RevisionError,
+    SpanError,
+)
+from artigraph_neo4j.graph.connection import ConflictError
+from artigraph_neo4j.graph.cypher import links
+from artigraph_neo4j.graph.names import check_text
+from artigraph_neo4j.model.base import artifact_id
+from artigraph_neo4j.recording.artifact_model import ArtifactModel
+from artigraph_neo4j.recording.work import (
+    artifact_key,
+)
+
+__all__ = [
+    "link_artifact",
+    "use",
+]
+
+
+def use(*artifacts: ArtifactModel | str) -> None:
+    """Say that the current span uses artifacts which it did not read: they came another way.
+
+    Works inside ``record_used(False)`` too. No round trip: it is recorded when the span ends. An
+    artifact that is not in the graph then is left out, and so is one that the span itself made.
+
+    Args:
+        *artifacts: Artifacts that were read or recorded, or their ids.
+
+    Raises:
+        SpanError: No span is current.
+        NotFoundError: An artifact was neither read nor recorded.
+    """
+    ids = [artifact_id(artifact) for artifact in artifacts]
+    cell = current_cell()
+    if cell is None:
+        raise SpanError(
+            "no span is current here, so none can use an artifact; "
+            'open one with "async with span_context(label=...)"'
+        )
+    cell.note_used(ids)
+
+
+async def link_artifact(
+    span: str, artifact: ArtifactModel | str, /, *, label: str | None = None
+) -> None:
+    """Share an artifact with another span, which then has it as if it were its own.
+
+    The artifact still comes from the span that made it: sharing takes no part in its lineage. To
+    link it again changes nothing. One round trip.
+
+    Args:
+        span: The id of the span that gets it, or ``"current"``.
+        artifact: An artifact that was read or recorded, or its id.
+        label: Its label there, unique within that span; or None.
+
+    Raises:
+        SpanError: ``"current"``, and no span is; or the artifact is nested in another.
+        DuplicateLabelError: The span has another artifact of this label, or this artifact under
+            another label.
+        RevisionError: The artifact has a newer version.
+        NotFoundError: The span or the artifact does not exist.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    span_id, node_id = get_current_span_id(span), artifact_id(artifact)
+    if label is not None:
+        check_text(label, "artifact label", SpanError)
+    parameters = {
+        "span": span_id,
+        "node_id": node_id,
+        "label": label,
+        "key": None if label is None else artifact_key(span_id, label),
+        "at": datetime.now(UTC).isoformat(),
+    }
+    engine = get_engine()
+    try:
+        rows = await engine.write(links.LINK_ARTIFACT, parameters)
+    except ConflictError as error:
+        raise DuplicateLabelError(
+            f"span {span_id} has another artifact labeled {label!r} already; use another label, "
+            "or None to link without one"
+        ) from error
+    found_span, found, whole, newer, labels = rows[0]
+    if found_span is None:
+        raise await absent(engine, "span", span_id, "; nothing was linked")
+    if found is None:
+        raise await absent(engine, "artifact", node_id, "; nothing was linked")
+    if newer is not None:
+        raise RevisionError(f"artifact {node_id} was revised by {newer}; link its newest version")
+    if whole is not None:
+        raise SpanError(f"artifact {node_id} is nested in artifact {whole}; link that one")
+    if label is not None and label not in labels:
+        has = f"as {labels[0]!r}" if labels else "without a label"
+        raise DuplicateLabelError(
+            f"span {span_id} has artifact {node_id} {has} already; an artifact has one label in "
+            "a span"
+        )

@@ -1,0 +1,62 @@
+"""New versions of artifacts. A record is never changed: a correction is a record of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.graph.cypher import changes
+from artigraph_neo4j.model.base import artifact_id
+from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording.artifact_model import ArtifactModel
+from artigraph_neo4j.recording.results import ResultList
+
+__all__ = ["read_revisions", "revise_artifact"]
+
+
+async def revise_artifact(old: str | ArtifactModel, new: ArtifactModel, /) -> str:
+    """Record an artifact as the new version of another one.
+
+    The new version takes over the label, in every span that has the old one; a read by label
+    returns it from then on, and lists leave the old one out. The old one stays as it was recorded,
+    and can be read by its id and by ``read_revisions``.
+
+    One round trip, plus values that go to a storage. Of two revisions of one artifact at the same
+    time one is recorded, and the other raises.
+
+    Args:
+        old: The artifact, or its id; its newest version.
+        new: What it should have been; an artifact of the same or of another model.
+
+    Returns:
+        The new version's id.
+
+    Raises:
+        NotFoundError: There is no such artifact; or the object given was never recorded.
+        RevisionError: It has a newer version already, or is part of another artifact.
+        ModelError, SerializationError, StorageError, ConnectionFailed: As
+            ``ArtifactModel.create``. Nothing is recorded then.
+    """
+    return (await artifacts.create([new], [None], None, revises=artifact_id(old)))[0]
+
+
+async def read_revisions(artifact: str | ArtifactModel, /) -> list[Any]:
+    """Read all versions of an artifact, newest first. One round trip, plus values in storages.
+
+    ``artifact_info`` tells the id of each, and when it was recorded.
+
+    Args:
+        artifact: Any version of it, or its id.
+
+    Raises:
+        NotFoundError: There is no such artifact; or the object given was never recorded.
+        UnknownModelError, MigrationError, SerializationError, StorageError, ConnectionFailed: As
+            ``ArtifactModel.read``.
+    """
+    node_id = artifact_id(artifact)
+    rows = await get_engine().read(changes.REVISIONS, {"node_id": node_id})
+    found = [row for (chunk,) in rows for row in chunk]
+    if not found:
+        raise NotFoundError(f"there is no artifact with id {node_id!r}")
+    return ResultList(item for _, item in await artifacts.from_rows(found, ArtifactModel))

@@ -1,0 +1,331 @@
+"""Opening and closing spans, and the artifacts of one span."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Generic, TypeVar, overload
+
+from artigraph_neo4j.engine import provenance
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.missing import absent
+from artigraph_neo4j.engine.scope import Cell, current_cell, enter, get_current_span_id
+from artigraph_neo4j.errors import NotFoundError, SpanError
+from artigraph_neo4j.graph.cypher import read
+from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.graph.span_rows import (
+    changed_properties,
+    mark_closed,
+    mark_opened,
+    new_properties,
+    seconds_of,
+)
+from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording.artifact_model import ArtifactModel
+from artigraph_neo4j.recording.batch import batch_for
+from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
+from artigraph_neo4j.recording.work import (
+    Closing,
+    Opening,
+)
+
+__all__ = [
+    "create_span_artifact",
+    "create_span_artifacts",
+    "read_span_artifact",
+    "read_span_artifacts",
+    "span_context",
+]
+
+S = TypeVar("S", bound=Span)
+M = TypeVar("M", bound=ArtifactModel)
+
+TRACE_CHARACTERS = 32_768
+"""How much of a traceback is kept: its end, where the error is."""
+
+
+class span_context(Generic[S]):  # noqa: N801 - used like a function
+    """Open a span for the length of an ``async with`` block, and make it the current one.
+
+    Leaving the block records its end and its status: ``OK``, or ``ERROR`` with type, message and
+    traceback when an exception passes through, which goes on untouched, cancellation included. Its
+    parent is the span that is current where it is entered, in this task or the one that started it.
+
+    What is read inside is recorded as ``USED`` by the span when the block is left.
+
+    A span that exists already is entered again without being changed: it is only made current, and
+    what is read inside is recorded as used by it.
+
+    One round trip to enter, one to leave (with the properties that changed inside and what was
+    read); none to enter a span that exists, and none to leave it when nothing was read.
+
+    Args:
+        span: A new span of any class, or one that exists; by default a new ``Span``.
+        label: The label of a new ``Span``.
+
+    Raises:
+        SpanError: Both are given.
+        NotFoundError: On entering: the current span is no longer in the graph.
+        ConnectionFailed: The database stayed out of reach.
+    """
+
+    @overload
+    def __init__(self: span_context[Span], *, label: str | None = None) -> None: ...
+    @overload
+    def __init__(self, span: S) -> None: ...
+    def __init__(self, span: Any = None, *, label: str | None = None) -> None:
+        if span is not None and label is not None:
+            raise SpanError(
+                "span_context takes a span or a label, not both; give the label to the span: "
+                f"{type(span).__name__}(label={label!r})"
+            )
+        if span is not None and not isinstance(span, Span):
+            raise SpanError(f"span_context takes a Span, not {span!r}; or label= for a new one")
+        self._span: Any = Span(label=label) if span is None else span
+        self._engine: Engine | None = None
+        self._cell: Cell | None = None
+        self._opened = False
+
+    @property
+    def cell(self) -> Cell | None:
+        """The entry into the context, once the block was entered."""
+        return self._cell
+
+    async def __aenter__(self) -> S:
+        span: Span = self._span
+        self._opened = False  # the same context may be entered again later
+        if not span.is_recorded:
+            self._engine = get_engine()
+            self._opened = True
+            try:
+                await _open(self._engine, span, current_cell())
+            except BaseException as error:
+                # Cancelled while the write was under way: it settled, so the span has to end.
+                if span.is_recorded:
+                    await _close(self._engine, span, None, error)
+                raise
+        else:
+            self._engine = get_engine()
+        self._cell = enter(span.node_id, self._engine, root_id=span.root_id, depth=span.depth)
+        return self._span  # type: ignore[no-any-return]
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        cell, engine = self._cell, self._engine
+        if cell is None or engine is None:
+            return
+        cell.leave()
+        try:
+            if self._opened:
+                await _close(engine, self._span, cell, error)
+            else:
+                await write_used(engine, cell)
+        except Exception as failed:
+            if error is None:
+                raise
+            # The user's error matters more than ours.
+            error.add_note(f"the end of span {self._span.node_id} was not recorded: {failed}")
+
+
+async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
+    parent, place = (outer.span_id, outer.place) if outer else (None, (span.node_id, 0))
+    facts = await _provenance(engine) if parent is None else {}
+    now = datetime.now(UTC)
+    properties = new_properties(span, engine.writer.id, facts)
+    batch = batch_for(engine)
+    if batch is not None:
+        batch.complain()
+        # The place in the tree is known here: nobody has to be asked for it.
+        properties["root_id"], properties["depth"] = place
+        labels = type(span).inherited_labels()
+        mark_opened(span, [[None, labels, *place]], now, properties)
+        await batch.open(Opening(span, properties, now, parent))
+        return
+    writers = engine.writer.opening()
+
+    def opened(rows: list[list[Any]]) -> None:
+        mark_opened(span, rows, now, properties)
+        if rows:
+            engine.span_opened(span.node_id, bool(writers))
+
+    rows = await engine.write(
+        read.OPEN_SPAN,
+        {
+            "parent": parent,
+            "properties": properties,
+            "opened_at": now.isoformat(),
+            "labels": type(span).inherited_labels(),
+            "writers": writers,
+        },
+        settle=True,
+        # Also for a caller that was cancelled meanwhile, so that it can close what it opened.
+        done=opened,
+    )
+    if not rows:
+        raise await absent(engine, "span", str(parent), ", the parent of the one to open")
+
+
+async def _provenance(engine: Engine) -> dict[str, Any]:
+    if not (engine.record_provenance and provenance.provenance_wanted()):
+        return {}
+    if not provenance.is_warm():
+        # Once a process; connecting, which the first span needs too, takes longer.
+        await asyncio.gather(asyncio.to_thread(provenance.warm_up), engine.ready())
+    return provenance.recorded_provenance()
+
+
+async def _close(
+    engine: Engine, span: Span, cell: Cell | None, error: BaseException | None
+) -> None:
+    if cell is not None and len(cell.used) > MAX_USED:
+        await write_used(engine, cell, leave=MAX_USED)
+    now = datetime.now(UTC)
+    if error is not None and not isinstance(error, GeneratorExit):
+        outcome = _failure(error)
+    else:
+        # No exception: also for a span that was taken for lost and lives after all.
+        outcome = {
+            "status": "OK" if span.status == "UNSET" else span.status,
+            "exception_type": None,
+            "exception_message": None,
+            "exception_stacktrace": None,
+        }
+    changed = changed_properties(span)
+    span.__dict__.update(outcome, closed_at=now, writer_id=None)
+    properties = outcome | changed | {"duration_": seconds_of(span)}
+    used = take_used(cell, MAX_USED)
+    batch = batch_for(engine)
+    if batch is not None:
+        mark_closed(span, changed)
+        await batch.close(Closing(span, properties, now, used))
+        return
+    rows = await engine.write(
+        read.CLOSE_SPAN,
+        {
+            "node_id": span.node_id,
+            "properties": properties,
+            "closed_at": now.isoformat(),
+            "used": used,
+        },
+        settle=True,
+        done=lambda _: engine.writer.closed(span.node_id),
+    )
+    mark_closed(span, changed)
+    if not rows:
+        raise NotFoundError(f"span {span.node_id} was deleted before it was closed")
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    """OpenTelemetry's ``exception.type``, ``.message`` and ``.stacktrace``, and the status."""
+    kind = type(error)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    try:
+        message = str(error)
+    except Exception as broken:  # an exception whose text cannot be made
+        message = f"<no text: {type(broken).__name__}>"
+    try:
+        trace = "".join(traceback.format_exception(error))
+    except Exception:
+        trace = "".join(traceback.format_tb(error.__traceback__))
+    return {
+        "status": "ERROR",
+        "exception_type": _storable(f"{module}{kind.__qualname__}"),
+        "exception_message": _storable(message),
+        "exception_stacktrace": _storable(trace[-TRACE_CHARACTERS:]),
+    }
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+async def create_span_artifact(
+    span: str, /, *, label: str | None = None, data: ArtifactModel
+) -> str:
+    """Record an artifact as one that a span produced. One round trip.
+
+    Args:
+        span: The span's id, or ``"current"``.
+        label: The artifact's label, unique within the span; or None.
+        data: The artifact.
+
+    Returns:
+        The artifact's id.
+
+    Raises:
+        SpanError: ``"current"``, and no span is.
+        DuplicateLabelError, NotFoundError, ModelError, SerializationError, StorageError,
+        ConnectionFailed: As ``ArtifactModel.create``.
+    """
+    return (await artifacts.create([data], [label], get_current_span_id(span)))[0]
+
+
+async def create_span_artifacts(span: str, data: Mapping[str, ArtifactModel], /) -> dict[str, str]:
+    """Record artifacts by label as those of a span: all or none, one round trip however many.
+
+    Args:
+        span: The span's id, or ``"current"``.
+        data: Artifacts by label.
+
+    Returns:
+        Their ids by label, in the same order.
+
+    Raises:
+        SpanError, DuplicateLabelError, NotFoundError, ModelError, SerializationError, StorageError,
+        ConnectionFailed: As ``create_span_artifact``.
+    """
+    labels = list(data)
+    ids = await artifacts.create(list(data.values()), labels, get_current_span_id(span))
+    return dict(zip(labels, ids, strict=True))
+
+
+@overload
+async def read_span_artifact(span: str, /, *, label: str) -> Any: ...
+@overload
+async def read_span_artifact(span: str, /, *, label: str, model: type[M]) -> M: ...
+async def read_span_artifact(
+    span: str, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
+) -> Any:
+    """Read the artifact that a span has under a label. One round trip, plus values in storages.
+
+    Args:
+        span: The span's id, or ``"current"``.
+        label: The artifact's label.
+        model: The class it must be of; tells type checkers, and decides where several classes fit.
+
+    Returns:
+        The artifact.
+
+    Raises:
+        SpanError: ``"current"``, and no span is.
+        NotFoundError: There is no such span, or it has no artifact so labeled.
+        ArtifactTypeError, UnknownModelError, MigrationError, SerializationError, StorageError,
+        ConnectionFailed: As ``ArtifactModel.read``.
+    """
+    return await artifacts.read_one_by_label(get_current_span_id(span), label, model)
+
+
+async def read_span_artifacts(span: str, /) -> dict[str, Any]:
+    """Read all labeled artifacts of a span. One round trip, plus values in storages.
+
+    Args:
+        span: The span's id, or ``"current"``.
+
+    Returns:
+        Artifacts by label, in order of recording. Those without a label are left out;
+        ``read_child_artifacts`` has them.
+
+    Raises:
+        SpanError, NotFoundError, UnknownModelError, MigrationError, SerializationError,
+        StorageError, ConnectionFailed: As ``read_span_artifact``.
+    """
+    found = await artifacts.read_many(read.ARTIFACTS_OF, get_current_span_id(span), ArtifactModel)
+    return {label: artifact for label, artifact in found if label is not None}

@@ -1,0 +1,83 @@
+"""What spans read: collected in memory, recorded with the statement that ends the span."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+from types import TracebackType
+
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.scope import Cell, current_cell
+from artigraph_neo4j.graph.cypher import links
+
+__all__ = ["MAX_USED", "note_read", "record_used", "take_used", "write_used"]
+
+MAX_USED = 10_000
+"""How many artifacts that were read wait for the end of their span; more are sent earlier."""
+
+_scoped: ContextVar[bool | None] = ContextVar("artigraph_neo4j.record_used", default=None)
+
+
+class record_used(AbstractContextManager[None]):  # noqa: N801 - used like a function
+    """Say, for a ``with`` block in this context, whether reading records ``USED``.
+
+    ``with record_used(False):`` looks at artifacts without using them; ``record_used(True)`` is
+    for engines that were set with ``record_used=False``. Tasks started inside the block inherit it.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self._tokens: list[Token[bool | None]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(_scoped.set(self._enabled))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _scoped.reset(self._tokens.pop())
+
+
+async def note_read(artifact_ids: Iterable[str]) -> None:
+    """Note that the current span, if there is one, has read artifacts.
+
+    No round trip, but one for every ``MAX_USED`` of them.
+    """
+    cell = current_cell()
+    if cell is None:
+        return
+    engine = get_engine()
+    enabled = _scoped.get()
+    # What another engine read is not in the span's graph.
+    if cell.graph is engine and (engine.record_used if enabled is None else enabled):
+        cell.note_used(artifact_ids)
+        if len(cell.used) >= MAX_USED:
+            await write_used(engine, cell)
+
+
+def take_used(cell: Cell | None, most: int) -> list[list[str]]:
+    """Take artifacts that were used off a span's entry: pairs of id and time, sorted by id."""
+    if cell is None:
+        return []
+    taken = [[key, cell.used[key]] for key in sorted(cell.used)[:most]]
+    for key, _ in taken:
+        cell.used.pop(key, None)
+    return taken
+
+
+async def write_used(engine: Engine, cell: Cell, *, leave: int = 0) -> None:
+    """Record what a span used, ``MAX_USED`` a round trip, until at most ``leave`` are left."""
+    while len(cell.used) > leave:
+        taken = take_used(cell, MAX_USED)
+        try:
+            await engine.write(
+                links.USE_ARTIFACTS, {"node_id": cell.span_id, "used": taken}, settle=True
+            )
+        except BaseException:
+            cell.used.update(dict(taken) | cell.used)  # so that the end of the span sends them
+            raise

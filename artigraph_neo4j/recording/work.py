@@ -1,0 +1,97 @@
+"""Pieces of work that calls make, and a commit writes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.model.encode import Encoded
+from artigraph_neo4j.values.upload import Uploads
+
+__all__ = [
+    "Closing",
+    "Opening",
+    "Recording",
+    "Work",
+    "artifact_key",
+]
+
+
+@dataclass(slots=True, eq=False)
+class Closing:
+    """The end of a span.
+
+    Attributes:
+        span: The span.
+        properties: What is set: status, exception, properties that changed.
+        at: When.
+        used: What it used: pairs of id and time, sorted by id.
+    """
+
+    span: Span
+    properties: dict[str, Any]
+    at: datetime
+    used: list[list[str]]
+
+
+@dataclass(slots=True, eq=False)
+class Opening:
+    """A new span.
+
+    Attributes:
+        span: The span.
+        properties: All of them, but for the times.
+        at: When.
+        parent: The id of its parent, or None.
+        closing: Its end, where that is written together with it.
+    """
+
+    span: Span
+    properties: dict[str, Any]
+    at: datetime
+    parent: str | None
+    closing: Closing | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Recording:
+    """The artifacts of one call.
+
+    Attributes:
+        encoded: Their nodes.
+        labels: A label, or None, for each.
+        span_id: The span that produced them, or None.
+        uploads: Their values that are not native, or None where all are.
+        revises: The id of the artifact of which the only one is a new version.
+        keys: What makes each label unique within the span; None where there is no label.
+    """
+
+    encoded: Encoded
+    labels: Sequence[str | None]
+    span_id: str | None
+    uploads: Uploads | None
+    revises: str | None = None
+    keys: list[str | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        span_id = self.span_id
+        self.keys = [
+            None if span_id is None or label is None else artifact_key(span_id, label)
+            for label in self.labels
+        ]
+
+
+Work = Opening | Closing | Recording
+
+
+def artifact_key(span_id: str, label: str) -> str:
+    """What makes a label unique within its span: the SHA-256 of both, in hex.
+
+    A length before the span's id keeps ``("a", "bc")`` and ``("ab", "c")`` apart.
+    """
+    text = f"{len(span_id)}:{span_id}{label}"
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,6 +1,0 @@
-"""Tests for serializers and storages of your own: subclass them in your test suite (pytest)."""
-
-from artigraph_neo4j.testing.serializer import SerializerTests, difference
-from artigraph_neo4j.testing.storage import StorageTests
-
-__all__ = ["SerializerTests", "StorageTests", "difference"]

@@ -1,0 +1,330 @@
+"""Deleting spans and artifacts with all below them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import ArtifactTypeError, EngineError, NotFoundError, SpanError
+from artigraph_neo4j.graph.connection import ConflictError
+from artigraph_neo4j.graph.cypher import delete
+
+__all__ = [
+    "DeleteReport",
+    "Deleter",
+    "Progress",
+    "batches",
+    "delete_artifacts",
+    "delete_nodes",
+    "delete_span",
+    "delete_spans",
+    "resume_deletes",
+]
+
+IDLE_SECONDS = 300
+"""A delete that nobody has worked on for so long was killed; the next one finishes it."""
+
+
+async def delete_span(
+    span_id: str, /, *, dry_run: bool = False, progress: Progress | None = None
+) -> DeleteReport:
+    """Delete a span with all spans and artifacts below it; see ``delete_spans``."""
+    return await delete_spans(span_id, dry_run=dry_run, progress=progress)
+
+
+async def delete_spans(
+    *span_ids: str, dry_run: bool = False, progress: Progress | None = None
+) -> DeleteReport:
+    """Delete spans with all spans and artifacts below them. There is no way back.
+
+    An artifact that a span outside of these trees has too stays; one that such a span only used
+    goes. Once the first transaction is through, the trees are no longer found by anything; their
+    nodes then go in transactions of 10,000 at the most. What a killed delete leaves is finished by
+    ``resume_deletes``, or by any later delete after five minutes.
+
+    Six round trips for a small tree, and about five for each 10,000 nodes of a large one. A dry run
+    is one, which reads all of the trees.
+
+    Args:
+        *span_ids: Their ids; one that is being deleted already is joined.
+        dry_run: Only count.
+        progress: Called with what was deleted so far, after every transaction, in the event loop.
+
+    Returns:
+        What this call deleted, without the rest of killed deletes that it finished.
+
+    Raises:
+        NotFoundError: There is no such span; of the (at most 10,000) ids sent with it none is
+            deleted.
+        SpanError: An id is that of an artifact.
+        ConnectionFailed: The database stayed out of reach; ``resume_deletes`` finishes it.
+    """
+    return await delete_nodes(spans=span_ids, dry_run=dry_run, progress=progress)
+
+
+async def delete_artifacts(
+    *artifact_ids: str, dry_run: bool = False, progress: Progress | None = None
+) -> DeleteReport:
+    """Delete artifacts with what is nested in them, from all spans that have or used them.
+
+    Three round trips, and one more for each 10,000 nodes. A dry run is one.
+
+    Args:
+        *artifact_ids: Their ids.
+        dry_run: Only count.
+        progress: As in ``delete_spans``.
+
+    Returns:
+        What this call deleted.
+
+    Raises:
+        NotFoundError: There is no such artifact; none is deleted.
+        ArtifactTypeError: An id is that of a span, or of a model nested in an artifact.
+        ConnectionFailed: The database stayed out of reach; ``resume_deletes`` finishes it.
+    """
+    return await delete_nodes(artifacts=artifact_ids, dry_run=dry_run, progress=progress)
+
+
+async def delete_nodes(
+    *,
+    spans: Iterable[str] = (),
+    artifacts: Iterable[str] = (),
+    lenient: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> DeleteReport:
+    """Delete both, by as many ids as there are; what ``delete_spans`` and the others call.
+
+    Args:
+        spans: Ids of spans, as ``delete_spans`` takes them.
+        artifacts: Ids of artifacts, as ``delete_artifacts`` takes them.
+        lenient: Pass over ids of what is no longer there, for ids that a query found.
+        dry_run: Only count.
+        progress: As in ``delete_spans``.
+    """
+    work = Deleter(get_engine(), progress)
+    if dry_run:
+        return await _count(work.engine, list(spans), list(artifacts), lenient)
+    trees = await _mark(work.engine, delete.MARK_SPANS, spans, lenient)
+    loose = await _mark(work.engine, delete.MARK_ARTIFACTS, artifacts, lenient)
+    await work.spans(trees)
+    await work.artifacts(loose)
+    await _finish(Deleter(work.engine, None), IDLE_SECONDS)
+    return work.done
+
+
+async def resume_deletes(*, progress: Progress | None = None) -> DeleteReport:
+    """Finish deletes that were cut short, whatever process began them.
+
+    It does not wait to see whether they are still being worked on, and if they are, it helps. One
+    round trip when there are none.
+
+    Args:
+        progress: As in ``delete_spans``.
+
+    Returns:
+        What this call deleted.
+
+    Raises:
+        ConnectionFailed: The database stayed out of reach.
+    """
+    work = Deleter(get_engine(), progress)
+    await _finish(work, None)
+    return work.done
+
+
+async def _finish(work: Deleter, idle: int | None) -> None:
+    for is_span, ids in await work.engine.read(delete.MARKED, {"idle": idle}):
+        await (work.spans(ids) if is_span else work.artifacts(ids))
+
+
+async def _count(
+    engine: Engine, spans: list[str], artifacts: list[str], lenient: bool
+) -> DeleteReport:
+    parameters = {"spans": spans, "artifacts": artifacts}
+    ((*wrong, counts),) = await engine.read(delete.COUNT_DOOMED, parameters)
+    for kind, rows in zip(("span", "artifact"), wrong, strict=True):
+        if rows and not lenient:
+            raise _refusal(*rows[0], is_span=kind == "span")
+    return replace(DeleteReport(*counts), dry_run=True)
+
+
+async def _mark(engine: Engine, statement: str, ids: Iterable[str], lenient: bool) -> list[str]:
+    marked: list[str] = []
+    for batch in batches(ids, BATCH):
+        ((wrong, found),) = await engine.write(statement, {"ids": batch, "lenient": lenient})
+        if wrong and not lenient:
+            raise _refusal(*wrong[0], is_span=statement is delete.MARK_SPANS)
+        marked += found
+    return marked
+
+
+def _refusal(node_id: str, exists: bool, owner: str | None = None, *, is_span: bool) -> Exception:
+    if not exists:
+        kind = "span" if is_span else "artifact"
+        return NotFoundError(f"there is no {kind} with id {node_id!r}; nothing was deleted")
+    if is_span:
+        return SpanError(f"{node_id!r} is the id of an artifact; delete_artifacts deletes it")
+    if owner is None:
+        return ArtifactTypeError(f"{node_id!r} is the id of a span; delete_spans deletes it")
+    return ArtifactTypeError(
+        f"{node_id!r} is nested in {owner!r}, which cannot be read without it; delete the whole "
+        "artifact"
+    )
+
+
+BATCH = 10_000
+"""Nodes that one transaction deletes at the most."""
+
+ROOTS = 1_000
+"""Trees that are worked on together."""
+
+LOOK = 100_000
+"""Spans that one look into the trees returns, the deepest: each look walks through what is left."""
+
+LINKS_EACH = 5
+"""Relationships, for each of these nodes, that one transaction deletes at the most."""
+
+TRIES = 100
+"""Failures in a row after which a delete gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteReport:
+    """What was deleted, or would be.
+
+    Attributes:
+        spans: Spans.
+        artifacts: Artifacts, not counting those nested in others.
+        nested: Models nested in them.
+        blobs: References to values in storages; the values themselves are left to ``gc``.
+        bytes: The size of these values.
+        kept: Artifacts of deleted spans that stay, since a span that stays has them too.
+        uses: Times that a span which stays used an artifact that went; it no longer says so.
+        dry_run: Whether nothing was deleted.
+    """
+
+    spans: int = 0
+    artifacts: int = 0
+    nested: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    kept: int = 0
+    uses: int = 0
+    dry_run: bool = False
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of the graph: spans, artifacts, nested models and blobs."""
+        return self.spans + self.artifacts + self.nested + self.blobs
+
+
+Progress = Callable[[DeleteReport], object]
+
+
+def batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Lists of at most so many, in the same order."""
+    rest = iter(ids)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+class Deleter:
+    """Deletes what is marked.
+
+    Attributes:
+        engine: The engine it works through.
+        done: What it has deleted so far.
+    """
+
+    def __init__(self, engine: Engine, progress: Progress | None) -> None:
+        self.engine = engine
+        self.done = DeleteReport()
+        self._progress = progress
+        self._size = BATCH
+        self._failures = 0
+
+    async def spans(self, roots: Sequence[str]) -> None:
+        """Delete the trees below marked spans, from the bottom up."""
+        for ids in batches(roots, ROOTS):
+            leaves = done = False
+            while not done:
+                found = await self._look(ids, leaves)
+                complete = not leaves and len(found) < LOOK
+                leaves = not await self._span_batches(found)
+                done = not found or (complete and not leaves)
+
+    async def _look(self, roots: list[str], leaves: bool) -> list[str]:
+        parameters = {"ids": roots, "leaves": leaves, "limit": LOOK}
+        rows = await self.engine.write(delete.SPANS_TO_DELETE, parameters)
+        return [node_id for (chunk,) in rows for node_id in chunk]
+
+    async def _span_batches(self, ids: list[str]) -> bool:
+        """Whether all of them could be deleted."""
+        while ids:
+            batch = ids[: self._size]
+            await self._artifacts_of(batch)
+            row = await self._run(delete.DELETE_SPANS, batch)
+            if row is None:
+                return False
+            spans, more = row
+            self._count(spans=spans)
+            if not more:
+                ids = ids[len(batch) :]
+        return True
+
+    async def _artifacts_of(self, spans: list[str]) -> None:
+        more = True
+        while more:
+            row = await self._run(delete.UNLINK_ARTIFACTS, spans)
+            if row is not None:
+                doomed, kept, more = row
+                self._count(kept=kept)
+                await self.artifacts(doomed)
+
+    async def artifacts(self, ids: Sequence[str]) -> None:
+        """Delete marked artifacts with what is nested in them."""
+        while ids:
+            batch = ids[: self._size]
+            row = await self._run(delete.DELETE_ARTIFACTS, batch)
+            if row is not None:
+                artifacts, nested, blobs, size, uses, more = row
+                self._count(artifacts=artifacts, nested=nested, blobs=blobs, bytes=size, uses=uses)
+                if not more:
+                    ids = ids[len(batch) :]
+
+    async def _run(self, statement: str, ids: Sequence[str]) -> list[Any] | None:
+        """The row of a statement; None when it has to be tried again, perhaps with less."""
+        parameters = {"ids": list(ids), "limit": self._size, "links": LINKS_EACH * self._size}
+        try:
+            (row,) = await self.engine.write(statement, parameters)
+        except ConflictError as error:  # someone is writing below: what they wrote goes next
+            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311
+            failed: EngineError | ConflictError = error
+        except EngineError as error:
+            if "OutOfMemory" not in str(error) or self._size == 1:
+                raise
+            self._size = max(1, self._size // 4)
+            failed = error
+        else:
+            self._failures = 0
+            return row
+        self._failures += 1
+        if self._failures > TRIES:
+            raise EngineError(
+                "a delete does not get on, since others keep writing to what it deletes; stop "
+                "them, then finish it with resume_deletes()"
+            ) from failed
+        return None
+
+    def _count(self, **counts: int) -> None:
+        totals = {name: getattr(self.done, name) + count for name, count in counts.items()}
+        self.done = replace(self.done, **totals)
+        if self._progress is not None:
+            self._progress(self.done)

@@ -1,0 +1,1 @@
+"""Stored values that nothing refers to: the scan that finds them, and their collection."""

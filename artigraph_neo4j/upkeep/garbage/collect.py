@@ -1,0 +1,111 @@
+"""Garbage collection: stored values that nothing in the graph refers to, and what is missing.
+
+A stored value may be deleted when no Blob node names it and it is older than ``min_age``: whoever
+stored it has committed or given up by then, and what no committed Blob node names is never used
+again (see ``uploads``). Only names of the library's own form below the graph's own prefix are
+looked at, and only where an object in that prefix says that it is this graph's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.graph.cypher import blobs as cypher
+from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.upkeep.garbage.scan import BlobReference, Collection, GarbageReport, Tally
+from artigraph_neo4j.values.upload import MIN_AGE
+
+__all__ = [
+    "BlobReference",
+    "GarbageReport",
+    "Tally",
+    "collect_garbage",
+    "take_new_graph_id",
+]
+
+
+async def collect_garbage(
+    storage: Storage | None = None,
+    *,
+    dry_run: bool = True,
+    min_age: timedelta = MIN_AGE,
+    progress: Callable[[GarbageReport], None] | None = None,
+) -> list[GarbageReport]:
+    """Find, and delete when asked to, stored values that nothing in the graph refers to.
+
+    Programs may go on writing meanwhile. Only this graph's values are looked at: names of the form
+    ``ag/<graph id>/<SHA-256>-<UUIDv7>``, where an object in that prefix names this graph.
+
+    One round trip for up to 100,000 Blob nodes and one for 1,000 objects that seem to be garbage,
+    plus the requests that list the storage.
+
+    Args:
+        storage: Where to look; by default in each storage that Blob nodes name, and the engine's.
+        dry_run: Delete nothing.
+        min_age: Delete nothing younger. Under the default of a day it is you who says that no
+            program needs longer than half of it from the upload of a value to its commit.
+        progress: Called with the report after each batch.
+
+    Returns:
+        A report for each storage, in order of their names.
+
+    Raises:
+        StorageError: A storage failed, cannot list, is not known to this process, or does not say
+            that the prefix is this graph's; nothing more was deleted then.
+        ValueError: ``min_age`` is negative.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    if min_age < timedelta(0):
+        raise ValueError(f"min_age must not be negative, as {min_age} is")
+    engine = get_engine()
+    graph = await engine.graph()
+    reports: list[GarbageReport] = []
+    for place in [storage] if storage is not None else await _storages(engine):
+        report = GarbageReport(place.name, graph.graph_id, min_age, dry_run)
+        await Collection(engine, place, report, progress).run()
+        reports.append(report)
+    return reports
+
+
+async def _storages(engine: Engine) -> list[Storage]:
+    ((names,),) = await engine.read(cypher.BLOB_STORAGES, {})
+    found = {} if engine.storage is None else {engine.storage.name: engine.storage}
+    unknown: list[str] = []
+    for name in names:
+        place = found.get(name) or find_storage(name)
+        if place is None:
+            unknown.append(name)
+        else:
+            found[name] = place
+    if unknown:
+        raise StorageError(
+            f"storage {', '.join(sorted(unknown))} of this graph is not known to this process; "
+            "make one of that name (and keep it, or register() it), or name the storage to look in"
+        )
+    return [found[name] for name in sorted(found)]
+
+
+async def take_new_graph_id() -> str:
+    """Give the graph another id: what a copy of a database has to do before it collects garbage.
+
+    The copy refers to values that belong to the graph it was copied from. With an id of its own it
+    has a prefix of its own, and no longer takes for garbage what the other has stored since. Stop
+    the programs that write to the copy first: one that is connected keeps the old id and is refused
+    to store values. One round trip, and another to connect anew.
+
+    Returns:
+        The new id. The old one stays at the graph's node, as ``copied_from``.
+
+    Raises:
+        ConnectionFailed: The database stayed out of reach.
+    """
+    engine = get_engine()
+    await engine.ready()
+    await engine.write(cypher.NEW_GRAPH_ID, {"new": new_id()})
+    await engine.aclose()
+    return (await engine.graph()).graph_id

@@ -1,0 +1,281 @@
+"""One pass of garbage collection through one storage, and the report of it.
+
+Names begin with digests, which are spread evenly. So what is compared at one time is cut by the
+first digits of digests: memory stays the same for a storage of any size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import product
+
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.graph.cypher import blobs as cypher
+from artigraph_neo4j.storage.base import Storage, StoredBytes
+from artigraph_neo4j.storage.names import BlobName, graph_prefix, marker_key
+from artigraph_neo4j.values.transfer import (
+    together,
+)
+
+__all__ = ["EXAMPLES", "BlobReference", "Collection", "GarbageReport", "Tally"]
+
+EXAMPLES = 1000
+"""Of each kind a report names so many; it counts them all."""
+
+PART = 100_000
+"""Blob nodes that are compared at one time, about."""
+
+BATCH = 1000
+"""Names that are looked up, and then deleted, at one time: what S3 takes in one request."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many objects, and how many bytes.
+
+    Attributes:
+        count: The objects.
+        bytes: Their bytes together.
+    """
+
+    count: int = 0
+    bytes: int = 0
+
+    def add(self, size: int) -> None:
+        """Count one more."""
+        self.count += 1
+        self.bytes += size
+
+
+@dataclass(frozen=True, slots=True)
+class BlobReference:
+    """A Blob node that something is wrong with.
+
+    Attributes:
+        location: Where its bytes should be.
+        size: How many.
+        blob_id: The node's id.
+        artifact: The id of the artifact whose value it is, None where no artifact has it.
+        model: That artifact's model.
+        field: The field.
+    """
+
+    location: str
+    size: int
+    blob_id: str
+    artifact: str | None
+    model: str | None
+    field: str | None
+
+
+@dataclass(slots=True)
+class GarbageReport:
+    """What was found in one storage, and what was done.
+
+    Attributes:
+        storage: The storage's name.
+        graph_id: The graph whose prefix was gone through.
+        min_age: The age from which on unreferenced objects are garbage.
+        dry_run: Whether nothing was to be deleted.
+        live: Objects that Blob nodes refer to.
+        young: Objects without a reference that may belong to a write under way.
+        garbage: Objects without a reference, and older.
+        deleted: Those of them that were deleted.
+        garbage_examples: Some of the garbage, at most 1,000.
+        dangling: How many locations Blob nodes refer to where no object is.
+        dangling_examples: Some of these references, at most 1,000.
+        unowned: How many Blob nodes no artifact has. They keep their objects alive.
+        unowned_examples: Some of them, at most 1,000.
+    """
+
+    storage: str
+    graph_id: str
+    min_age: timedelta
+    dry_run: bool
+    live: Tally = field(default_factory=Tally)
+    young: Tally = field(default_factory=Tally)
+    garbage: Tally = field(default_factory=Tally)
+    deleted: Tally = field(default_factory=Tally)
+    garbage_examples: list[StoredBytes] = field(default_factory=list)
+    dangling: int = 0
+    dangling_examples: list[BlobReference] = field(default_factory=list)
+    unowned: int = 0
+    unowned_examples: list[BlobReference] = field(default_factory=list)
+
+
+class Collection:
+    """One pass through one storage; ``run`` fills the report."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        storage: Storage,
+        report: GarbageReport,
+        progress: Callable[[GarbageReport], None] | None,
+    ) -> None:
+        self._engine = engine
+        self._storage = storage
+        self._report = report
+        self._progress = progress
+        self._oldest_kept = _now() - report.min_age
+        self._candidates: list[tuple[StoredBytes, BlobName]] = []
+
+    async def run(self) -> None:
+        """Go through all of it.
+
+        Raises:
+            StorageError: The storage failed, or does not say that the prefix is this graph's.
+        """
+        await self._check_marker()
+        ((blobs,),) = await self._engine.read(cypher.BLOB_COUNT, {})
+        for part in _parts(blobs):
+            await self._compare(part)
+
+    async def _check_marker(self) -> None:
+        """Refuse to go on where nothing says that the prefix is this graph's.
+
+        A prefix without anything in it needs no marker: the first upload puts it.
+        """
+        prefix, key = graph_prefix(self._report.graph_id), marker_key(self._report.graph_id)
+        what = f"{self._storage.name}: what is below {prefix!r}"
+        found = [item.location async for batch in self._list(key) for item in batch]
+        location = next((at for at in found if f"/{at}".endswith(f"/{key}")), None)
+        if location is None:
+            async for _ in self._list(prefix):
+                raise StorageError(
+                    f"{what} does not say whose it is: {key!r} is missing, which programs of this "
+                    "library put before their first upload; nothing was deleted"
+                )
+            return
+        data = await self._engine.call(lambda: self._storage.read(location))
+        try:
+            owner = json.loads(data)["graph_id"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise StorageError(f"{what}: {key!r} cannot be read; nothing was deleted") from error
+        if owner != self._report.graph_id:
+            raise StorageError(f"{what} is of another graph, {owner}; nothing was deleted")
+
+    async def _compare(self, part: str) -> None:
+        """Everything whose digest begins with ``part``, in the graph and in the storage."""
+        names: set[str] = set()
+        unseen: dict[str, str] = {}
+        rows = await self._engine.read(cypher.REFERENCES, {"part": part})
+        for storage, digest, location, size, alone in (row for (chunk,) in rows for row in chunk):
+            names.add(location.rpartition("/")[2])
+            if storage == self._storage.name:
+                unseen[location] = digest
+                self._note_unowned(location, size, alone)
+        async for batch in self._list(f"{graph_prefix(self._report.graph_id)}{part}"):
+            for item in batch:
+                self._judge(item, names)
+                unseen.pop(item.location, None)
+            await self._collect(all_of_them=False)
+        await self._collect(all_of_them=True)
+        await self._note_dangling(unseen)
+
+    def _note_unowned(self, location: str, size: int, blob_ids: list[str]) -> None:
+        report = self._report
+        report.unowned += len(blob_ids)
+        report.unowned_examples += [
+            BlobReference(location, size, blob_id, None, None, None)
+            for blob_id in blob_ids[: EXAMPLES - len(report.unowned_examples)]
+        ]
+
+    async def _note_dangling(self, unseen: dict[str, str]) -> None:
+        """Of what Blob nodes refer to and was not listed: what is not there, and still named."""
+        gone: list[dict[str, str]] = []
+
+        async def look(location: str, digest: str) -> None:
+            if not await self._engine.call(lambda: self._storage.exists(location)):
+                gone.append({"location": location, "digest": digest})
+
+        await together(partial(look, location, digest) for location, digest in unseen.items())
+        report = self._report
+        for start in range(0, len(gone), BATCH):
+            parameters = {
+                "storage": self._storage.name,
+                "locations": gone[start : start + BATCH],
+            }
+            ((found,),) = await self._engine.read(cypher.REFERENCES_TO, parameters)
+            for rows in filter(None, found):
+                report.dangling += 1
+                room = EXAMPLES - len(report.dangling_examples)
+                report.dangling_examples += [BlobReference(*row) for row in rows[:room]]
+
+    def _judge(self, item: StoredBytes, names: set[str]) -> None:
+        report = self._report
+        name = BlobName.of(item.location, report.graph_id)
+        if name is None:
+            return
+        if name.name in names:
+            report.live.add(item.size)
+        elif max(item.modified, name.begun) > self._oldest_kept:
+            report.young.add(item.size)
+        else:
+            self._candidates.append((item, name))
+
+    async def _collect(self, *, all_of_them: bool) -> None:
+        """Look each candidate up once more, and delete it if there is still no reference.
+
+        The first look alone could miss a reference that was handed from one Blob node to another
+        while it looked. The second is asked as a write, so that a cluster's leader answers it.
+        """
+        while len(self._candidates) >= (1 if all_of_them else BATCH):
+            batch = self._candidates[:BATCH]
+            del self._candidates[:BATCH]
+            names = [{"digest": name.digest, "name": name.name} for _, name in batch]
+            ((kept,),) = await self._engine.write(cypher.NAMES_REFERRED_TO, {"names": names})
+            live = set(kept)
+            garbage: list[StoredBytes] = []
+            for item, name in batch:
+                if name.name in live:
+                    self._report.live.add(item.size)
+                else:
+                    garbage.append(item)
+            await self._delete(garbage)
+        if self._progress is not None:
+            self._progress(self._report)
+
+    async def _delete(self, garbage: list[StoredBytes]) -> None:
+        report = self._report
+        for item in garbage:
+            report.garbage.add(item.size)
+        report.garbage_examples += garbage[: EXAMPLES - len(report.garbage_examples)]
+        if report.dry_run or not garbage:
+            return
+        locations = [item.location for item in garbage]
+        await self._engine.call(lambda: self._storage.delete_many(locations))
+        for item in garbage:
+            report.deleted.add(item.size)
+
+    async def _list(self, prefix: str) -> AsyncIterator[list[StoredBytes]]:
+        """What the storage lists, in batches; the storage's own loop does the listing."""
+        listing = self._storage.list(prefix)
+
+        async def take() -> list[StoredBytes]:
+            taken: list[StoredBytes] = []
+            async for item in listing:
+                taken.append(item)
+                if len(taken) == BATCH:
+                    break
+            return taken
+
+        while batch := await self._engine.call(take):
+            yield batch
+
+
+def _parts(blobs: int) -> Iterable[str]:
+    """The beginnings of digests by which so many Blob nodes are cut into parts."""
+    digits = 0
+    while blobs > PART * 16**digits:
+        digits += 1
+    return ("".join(part) for part in product("0123456789abcdef", repeat=digits))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Stored artifacts brought to the newest version of their model."""

@@ -1,0 +1,305 @@
+"""One stored artifact of an older version to the rows that make it one of today's, in place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Container
+from typing import Any
+
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.graph.names import STORED_LABEL, property_name
+from artigraph_neo4j.model.base import ModelBase, artifact_info, model_info
+from artigraph_neo4j.model.decode import (
+    Loading,
+    join,
+    loadings,
+)
+from artigraph_neo4j.model.encode import Encoded, Encoder, Node, Pending
+from artigraph_neo4j.model.identity import Resolver
+from artigraph_neo4j.model.seal import SEAL, seal
+from artigraph_neo4j.model.stored import (
+    Stored,
+    StoredNode,
+)
+
+__all__ = ["Change", "OldArtifact"]
+
+
+class OldArtifact:
+    """An artifact whose root is of an older version, with all that is nested in it.
+
+    Args:
+        rows: What ``OLD_ARTIFACTS`` returns of it.
+        resolver: Finds classes.
+
+    Raises:
+        TornReadError: Another process is migrating it.
+        UnknownModelError: A class is not known.
+    """
+
+    def __init__(self, rows: list[list[Any]], resolver: Resolver) -> None:
+        self.stored = Stored(
+            [[row[0], row[1], [b[:5] for b in row[2]]] for row in rows], None, None
+        )
+        self.labels: dict[str, list[str]] = {row[0]["node_id"]: row[3] for row in rows}
+        self.blob_ids = {(row[0]["node_id"], b[0]): b[5] for row in rows for b in row[2]}
+        self.resolver = resolver
+        self.loadings: list[Loading] = list(loadings(self.stored, resolver))
+        self.old = {node.node_id: node for node in self.stored.nodes if self._is_old(node)}
+
+    @property
+    def root(self) -> StoredNode:
+        """The artifact's own node."""
+        return self.stored.root
+
+    @property
+    def node_ids(self) -> list[str]:
+        """The ids of all its nodes."""
+        return [node.node_id for node in self.stored.nodes]
+
+    def seals(self) -> list[list[Any]]:
+        """A row of ``SEAL`` for every node that may change."""
+        return [[n.node_id, n.model, n.version, n.seal()] for n in self.old.values()]
+
+    def _is_old(self, node: StoredNode) -> bool:
+        info = model_info(
+            self.resolver.find(node.model, node.codec.origin, node.node_id, root=node is self.root)
+        )
+        return (node.model, node.version) != (info.name, info.version)
+
+    def migrated(self, *, inline_bytes: int | None) -> Change:
+        """Run the migrations and encode the result; all values are loaded.
+
+        Raises:
+            MigrationError, SerializationError, ModelError: See there.
+        """
+        before: dict[str, str] = {}
+
+        def remember(node: StoredNode) -> None:
+            if node is not self.root and node.value is not None:
+                encoded = _Shallow(inline_bytes).run([node.value])
+                (before[node.node_id],) = _fingerprints(encoded, before).values()
+
+        value = join(self.stored, self.loadings, self.resolver, remember)
+        encoded = _Again(inline_bytes, self).run([value])
+        # A step may have changed a nested model that it was given. That makes a new one: a node
+        # that stays is what its own steps make of it, so that it may be migrated before or after.
+        after = _fingerprints(encoded, before) if before else {}
+        changed = {
+            node_id: new_id()
+            for node_id, fingerprint in after.items()
+            if before.get(node_id, fingerprint) != fingerprint
+        }
+        for node in encoded.nodes:
+            node.node_id = changed.get(node.node_id, node.node_id)
+        encoded.links = [
+            (changed.get(a, a), changed.get(b, b), path) for a, b, path in encoded.links
+        ]
+        return Change(self, encoded)
+
+
+class _Shallow(Encoder):
+    """Encodes one object; of what is nested in it only the place."""
+
+    def _nest(self, work: Any, artifact: ModelBase, path: str) -> None:
+        info = artifact_info(artifact)
+        self._out.links.append((work.node.node_id, info.node_id if info else "", path))
+
+
+class _Again(Encoder):
+    """Encodes what became of a stored artifact: known objects keep their ids, all its time."""
+
+    def __init__(self, inline_bytes: int | None, old: OldArtifact) -> None:
+        super().__init__(inline_bytes)
+        self._left = set(old.node_ids)
+        self._root = old.root.node_id
+        self._now = instant(old.root.properties["recorded_at"])
+
+    def _add(self, artifact: ModelBase, outer: Any) -> Node:
+        node = super()._add(artifact, outer)
+        info = artifact_info(artifact)
+        known = self._root if outer is None else info.node_id if info else ""
+        if known in self._left:
+            self._left.remove(known)  # an object that is nested twice becomes two nodes
+            node.node_id = known
+        return node
+
+
+def _fingerprints(encoded: Encoded, known: Container[str]) -> dict[str, str]:
+    """What each node says by itself; of nested ones, where they are, and who if that is known."""
+    pending: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    children = _children(encoded)
+    for item in encoded.pending:
+        digest = _digest(item)
+        pending[item.node.node_id].append((item.field.name, item.serializer, digest))
+    return {
+        node.node_id: repr(
+            (
+                node.plan.origin,
+                sorted(node.properties.items()),
+                node.entries,
+                sorted(pending[node.node_id]),
+                [(p, c if c in known else "") for p, c in sorted(children[node.node_id].items())],
+            )
+        )
+        for node in encoded.nodes
+    }
+
+
+def _children(encoded: Encoded) -> defaultdict[str, dict[str, str]]:
+    """The ids of nested nodes by path, of each node."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for parent, child, path in encoded.links:
+        found[parent][path] = child
+    return found
+
+
+def _digest(pending: Pending) -> str:
+    """The digest of the serialized value, which is made once; of a lazy one it is known."""
+    if pending.reference is not None:
+        return pending.reference.digest
+    data = pending.serialized()
+    pending.make = lambda: data
+    return hashlib.sha256(data).hexdigest()
+
+
+class Change:
+    """What becomes of one artifact.
+
+    Attributes:
+        old: What is stored.
+        root: Its own node.
+        encoded: What is to be stored; of ``pending``, only what is not stored yet.
+    """
+
+    def __init__(self, old: OldArtifact, encoded: Encoded) -> None:
+        self.old = old
+        self.root = old.root
+        self.encoded = encoded
+        self._stays = {node.node_id for node in encoded.nodes}
+        there = set(old.node_ids)
+        # A nested model of today's version stays as it is.
+        self._written = {n for n in self._stays if n in old.old or n not in there}
+        self._kept: set[str] = set()
+        self._blobs: list[dict[str, Any]] = []
+        self._digests: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        encoded.pending = [
+            item
+            for item in encoded.pending
+            if item.node.node_id in self._written and not self._is_stored(item)
+        ]
+
+    def _is_stored(self, pending: Pending) -> bool:
+        """Whether the artifact has the bytes in a storage, where they may stay."""
+        digest = _digest(pending)
+        place = (pending.node.node_id, pending.field.name)
+        equal = {
+            (node.node_id, name): blob
+            for node in self.old.stored.nodes
+            for name, blob in node.blobs.items()
+            if blob.digest == digest
+            and (pending.storage is None or pending.storage.name == blob.storage)
+        }
+        if not equal:
+            return False
+        pending.keep_outside()
+        if place in equal:
+            self._kept.add(self.old.blob_ids[place])
+            self._digests[place[0]][place[1]] = digest
+        else:  # the field has another name now: a reference of its own to the same bytes
+            blob = next(iter(equal.values()))
+            properties = {
+                "blob_id": new_id(),
+                "digest": digest,
+                "size": blob.size,
+                "storage": blob.storage,
+                "location": blob.location,
+            }
+            self._add_blob({"owner": place[0], "field": place[1], "properties": properties})
+        return True
+
+    def _add_blob(self, row: dict[str, Any]) -> None:
+        self._blobs.append(row)
+        self._digests[row["owner"]][row["field"]] = row["properties"]["digest"]
+
+    def unit(
+        self, stored: list[dict[str, Any]], rows: list[dict[str, Any]], models: Container[str]
+    ) -> tuple[dict[str, Any], list[list[str]]]:
+        """What ``REWRITE`` is told.
+
+        Args:
+            stored: The rows of the values that were stored just now.
+            rows: The rows of all nodes, in order.
+            models: All names of models; a label that is one of them, and none of the node's model
+                any more, goes.
+
+        Returns:
+            The unit, and ids and seals of the nodes that will carry one.
+        """
+        for row in stored:
+            self._add_blob(row)
+        children = _children(self.encoded)
+        written: list[dict[str, Any]] = []
+        seals: list[list[Any]] = []
+        for node, row in zip(self.encoded.nodes, rows, strict=True):
+            if node.node_id not in self._written:
+                continue
+            row["unlabel"] = []
+            if (before := self.old.old.get(node.node_id)) is not None:
+                properties = row["properties"]
+                properties[SEAL] = self._seal(node, properties, children[node.node_id])
+                for name in (*before.field_properties(), "search_"):
+                    properties.setdefault(name, None)
+                row["unlabel"] = [
+                    label
+                    for label in self.old.labels[node.node_id]
+                    if label not in row["labels"]
+                    and (label in models or label in (before.model, STORED_LABEL))
+                ]
+                seals.append([node.node_id, properties[SEAL]])
+            written.append(row)
+        unit = {
+            "root": self.old.root.node_id,
+            "guard": [[n.node_id, n.model, n.version] for n in self.old.stored.nodes],
+            "nodes": written,
+            "blobs": self._blobs,
+            "unstore": [
+                blob_id
+                for (owner, _), blob_id in self.old.blob_ids.items()
+                if owner in self._written and blob_id not in self._kept
+            ],
+            **self._links(),
+        }
+        return unit, seals
+
+    def _seal(self, node: Node, properties: dict[str, Any], children: dict[str, str]) -> str:
+        names = map(property_name, node.entries)
+        return seal(
+            (node.plan.info.name, node.plan.info.version, properties["codec"]),
+            {name: properties[name] for name in names if name in properties},
+            self._digests[node.node_id],
+            children,
+        )
+
+    def _links(self) -> dict[str, Any]:
+        before = {
+            (node.node_id, child.node_id): path
+            for node in self.old.stored.nodes
+            for path, child in node.children.items()
+        }
+        after = {(parent, child): path for parent, child, path in self.encoded.links}
+        return {
+            "unlink": [
+                [parent, child]
+                for parent, child in before
+                if (parent, child) not in after and (parent in self._stays or child in self._stays)
+            ],
+            "links": [[*pair, path] for pair, path in after.items() if before.get(pair) != path],
+            "drop": [
+                child
+                for parent, child in before
+                if child not in self._stays and parent in self._stays
+            ],
+        }

@@ -1,0 +1,258 @@
+"""Some artifacts of older versions at a time: read, migrated, written in place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, MigrationError
+from artigraph_neo4j.graph.cypher import migrate
+from artigraph_neo4j.model.base import ModelBase
+from artigraph_neo4j.model.identity import Resolver, model_names
+from artigraph_neo4j.model.seal import TornReadError
+from artigraph_neo4j.recording import field_indexes
+from artigraph_neo4j.recording.commit import properties_of
+from artigraph_neo4j.upkeep.migrate.change import Change, OldArtifact
+from artigraph_neo4j.values import fetch
+from artigraph_neo4j.values.upload import Uploads
+
+__all__ = ["MigrationFailure", "Rewriter", "Tally"]
+
+T = TypeVar("T")
+
+AT_ONCE = 8
+"""Artifacts whose values are on their way from or to storages at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationFailure:
+    """An artifact that could not be migrated; it is as it was.
+
+    Attributes:
+        node_id: Its id.
+        model: The stored name of its model.
+        version: The stored version.
+        error: Why.
+    """
+
+    node_id: str
+    model: str
+    version: int
+    error: ArtigraphError
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of some artifacts.
+
+    Attributes:
+        migrated: How many nodes are, or would be, of today's version now.
+        elsewhere: How many another process changed in the same moment.
+        failures: Those that could not be migrated.
+    """
+
+    migrated: int = 0
+    elsewhere: int = 0
+    failures: list[MigrationFailure] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One artifact ready to be written: what ``REWRITE`` is told, seals, and how many nodes."""
+
+    row: dict[str, Any]
+    seals: list[list[str]]
+    size: int
+
+    @property
+    def root(self) -> str:
+        """The artifact's id."""
+        root: str = self.row["root"]
+        return root
+
+
+class Rewriter:
+    """Migrates stored artifacts of one model and version.
+
+    Args:
+        engine: The graph.
+        model: The stored name.
+        version: The stored version.
+        wanted: The class that decides where several have the name, or None.
+        dry_run: Do everything but store and write.
+
+    Attributes:
+        last: Whether an artifact that seems to be in the hands of another process is a failure.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: str,
+        version: int,
+        wanted: type[ModelBase] | None,
+        *,
+        dry_run: bool,
+    ) -> None:
+        self._engine = engine
+        self._model = model
+        self._version = version
+        self._wanted = wanted
+        self._dry_run = dry_run
+        self._sealed: list[list[str]] = []
+        self.last = False
+
+    async def run(self, ids: Sequence[str]) -> Tally:
+        """Migrate some artifacts: three round trips, plus values in storages.
+
+        Raises:
+            ConnectionFailed: The database stayed out of reach.
+        """
+        tally = Tally()
+        found, gone = await self._read(ids, tally)
+        tally.elsewhere += gone
+        while found:
+            # What is nested in another one of them is migrated with that, unless that fails.
+            outer, inner = _outermost(found)
+            await self._migrate(outer, tally)
+            found, _ = await self._read(inner, tally) if inner else ([], 0)
+        return tally
+
+    async def finish(self) -> None:
+        """Take the last seals off. One round trip."""
+        if self._sealed:
+            await self._seal([])
+
+    async def _read(self, ids: Sequence[str], tally: Tally) -> tuple[list[OldArtifact], int]:
+        """Those that are old still, and how many are not."""
+        parameters = {"ids": list(ids), "model": self._model, "version": self._version}
+        ((rows,),) = await self._engine.read(migrate.OLD_ARTIFACTS, parameters)
+        resolver = Resolver(self._wanted)
+        found: list[OldArtifact] = []
+        for nodes in rows:
+            with self._failures(nodes[0][0]["node_id"], tally):
+                old = OldArtifact(nodes, resolver)
+                if old.root.node_id in old.old:  # of several classes, one may be of this version
+                    found.append(old)
+        return found, len(ids) - len(rows)
+
+    @contextmanager
+    def _failures(self, node_id: str, tally: Tally) -> Generator[None]:
+        """Note what goes wrong with one artifact; only a lost connection ends the whole."""
+        try:
+            yield
+        except ConnectionFailed:
+            raise
+        except Exception as error:
+            if isinstance(error, TornReadError) and not self.last:
+                tally.elsewhere += 1
+                return
+            if not isinstance(error, ArtigraphError):  # from code of the user's class
+                cause = error
+                error = MigrationError(f"artifact {node_id}: {type(cause).__name__}: {cause}")
+                error.__cause__ = cause
+            tally.failures.append(MigrationFailure(node_id, self._model, self._version, error))
+
+    async def _migrate(self, found: list[OldArtifact], tally: Tally) -> None:
+        if not self._dry_run:
+            await self._seal([row for old in found for row in old.seals()])
+        loaded = await self._each(found, self._load, tally)
+        changes = await asyncio.to_thread(self._change, loaded, tally)
+        if self._dry_run:
+            tally.migrated += len(changes)
+            return
+        models = model_names()
+        units = await self._each(changes, lambda change: self._unit(change, models), tally)
+        await self._write(units, tally)
+
+    async def _each(
+        self,
+        items: Sequence[Any],
+        work: Callable[[Any], Coroutine[Any, Any, T]],
+        tally: Tally,
+    ) -> list[T]:
+        """Do some work for all, a bounded number at once; without those that failed."""
+        gate = asyncio.Semaphore(AT_ONCE)
+        done: list[T] = []
+
+        async def one(item: Any) -> None:
+            async with gate:
+                with self._failures(item.root.node_id, tally):
+                    done.append(await work(item))
+
+        await asyncio.gather(*map(one, items))
+        return done
+
+    async def _load(self, old: OldArtifact) -> OldArtifact:
+        await fetch.load(self._engine, old.loadings)
+        return old
+
+    def _change(self, loaded: list[OldArtifact], tally: Tally) -> list[Change]:
+        limit = self._engine.offload_bytes if self._engine.storage is not None else None
+        changes: list[Change] = []
+        for old in loaded:
+            with self._failures(old.root.node_id, tally):
+                changes.append(old.migrated(inline_bytes=limit))
+        return changes
+
+    async def _unit(self, change: Change, models: set[str]) -> Unit:
+        await field_indexes.ensure(self._engine, change.encoded)
+        uploads = Uploads(self._engine, change.encoded.pending)
+        await uploads.keep(adopt=False)  # what stays was taken out already
+        labels = {
+            node.node_id: node.properties.get("artifact_label") for node in change.old.stored.nodes
+        }
+        rows = [
+            {
+                "id": node.node_id,
+                "labels": node.labels,
+                "properties": properties_of(node, labels.get(node.node_id)),
+                "at": node.recorded_at.isoformat(),
+            }
+            for node in change.encoded.nodes
+        ]
+        row, seals = change.unit(uploads.rows(), rows, models)
+        return Unit(row, seals, len(change.old.old))
+
+    async def _write(self, units: list[Unit], tally: Tally) -> None:
+        if not units:
+            return
+        parameters = {
+            "units": [unit.row for unit in units],
+            "locks": sorted({guard[0] for unit in units for guard in unit.row["guard"]}),
+        }
+        try:
+            ((held,),) = await self._engine.write(migrate.REWRITE, parameters)
+        except ConnectionFailed:
+            raise
+        except ArtigraphError as error:
+            if len(units) == 1:
+                with self._failures(units[0].root, tally):
+                    raise error from error.__cause__
+            else:  # which one was it?
+                for half in (units[: len(units) // 2], units[len(units) // 2 :]):
+                    await self._write(half, tally)
+            return
+        for unit in units:
+            if unit.root in held:
+                tally.migrated += unit.size
+                self._sealed += unit.seals
+            else:
+                tally.elsewhere += 1
+
+    async def _seal(self, rows: list[list[Any]]) -> None:
+        locks = sorted({row[0] for row in [*rows, *self._sealed]})
+        parameters = {"locks": locks, "seal": rows, "unseal": self._sealed}
+        await self._engine.write(migrate.SEAL, parameters)
+        self._sealed = []
+
+
+def _outermost(found: list[OldArtifact]) -> tuple[list[OldArtifact], list[str]]:
+    """Those that are nested in none of the others, and the ids of the rest."""
+    inner = {node.node_id for old in found for node in old.stored.nodes[1:]}
+    roots = [old for old in found if old.root.node_id not in inner]
+    return roots, [old.root.node_id for old in found if old.root.node_id in inner]

@@ -1,0 +1,51 @@
+"""Stored bytes of fields: fetched, checked, made into values; many, not too many, at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.model.decode import Loading
+from artigraph_neo4j.model.encode import TREE
+from artigraph_neo4j.values.stored_value import lazy_of, read_blob
+from artigraph_neo4j.values.transfer import (
+    fetch,
+    together,
+)
+
+__all__ = [
+    "load",
+]
+
+
+async def load(engine: Engine, loadings: list[Loading]) -> None:
+    """Fetch what is kept outside and turn all bytes into values.
+
+    Raises:
+        BlobNotFoundError: A value is missing from its storage.
+        IntegrityError: It is not the one that was written.
+        StorageError: A storage failed.
+        SerializationError: The bytes cannot be read.
+    """
+    lazy = [item for item in loadings if item.lazy]
+    graph_id = (await engine.graph()).graph_id if lazy else ""
+    for item in lazy:
+        item.value = lazy_of(engine, graph_id, item)
+        item.data = None
+    await together(partial(_load_one, engine, item) for item in loadings if not item.lazy)
+
+
+async def _load_one(engine: Engine, item: Loading) -> None:
+    if item.blob is None:
+        if item.heavy:
+            await asyncio.to_thread(item.work)
+        else:
+            item.work()
+        return
+    storage = item.storage(engine.storage)
+    if item.serializer == TREE:
+        item.data = await fetch(engine, storage, item.blob, item.where)
+    else:
+        serializer = item.find_serializer()
+        item.value = await read_blob(engine, storage, item.blob, item.where, serializer)

@@ -1,0 +1,327 @@
+"""Bytes on their way to and from storages: hashed, checked, and large ones by a temporary file.
+
+The name of what is stored has its SHA-256, which is only known once all bytes were made. So a value
+whose serializer writes piece by piece is written to a temporary file first, beyond 16 MiB, and goes
+up from there; and comes down into one, is checked, and read from it. All other values are in memory
+as bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
+from contextlib import aclosing, contextmanager, suppress
+from io import BufferedIOBase, BytesIO
+from pathlib import Path
+from typing import IO, Any, Protocol, TypeVar, cast
+
+from artigraph_neo4j.common.progress import reporting
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import BlobNotFoundError, IntegrityError, StorageError
+from artigraph_neo4j.model.references import BlobRef
+from artigraph_neo4j.storage.base import Storage
+
+__all__ = [
+    "SPOOL_BYTES",
+    "TRANSFERS",
+    "Content",
+    "Spool",
+    "download",
+    "fetch",
+    "fetching",
+    "place",
+    "put",
+    "temporary",
+    "together",
+]
+
+T = TypeVar("T")
+
+SPOOL_BYTES = 16 * 1024 * 1024
+"""From this size on bytes go by a temporary file, where the serializer can."""
+
+_CHUNK = 1024 * 1024
+
+_TAKEN_AT_ONCE = 2 * 1024 * 1024
+"""So many bytes that come are hashed and written at once, in a thread; they come in small pieces,
+for each of which the way there would take longer."""
+
+_HASHED_AT_ONCE = 64 * 1024
+"""So many bytes take no longer to hash than a thread to be asked."""
+
+
+class Content:
+    """Bytes to be stored, in memory or in a temporary file."""
+
+    def __init__(
+        self, data: bytes | None, file: IO[bytes] | None = None, digest: str = "", size: int = 0
+    ) -> None:
+        self.data = data
+        self.size = size if data is None else len(data)
+        self._file = file
+        self._digest = digest
+
+    async def digest(self) -> str:
+        """Their SHA-256 in hex."""
+        if not self._digest and self.data is not None:
+            self._digest = await _sha256(self.data)
+        return self._digest
+
+    def whole(self) -> bytes:
+        """All bytes, in memory."""
+        if self.data is not None:
+            return self.data
+        assert self._file is not None  # noqa: S101 - it is in one of both
+        self._file.seek(0)
+        return self._file.read()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes in pieces."""
+        if self.data is not None:
+            for start in range(0, len(self.data), _CHUNK):
+                yield self.data[start : start + _CHUNK]
+        elif self._file is not None:
+            self._file.seek(0)
+            while chunk := await asyncio.to_thread(self._file.read, _CHUNK):
+                yield chunk
+
+    def close(self) -> None:
+        """Delete the temporary file."""
+        if self._file is not None:
+            self._file.close()
+
+
+class Spool(BufferedIOBase):
+    """A file to write to: in memory at first, then a temporary one; hashes what it is given."""
+
+    def __init__(self) -> None:
+        self._memory: BytesIO | None = BytesIO()
+        self._file: IO[bytes] | None = None
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self._size
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes, or what has them."""
+        size = memoryview(data).nbytes
+        self._hash.update(data)
+        self._size += size
+        if self._memory is not None and self._size > SPOOL_BYTES:
+            # Unbuffered: pieces are large, and its position is that of the descriptor.
+            self._file = tempfile.TemporaryFile(prefix="artigraph-", buffering=0)  # noqa: SIM115
+            with self._memory.getbuffer() as held:
+                _write_all(self._file, held)
+            self._memory = None
+        if self._file is not None:
+            _write_all(self._file, data)
+        elif self._memory is not None:
+            self._memory.write(data)
+        return size
+
+    def file(self) -> IO[bytes]:
+        """Itself, as the type that says so."""
+        return cast("IO[bytes]", self)
+
+    def content(self) -> Content:
+        """What was written; the spool is of no more use."""
+        digest = self._hash.hexdigest()
+        if self._memory is not None:
+            return Content(self._memory.getvalue(), None, digest)
+        return Content(None, self._file, digest, self._size)
+
+    def discard(self) -> None:
+        """Delete the temporary file, after a failure."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _write_all(file: IO[bytes], data: Any) -> None:
+    rest = memoryview(data).cast("B")
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+async def _sha256(data: bytes) -> str:
+    def work() -> str:
+        return hashlib.sha256(data).hexdigest()
+
+    return work() if len(data) <= _HASHED_AT_ONCE else await asyncio.to_thread(work)
+
+
+async def put(engine: Engine, storage: Storage, content: Content, key: str, what: str) -> str:
+    """Send bytes to a storage.
+
+    Returns:
+        Their location.
+
+    Raises:
+        StorageError: The storage failed.
+    """
+    whole = content.data is not None and (
+        content.size <= SPOOL_BYTES or type(storage).put_stream is Storage.put_stream
+    )
+
+    async def work() -> str:
+        with reporting(engine.on_transfer, "upload", what, storage.name, content.size) as step:
+            if whole and content.data is not None:
+                return await storage.put(content.data, key=key)
+
+            async def chunks() -> AsyncIterator[bytes]:
+                async for chunk in content.chunks():
+                    yield chunk
+                    step(len(chunk))
+
+            return await storage.put_stream(chunks(), key=key)
+
+    try:
+        return await engine.call(work)
+    except Exception as error:
+        raise StorageError(
+            f"{what}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
+        ) from error
+
+
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
+
+async def fetch(engine: Engine, storage: Storage, blob: BlobRef, what: str) -> bytes:
+    """The stored bytes, checked.
+
+    Raises:
+        BlobNotFoundError, IntegrityError, StorageError: See ``Lazy.load``.
+    """
+    if blob.size > SPOOL_BYTES:
+        sink = BytesIO()  # gives its buffer away without a copy
+        await download(engine, storage, blob, what, sink)
+        return sink.getvalue()
+
+    async def read() -> bytes:
+        with reporting(engine.on_transfer, "download", what, storage.name, blob.size):
+            return await storage.read(blob.location)
+
+    with fetching(what, blob):
+        data = await engine.call(read)
+    digest = None
+    if engine.verify_blobs:
+        digest = await _sha256(data)
+    _check(what, blob, len(data), digest)
+    return data
+
+
+async def download(engine: Engine, storage: Storage, blob: BlobRef, what: str, sink: _Sink) -> None:
+    """Write the stored bytes to ``sink`` as they come, and check them at the end.
+
+    Raises:
+        BlobNotFoundError, IntegrityError, StorageError: See ``Lazy.load``.
+    """
+    hashing, size = hashlib.sha256(), 0
+
+    def take(chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            if engine.verify_blobs:
+                hashing.update(chunk)
+            try:
+                sink.write(chunk)
+            except OSError as error:
+                raise _SinkError(error) from error
+
+    async def work() -> None:
+        nonlocal size
+        held, held_bytes = list[bytes](), 0
+        with reporting(engine.on_transfer, "download", what, storage.name, blob.size) as step:
+            async with aclosing(storage.stream(blob.location)) as chunks:
+                async for chunk in chunks:
+                    held.append(chunk)
+                    held_bytes += len(chunk)
+                    size += len(chunk)
+                    if held_bytes >= _TAKEN_AT_ONCE:
+                        await asyncio.to_thread(take, held)
+                        held, held_bytes = [], 0
+                    step(len(chunk))
+            if held:
+                await asyncio.to_thread(take, held)
+
+    with fetching(what, blob):
+        await engine.call(work)
+    _check(what, blob, size, hashing.hexdigest() if engine.verify_blobs else None)
+
+
+class _SinkError(Exception):
+    """The local disk failed, not the storage."""
+
+
+@contextmanager
+def fetching(what: str, blob: BlobRef) -> Generator[None]:
+    """Whatever a storage raises, as an error that names the field and the place."""
+    at = place(what, blob)
+    try:
+        yield
+    except BlobNotFoundError as error:
+        raise BlobNotFoundError(f"{at} is gone") from error
+    except _SinkError as error:
+        raise StorageError(f"{at} could not be written to this machine: {error}") from error
+    except Exception as error:
+        raise StorageError(f"{at} could not be read: {error}") from error
+
+
+def place(what: str, blob: BlobRef) -> str:
+    """Names the field and the place in messages."""
+    return f"{what}: its value at {blob.location!r} in {blob.storage!r}"
+
+
+def _check(what: str, blob: BlobRef, size: int, digest: str | None) -> None:
+    if size != blob.size:
+        raise IntegrityError(
+            f"{place(what, blob)} has changed: {size} bytes, written were {blob.size}"
+        )
+    if digest is not None and digest != blob.digest:
+        raise IntegrityError(
+            f"{place(what, blob)} has changed: {size} bytes with SHA-256 {digest}, "
+            f"written were {blob.size} bytes with {blob.digest}"
+        )
+
+
+@contextmanager
+def temporary(folder: Path | None = None) -> Generator[Path]:
+    """A file that is deleted at the end of the block, if it is still there."""
+    handle, name = tempfile.mkstemp(prefix=".artigraph-" if folder else "artigraph-", dir=folder)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        with suppress(OSError):
+            os.unlink(name)
+
+
+TRANSFERS = 16
+"""Values on their way to or from storages at once, a call; each is held in memory meanwhile."""
+
+
+async def together(work: Iterable[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
+    """Run all, a bounded number at once; the first error ends the others and is raised as it is."""
+    starts = list(work)
+    if len(starts) <= 1:
+        return [await start() for start in starts]
+    gate = asyncio.Semaphore(TRANSFERS)
+
+    async def bounded(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with gate:
+            return await start()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(bounded(start)) for start in starts]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]

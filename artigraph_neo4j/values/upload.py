@@ -1,0 +1,352 @@
+"""What one call keeps outside of the graph: equal content once, through references that are live.
+
+Before anything is uploaded, one statement looks for Blob nodes of the same content in the same
+storage. The location of one that is there is used again, by a Blob node of its own; the statement
+that writes the call's nodes locks the one it leaned on, and says so when it is gone. An object that
+no committed Blob node names is never used, so garbage collection may delete any such object that is
+older than ``MIN_AGE``; whoever needs half of that to get from upload to commit uploads again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.graph.cypher import blobs as cypher
+from artigraph_neo4j.model.encode import Pending
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.names import blob_name, graph_prefix, marker, marker_key
+from artigraph_neo4j.values.stored_value import StoredValue
+from artigraph_neo4j.values.transfer import (
+    TRANSFERS,
+    Content,
+    Spool,
+    put,
+    together,
+)
+
+__all__ = ["MIN_AGE", "WAVE_BYTES", "Uploads", "mark", "stored_parameters"]
+
+T = TypeVar("T")
+
+MIN_AGE = timedelta(days=1)
+"""What no Blob node names may be deleted at this age, and is committed before half of it."""
+
+WAVE_BYTES = 256 * 1024 * 1024
+"""Of so many bytes it is asked at once whether they are stored already; they are held meanwhile."""
+
+_marked: WeakValueDictionary[tuple[int, str], Storage] = WeakValueDictionary()
+"""Storages where the marker of a graph was seen or put, by identity and the graph's id."""
+
+
+@dataclass(slots=True, eq=False)
+class _Content:
+    """Bytes that fields of a call have in common. Dropped as soon as they are kept somewhere.
+
+    ``data`` is None where a ``Lazy`` has them: they are fetched only if they are not found.
+    """
+
+    where: str
+    storage: Storage
+    digest: str
+    size: int
+    data: Content | None
+    lazy: StoredValue | None = None
+    location: str | None = None
+    leaned_on: str | None = None
+    uploaded: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.storage.name, self.digest, self.size
+
+    @property
+    def stored_at(self) -> str | None:
+        """Where a ``Lazy`` found the bytes, if that is in this storage."""
+        blob = None if self.lazy is None else self.lazy.blob
+        return blob.location if blob is not None and blob.storage == self.storage.name else None
+
+    def drop(self) -> None:
+        """Let go of the bytes."""
+        if self.data is not None:
+            self.data.close()
+            self.data = None
+
+
+@dataclass(slots=True, eq=False)
+class _Reference:
+    """A field whose bytes are outside, and the Blob node it will have."""
+
+    pending: Pending
+    storage: Storage | None
+    blob_id: str
+    content: _Content | None = None
+
+
+class Uploads:
+    """The bytes of one call's fields: made, and kept on their nodes or in storages.
+
+    Args:
+        engine: The engine, which has a default storage perhaps.
+        pending: The fields.
+    """
+
+    def __init__(self, engine: Engine, pending: Iterable[Pending]) -> None:
+        self._engine = engine
+        self._references = [_Reference(item, item.storage, new_id()) for item in pending]
+        self._todo = iter(self._references)
+        self._wave: list[tuple[_Reference, _Content]] = []
+        self._contents: dict[tuple[str, str, int], _Content] = {}
+        self._graph_id: str | None = None
+
+    async def keep(self, *, adopt: bool = True) -> None:
+        """Make the bytes of all fields and keep them. One round trip when some go to a storage.
+
+        Values are held in memory up to ``WAVE_BYTES`` while it is asked which are stored already:
+        one round trip for each time that they reach it.
+
+        Args:
+            adopt: Whether bytes that are stored already are used again. Whoever says no has no
+                Blob nodes to lock.
+
+        Raises:
+            SerializationError: A value cannot be serialized. Nothing was sent for it.
+            StorageError: A storage failed; what was stored before is found as garbage later.
+        """
+        while await self.make():
+            await self.store(adopt=adopt)
+
+    async def make(self) -> bool:
+        """Make the bytes of the next fields, as many as may be held at once.
+
+        Returns:
+            Whether some of them have to go to storages: ``store`` is what is next.
+        """
+        try:
+            await together([self._serialize] * min(TRANSFERS, len(self._references)))
+        except BaseException:
+            self.drop()
+            raise
+        return bool(self._wave)
+
+    async def hold(self) -> None:
+        """Make the bytes of all fields; what is too much to be held is stored, not left to do."""
+        await self.make()
+        while self.held >= WAVE_BYTES:
+            await self.store()
+            await self.make()
+
+    async def store(self, *, adopt: bool = True) -> None:
+        """Send what was made to the storages, and let go of it."""
+        try:
+            fresh = self._grouped()
+            if adopt and fresh:
+                await self._adopt(fresh)
+            await together(partial(self._upload, c) for c in fresh if c.location is None)
+        finally:
+            self.drop()
+
+    @property
+    def held(self) -> int:
+        """How many bytes were made and not yet stored; from ``WAVE_BYTES`` on there may be more."""
+        return sum(content.size for _, content in self._wave)
+
+    def drop(self) -> None:
+        """Let go of what was made."""
+        for _, content in self._wave:
+            content.drop()
+        self._wave.clear()
+
+    async def renew(self, gone: Iterable[str] = ()) -> None:
+        """Upload anew what was uploaded too long ago, or leaned on one of these Blob nodes."""
+        lost = set(gone)
+        limit = time.time() - MIN_AGE.total_seconds() / 2
+        again = {
+            content
+            for content in self._contents.values()
+            if content.leaned_on in lost or (content.uploaded or limit) < limit
+        }
+        for content in again:
+            del self._contents[content.key]
+        self._todo = iter([item for item in self._references if item.content in again])
+        await self.keep(adopt=False)
+
+    def leaned_on(self) -> list[str]:
+        """The Blob nodes whose locations are used again; a write locks them."""
+        return [c.leaned_on for c in self._contents.values() if c.leaned_on is not None]
+
+    @property
+    def graph_id(self) -> str | None:
+        """The graph under whose prefix values were stored, if any were."""
+        return self._graph_id
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for every blob: its owner, the field and the properties of its node."""
+        return [_row(item, item.content) for item in self._references if item.content]
+
+    async def _serialize(self) -> None:
+        while self.held < WAVE_BYTES and (item := next(self._todo, None)) is not None:
+            content = await self._make(item)
+            if content is not None:
+                self._wave.append((item, content))
+
+    async def _make(self, item: _Reference) -> _Content | None:
+        pending, lazy = item.pending, item.pending.reference
+        if isinstance(lazy, StoredValue):
+            if self._place(item, lazy.size) is None:
+                await self._inline(pending, await lazy.content())
+                return None
+            pending.keep_outside()
+            assert item.storage is not None  # noqa: S101 - it has a place
+            return _Content(pending.where, item.storage, lazy.digest, lazy.size, None, lazy)
+        data = await _bytes(pending)
+        storage = self._place(item, data.size)
+        if storage is None:
+            await self._inline(pending, data)
+            return None
+        pending.keep_outside()
+        return _Content(pending.where, storage, await data.digest(), data.size, data)
+
+    def _place(self, item: _Reference, size: int) -> Storage | None:
+        engine = self._engine
+        if item.storage is None and engine.storage and size > engine.offload_bytes:
+            item.storage = engine.storage
+        return item.storage
+
+    async def _inline(self, pending: Pending, data: Content) -> None:
+        try:
+            pending.check_inline(data.size)
+            pending.keep_inline(data.whole())
+        finally:
+            data.close()
+
+    def _grouped(self) -> list[_Content]:
+        """The contents that no field before had; equal ones become one."""
+        fresh: list[_Content] = []
+        for item, made in self._wave:
+            item.content = self._contents.setdefault(made.key, made)
+            if item.content is made:
+                fresh.append(made)
+        return fresh
+
+    async def _adopt(self, contents: list[_Content]) -> None:
+        """Lean on live Blob nodes of the same content, where their objects really are there."""
+        wanted = [
+            {
+                "storage": c.storage.name,
+                "digest": c.digest,
+                "size": c.size,
+                "location": c.stored_at,
+            }
+            for c in contents
+        ]
+        prefix = graph_prefix(await self._graph())
+        parameters = {"contents": wanted, "prefix": prefix}
+        ((rows,),) = await self._engine.read(cypher.LIVE_BLOBS, parameters, after_batch=False)
+        found = {(storage, digest, size): blob for storage, digest, size, *blob in rows}
+
+        async def look(content: _Content) -> None:
+            blob_id, location = found[content.key]
+            there = self._engine.call(lambda: content.storage.exists(location))
+            if await self._on(content, "looked for", there):
+                content.leaned_on, content.location = blob_id, location
+
+        await together(partial(look, content) for content in contents if content.key in found)
+
+    async def _upload(self, content: _Content) -> None:
+        graph_id = await self._graph()
+        storage = content.storage
+        if content.data is None and content.lazy is not None:
+            content.data = await content.lazy.content()
+        assert content.data is not None  # noqa: S101 - made, or fetched just now
+        key = f"{graph_prefix(graph_id)}{blob_name(content.digest)}"
+        content.uploaded = time.time()
+        await self._on(content, "stored", mark(self._engine, storage, graph_id))
+        content.location = await put(self._engine, storage, content.data, key, content.where)
+
+    async def _graph(self) -> str:
+        if self._graph_id is None:
+            self._graph_id = (await self._engine.graph()).graph_id
+        return self._graph_id
+
+    async def _on(self, content: _Content, done: str, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await work
+        except Exception as error:
+            raise StorageError(
+                f"{content.where}: {content.size} bytes could not be {done} in "
+                f"{content.storage.name!r}: {error}"
+            ) from error
+
+
+def stored_parameters(uploads: Iterable[Uploads]) -> dict[str, Any]:
+    """What the statement that writes is told of what several calls keep outside.
+
+    Blob nodes to lock come in one order for all callers, so that none wait in a circle.
+    """
+    parts = list(uploads)
+    return {
+        "graph": next((part.graph_id for part in parts if part.graph_id is not None), None),
+        "leaned_on": sorted({blob_id for part in parts for blob_id in part.leaned_on()}),
+        "blobs": [row for part in parts for row in part.rows()],
+    }
+
+
+async def _bytes(pending: Pending) -> Content:
+    """The serialized value, in memory or in a temporary file."""
+    if pending.write is None:
+        heavy = pending.heavy
+        data = await asyncio.to_thread(pending.serialized) if heavy else pending.serialized()
+        return Content(data)
+    spool = Spool()
+    try:
+        await asyncio.to_thread(pending.write_to, spool.file())
+    except BaseException:
+        spool.discard()
+        raise
+    return spool.content()
+
+
+def _row(item: _Reference, content: _Content) -> dict[str, Any]:
+    return {
+        "owner": item.pending.node.node_id,
+        "field": item.pending.field.name,
+        "properties": {
+            "blob_id": item.blob_id,
+            "digest": content.digest,
+            "size": content.size,
+            "storage": content.storage.name,
+            "location": content.location,
+        },
+    }
+
+
+async def mark(engine: Engine, storage: Storage, graph_id: str) -> None:
+    """Put the object that says whose prefix this is, unless it is there: gc asks for it.
+
+    It is looked for once a process. A storage that cannot list is left without: nothing could be
+    collected there. Where it is not allowed to, the object is put again; it is always the same.
+    """
+    if type(storage).list is Storage.list or (id(storage), graph_id) in _marked:
+        return
+    await engine.call(lambda: _put_marker(storage, graph_id))
+    _marked[id(storage), graph_id] = storage
+
+
+async def _put_marker(storage: Storage, graph_id: str) -> None:
+    key = marker_key(graph_id)
+    try:
+        found = [item async for item in storage.list(key)]
+    except StorageError:
+        found = []
+    if not found:
+        await storage.put(marker(graph_id), key=key)

@@ -1,0 +1,384 @@
+"""``artigraph ls``, ``show``, ``artifact``, ``export``, ``import``, ``doctor``: as they are run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    Lazy,
+    SchemaState,
+    Span,
+    add_tags,
+    artifact_field,
+    create_span_artifact,
+    read_span_tree,
+    span_context,
+)
+from artigraph_neo4j.cli import checks
+from artigraph_neo4j.cli.app import app
+from artigraph_neo4j.cli.options import age
+from artigraph_neo4j.cli.show import DEPTH, tree_of
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.storage.file import FileSystemStorage
+
+
+@dataclass
+class LookedInner(ArtifactModel, version=2):
+    x: Any
+
+
+class LookedSpan(Span):
+    """A class of the user's."""
+
+
+@pytest.fixture
+def run(graph_service: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: Engine) -> Any:
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "140")
+
+    async def command(*arguments: str, code: int = 0) -> str:
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return command
+
+
+async def a_run(storage: FileSystemStorage, label: str) -> Any:
+    @dataclass
+    class Looked(ArtifactModel, version=3):
+        number: float
+        day: date
+        text: str
+        data: bytes
+        nothing: None
+        inner: LookedInner
+        many: list[LookedInner]
+        big: str = artifact_field(storage=storage)
+        lazy: Any = None
+
+    async with span_context(label=f"{label} [bold]") as top:
+        node_id = await create_span_artifact(
+            "current", label="looked [red]",
+            data=Looked(
+                1.5, date(2024, 2, 29), "täxt\n", b"\0\1", None, LookedInner(LookedInner(7)),
+                [LookedInner("deep")], "large " * 1000, Lazy(b"later"),
+            ),
+        )  # fmt: skip
+        with pytest.raises(ValueError, match="no"):
+            async with span_context(LookedSpan(label=f"{label} failed")) as failed:
+                raise ValueError("no good [/red]\nat all")
+    return SimpleNamespace(top=top, failed=failed, artifact=node_id)
+
+
+async def test_ls(
+    run: Any, tmp_path: Path, statements: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = new_id()
+    made = await a_run(FileSystemStorage(tmp_path / "ls"), label)
+    await add_tags(made.top, "looked at")
+    said = await run("ls", "--label", label)
+    assert f"{label} [bold]" in said
+    assert made.top.node_id in said
+    assert "2 (1 failed)" in said
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = (await run("ls", "--label", label)).splitlines()
+    (row,) = [number for number, line in enumerate(narrow) if f"{label} [bold]" in line]
+    assert "2 (1 failed)" in narrow[row]
+    assert narrow[row + 1].split() == [made.top.node_id]
+    monkeypatch.delenv("COLUMNS")
+    (piped,) = [ln for ln in (await run("ls", "--label", label)).splitlines() if label in ln]
+    assert piped.split()[-1] == made.top.node_id
+    (facts,) = json.loads(await run("ls", "--label", label, "--json"))["spans"]
+    assert facts["node_id"] == made.top.node_id
+    assert (facts["spans"], facts["failed"], facts["open"], facts["artifacts"]) == (2, 1, 0, 1)
+    assert facts["opened_at"] == made.top.opened_at.isoformat()
+
+    async def found(*arguments: str) -> list[str]:
+        given = ("ls", "--json", "--label", label, *arguments)
+        return [item["node_id"] for item in json.loads(await run(*given))["spans"]]
+
+    top, failed = made.top.node_id, made.failed.node_id
+    assert await found("--all") == [failed, top]
+    assert await found("--all", "-n", "1") == [failed]
+    assert await found("--all", "--status", "error") == [failed]
+    assert await found("--status", "error") == []
+    assert await found("--all", "--class", "LookedSpan") == [failed]
+    assert await found("--class", "Unheard of") == []
+    assert await found("--since", "1h") == [top]
+    assert await found("--tag", "looked at") == [top]
+    assert await found("--open") == []
+    async with span_context(label=f"{label} open") as still:
+        assert await found("--open") == [still.node_id]
+        assert "open" in await run("ls", "--label", label, "--open")
+    assert "no run fits" in await run("ls", "--label", new_id())
+    assert "is no age" in await run("ls", "--since", "soon", code=2)
+
+
+def test_ages() -> None:
+    assert age("1d12h") == timedelta(days=1, hours=12)
+    assert age("2w90m5s") == timedelta(weeks=2, minutes=90, seconds=5)
+
+
+async def test_show(run: Any, tmp_path: Path) -> None:
+    made = await a_run(FileSystemStorage(tmp_path / "show"), "shown")
+    said = await run("show", made.top.node_id)
+    assert "shown [bold]  OK" in said
+    assert "looked [red] Looked v3  number=1.5" in said
+    assert "ValueError: no good [/red] at all" in said
+    assert "LookedSpan  ERROR" in said
+    assert made.artifact not in said
+    said = await run("show", made.top.node_id, "--ids", "--fields")
+    assert made.artifact in said
+    assert "day: 2024-02-29" in said
+    assert "Looked" not in (await run("show", made.top.node_id, "--no-artifacts")).replace(
+        "LookedSpan", ""
+    )
+    said = await run("show", made.top.node_id, "-n", "1")
+    assert "1 more spans right below" in said
+    assert "1 spans were left out" in said
+    facts = json.loads(await run("show", made.top.node_id, "--json"))
+    assert [(s["node_id"], s["parent"]) for s in facts["spans"]] == [
+        (made.top.node_id, None), (made.failed.node_id, made.top.node_id)
+    ]  # fmt: skip
+    assert facts["spans"][0]["artifacts"][0]["label"] == "looked [red]"
+    assert "there is no span" in await run("show", "nowhere", code=1)
+
+
+async def test_show_a_deep_tree() -> None:
+    async def below(depth: int) -> None:
+        async with span_context(label=f"level {depth}"):
+            if depth < DEPTH + 3:
+                await below(depth + 1)
+
+    async with span_context(label="level 0") as top:
+        await below(1)
+    console = Console(record=True, width=300, file=io.StringIO())
+    console.print(tree_of(await read_span_tree(top.node_id)))
+    text = console.export_text()
+    assert f"level {DEPTH} " in text
+    assert f"level {DEPTH + 1}" not in text
+    assert "… deeper spans: artigraph show" in text
+
+
+async def test_artifact(run: Any, tmp_path: Path) -> None:
+    storage = FileSystemStorage(tmp_path / "artifact")
+    made = await a_run(storage, "artifact")
+    said = await run("artifact", made.artifact, "--codec")
+    for expected in ("looked [red]", "Looked version 3", "2024-02-29", "inner/x/x", "many/0/x",
+                     "(lazy)", storage.name[:20], '"fields"', "None"):  # fmt: skip
+        assert expected in said
+    facts = json.loads(await run("artifact", made.artifact, "--json"))
+    fields = {field["path"]: field for field in facts["fields"]}
+    assert (facts["span_id"], facts["nested"]) == (made.top.node_id, 3)
+    assert (fields["number"]["value"], fields["number"]["kind"]) == (1.5, "float")
+    assert fields["big"]["size"] == fields["big"]["blob"]["size"] == 6000
+    assert fields["inner/x/x"]["value"] == 7
+    assert fields["data"]["value"]["bytes"] == 2
+    nested = fields["inner/x/x"]["node_id"]
+    assert "x" in await run("artifact", nested)
+
+    out = tmp_path / "out"
+    for path, expected in (
+        ("text", "täxt\n".encode()), ("number", b"1.5"), ("day", b'"2024-02-29"'),
+        ("data", b"\0\1"), ("big", b"large " * 1000), ("inner/x/x", b"7"), ("lazy", b"later"),
+    ):  # fmt: skip
+        digest = hashlib.sha256(expected).hexdigest()
+        assert digest in await run("artifact", made.artifact, "--field", path, "--out", str(out))
+        assert out.read_bytes() == expected
+    saved = json.loads(
+        await run("artifact", made.artifact, "--field", "big", "--out", str(out), "--json")
+    )["saved"]
+    assert saved == {
+        "path": str(out), "size": 6000, "digest": hashlib.sha256(b"large " * 1000).hexdigest()
+    }  # fmt: skip
+
+    async def error(*arguments: str, code: int = 1) -> str:
+        return str(await run("artifact", *arguments, code=code))
+
+    assert "its fields are inner/x" in await error(made.artifact, "--field", "inner", "--out", "x")
+    assert "is None" in await error(made.artifact, "--field", "nothing", "--out", "x")
+    assert "it has number, day" in await error(made.artifact, "--field", "nmber", "--out", "x")
+    assert "go together" in await error(made.artifact, "--field", "big", code=2)
+    assert "both go to" in await error(
+        made.artifact, "--json", "--field", "big", "--out", "-", code=2
+    )
+    assert "is the id of a span" in await error(made.top.node_id)
+    assert "there is no artifact" in await error("nowhere")
+    place = fields["big"]["blob"]["location"]
+    await storage.update(place, b"changed " * 750)
+    assert "SHA-256" in await error(made.artifact, "--field", "big", "--out", str(out))
+    assert out.read_bytes() == b"large " * 1000  # what was there stays
+
+
+async def test_a_process_that_knows_no_class(run: Any, tmp_path: Path) -> None:
+    made = await a_run(FileSystemStorage(tmp_path / "process"), "process")
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        program = Path(sys.executable).parent / "artigraph"
+        return subprocess.run([program, *arguments], capture_output=True, check=False)
+
+    done = await asyncio.to_thread(
+        command, "artifact", made.artifact, "--field", "big", "--out", "-"
+    )
+    assert (done.returncode, done.stdout) == (0, b"large " * 1000), done.stderr
+    done = await asyncio.to_thread(command, "show", made.failed.node_id)
+    assert done.returncode == 0
+    assert b"ValueError: no good [/red] at all" in done.stdout
+    assert b"\x1b" not in done.stdout  # no colours in a pipe
+    done = await asyncio.to_thread(command, "show", "nowhere")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"error: there is no span")
+
+
+async def test_export_and_import(run: Any, tmp_path: Path) -> None:
+    made = await a_run(FileSystemStorage(tmp_path / "export"), "exported")
+    path = tmp_path / "run.jsonl"
+    said = await run("export", made.top.node_id, str(path))
+    assert "exported 2 spans, 1 artifacts with 3 nested models" in said
+    assert "--blobs writes them too" in said
+    facts = json.loads(await run("export", made.top.node_id, str(path), "--blobs", "--json"))
+    assert (facts["spans"], facts["bytes"]) == (2, 6000)
+    await run("delete", made.top.node_id, "--yes")
+    said = await run("import", str(path), "--storage", f"file:{tmp_path}/there")
+    assert "6 nodes are new" in said
+    assert "1 stored values uploaded (6.0 kB)" in said
+    assert json.loads(await run("import", str(path), "--json"))["new"] == 0
+    tables = await run("export", made.top.node_id, str(tmp_path / "t"), "--format", "parquet")
+    assert "1 artifacts" in tables
+    path.write_text(path.read_text()[:-20])
+    assert f"{path}, line" in await run("import", str(path), code=1)
+    assert "is no storage" in await run("import", str(path), "--storage", "nowhere", code=1)
+    assert "there is no span" in await run("export", "nowhere", str(path), code=1)
+    assert "leave --blobs away" in await run(
+        "export", "x", "y", "--blobs", "--format", "parquet", code=2
+    )
+
+
+async def test_doctor(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, session_engine: Engine
+) -> None:
+    await a_run(FileSystemStorage(tmp_path / "doctor"), "doctor")
+    real = checks._storage
+
+    async def only_here(engine: Engine, name: str, given: Any) -> checks.Check:
+        """Other tests leave references to storages that are gone by now."""
+        if str(tmp_path) in name:
+            return await real(engine, name, given)
+        return checks.Check(f"storage {name}", "ok", "of another test")
+
+    monkeypatch.setattr(checks, "_storage", only_here)
+    facts = json.loads(await run("doctor", "--json"))
+    found = {check["name"]: check for check in facts["checks"]}
+    for name in ("python", "packages", "port", "connection", "server", "clock", "schema"):
+        assert found[name]["result"] == "ok", found[name]
+    assert found[f"storage file:{tmp_path}/doctor"]["result"] == "ok"
+    assert {"credentials", "open spans", "deletes"} <= found.keys()
+    said = await run("doctor", "--url", "bolt://127.0.0.1:1", code=1)
+    assert "fail port" in said
+    assert "fix: start Neo4j" in said
+    monkeypatch.setenv("NEO4J_PASSWORD", "wrong-and-secret")
+    said = await run("doctor", code=1)
+    assert "refused the login" in said
+    assert "wrong-and-secret" not in said
+    monkeypatch.delenv("NEO4J_URI")
+    assert "nothing says where the graph is" in await run("doctor", code=1)
+
+
+def test_what_doctor_makes_of_what_it_finds() -> None:
+    assert checks._clock(0.5).result == "ok"
+    assert "ahead" in checks._clock(3).text
+    assert (checks._clock(-3).result, checks._clock(-400).result) == ("warn", "fail")
+    assert checks._server("5.26.28", "community").result == "ok"
+    assert checks._server("2026.09.0", "enterprise").result == "ok"
+    assert checks._server("5.20.0", "community").result == "fail"
+
+
+@pytest.mark.parametrize(("local", "result"), [(True, "warn"), (False, "fail")])
+async def test_doctor_of_a_new_graph(
+    local: bool, result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none_yet() -> SchemaState:
+        return SchemaState(None, 3, None, ())
+
+    monkeypatch.setattr(checks, "check_schema", none_yet)
+    assert (await checks._schema(local=local)).result == result
+
+
+async def test_doctor_without_a_bucket(engine: Engine, s3_service: Any) -> None:
+    from tests.storage.test_s3 import storage_on
+
+    storage = storage_on(s3_service)
+    assert (await checks._storage(engine, storage.name, storage)).result == "ok"
+    nowhere = replace(s3_service, bucket="no-such-bucket")
+    storage = storage_on(nowhere)
+    found = await checks._storage(engine, storage.name, storage)
+    assert found.result == "fail"
+    assert (await checks._storage(engine, "unheard of", None)).result == "warn"
+
+
+def test_every_command_has_json() -> None:
+    import typer
+
+    def commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from commands(command, f"{above}{name} ")
+            else:
+                yield f"{above}{name}", command
+
+    found = dict(commands(typer.main.get_command(app)))
+    assert len(found) >= 19
+    for name, command in found.items():
+        assert "--json" in [option for p in command.params for option in p.opts], name
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+    for name in found:
+        assert f"`{name}" in page or f"`{name.split()[-1]}" in page, name
+
+
+async def test_completion(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    done = await asyncio.to_thread(
+        lambda: subprocess.run(
+            [Path(sys.executable).parent / "artigraph"],
+            env=os.environ
+            | {
+                "_ARTIGRAPH_COMPLETE": "complete_bash",
+                "COMP_WORDS": "artigraph ar",
+                "COMP_CWORD": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    )
+    assert done.stdout.split() == ["artifact"], done.stderr
+
+
+async def test_a_narrow_terminal(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    label = new_id()[-12:]
+    made = await a_run(FileSystemStorage(tmp_path / "narrow"), label)
+    said = await run("ls", "--label", label)
+    assert made.top.node_id in said
+    assert "artifacts" not in said
+    assert max(map(len, said.splitlines())) <= 80

@@ -1,0 +1,211 @@
+"""Saying where the graph is; drivers, sessions and schema at the engine's edge."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from neo4j import AsyncDriver, AsyncGraphDatabase
+
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    engine_context,
+    get_engine,
+    read_root_spans,
+    read_span,
+    set_engine,
+    span_context,
+)
+from artigraph_neo4j.engine import configure as engine_module
+from artigraph_neo4j.errors import EngineError
+from artigraph_neo4j.local import LocalStack
+
+
+@dataclass
+class Note(ArtifactModel, version=1):
+    text: str
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Any:
+    before = engine_module._default
+    yield
+    engine_module._default = before
+
+
+def auth(service: Any) -> Any:
+    return (service.username, service.password) if service.username else None
+
+
+async def test_a_url_with_credentials(graph_service: Any) -> None:
+    scheme, _, host = graph_service.uri.partition("://")
+    login = f"{graph_service.username}:{graph_service.password}@" if graph_service.username else ""
+    engine = set_engine(f"{scheme}://{login}{host}", create_tables=True)
+    with engine_context(engine):
+        assert await Note.read(await Note("url").create()) == Note("url")
+    await engine.aclose()
+
+
+async def test_the_routing_scheme(graph_service: Any) -> None:
+    uri = graph_service.uri.replace("bolt://", "neo4j://")
+    with engine_context(
+        uri, username=graph_service.username, password=graph_service.password, create_schema=True
+    ):
+        async with span_context(label="routed") as span:
+            pass
+        assert (await read_span(span.node_id)).status == "OK"
+
+
+async def test_the_environment(graph_service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
+    with engine_context(create_schema=True) as engine:
+        assert "NEO4J_URI" in repr(engine)
+        assert await Note.read(await Note("env").create()) == Note("env")
+
+
+def test_without_any_word_it_is_an_error_naming_both() -> None:
+    with pytest.raises(EngineError, match=r"NEO4J_URI .*artigraph up"):
+        set_engine()
+    engine_module._default = None
+    with engine_context(Engine(None)), pytest.raises(EngineError):  # type: ignore[arg-type]
+        engine_module._scoped.set(None)
+        get_engine()
+
+
+async def test_local_starts_the_stack_and_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ARTIGRAPH_HOME", str(tmp_path / "home"))
+    caplog.set_level(logging.WARNING, "artigraph_neo4j")
+    try:
+        with engine_context("local") as engine:
+            beats = 0
+
+            async def beat() -> None:
+                nonlocal beats
+                while True:
+                    await asyncio.sleep(0.01)
+                    beats += 1
+
+            heart = asyncio.create_task(beat())
+            big = Note("x" * 100_000)
+            assert await Note.read(await big.create()) == big
+            heart.cancel()
+            assert beats > 50  # the caller's loop was never blocked by the start
+            assert engine.storage is not None
+            rows = await engine.read("MATCH (b:Blob) RETURN b.storage, b.size", {})
+            assert rows == [[engine.storage.name, 100_000]]
+        assert [r.message for r in caplog.records if r.levelno >= logging.WARNING] == [
+            "starting the local stack (Neo4j and S3); the first time takes minutes"
+        ]
+        with engine_context() as found:  # what runs is found without any word
+            assert await found.graph() == await engine.graph()
+            await engine.aclose()
+    finally:
+        LocalStack().down()
+
+
+async def test_a_ready_made_driver_stays_on_its_own_loop(graph_service: Any) -> None:
+    async with AsyncGraphDatabase.driver(graph_service.uri, auth=auth(graph_service)) as driver:
+        async with engine_context(driver, create_schema=True) as engine:
+            async with span_context(label="given driver") as span:
+                await Note("a").create()
+            assert (await read_span(span.node_id)).status == "OK"
+            with pytest.raises(EngineError, match="another one"):
+                await asyncio.to_thread(lambda: asyncio.run(engine.graph()))
+            with pytest.raises(EngineError, match="aclose"):
+                engine.close()
+        await driver.verify_connectivity()  # it was left open to whoever made it
+
+
+class Recorder:
+    """Stands at the driver's edge and notes how sessions are opened."""
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        self.driver = driver
+        self.sessions: list[dict[str, Any]] = []
+
+    def session(self, **options: Any) -> Any:
+        self.sessions.append(options)
+        return self.driver.session(**options)
+
+
+async def test_reads_are_marked_as_reads_and_bookmarks_are_passed_on(graph_service: Any) -> None:
+    async with AsyncGraphDatabase.driver(graph_service.uri, auth=auth(graph_service)) as driver:
+        recorder: Any = Recorder(driver)
+        async with engine_context(
+            recorder, database=graph_service.database, create_schema=True
+        ) as engine:
+            await engine.graph()
+            recorder.sessions.clear()
+            async with span_context(label="marked") as span:
+                await read_span(span.node_id)
+        modes = [options["default_access_mode"] for options in recorder.sessions]
+        assert modes == ["WRITE", "READ", "WRITE", "WRITE"]  # the last is the writer's end
+        assert {options["database"] for options in recorder.sessions} == {graph_service.database}
+        managers = {id(options["bookmark_manager"]) for options in recorder.sessions}
+        assert len(managers) == 1
+        manager = recorder.sessions[0]["bookmark_manager"]
+        assert await manager.get_bookmarks()  # the write before is known to the next session
+
+
+async def test_engine_context_is_scoped_to_its_block_and_task(engine: Engine) -> None:
+    other = Engine(None)  # type: ignore[arg-type]
+
+    async def inside() -> Engine:
+        with engine_context(other):
+            await asyncio.sleep(0)
+            return get_engine()
+
+    task = asyncio.create_task(inside())
+    assert get_engine() is engine
+    assert await task is other
+    assert get_engine() is engine
+
+
+async def test_observers_see_every_statement(engine: Engine, statements: list[Any]) -> None:
+    await engine.graph()  # the first use connects
+    statements.clear()
+    await read_root_spans(limit=1)
+    (seen,) = statements
+    assert (seen.access, seen.attempt, seen.rows) == ("read", 0, 1)
+    assert seen.seconds > 0
+    assert "MATCH" in seen.text
+
+
+def test_schema_creation_is_safe_when_many_processes_start_at_once(
+    killable_stack: LocalStack,
+) -> None:
+    info = killable_stack.info()
+    assert info is not None
+    source = (
+        "import asyncio, os\n"
+        "from artigraph_neo4j import *\n"
+        "set_engine(os.environ['U'], username='neo4j', password=os.environ['P'],"
+        " create_schema=True)\n"
+        "print(asyncio.run(get_engine().graph()).graph_id)\n"
+    )
+    env = {**os.environ, "U": info.bolt_url, "P": info.password}
+    command = [sys.executable, "-W", "error", "-c", source]
+    running = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True
+        )
+        for _ in range(12)
+    ]
+    answers = [process.communicate(timeout=120) for process in running]
+    assert [error for _, error in answers if error] == []
+    assert len({graph_id for graph_id, _ in answers}) == 1
+
+
+async def test_a_statement_that_needs_too_much_memory_says_what_to_do(engine: Engine) -> None:
+    with pytest.raises(EngineError, match=r"OutOfMemory.*in one call \(batch\(\) writes"):
+        await engine.read("UNWIND range(1, 100000000) AS i RETURN size(collect(i))", {})

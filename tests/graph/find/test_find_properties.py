@@ -1,0 +1,352 @@
+"""Filters mean in the database what they mean in Python, on random artifacts and spans."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from neomodel import ArrayProperty, BooleanProperty, FloatProperty, IntegerProperty, StringProperty
+
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    F,
+    Span,
+    create_span_artifacts,
+    engine_context,
+    find_artifacts,
+    find_spans,
+    span_context,
+)
+from artigraph_neo4j.find import (
+    Filter,
+)
+from artigraph_neo4j.find.filters import And, Attribute, Comparison, Field, Not, Or
+from artigraph_neo4j.find.terms import (
+    span,
+    under,
+)
+
+ROWS = 60
+
+
+@dataclass
+class Inside(ArtifactModel, version=1):
+    value: Any
+
+
+@dataclass
+class Row(ArtifactModel, version=1):
+    value: Any
+    other: Any
+    indexed: str | None = None
+    inside: Inside | None = None
+    node_id_: Any = field(default=None)  # a name that is stored as another
+
+
+class Measured(Span):
+    number = IntegerProperty()
+    real = FloatProperty()
+    text = StringProperty()
+    flag = BooleanProperty()
+    words = ArrayProperty(StringProperty())
+
+
+TEXTS = [
+    "",
+    "a",
+    "A",
+    "ab",
+    "abc",
+    "b",
+    "ä",
+    "\uffff",
+    "\U0001f600",
+    "z" * 300,
+    "null",
+    "true",
+    "1",
+]
+BASIC = [text for text in TEXTS if text != "\uffff"]
+"""An index orders by code points, which differs only beyond U+FFFF."""
+
+VALUES: list[Any] = [
+    *TEXTS,
+    *(True, False, 0, 1, -1, 2, 2**63 - 1, -(2**63), 0.0, 1.0, 1.5, -0.5, 1e300),
+    *(b"", b"a", b"\x00\xff"),
+    *(date(2020, 1, 1), date(2021, 1, 1), datetime(2020, 1, 1), datetime(2020, 1, 1, 12)),
+    datetime(2020, 1, 1, tzinfo=UTC),
+    datetime(2020, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+    datetime(2020, 7, 1, tzinfo=ZoneInfo("Europe/Berlin")),
+    *(timedelta(0), timedelta(microseconds=1), timedelta(days=3), timedelta(seconds=-1)),
+    *(["a"], ["a", "b"], [1, 2], [True], [1.0], ["1"]),
+]  # fmt: skip
+NOT_NATIVE: list[Any] = [None, {"a": 1}, [], (1, 2), 2**70, float("nan"), float("inf"), {"value"}]
+
+_KINDS = {int: "number", float: "number"}
+
+
+def kind(value: Any) -> Any:
+    if type(value) is list:
+        return [kind(item) for item in value[:1]]
+    if type(value) is datetime:
+        return "instant" if value.tzinfo else "datetime"
+    return _KINDS.get(type(value), type(value))
+
+
+def is_native(value: Any) -> bool:
+    if type(value) is list:
+        return bool(value)
+    if type(value) is int:
+        return -(2**63) <= value < 2**63
+    if type(value) is float:
+        return value == value and abs(value) != float("inf")
+    return type(value) in (bool, str, bytes, date, datetime, timedelta)
+
+
+def utf16(text: str) -> bytes:
+    """Sorts as the database does without an index."""
+    return text.encode("utf-16-be")
+
+
+def same(left: Any, right: Any) -> bool:
+    return is_native(left) and kind(left) == kind(right) and bool(left == right)
+
+
+TESTS: dict[str, Any] = {
+    "<": lambda stored, value: stored < value,
+    "<=": lambda stored, value: stored <= value,
+    ">": lambda stored, value: stored > value,
+    ">=": lambda stored, value: stored >= value,
+    "startswith": lambda stored, value: stored.startswith(value),
+    "endswith": lambda stored, value: stored.endswith(value),
+}
+
+
+def passes(comparison: Comparison, stored: Any) -> bool:
+    operator = comparison.operator
+    values = [value.value for value in comparison.values]
+    if operator == "null":
+        return stored is None
+    if operator in ("=", "in"):
+        return any(same(stored, value) for value in values)
+    (value,) = values
+    if operator == "contains":
+        if type(stored) is list:
+            return any(same(item, value) for item in stored)
+        return type(stored) is str and type(value) is str and value in stored
+    if not is_native(stored) or kind(stored) != kind(value):
+        return False
+    if type(stored) is str and operator[0] in "<>":
+        stored, value = utf16(stored), utf16(value)
+    return bool(TESTS[operator](stored, value))
+
+
+def holds(filter_: Filter, item: Any) -> bool:
+    match filter_:
+        case And(parts):
+            return all(holds(part, item) for part in parts)
+        case Or(parts):
+            return any(holds(part, item) for part in parts)
+        case Not(part):
+            return not holds(part, item)
+        case Comparison(ref=Field(path)):
+            for name in path:
+                item = getattr(item, name, None)
+            return passes(filter_, item)
+        case Comparison(ref=Attribute(_, name)):
+            return passes(filter_, getattr(item, name))
+    raise AssertionError(filter_)
+
+
+def comparisons(refs: list[Any], values: list[Any]) -> st.SearchStrategy[Filter]:
+    ordered = [v for v in values if type(v) not in (bytes, list)]
+    texts = [v for v in values if type(v) is str]
+    parts = [v for v in ordered if type(v) is not timedelta]
+    ref = st.sampled_from(refs)
+    return st.one_of(
+        st.builds(lambda r, v: r == v, ref, st.sampled_from(values)),
+        st.builds(lambda r, v: r != v, ref, st.sampled_from(values)),
+        st.builds(lambda r, v: r < v, ref, st.sampled_from(ordered)),
+        st.builds(lambda r, v: r <= v, ref, st.sampled_from(ordered)),
+        st.builds(lambda r, v: r > v, ref, st.sampled_from(ordered)),
+        st.builds(lambda r, v: r >= v, ref, st.sampled_from(ordered)),
+        st.builds(lambda r, v: r.one_of(v), ref, st.lists(st.sampled_from(values), min_size=1)),
+        st.builds(lambda r, v: r.contains(v), ref, st.sampled_from(parts)),
+        st.builds(lambda r, v: r.startswith(v), ref, st.sampled_from(texts)),
+        st.builds(lambda r, v: r.endswith(v), ref, st.sampled_from(texts)),
+        st.builds(lambda r: r.is_null(), ref),
+        st.builds(lambda r: r.is_not_null(), ref),
+    )  # fmt: skip
+
+
+def filters(leaves: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.builds(lambda a, b: a & b, inner, inner),
+            st.builds(lambda a, b: a | b, inner, inner),
+            st.builds(lambda a: ~a, inner),
+        ),
+        max_leaves=6,
+    )
+
+
+@pytest.fixture(scope="module")
+def rows(session_engine: Engine) -> tuple[str, list[Row], list[str]]:
+    pool = VALUES + NOT_NATIVE
+    made = [
+        Row(
+            pool[i % len(pool)],
+            pool[(i * 7 + 3) % len(pool)],
+            BASIC[i % len(BASIC)] if i % 3 else None,
+            Inside(pool[(i * 11) % len(pool)]) if i % 2 else None,
+            pool[(i * 5 + 1) % len(pool)],
+        )
+        for i in range(ROWS)
+    ]
+
+    async def make() -> tuple[str, list[str]]:
+        with engine_context(session_engine):
+            async with span_context(label="population") as parent:
+                ids = await create_span_artifacts(
+                    "current", {f"row {i}": row for i, row in enumerate(made)}
+                )
+        return parent.node_id, list(ids.values())
+
+    span_id, ids = asyncio.run(make())
+    return span_id, made, ids
+
+
+ARTIFACT_REFS = [F("value"), F("other"), F("inside.value"), F("node_id_")]
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(condition=filters(comparisons(ARTIFACT_REFS, VALUES)))
+async def test_filters_on_artifacts(rows: Any, condition: Filter) -> None:
+    span_id, made, ids = rows
+    query = find_artifacts(Row, under(span_id), condition)
+    expected = [node_id for node_id, row in zip(ids, made, strict=True) if holds(condition, row)]
+    assert sorted(await query.read_ids()) == sorted(expected), query.explain()
+    assert await query.count() == len(expected)
+    assert await query.exists() is bool(expected)
+
+
+def text_filters() -> st.SearchStrategy[Filter]:
+    return filters(comparisons([F("indexed")], BASIC))
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(condition=text_filters(), start=st.sampled_from(BASIC))
+async def test_an_index_changes_no_result(rows: Any, condition: Filter, start: str) -> None:
+    span_id, made, ids = rows
+    both = (F("indexed") == start) | (F("indexed") > start)
+    query = find_artifacts(Row, F("indexed") >= start, both, condition).where(under(span_id))
+    expected = [
+        node_id
+        for node_id, row in zip(ids, made, strict=True)
+        if row.indexed is not None and row.indexed >= start and holds(condition, row)
+    ]
+    assert sorted(await query.read_ids()) == sorted(expected), query.explain()
+
+
+@pytest.fixture(scope="module")
+def measured(session_engine: Engine) -> tuple[str, list[Measured]]:
+    made = [
+        Measured(
+            label=TEXTS[i % len(TEXTS)] if i % 4 else None,
+            number=[None, 0, 1, -5, 2**62][i % 5],
+            real=[None, 0.0, 1.0, -2.5][i % 4],
+            text=TEXTS[(i * 3) % len(TEXTS)] if i % 3 else None,
+            flag=[None, True, False][i % 3],
+            words=[None, ["a"], ["a", "b"]][i % 3],
+        )
+        for i in range(40)
+    ]
+
+    async def make() -> str:
+        with engine_context(session_engine):
+            async with span_context(label="population") as parent:
+                for item in made:
+                    async with span_context(item):
+                        pass
+        return parent.node_id
+
+    return asyncio.run(make()), made
+
+
+def span_filters() -> st.SearchStrategy[Filter]:
+    numbers = st.sampled_from([0, 1, -5, 2**62, 0.0, 1.0, -2.5])
+    numeric = st.sampled_from([F("number"), F("real")])
+    return filters(
+        st.one_of(
+            comparisons([F("text"), span.label], TEXTS),
+            st.builds(lambda r, v: r == v, st.just(F("flag")), st.booleans()),
+            st.builds(lambda v: F("words").contains(v), st.sampled_from(TEXTS)),
+            *(
+                st.builds(compare, numeric, numbers)
+                for compare in (
+                    lambda r, v: r == v,
+                    lambda r, v: r < v,
+                    lambda r, v: r >= v,
+                    lambda r, v: r != v,
+                )
+            ),
+            st.builds(lambda r: r.is_null(), st.sampled_from([F("number"), F("flag"), F("words")])),
+        )
+    )  # fmt: skip
+
+
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@given(condition=span_filters())
+async def test_filters_on_spans(measured: Any, condition: Filter) -> None:
+    span_id, made = measured
+    query = find_spans(Measured, under(span_id), condition)
+    expected = [item.node_id for item in made if holds(condition, item)]
+    assert await query.read_ids() == expected, query.explain()
+    assert await query.count() == len(expected)
+
+
+def sortable(value: Any) -> Any:
+    return utf16(value) if type(value) is str else value
+
+
+KEYS = st.sampled_from(["number", "real", "text", "flag", "label", "opened_at"])
+ORDERS = st.lists(st.tuples(KEYS, st.booleans()), max_size=3)
+
+
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(orders=ORDERS, size=st.integers(1, 50), condition=span_filters())
+async def test_pages_are_the_whole_in_order(
+    measured: Any, orders: list[tuple[str, bool]], size: int, condition: Filter
+) -> None:
+    span_id, made = measured
+    query = find_spans(Measured, under(span_id), condition)
+    expected = [item for item in made if holds(condition, item)]
+    expected.sort(key=lambda item: item.node_id, reverse=bool(orders) and orders[-1][1])
+    if orders:
+        query = query.order_by(*(F(n).desc() if down else F(n) for n, down in orders))
+    for name, down in reversed(orders):
+        some = [item for item in expected if getattr(item, name) is not None]
+        none = [item for item in expected if getattr(item, name) is None]
+        some.sort(key=lambda item, n=name: sortable(getattr(item, n)), reverse=down)  # type: ignore[misc]
+        expected = some + none
+    found: list[Span] = []
+    after = None
+    while True:
+        page = await query.read_page(size, after=after)
+        found += page.items
+        after = page.cursor
+        if after is None:
+            break
+    assert [item.node_id for item in found] == [item.node_id for item in expected]
+    assert [item.node_id async for item in query] == [item.node_id for item in expected]
+    assert [item.node_id for item in await query.limit(3).read()] == [
+        item.node_id for item in expected[:3]
+    ]

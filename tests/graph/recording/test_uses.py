@@ -1,0 +1,296 @@
+"""``USED``: what is recorded of reading, when, and at what cost."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    Span,
+    artifact_info,
+    create_span_artifact,
+    create_span_artifacts,
+    engine_context,
+    link_artifact,
+    read_child_artifacts,
+    read_descendant_artifacts,
+    read_span,
+    read_span_artifact,
+    read_span_artifacts,
+    record_used,
+    span_context,
+    use,
+)
+from artigraph_neo4j.errors import (
+    ArtifactTypeError,
+    DuplicateLabelError,
+    NotFoundError,
+    SpanError,
+)
+from artigraph_neo4j.recording import used as uses_module
+
+
+@dataclass
+class Part(ArtifactModel, version=1):
+    n: int
+
+
+@dataclass
+class Whole(ArtifactModel, version=1):
+    parts: list[Part]
+
+
+@pytest.fixture
+def used(query: Any) -> Any:
+    async def read(span: Span) -> set[str]:
+        rows = await query(
+            "MATCH (:Span {node_id: $id})-[u:USED]->(a:Artifact) WHERE u.at IS NOT NULL "
+            "RETURN a.node_id",
+            id=span.node_id,
+        )
+        found = [node_id for (node_id,) in rows]
+        assert len(found) == len(set(found))
+        return set(found)
+
+    return read
+
+
+async def _source(n: int = 3) -> tuple[Span, dict[str, str]]:
+    async with span_context(label="source") as span:
+        ids = await create_span_artifacts("current", {str(i): Part(i) for i in range(n)})
+    return span, ids
+
+
+async def test_each_way_to_read_records_what_was_read(used: Any) -> None:
+    source, ids = await _source()
+    every = set(ids.values())
+    reads: dict[str, tuple[Any, set[str]]] = {
+        "by id": (lambda: Part.read(ids["1"]), {ids["1"]}),
+        "through the base": (lambda: ArtifactModel.read(ids["1"]), {ids["1"]}),
+        "by label": (lambda: read_span_artifact(source.node_id, label="0"), {ids["0"]}),
+        "all labeled": (lambda: read_span_artifacts(source.node_id), every),
+        "of a span": (lambda: read_child_artifacts(source.node_id), every),
+        "below a span": (lambda: read_descendant_artifacts(source.node_id), every),
+    }
+    for name, (read, expected) in reads.items():
+        async with span_context(label=name) as span:
+            await read()
+            await read()
+        assert await used(span) == expected, name
+
+
+async def test_it_costs_no_round_trip(statements: list[Any], used: Any) -> None:
+    source, ids = await _source()
+    context = span_context(label="reader")
+    span = await context.__aenter__()
+    statements.clear()
+    await read_span_artifacts(source.node_id)
+    use(ids["0"])
+    assert len(statements) == 1
+    statements.clear()
+    await context.__aexit__(None, None, None)
+    assert len(statements) == 1
+    assert await used(span) == set(ids.values())
+
+
+async def test_the_innermost_span_uses_and_failure_keeps_it(used: Any) -> None:
+    _, ids = await _source()
+    with pytest.raises(ValueError, match="oops"):
+        async with span_context(label="outer") as outer:
+            async with span_context(label="inner") as inner:
+                await Part.read(ids["0"])
+                raise ValueError("oops")
+    assert await used(outer) == set()
+    assert await used(inner) == {ids["0"]}
+
+
+async def test_what_a_span_made_itself_is_not_used_by_it(used: Any) -> None:
+    _, ids = await _source()
+    async with span_context() as span:
+        made = await Part(1).create(span="current")
+        await Part.read(made)
+        await Part.read(ids["2"])
+    assert await used(span) == {ids["2"]}
+
+
+async def test_a_nested_artifact_counts_as_its_whole(used: Any, query: Any) -> None:
+    whole = await Whole([Part(1), Part(2)]).create()
+    ((part,),) = await query(
+        "MATCH ({node_id: $id})-[:HAS_FIELD]->(p) RETURN p.node_id LIMIT 1", id=whole
+    )
+    async with span_context() as span:
+        await Part.read(part)
+    assert await used(span) == {whole}
+
+
+async def test_an_artifact_that_is_gone_or_never_was_is_left_out(used: Any, engine: Engine) -> None:
+    _, ids = await _source()
+    async with span_context() as span:
+        await Part.read(ids["0"])
+        await Part.read(ids["1"])
+        use("no such artifact", span.node_id)
+        await engine.write(
+            "MATCH (a:ArtigraphNode {node_id: $id}) DETACH DELETE a", {"id": ids["0"]}
+        )
+    assert await used(span) == {ids["1"]}
+    assert (await read_span(span.node_id)).status == "OK"
+
+
+async def test_tasks_and_threads_inside_a_span_record_for_it(used: Any) -> None:
+    _, ids = await _source(20)
+    async with span_context() as span:
+        async with asyncio.TaskGroup() as group:
+            for node_id in list(ids.values())[:10]:
+                group.create_task(Part.read(node_id))
+        for node_id in list(ids.values())[10:]:
+            await asyncio.to_thread(lambda i=node_id: asyncio.run(Part.read(i)))
+    assert await used(span) == set(ids.values())
+
+
+async def test_reading_outside_of_spans_records_nothing() -> None:
+    _, ids = await _source()
+    assert await Part.read(ids["0"]) == Part(0)
+
+
+async def test_a_span_entered_again_records_what_is_read_in_it(
+    used: Any, statements: list[Any]
+) -> None:
+    _, ids = await _source()
+    async with span_context(label="first") as span:
+        await Part.read(ids["0"])
+    again = await read_span(span.node_id)
+    statements.clear()
+    async with span_context(again):
+        pass
+    assert statements == []
+    async with span_context(again):
+        await Part.read(ids["0"])
+        await Part.read(ids["1"])
+    assert [s.access for s in statements] == ["read", "read", "write"]
+    assert await used(span) == {ids["0"], ids["1"]}
+    assert (await read_span(span.node_id)).closed_at == again.closed_at
+
+
+async def test_it_can_be_switched(graph_service: Any, used: Any) -> None:
+    _, ids = await _source()
+    async with span_context() as span:
+        with record_used(False):
+            await Part.read(ids["0"])
+            with record_used():
+                await Part.read(ids["1"])
+            use(ids["2"])
+    assert await used(span) == {ids["1"], ids["2"]}
+    async with engine_context(
+        graph_service.uri,
+        username=graph_service.username,
+        password=graph_service.password,
+        database=graph_service.database,
+        record_used=False,
+    ):
+        async with span_context() as span:
+            await Part.read(ids["0"])
+            with record_used():
+                await Part.read(ids["1"])
+    assert await used(span) == {ids["1"]}
+
+
+async def test_what_another_engine_reads_is_not_this_spans(
+    graph_service: Any, engine: Engine, used: Any
+) -> None:
+    _, ids = await _source()
+    async with span_context() as span:
+        async with engine_context(
+            graph_service.uri,
+            username=graph_service.username,
+            password=graph_service.password,
+            database=graph_service.database,
+        ):
+            await Part.read(ids["0"])
+        await Part.read(ids["1"])
+    assert await used(span) == {ids["1"]}
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_many_are_sent_in_parts(
+    again: bool, used: Any, statements: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses_module, "MAX_USED", 10)
+    monkeypatch.setattr("artigraph_neo4j.recording.spans.MAX_USED", 10)
+    source, ids = await _source(35)
+    async with span_context() as span:
+        if not again:
+            use(*ids.values())
+    if again:
+        async with span_context(span):
+            statements.clear()
+            await read_child_artifacts(source.node_id)
+            assert len(statements) == 5  # the read, and all that waited
+        assert len(statements) == 5
+    assert await used(span) == set(ids.values())
+
+
+async def test_use_says_what_is_wrong() -> None:
+    with pytest.raises(SpanError, match="no span is current"):
+        use("x")
+    async with span_context():
+        with pytest.raises(NotFoundError, match="create it first"):
+            use(Part(1))
+        with pytest.raises(ArtifactTypeError, match="a int is no artifact"):
+            use(1)  # type: ignore[arg-type]
+
+
+async def test_an_artifact_is_shared_with_another_span(used: Any, statements: list[Any]) -> None:
+    source, ids = await _source()
+    async with span_context(label="other") as other:
+        await create_span_artifact("current", label="own", data=Part(7))
+        part = await Part.read(ids["0"])
+        statements.clear()
+        await link_artifact("current", part, label="shared")
+        assert len(statements) == 1
+        await link_artifact("current", part, label="shared")
+        await link_artifact(other.node_id, ids["0"])
+        await link_artifact(other.node_id, ids["1"])
+        assert await read_span_artifact("current", label="shared") == Part(0)
+    assert list(await read_span_artifacts(other.node_id)) == ["shared", "own"]
+    assert len(await read_child_artifacts(other.node_id)) == 3
+    assert await used(other) == {ids["0"]}, "shared, but made elsewhere"
+    found = await Part.read(ids["0"])
+    info = artifact_info(found)
+    assert info is not None
+    assert (info.span_id, info.label) == (source.node_id, "0"), "it is still its maker's"
+
+    with pytest.raises(DuplicateLabelError, match="another artifact labeled 'own'"):
+        await link_artifact(other.node_id, ids["2"], label="own")
+    with pytest.raises(DuplicateLabelError, match="as 'shared' already"):
+        await link_artifact(other.node_id, ids["0"], label="another")
+    with pytest.raises(DuplicateLabelError, match="without a label already"):
+        await link_artifact(other.node_id, ids["1"], label="another")
+    with pytest.raises(NotFoundError, match="no span with id 'nope'"):
+        await link_artifact("nope", ids["0"])
+    with pytest.raises(NotFoundError, match="no artifact with id 'nope'"):
+        await link_artifact(other.node_id, "nope")
+    with pytest.raises(NotFoundError, match="no artifact"):
+        await link_artifact(other.node_id, source.node_id)
+
+
+async def test_a_maker_opened_later_is_still_the_maker(query: Any) -> None:
+    async with span_context(label="early") as early:
+        pass
+    late, ids = await _source(1)
+    await link_artifact(early.node_id, ids["0"])
+    info = artifact_info(await Part.read(ids["0"]))
+    assert info is not None
+    assert info.span_id == late.node_id
+
+
+async def test_a_nested_artifact_is_not_shared(query: Any) -> None:
+    whole = await Whole([Part(1)]).create()
+    ((part,),) = await query("MATCH ({node_id: $id})-[:HAS_FIELD]->(p) RETURN p.node_id", id=whole)
+    async with span_context():
+        with pytest.raises(SpanError, match=f"nested in artifact {whole}"):
+            await link_artifact("current", part)
