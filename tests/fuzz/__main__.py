@@ -26,7 +26,7 @@ from tests.fuzz.probe import MEMORY_EXIT, read_all
 HANG_SECONDS = 10.0
 """Processor time for one input after which it counts as hanging."""
 
-CHUNK = 20_000
+CHUNK = 100_000
 """Inputs that one process reads; imports cost it some seconds."""
 
 

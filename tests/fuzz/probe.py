@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from polars.exceptions import PanicException
+
 from artigraph_neo4j.errors import SerializationError
 from tests.fuzz.mutation import input_of
 from tests.fuzz.seeds import serializer
@@ -44,7 +46,8 @@ def fault(name: str, data: bytes) -> str | None:
 
 def use(name: str, value: Any) -> None:
     """Look at all of a value, and write it again, as a program would."""
-    with suppress(ValueError, NotImplementedError):  # integers of many digits, years after 9999
+    # Integers of many digits, years after 9999.
+    with suppress(ValueError, NotImplementedError, PanicException):
         repr(value)
     if name.startswith("arrow"):
         value.validate(full=True)
