@@ -147,8 +147,8 @@ def _field(
     if kind == "inline":
         text = value if isinstance(value, str) and not models else None
         return FieldSummary(name, entry[1], text, is_cut and text is not None, whole, models=models)
-    if kind == "bytes" and isinstance(value, list):
-        value = bytes(cast("list[int]", value))
+    if kind == "bytes" and isinstance(value, list):  # Cypher's bytes go from -128 to 127
+        value = bytes(number & 255 for number in cast("list[int]", value))
     elif value is not None:
         with suppress(Exception):  # what cannot be read is shown as it is stored
             value = from_native(value, kind if isinstance(entry, str) else entry)
