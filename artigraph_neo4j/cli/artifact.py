@@ -158,7 +158,7 @@ def _say(found: StoredArtifact, codec: bool) -> None:
 
 def _cells(field: StoredField) -> tuple[str, str, str, str, str]:
     where = "graph" if field.blob is None else place_text(field.blob.storage, field.blob.location)
-    size = "" if field.kind in ("none", "model") else size_text(field.size)
+    size = "" if field.kind in ("none", "unset", "model") else size_text(field.size)
     kind = field.kind if field.serializer is None else field.serializer
     if field.lazy:
         kind += " (lazy)"
@@ -166,7 +166,7 @@ def _cells(field: StoredField) -> tuple[str, str, str, str, str]:
         return field.path, "unreadable", "", cut(str(field.value), SHOWN), where
     if field.kind == "model":
         return field.path, "model", "", str(field.value), f"node of {field.value}"
-    value = "None" if field.kind == "none" else ""
+    value = {"none": "None", "unset": "(not set)"}.get(field.kind, "")
     if field.value is not None:
         value = repr(field.value) if isinstance(field.value, (str, bytes)) else str(field.value)
     return field.path, kind, size, cut(value, SHOWN), where

@@ -26,7 +26,8 @@ from artigraph_neo4j.local.neo4j import PORTS
 from artigraph_neo4j.local.ports import is_free
 from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
 from artigraph_neo4j.local.stack import DEFAULT_VERSION
-from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.known import find_storage, how_to_name
 from artigraph_neo4j.upkeep.health import (
     count_unfinished_deletes,
     read_server,
@@ -244,8 +245,8 @@ async def _storage(engine: Engine, name: str, given: Storage | None) -> Check:
         storage = given or find_storage(name)
         if storage is None:
             return Check(
-                label, "warn", "this program cannot make it from its name",
-                "nothing, if the programs that use it do; the command line cannot read its values",
+                label, "warn", "not named by the environment: its values cannot be read here",
+                how_to_name(name),
             )  # fmt: skip
         await engine.call(lambda: _look(storage))
     except (ArtigraphError, ImportError) as error:

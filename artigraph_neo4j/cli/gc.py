@@ -11,10 +11,11 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from artigraph_neo4j.cli.options import Url, age, run, storage_named
+from artigraph_neo4j.cli.options import Url, age, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.known import open_storage
 from artigraph_neo4j.upkeep.garbage.collect import GarbageReport, collect_garbage, take_new_graph_id
 
 __all__ = ["commands", "gc", "new_graph_id"]
@@ -53,7 +54,7 @@ def gc(
     """Show stored values that nothing refers to; or delete them. Also tells what is missing."""
 
     async def work() -> list[GarbageReport]:
-        places: list[Storage | None] = [storage_named(name) for name in storage or []]
+        places: list[Storage | None] = [open_storage(name) for name in storage or []]
         return [
             report
             for place in places or [None]

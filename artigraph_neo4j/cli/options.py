@@ -16,10 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 from artigraph_neo4j.common.bar import progress_bars
 from artigraph_neo4j.common.colours import STATUS, UNSET
 from artigraph_neo4j.engine.configure import engine_context
-from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import seconds_of
-from artigraph_neo4j.storage.base import Storage, find_storage
 
 __all__ = [
     "SPAN_HELP",
@@ -32,7 +30,6 @@ __all__ = [
     "span_facts",
     "span_state",
     "span_style",
-    "storage_named",
 ]
 
 T = TypeVar("T")
@@ -86,21 +83,6 @@ def bar(description: str, *, quiet: bool) -> Generator[Callable[[int, int | None
     with progress_bars(*columns, quiet=quiet) as shown:
         task = shown.add_task(description, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
-
-
-def storage_named(name: str) -> Storage:
-    """The storage that can be made of a name, such as ``s3:bucket/prefix``.
-
-    Raises:
-        StorageError: There is none.
-    """
-    found = find_storage(name)
-    if found is None:
-        raise StorageError(
-            f"no storage can be made of the name {name!r}, as of s3:bucket/prefix and file:/path; "
-            "others can be used from Python, where they are made"
-        )
-    return found
 
 
 def age(text: str) -> timedelta:

@@ -13,11 +13,12 @@ import typer
 from rich.filesize import decimal
 from rich.progress import SpinnerColumn, TimeElapsedColumn
 
-from artigraph_neo4j.cli.options import SPAN_HELP, Url, run, storage_named
+from artigraph_neo4j.cli.options import SPAN_HELP, Url, run
 from artigraph_neo4j.cli.output import Json, print_json, say
 from artigraph_neo4j.common.bar import progress_bars
 from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
 from artigraph_neo4j.find.named import find_named
+from artigraph_neo4j.storage.known import open_storage
 
 __all__ = ["commands", "export", "import_"]
 
@@ -86,7 +87,7 @@ def import_(
 ) -> None:
     """Bring exported JSON lines into a graph. What is there stays; do it again after an error."""
     with _shown("importing", json) as shown:
-        place = None if storage is None else storage_named(storage)
+        place = None if storage is None else open_storage(storage)
         report = run(url, lambda: import_graph(path, storage=place, progress=shown))
     if json:
         print_json(asdict(report))

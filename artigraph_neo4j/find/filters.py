@@ -1,13 +1,14 @@
 """Filters: what is asked of a span or an artifact, as plain data.
 
-A filter says nothing of Cypher. It is two-valued: a comparison with a value that is missing, or of
-another type, is false, and ``~`` of it true.
+A filter says nothing of Cypher. A comparison with a value that is missing is false, and ``~`` of it
+true. A value that is there and cannot be compared (a text with ``>`` 3, what a serializer made)
+fits neither the comparison nor ``~`` of it, and so on through ``&`` and ``|`` (Kleene's logic).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NoReturn, cast
@@ -24,6 +25,7 @@ __all__ = [
     "HasArtifact",
     "InSpan",
     "IsA",
+    "Maybe",
     "Not",
     "Operator",
     "Or",
@@ -32,6 +34,8 @@ __all__ = [
     "Tagged",
     "Under",
     "Value",
+    "conjuncts",
+    "separated",
 ]
 
 Operator = Literal["=", "<", "<=", ">", ">=", "in", "contains", "startswith", "endswith", "null"]
@@ -44,23 +48,57 @@ class Filter:
     __slots__ = ()
 
     def __and__(self, other: object) -> Filter:
-        return And((self, _filter(other)))
+        return _joined(And, self, _filter(other))
 
     def __or__(self, other: object) -> Filter:
-        return Or((self, _filter(other)))
+        return _joined(Or, self, _filter(other))
 
     # For type checkers: within a lambda over a model, a comparison looks like a bool.
     __rand__ = __and__
     __ror__ = __or__
 
     def __invert__(self) -> Filter:
-        return Not(self)
+        return self.part if isinstance(self, Not) else Not(self)
 
     def __bool__(self) -> bool:
         raise FilterError(
             "a filter is neither true nor false here; combine filters with & | ~ (with brackets "
             "around comparisons), and use one_of() and contains() instead of 'in'"
         )
+
+
+def _joined(kind: type[And | Or], left: Filter, right: Filter) -> Filter:
+    """Flat, so that a long chain is no deeper than a short one."""
+    return kind(tuple(p for f in (left, right) for p in (f.parts if type(f) is kind else (f,))))
+
+
+def conjuncts(filter_: Filter) -> Iterator[Filter]:
+    """The conditions all of which have to hold for a filter to hold."""
+    if isinstance(filter_, And):
+        for part in filter_.parts:
+            yield from conjuncts(part)
+    else:
+        yield filter_
+
+
+def separated(filter_: Filter) -> tuple[list[Filter], list[Filter]]:
+    """The conjuncts that hold or do not hold, and those that may be neither."""
+    found: tuple[list[Filter], list[Filter]] = ([], [])
+    for part in conjuncts(filter_):
+        found[_compares(part)].append(part)
+    return found
+
+
+def _compares(filter_: Filter) -> bool:
+    match filter_:
+        case And(parts) | Or(parts):
+            return any(map(_compares, parts))
+        case Not(part):
+            return _compares(part)
+        case Comparison(operator="null"):
+            return False
+        case _:
+            return isinstance(filter_, (Comparison, HasArtifact, InSpan))
 
 
 def _filter(value: object) -> Filter:
@@ -90,9 +128,16 @@ class Not(Filter):
     part: Filter
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Maybe(Filter):
+    """Neither the filter nor its opposite: something it compares is there and cannot be compared."""
+
+    part: Filter
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value to compare with, and which of the types it is that a database keeps apart."""
+    """A value to compare with, and its type, of those that a database keeps apart."""
 
     kind: Kind
     value: Any

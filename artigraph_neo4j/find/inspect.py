@@ -20,7 +20,7 @@ from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError, SerializationError
 from artigraph_neo4j.graph.cypher import read
-from artigraph_neo4j.model.native import from_native, native_size
+from artigraph_neo4j.model.native import from_native, kind_of, native_size
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.model.stored import (
     Entry,
@@ -39,8 +39,8 @@ class StoredField:
 
     Attributes:
         path: The field's name; in nested models their paths before it, with ``/`` between.
-        kind: The type of a native value, ``"none"``, ``"model"``, ``"inline"`` or ``"blob"``;
-            ``"unreadable"`` of a field whose stored form is damaged.
+        kind: The type of a native value, ``"none"``, ``"unset"`` (never assigned), ``"model"``,
+            ``"inline"`` or ``"blob"``; ``"unreadable"`` of a field whose stored form is damaged.
         serializer: The serializer that wrote the bytes of ``"inline"`` and ``"blob"``, else None.
         lazy: Whether the value comes back as a ``Lazy``.
         value: A native value; of a nested model its name; of an unreadable field what is wrong;
@@ -121,11 +121,11 @@ class StoredArtifact:
             raise SerializationError(
                 f"artifact {self.node_id}: field {path!r} cannot be read: {field.value}"
             )
-        if field.kind in ("none", "model"):
+        if field.kind in ("none", "unset", "model"):
             inner = ", ".join(f.path for f in self.fields if f.path.startswith(f"{path}/"))
             raise NotFoundError(
                 f"artifact {self.node_id}: field {path!r} "
-                + ("is None" if field.kind == "none" else f"is a model; its fields are {inner}")
+                + (f"is a model; its fields are {inner}" if inner else f"is {field.kind}")
                 + ", which has no bytes"
             )
         where = f"artifact {field.node_id}, field {field.model}.{path}"
@@ -201,7 +201,7 @@ def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> 
 def _read_field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
     name, key, how = entry
     parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
-    kind = parts[0]
+    kind = kind_of(parts)
     serializer, lazy, value, size, blob = None, False, None, 0, None
     if kind == "model":
         value = node.children[name].model
@@ -212,9 +212,9 @@ def _read_field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]
             data = node.properties[key]
             raw[path] = data.encode() if isinstance(data, str) else bytes(data)
         size = blob.size if blob is not None else len(raw[path])
-    elif kind != "none":
+    elif kind not in ("none", "unset"):
         stored = node.properties[key]
-        value = from_native(stored, entry.how)
+        value = from_native(stored, (kind, *parts[1:]))
         raw[path] = _as_bytes(value)
         size = len(stored.encode()) if isinstance(stored, str) else native_size(stored)
     return StoredField(path, kind, serializer, lazy, value, size, blob, node.node_id, node.model)

@@ -32,8 +32,6 @@ __all__ = [
 
 Direction = Literal["up", "down"]
 
-_STATEMENTS = {"up": lineage.LINEAGE_UP, "down": lineage.LINEAGE_DOWN}
-
 
 @dataclass(frozen=True, slots=True)
 class LineageStep:
@@ -146,14 +144,13 @@ async def read_lineage(
         NotFoundError: There is no such artifact.
         ConnectionFailed: The database stayed out of reach.
     """
-    if direction not in _STATEMENTS:
+    if direction not in lineage.UP:
         raise ValueError(f'the direction must be "up" or "down", not {direction!r}')
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be 1 or more, not {depth}")
     node_id = given.artifact_id(artifact)
     rows = await get_engine().read(
-        _STATEMENTS[direction],
-        {"node_id": node_id, "depth": 1_000_000 if depth is None else depth, "links": links},
+        lineage.lineage(direction, depth), {"node_id": node_id, "links": links}
     )
     if rows == [[None]]:
         raise await absent(get_engine(), "artifact", node_id)

@@ -87,6 +87,12 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
     text = f"n.{quoted(resolved.property)}"
     if resolved.property in ("opened_at", "recorded_at", "node_id"):
         return Key(text, kind, order.descending, never_null=True)
+    if kind == "number" and (resolved.field is not None or resolved.index is None):
+        # NaN comes last in either direction, so that the best is first; -0.0 is 0.
+        text = (
+            f"CASE WHEN NOT {text} IS :: FLOAT NOT NULL THEN {text} "
+            f"WHEN isNaN({text}) THEN null WHEN {text} = 0 THEN 0 ELSE {text} END"
+        )
     if resolved.field is not None:
         # A value of another type than the annotation says counts as none.
         kinds: set[Kind] = {"datetime", "instant"} if kind == "instant" else {kind}

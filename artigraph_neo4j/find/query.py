@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
-from artigraph_neo4j.find.filters import And, Filter, Order, Ref
+from artigraph_neo4j.find.filters import And, Filter, Maybe, Order, Ref, separated
 from artigraph_neo4j.find.order import (
     cursor,
 )
@@ -246,8 +246,25 @@ class Query(Generic[T]):
         return [node_id for node_id, _ in await self._rows(self._plan, "ids")]
 
     async def count(self) -> int:
-        """How many there are. One round trip."""
+        """How many there are; ``count_incomparable`` tells what could not be compared.
+
+        One round trip.
+        """
         ((number,),) = await self._run(self._plan, "count")
+        return int(number)
+
+    async def count_incomparable(self) -> int:
+        """How many are left out because something that is compared in them cannot be.
+
+        They have a value there, of a type with which the comparison means nothing, or one that a
+        serializer made or a storage holds; so neither the filter nor its opposite finds them. One
+        round trip; none where nothing is compared.
+        """
+        sure, unsure = separated(self._plan.filter)
+        if not unsure:
+            return 0
+        filter_ = And((*sure, Maybe(And(tuple(unsure)))))
+        ((number,),) = await self._run(replace(self._plan, filter=filter_, limit=None), "count")
         return int(number)
 
     async def exists(self) -> bool:

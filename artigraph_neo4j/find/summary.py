@@ -13,7 +13,7 @@ from typing import Any, cast
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.common.wording import cut, place_text, size_text, visible
 from artigraph_neo4j.graph.names import property_name
-from artigraph_neo4j.model.native import from_native
+from artigraph_neo4j.model.native import from_native, kind_of
 
 __all__ = ["ArtifactSummary", "FieldSummary"]
 
@@ -25,7 +25,7 @@ class FieldSummary:
     Attributes:
         name: The field.
         kind: How it is stored: ``"int"``, ``"str"`` and so on for a native property, ``"none"``,
-            ``"model"`` for a nested model, ``"tree"`` for a container of them, else the name of
+            ``"unset"`` for a field that was never assigned, ``"model"`` for a nested model, ``"tree"`` for a container of them, else the name of
             the serializer.
         value: A native value; the text of one that was serialized as text; else None.
         cut: Whether ``value`` is only the beginning.
@@ -66,6 +66,8 @@ class FieldSummary:
             )
         if self.kind == "none":
             return "None"
+        if self.kind == "unset":
+            return "(not set)"
         if self.value is None:
             return self.kind if self.size is None else f"{self.kind}, {size_text(self.size)}"
         shown = str(self.value) if self.kind not in _NATIVE else repr(self.value)
@@ -155,7 +157,7 @@ def _read_field(
     place: list[Any] | None,
     models: tuple[tuple[str, int], ...],
 ) -> FieldSummary:
-    kind = entry if isinstance(entry, str) else entry[0]
+    kind = kind_of(entry)
     if kind == "blob":
         blob_id, storage, location, digest, size = place or [None, None, None, None, None]
         return FieldSummary(
@@ -171,5 +173,5 @@ def _read_field(
         # Cypher's bytes are numbers from -128 to 127.
         value = bytes(number & 0xFF for number in cast("list[int]", value))
     elif value is not None:
-        value = from_native(value, entry)
+        value = from_native(value, kind if isinstance(entry, str) else entry)
     return FieldSummary(name, kind, value, is_cut, whole, models=models)

@@ -12,7 +12,12 @@ from neomodel.properties import Property
 from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS
+from artigraph_neo4j.graph.names import (
+    FAILED_LABEL,
+    INDEX_PROPERTIES,
+    LABEL_CHARACTERS,
+    OPEN_LABEL,
+)
 from artigraph_neo4j.graph.span import (
     Span,
     own_properties,
@@ -93,34 +98,32 @@ def changed_properties(span: Span) -> dict[str, Any]:
     return {key: value for key, value in _deflated(span).items() if value != stored.get(key)}
 
 
-def mark_opened(
-    span: Span, rows: list[list[Any]], opened_at: datetime, properties: Mapping[str, Any]
-) -> None:
-    """Note on the object what the graph has of it since it was opened; no row: it was not."""
-    if not rows:
-        return
-    ((element_id, labels, root_id, depth),) = rows
+def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) -> None:
+    """Note on the object what the graph has of it, or will have, since it was opened."""
     own = own_properties(type(span))
     span.__dict__.update(
         {k: v for k, v in properties.items() if k in PROVENANCE_PROPERTIES and k in own},
-        element_id_property=element_id,
         opened_at=opened_at,
-        root_id=root_id,
-        depth=depth,
+        root_id=properties["root_id"],
+        depth=properties["depth"],
         writer_id=properties["writer_id"],
-        _node_labels=tuple(labels),
+        _node_labels=(*type(span).inherited_labels(), OPEN_LABEL),
         _stored={k: v for k, v in properties.items() if k not in own or k == "label"},
     )
 
 
 def mark_lost(span: Span) -> None:
     """Note on the object that the graph has nothing of it after all."""
-    span.__dict__.update(element_id_property=None, _stored=None)
+    span.__dict__.update(element_id_property=None, _stored=None, _node_labels=())
 
 
 def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
-    """Note on the object what was written when it was closed."""
-    span.__dict__["_stored"] = {**(span._stored or {}), **changed}  # noqa: SLF001
+    """Note on the object what is written when it is closed."""
+    labels = [label for label in span.node_labels if label not in (OPEN_LABEL, FAILED_LABEL)]
+    span.__dict__.update(
+        _stored={**(span._stored or {}), **changed},  # noqa: SLF001
+        _node_labels=(*labels, *([FAILED_LABEL] if span.status == "ERROR" else [])),
+    )
 
 
 def span_from_row(row: list[Any]) -> Span:

@@ -33,12 +33,14 @@ class ModelInfo:
         version: The version this class writes.
         aliases: Former names under which stored artifacts are this model's too.
         serial: Grows with every definition, so that of two the later is known.
+        strict: Whether values that do not fit the annotations of their fields are refused.
     """
 
     name: str
     version: int
     aliases: tuple[str, ...]
     serial: int
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,15 @@ class ModelBase:
         version: int | None = None,
         name: str | None = None,
         aliases: Sequence[str] = (),
+        strict: bool | None = None,
     ) -> None:
         super().__init_subclass__()
         if vars(cls).get("__artifact_model__", ...) is None:
-            return  # a base class that says it is no model itself
+            return  # a base class that says it is not a model itself
         own: ModelInfo | None = vars(cls).get("__artifact_model__")
         if version is None and own is not None:
             # dataclass(slots=True) builds the class a second time, without the keywords.
-            version, name, aliases = own.version, own.name, own.aliases
+            version, name, aliases, strict = own.version, own.name, own.aliases, own.strict
         if version is None:
             raise ModelError(
                 f"model {cls.__qualname__} has no version; "
@@ -133,6 +136,7 @@ class ModelBase:
             version,
             (aliases,) if isinstance(aliases, str) else tuple(aliases),
             next(_serial),
+            _strictness(cls) if strict is None else strict,
         )
 
     def __getstate__(self) -> object:
@@ -148,6 +152,12 @@ class ModelBase:
         return state
 
 
+def _strictness(cls: type[ModelBase]) -> bool:
+    """Whether the model that a class inherits from is strict; one of its own is."""
+    infos = [getattr(base, "__artifact_model__", None) for base in cls.__mro__[1:]]
+    return next((info.strict for info in infos if info is not None), True)
+
+
 def _bases(cls: type) -> str:
     return ", ".join(base.__name__ for base in cls.__bases__ if base is not object)
 
@@ -160,7 +170,7 @@ def model_info(cls: type[ModelBase]) -> ModelInfo:
     """
     info = cls.__artifact_model__
     if info is None:
-        raise ModelError(f"{cls.__name__} itself is no model; subclass it with a version")
+        raise ModelError(f"{cls.__name__} itself is not a model; subclass it with a version")
     return info
 
 

@@ -15,6 +15,7 @@ from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.lazy import Lazy
 from artigraph_neo4j.model.native import from_native
 from artigraph_neo4j.model.references import BlobRef, reading, serializer_of, storage_of
+from artigraph_neo4j.model.state import UNSET
 from artigraph_neo4j.model.steps import build
 from artigraph_neo4j.model.stored import (
     Entry,
@@ -172,7 +173,7 @@ def _make_lazy(data: dict[str, Any], plans: dict[str, FieldPlan]) -> None:
     """What was stored natively, or as a container of models, before its field was lazy."""
     for name, value in data.items():
         plan = plans.get(name)
-        if plan and plan.lazy and value is not None and not isinstance(value, Lazy):
+        if plan and plan.lazy and not (value is None or value is UNSET or isinstance(value, Lazy)):
             data[name] = Lazy(value)
 
 
@@ -184,6 +185,8 @@ def _native(node: StoredNode, entry: Entry) -> Any:
     name, key, how = entry
     if how == "none":
         return None
+    if how == "unset":
+        return UNSET
     if how == "model":
         return node.children[name].value
     try:

@@ -132,10 +132,16 @@ class Batch:
     # -- what calls add ------------------------------------------------------------------------
 
     async def open(self, opening: Opening) -> None:
-        """Have a span opened."""
+        """Have a span opened; it counts as opened from now on.
+
+        Raises:
+            BatchError: Something was lost before. Nothing was added.
+        """
+        self.complain()
         with self._lock:
             self._add(opening, 1, 0)
             self._opening[opening.span.node_id] = opening
+        opening.opened()
         await self._room()
 
     async def close(self, closing: Closing) -> None:

@@ -59,7 +59,7 @@ def _own_properties(node: Node, label: str | None) -> dict[str, Any]:
 
 
 async def write(
-    engine: Engine, works: Sequence[Work], *, again: bool = False
+    engine: Engine, works: Sequence[Work], *, again: bool = False, settle: bool = False
 ) -> tuple[bool, dict[Work, Exception]]:
     """Write them in one statement, all or none.
 
@@ -69,6 +69,7 @@ async def write(
         engine: Where to.
         works: What is written, parents before children.
         again: Whether an attempt before may have been committed.
+        settle: Whether it comes to its end even when the caller is cancelled.
 
     Returns:
         Whether they were written; if not, what was refused, with the reason. The rest can be
@@ -86,7 +87,7 @@ async def write(
         for part in statement.uploads:
             await part.renew(gone)
         try:
-            row = await statement.send(again)
+            row = await statement.send(again, settle)
         except ConflictError as error:
             refused, label = _conflicting(recordings, error)
             duplicate = _duplicate(refused, label)
@@ -195,7 +196,7 @@ class _Statement:
             groups[model]["spans"].append([span_id, rows])
         return rows
 
-    async def send(self, again: bool) -> list[Any]:
+    async def send(self, again: bool, settle: bool) -> list[Any]:
         """Send it; the row that comes back."""
         writer = self._engine.writer
         writers = writer.opening() if self._staying else []
@@ -203,9 +204,9 @@ class _Statement:
         def done(rows: list[list[Any]]) -> None:
             element_ids = dict(rows[0][4])
             for work in self._works:
-                if isinstance(work, Opening):
-                    element_id = element_ids.get(work.span.node_id)
-                    work.span.__dict__["element_id_property"] = element_id
+                if isinstance(work, Opening) and work.span.node_id in element_ids:
+                    # Also for a caller that was cancelled, so that it can close what it opened.
+                    work.opened(element_ids[work.span.node_id])
                 elif isinstance(work, Closing):
                     writer.closed(work.span.node_id)
             if element_ids:
@@ -218,6 +219,7 @@ class _Statement:
             merging if again else writing.statement(parameters, again=False),
             parameters,
             again=merging,
+            settle=settle,
             done=done,
         )
         return row
@@ -254,13 +256,15 @@ def _duplicate(work: Recording, label: str) -> DuplicateLabelError:
 
 
 async def _orphans(
-    engine: Engine, works: Iterable[Work], missing: set[str]
+    engine: Engine, works: Sequence[Work], missing: set[str]
 ) -> dict[Work, Exception]:
     """What hangs on spans that are not there, also by way of spans that now cannot be opened."""
-    why: dict[str | None, Exception] = {
-        span_id: await absent(engine, "span", span_id, "; nothing was recorded")
-        for span_id in sorted(missing)
-    }
+    parents = {work.parent for work in works if isinstance(work, Opening)}
+    why: dict[str | None, Exception] = {}
+    for span_id in sorted(missing):
+        parent = span_id in parents
+        more = ", the parent of the one to open" if parent else "; nothing was recorded"
+        why[span_id] = await absent(engine, "span", span_id, more)
     found: dict[Work, Exception] = {}
     for work in works:
         owner = _owner(work)

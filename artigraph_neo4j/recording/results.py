@@ -116,7 +116,6 @@ def _fields(artifact: ModelBase) -> list[tuple[str, Any]]:
     return [
         (field.name, getattr(artifact, field.name, "(not set)"))
         for field in dataclasses.fields(artifact)
-        if field.init
     ]
 
 

@@ -13,25 +13,25 @@ from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnySpan
-from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.engine.scope import Cell, current_cell, enter
-from artigraph_neo4j.errors import NotFoundError, SpanError
+from artigraph_neo4j.errors import SpanError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import (
     changed_properties,
     mark_closed,
-    mark_opened,
     new_properties,
     seconds_of,
 )
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import batch_for
+from artigraph_neo4j.recording.commit import write
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
 from artigraph_neo4j.recording.work import (
     Closing,
     Opening,
+    Work,
 )
 
 __all__ = [
@@ -141,37 +141,19 @@ async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
     facts = await _provenance(engine) if parent is None else {}
     now = datetime.now(UTC)
     properties = new_properties(span, engine.writer.id, facts)
+    properties["root_id"], properties["depth"] = place
+    opening = Opening(span, properties, now, parent)
     batch = batch_for(engine)
     if batch is not None:
-        batch.complain()
-        # The place in the tree is known here: nobody has to be asked for it.
-        properties["root_id"], properties["depth"] = place
-        labels = type(span).inherited_labels()
-        mark_opened(span, [[None, labels, *place]], now, properties)
-        await batch.open(Opening(span, properties, now, parent))
-        return
-    writers = engine.writer.opening()
+        await batch.open(opening)
+    else:
+        await _write_alone(engine, opening)
 
-    def opened(rows: list[list[Any]]) -> None:
-        mark_opened(span, rows, now, properties)
-        if rows:
-            engine.span_opened(span.node_id, bool(writers))
 
-    rows = await engine.write(
-        read.OPEN_SPAN,
-        {
-            "parent": parent,
-            "properties": properties,
-            "opened_at": now.isoformat(),
-            "labels": type(span).inherited_labels(),
-            "writers": writers,
-        },
-        settle=True,
-        # Also for a caller that was cancelled meanwhile, so that it can close what it opened.
-        done=opened,
-    )
-    if not rows:
-        raise await absent(engine, "span", str(parent), ", the parent of the one to open")
+async def _write_alone(engine: Engine, work: Work) -> None:
+    _, refused = await write(engine, [work], settle=True)
+    if refused:
+        raise refused[work]
 
 
 async def _provenance(engine: Engine) -> dict[str, Any]:
@@ -202,26 +184,14 @@ async def _close(
     changed = changed_properties(span)
     span.__dict__.update(outcome, closed_at=now, writer_id=None)
     properties = outcome | changed | {"duration_": seconds_of(span)}
-    used = take_used(cell, MAX_USED)
+    closing = Closing(span, properties, now, take_used(cell, MAX_USED))
     batch = batch_for(engine)
     if batch is not None:
         mark_closed(span, changed)
-        await batch.close(Closing(span, properties, now, used))
-        return
-    rows = await engine.write(
-        read.CLOSE_SPAN,
-        {
-            "node_id": span.node_id,
-            "properties": properties,
-            "closed_at": now.isoformat(),
-            "used": used,
-        },
-        settle=True,
-        done=lambda _: engine.writer.closed(span.node_id),
-    )
-    mark_closed(span, changed)
-    if not rows:
-        raise NotFoundError(f"span {span.node_id} was deleted before it was closed")
+        await batch.close(closing)
+    else:
+        await _write_alone(engine, closing)
+        mark_closed(span, changed)
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.graph.span_rows import mark_opened
 from artigraph_neo4j.model.encode import Encoded
 from artigraph_neo4j.values.upload import Uploads
 
@@ -44,7 +45,7 @@ class Opening:
 
     Attributes:
         span: The span.
-        properties: All of them, but for the times.
+        properties: All of them, but for the times; its place in the tree included.
         at: When.
         parent: The id of its parent, or None.
         closing: Its end, where that is written together with it.
@@ -55,6 +56,12 @@ class Opening:
     at: datetime
     parent: str | None
     closing: Closing | None = None
+
+    def opened(self, element_id: str | None = None) -> None:
+        """Note on the span that it is open, and its element id once the graph has given one."""
+        if not self.span.is_recorded:
+            mark_opened(self.span, self.at, self.properties)
+        self.span.__dict__["element_id_property"] = element_id
 
 
 @dataclass(slots=True, eq=False)

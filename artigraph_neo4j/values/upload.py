@@ -256,7 +256,10 @@ class Uploads:
 
         async def look(content: _Content) -> None:
             blob_id, location = found[content.key]
-            there = self._engine.call(lambda: content.storage.exists(location))
+            size, digest = content.size, content.digest
+            there = self._engine.call(
+                lambda: content.storage.holds(location, size=size, digest=digest)
+            )
             if await self._on(content, "looked for", there):
                 content.leaned_on, content.location = blob_id, location
 

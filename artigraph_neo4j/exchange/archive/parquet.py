@@ -20,7 +20,7 @@ from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.exchange.archive.reading import GraphReader
 from artigraph_neo4j.graph.names import property_name, users_labels
 from artigraph_neo4j.graph.properties import from_json
-from artigraph_neo4j.model.native import as_python, from_native
+from artigraph_neo4j.model.native import as_python, from_native, kind_of
 
 try:
     import pyarrow as pa
@@ -126,10 +126,11 @@ def _fields(node: Line) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         for name, entry in json.loads(properties["codec"])["fields"].items():
-            if entry == "none":
+            if entry in ("none", "unset"):
                 found[name] = None
             elif entry != "model" and not _is_serialized(entry):
-                value = from_native(from_json(properties[property_name(name)]), entry)
+                plain = kind_of(entry) if isinstance(entry, str) else entry  # no scalars in columns
+                value = from_native(from_json(properties[property_name(name)]), plain)
                 found[name] = value.astimezone(UTC) if _has_zone(value) else value
     except _UNREADABLE:
         pass  # it keeps its row, with the fields that could be read

@@ -193,6 +193,8 @@ CALL (written, fits, not_both) {{
   FOREACH (_ IN CASE WHEN s IS NULL THEN [] ELSE [1] END |
     MERGE (s)-[h:HAS_ARTIFACT]->(a)
       ON CREATE SET h.label = r[2], h.key = r[3], h.linked_at = datetime(r[4]))
+  FOREACH (_ IN CASE WHEN s IS NULL OR r[4] IS NOT NULL THEN [] ELSE [1] END |
+    MERGE (a)-[:MADE_BY]->(s))
   RETURN collect(CASE WHEN s IS NULL THEN r END) AS no_span
 }}
 CALL (written, fits) {{

@@ -143,7 +143,8 @@ async def test_out_and_in_again(stored: Any, tmp_path: Path) -> None:
     assert (report.used, report.blobs, report.bytes, report.open) == (1, 2, 500, 0)
     header, *_, end = lines(path)
     assert (header["format"], header["span"], header["blobs"]) == (1, top.node_id, True)
-    assert end == {"kind": "end", "spans": 2, "artifacts": 4, "used": 1}
+    counts = {"spans": 2, "artifacts": 4, "nodes": 9, "blobs": 2, "used": 1}
+    assert end == {"kind": "end", **counts, "sha256": end["sha256"]}
     assert (await import_graph(path)).new == 0
 
     await delete_span(top.node_id)
