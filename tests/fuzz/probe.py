@@ -38,7 +38,7 @@ def fault(name: str, data: bytes) -> str | None:
         pass
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - SystemExit and panics too
+    except BaseException as error:
         return f"{type(error).__module__}.{type(error).__qualname__}: {str(error)[:300]}"
     grown = _peak() - before
     return f"took {grown // 1024} MiB" if grown > GROWTH_KIB else None
@@ -71,7 +71,9 @@ def read_all(
             name, data = input_of(seed, number, only)
             found = fault(name, data)
             if found is not None:
-                print(json.dumps({"number": number, "serializer": name, "fault": found}), flush=True)
+                print(
+                    json.dumps({"number": number, "serializer": name, "fault": found}), flush=True
+                )
                 if found.startswith("took "):  # the peak stays, and would hide the next
                     sys.exit(MEMORY_EXIT)
         shared[:8] = stop.to_bytes(8, "little")
