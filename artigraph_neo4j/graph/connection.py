@@ -354,6 +354,10 @@ class Connection:
                     query, cast("dict[str, Any]", parameters)
                 )  # any mapping will do
                 rows = await result.values()
+                if self.database is None:
+                    # To look up the default each time, the driver asks only the member of the
+                    # cluster that the URL names. So it is remembered: that member may be away.
+                    self.database = (await result.consume()).database
                 return rows
         finally:
             count = None if rows is None else len(rows)
