@@ -22,8 +22,6 @@ from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.engine.configure import engine_context
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
-from artigraph_neo4j.graph.connection import Connection
-from artigraph_neo4j.graph.cypher.read import blobs, delete, summaries
 from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.local import LocalStack, running_stack

@@ -22,7 +22,13 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from artigraph_neo4j.errors import ConnectionFailed
 from artigraph_neo4j.graph.cypher import once
-from artigraph_neo4j.graph.failures import Meaning, is_certain, meaning_of, our_error
+from artigraph_neo4j.graph.failures import (
+    Meaning,
+    RefusedError,
+    is_certain,
+    meaning_of,
+    our_error,
+)
 from artigraph_neo4j.graph.lanes import Lanes, Ticket
 
 __all__ = ["ALLOWANCE", "Access", "Connection", "Cursor", "Once", "Row", "Statement"]

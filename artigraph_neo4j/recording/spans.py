@@ -16,8 +16,6 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.scope import Cell, current_cell, enter
-from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.engine.scope import Cell, current_cell, enter, get_current_span_id
 from artigraph_neo4j.errors import ConnectionFailed, SpanError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.lanes import Ticket
