@@ -274,7 +274,7 @@ async def test_export_and_import(run: Any, tmp_path: Path) -> None:
     await run("export", made.top.node_id, str(path))
     path.write_text(path.read_text()[:-20])
     assert f"{path}, line" in await run("import", str(path), code=1)
-    assert "no storage can be made of the name 'nowhere'" in await run(
+    assert "'nowhere' does not say where the storage is" in await run(
         "import", str(path), "--storage", "nowhere", code=1
     )
     assert "there is no span" in await run("export", "nowhere", str(path), code=1)

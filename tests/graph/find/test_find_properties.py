@@ -386,7 +386,9 @@ async def test_the_best_number_comes_first(numbered: Any, down: bool) -> None:
     query = find_artifacts(Numbered, under(span_id)).order_by(key)
     values = {node_id: as_native(row.value) for node_id, row in zip(ids, made, strict=True)}
     last = [n for n, v in values.items() if kind(v) != "number" or not is_native(v) or v != v]
-    some = sorted(values.keys() - set(last), key=lambda n: (values[n], n), reverse=down)
+    # The database has the smallest integer after the float that equals it.
+    tie = {n: values[n] == -(2**63) and type(values[n]) is int for n in values}
+    some = sorted(values.keys() - set(last), key=lambda n: (values[n], tie[n], n), reverse=down)
     expected = [*some, *sorted(last, reverse=down)]
     assert await query.read_ids() == expected
     found, after = list[str](), None
