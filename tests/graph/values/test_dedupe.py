@@ -265,7 +265,7 @@ async def test_the_reference_leaned_on_cannot_go_while_the_write_is_under_way(
     async with AsyncGraphDatabase.driver(graph_service.uri, auth=auth) as driver:
         async with driver.session(database=graph_service.database) as session:
             transaction = await session.begin_transaction()
-            result = await transaction.run(writing.statement(parameters, again=False), parameters)
+            result = await transaction.run(writing.statement(parameters), parameters)
             ((missing, problems, gone, other, *_),) = await result.values()
             assert (missing, problems, gone, other) == ([], [], [], None)
             deleting = asyncio.create_task(delete(engine, first))
