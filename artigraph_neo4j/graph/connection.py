@@ -22,7 +22,13 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from artigraph_neo4j.errors import ConnectionFailed
 from artigraph_neo4j.graph.cypher import once
-from artigraph_neo4j.graph.failures import Meaning, is_certain, meaning_of, our_error
+from artigraph_neo4j.graph.failures import (
+    Meaning,
+    is_about_login,
+    is_certain,
+    meaning_of,
+    our_error,
+)
 from artigraph_neo4j.graph.lanes import Lanes, Ticket
 
 __all__ = ["ALLOWANCE", "Access", "Connection", "Cursor", "Once", "Row", "Statement"]
@@ -39,6 +45,10 @@ MAX_WRITES = 16
 ALLOWANCE = 5.0
 """Maximum seconds from a deadline to the end of the call: for an answer that is on its way, and for
 the server, which looks every 2 s which transactions are out of time."""
+
+LOGIN_SECONDS = 10.0
+"""Seconds from a refused login to the next one. After three wrong ones Neo4j refuses the right one,
+too, for 5 s; who tries all the time would keep the user locked out for good."""
 
 STREAM_FETCH = 20
 """Number of rows, of up to 1,000 items each, that the driver asks for at once in a stream."""
@@ -123,6 +133,7 @@ class Connection:
         self._observers = observers
         self._reached = reached
         self._writes = asyncio.Semaphore(MAX_WRITES)
+        self._locked_out: tuple[float, Neo4jError] | None = None
 
     async def run(
         self,
@@ -325,6 +336,8 @@ class Connection:
                 result = await once(attempt, max(end - time.monotonic(), 0.1))
             except (DriverError, Neo4jError) as error:
                 pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
+                if self._locked_out is not None:
+                    pause = max(pause, self._locked_out[0] - time.monotonic())
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
                     raise our_error(error, attempt + 1) from error
                 logger.info("retrying a %s after %s", access, type(error).__name__)
@@ -342,6 +355,8 @@ class Connection:
         attempt: int,
         left: float,
     ) -> list[Row]:
+        if self._locked_out is not None and time.monotonic() < self._locked_out[0]:
+            raise self._locked_out[1]
         begin = time.perf_counter()
         rows: list[Row] | None = None
         # Where the answer is lost, the server must not go on for longer than anybody waits.
@@ -352,7 +367,12 @@ class Connection:
                     query, cast("dict[str, Any]", parameters)
                 )  # any mapping will do
                 rows = await result.values()
+                self._locked_out = None
                 return rows
+        except Neo4jError as error:
+            if is_about_login(error):
+                self._locked_out = (time.monotonic() + LOGIN_SECONDS, error)
+            raise
         finally:
             count = None if rows is None else len(rows)
             self.tell(Statement(text, access, attempt, count, time.perf_counter() - begin))
