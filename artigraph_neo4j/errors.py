@@ -3,6 +3,7 @@
 ::
 
     ArtigraphError
+    ├── ArgumentError          an argument is not what the function takes  (also a TypeError)
     ├── EngineError            no engine is set, or it cannot be used as asked
     │   ├── ConnectionFailed   the database could not be reached in time
     │   └── SchemaError        the graph has no schema, or one of another version
@@ -35,6 +36,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ArchiveError",
+    "ArgumentError",
     "ArtifactTypeError",
     "ArtigraphError",
     "BatchError",
@@ -60,6 +62,10 @@ __all__ = [
 
 class ArtigraphError(Exception):
     """The root of all errors raised by this library."""
+
+
+class ArgumentError(ArtigraphError, TypeError):
+    """An argument is not what the function takes, such as a number for a span's id."""
 
 
 class EngineError(ArtigraphError):

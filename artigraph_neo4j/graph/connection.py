@@ -24,6 +24,7 @@ from artigraph_neo4j.errors import ConnectionFailed
 from artigraph_neo4j.graph.cypher import once
 from artigraph_neo4j.graph.failures import (
     Meaning,
+    RefusedError,
     is_about_login,
     is_certain,
     meaning_of,
@@ -341,6 +342,8 @@ class Connection:
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
                     raise our_error(error, attempt + 1) from error
                 logger.info("retrying a %s after %s", access, type(error).__name__)
+            except (UnicodeEncodeError, OverflowError) as error:  # while it was packed
+                raise RefusedError(f"{_unsendable(error)}; nothing was sent") from error
             else:
                 self._reached()
                 return result
@@ -368,6 +371,10 @@ class Connection:
                 )  # any mapping will do
                 rows = await result.values()
                 self._locked_out = None
+                if self.database is None:
+                    # To look up the default each time, the driver asks only the member of the
+                    # cluster that the URL names. So it is remembered: that member may be away.
+                    self.database = (await result.consume()).database
                 return rows
         except Neo4jError as error:
             if is_about_login(error):
@@ -436,6 +443,13 @@ class Cursor:
                 self._text, "read", self._attempt, self._rows, time.perf_counter() - self._begin
             )
         )
+
+
+def _unsendable(error: UnicodeEncodeError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return "an integer does not fit into 64 bits, which is what Neo4j holds"
+    around = error.object[max(0, error.start - 20) : error.end + 20]
+    return f"a text has a lone surrogate, which UTF-8 cannot hold: {around!r}"
 
 
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:

@@ -23,7 +23,7 @@ __all__ = [
     "read_graph",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The version of the layout that this library writes."""
 
 _STATEMENTS = (

@@ -30,18 +30,12 @@ class Reference(ABC):
         size: How many bytes are stored.
         digest: Their SHA-256, in hex.
         text: Whether they are known to be UTF-8 text.
-        place: Where they are, for people: a storage and a location; None where the graph has them.
     """
 
     serializer: str
     size: int
     digest: str
     text: bool = False
-
-    @property
-    def place(self) -> str | None:
-        """Where the bytes are, for people; None where the graph has them."""
-        return None
 
     @abstractmethod
     async def load(self, columns: Sequence[Any] | None, row_groups: Sequence[int] | None) -> Any:

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
 
-from artigraph_neo4j.engine import provenance
+from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.scope import Cell, current_cell, enter, get_current_span_id
+from artigraph_neo4j.engine.given import AnySpan
+from artigraph_neo4j.engine.scope import Cell, current_cell, enter
 from artigraph_neo4j.errors import ConnectionFailed, SpanError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.lanes import Ticket
@@ -25,6 +26,7 @@ from artigraph_neo4j.graph.span_rows import (
     new_properties,
     seconds_of,
 )
+from artigraph_neo4j.model.unreadable import Missing, OnError
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import batch_for
@@ -278,12 +280,12 @@ def _storable(text: str) -> str:
 
 
 async def create_span_artifact(
-    span: str, /, *, label: str | None = None, data: ArtifactModel
+    span: AnySpan, /, *, label: str | None = None, data: ArtifactModel
 ) -> str:
     """Record an artifact as one that a span produced. One round trip.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         label: The artifact's label, unique within the span; or None.
         data: The artifact.
 
@@ -295,14 +297,16 @@ async def create_span_artifact(
         DuplicateLabelError, NotFoundError, ModelError, SerializationError, StorageError,
         ConnectionFailed: As ``ArtifactModel.create``.
     """
-    return (await artifacts.create([data], [label], get_current_span_id(span)))[0]
+    return (await artifacts.create([data], [label], given.span_id(span)))[0]
 
 
-async def create_span_artifacts(span: str, data: Mapping[str, ArtifactModel], /) -> dict[str, str]:
+async def create_span_artifacts(
+    span: AnySpan, data: Mapping[str, ArtifactModel], /
+) -> dict[str, str]:
     """Record artifacts by label as those of a span: all or none, one round trip however many.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         data: Artifacts by label.
 
     Returns:
@@ -313,21 +317,21 @@ async def create_span_artifacts(span: str, data: Mapping[str, ArtifactModel], /)
         ConnectionFailed: As ``create_span_artifact``.
     """
     labels = list(data)
-    ids = await artifacts.create(list(data.values()), labels, get_current_span_id(span))
+    ids = await artifacts.create(list(data.values()), labels, given.span_id(span))
     return dict(zip(labels, ids, strict=True))
 
 
 @overload
-async def read_span_artifact(span: str, /, *, label: str) -> Any: ...
+async def read_span_artifact(span: AnySpan, /, *, label: str) -> Any: ...
 @overload
-async def read_span_artifact(span: str, /, *, label: str, model: type[M]) -> M: ...
+async def read_span_artifact(span: AnySpan, /, *, label: str, model: type[M]) -> M: ...
 async def read_span_artifact(
-    span: str, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
+    span: AnySpan, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
 ) -> Any:
     """Read the artifact that a span has under a label. One round trip, plus values in storages.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         label: The artifact's label.
         model: The class it must be of; tells type checkers, and decides where several classes fit.
 
@@ -340,22 +344,30 @@ async def read_span_artifact(
         ArtifactTypeError, UnknownModelError, MigrationError, SerializationError, StorageError,
         ConnectionFailed: As ``ArtifactModel.read``.
     """
-    return await artifacts.read_one_by_label(get_current_span_id(span), label, model)
+    return await artifacts.read_one_by_label(given.span_id(span), label, model)
 
 
-async def read_span_artifacts(span: str, /) -> dict[str, Any]:
+async def read_span_artifacts(
+    span: AnySpan, /, *, on_error: OnError = "keep", missing: Missing = "error"
+) -> dict[str, Any]:
     """Read all labeled artifacts of a span. One round trip, plus values in storages.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
+        on_error: What becomes of an artifact that cannot be read; see ``read_child_artifacts``.
+        missing: What becomes of an artifact of an unknown model; see there.
 
     Returns:
         Artifacts by label, in order of recording. Those without a label are left out;
         ``read_child_artifacts`` has them.
 
     Raises:
-        SpanError, NotFoundError, UnknownModelError, MigrationError, SerializationError,
-        StorageError, ConnectionFailed: As ``read_span_artifact``.
+        SpanError, NotFoundError, ConnectionFailed: As ``read_span_artifact``.
+        UnknownModelError, MigrationError, SerializationError, StorageError: Where ``on_error`` is
+            ``"raise"``.
     """
-    found = await artifacts.read_many(read.ARTIFACTS_OF, get_current_span_id(span), ArtifactModel)
+    leniency = artifacts.Leniency(on_error, missing)
+    found = await artifacts.read_many(
+        read.ARTIFACTS_OF, given.span_id(span), ArtifactModel, leniency=leniency
+    )
     return {label: artifact for label, artifact in found if label is not None}

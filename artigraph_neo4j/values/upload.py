@@ -298,12 +298,13 @@ class Uploads:
 
         async def look(content: _Content) -> None:
             blob_id, location = found[content.key]
+            size, digest = content.size, content.digest
 
-            async def exists() -> bool:
+            async def holds() -> bool:
                 async with moving(self._engine):
-                    return await content.storage.exists(location)
+                    return await content.storage.holds(location, size=size, digest=digest)
 
-            if await self._on(content, "looked for", self._engine.call(exists)):
+            if await self._on(content, "looked for", self._engine.call(holds)):
                 content.leaned_on, content.location = blob_id, location
 
         await together(partial(look, content) for content in contents if content.key in found)

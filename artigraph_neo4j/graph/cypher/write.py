@@ -108,8 +108,8 @@ _ARTIFACT_SET = f"""a = r[0], a.recorded_at = {_time("r[1]")}, a.artifact_label 
 
 _CREATE = {
     "span": f"CREATE (n:ArtigraphNode)\n  SET {_SPAN_SET}",
-    "owned": "CREATE (s)-[:HAS_ARTIFACT {label: r[2], key: r[3]}]->(a:ArtigraphNode)\n"
-    f"  SET {_ARTIFACT_SET}",
+    "owned": "CREATE (s)-[:HAS_ARTIFACT {label: r[2], key: r[3]}]->(a:ArtigraphNode)"
+    f"-[:MADE_BY]->(s)\n  SET {_ARTIFACT_SET}",
     "other": f"CREATE (a:ArtigraphNode)\n  SET {_ARTIFACT_SET}",
     "link": "CREATE",
 }
@@ -117,7 +117,7 @@ _MERGE = {
     "span": f"MERGE (n:ArtigraphNode {{node_id: r[0].node_id}})\n    ON CREATE SET {_SPAN_SET}",
     "owned": "MERGE (a:ArtigraphNode {node_id: r[0].node_id})\n"
     f"    ON CREATE SET {_ARTIFACT_SET}\n  MERGE (s)-[h:HAS_ARTIFACT]->(a)\n"
-    "    ON CREATE SET h.label = r[2], h.key = r[3]",
+    "    ON CREATE SET h.label = r[2], h.key = r[3]\n  MERGE (a)-[:MADE_BY]->(s)",
     "other": "MERGE (a:ArtigraphNode {node_id: r[0].node_id})\n"
     f"    ON CREATE SET {_ARTIFACT_SET}",
     "link": "MERGE",
@@ -183,6 +183,7 @@ CALL (fine) {
   REMOVE h.key
   MERGE (s)-[g:HAS_ARTIFACT]->(n)
     ON CREATE SET g.label = label, g.key = key, g.linked_at = linked_at
+  FOREACH (_ IN CASE WHEN linked_at IS NULL THEN [1] ELSE [] END | MERGE (n)-[:MADE_BY]->(s))
 }""",
         "closed": f"""
 CALL (fine) {{
