@@ -419,7 +419,9 @@ class Batch:
 
     def _out_of_time(self) -> ConnectionFailed:
         why = f": {self._trouble}" if self._trouble is not None else ""
-        return ConnectionFailed(f"a batch could not be written for {self.engine.deadline:g} s{why}")
+        return ConnectionFailed(
+            f"nothing of a batch was written or uploaded for {self.engine.deadline:g} s{why}"
+        )
 
     async def _write_all(self) -> None:
         """Write everything in one statement, or nothing."""
