@@ -220,7 +220,7 @@ async def read_many(
     wanted: type[M],
     *,
     history: bool = False,
-    leniency: Leniency = Leniency(),  # noqa: B008 - frozen
+    leniency: Leniency = Leniency(),
 ) -> list[tuple[str | None, M]]:
     """Labels and artifacts from a statement that returns chunks of ``[owner, label, nodes]``."""
     rows = await get_engine().read_chunks(statement, {"span": span_id, "history": history})
@@ -232,7 +232,7 @@ async def read_many(
 async def from_rows(
     rows: list[list[Any]],
     wanted: type[M],
-    leniency: Leniency = Leniency(),  # noqa: B008 - frozen
+    leniency: Leniency = Leniency(),
 ) -> list[tuple[str | None, M]]:
     """Labels and artifacts from rows of ``[owner, label, nodes]``.
 
