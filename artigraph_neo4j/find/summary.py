@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from artigraph_neo4j.common.times import instant
@@ -88,7 +88,7 @@ class ArtifactSummary:
         shared: Whether the span only shares it, and another one made it.
         model: The stored name of its model.
         model_version: The stored version.
-        recorded_at: When it was recorded (aware, UTC).
+        recorded_at: When it was recorded (aware, UTC); 1970 where that cannot be read.
         fields: Its fields, in their order.
         stored_size: How many bytes storages have for it, for nested models too.
     """
@@ -116,7 +116,17 @@ class ArtifactSummary:
             _field(name, entry, values, places.get(name), tuple(models.get(name, ())))
             for name, entry in entries.items()
         )
-        return cls(node_id, label, shared, model, version, instant(at), fields, size)
+        return cls(node_id, label, shared, model, version, _recorded(at), fields, size)
+
+
+def _recorded(at: str | None) -> datetime:
+    try:
+        return instant(at or "")
+    except (ValueError, IndexError):  # only Cypher of others can have done this
+        return _UNKNOWN_TIME
+
+
+_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _entries(codec: str | None) -> dict[str, Any]:

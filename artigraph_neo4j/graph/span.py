@@ -13,7 +13,8 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.markup import Html, details, dot, error, facts, faint, joined
 from artigraph_neo4j.common.wording import cut, duration_text, time_text
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_text
+from artigraph_neo4j.graph.names import LABEL_CHARACTERS, as_label
+from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span_meta import (
     ArtigraphNode,
     InstantProperty,
@@ -112,7 +113,7 @@ class Span(ArtigraphNode):
                 f"it has {', '.join(sorted({'label', *known}))}"
             )
         if kwargs.get("label") is not None:
-            check_text(kwargs["label"], "span label", SpanError)
+            kwargs["label"] = as_label(kwargs["label"], "a span's label")
         self.__dict__.update(own, node_id=new_id())
         given = {k: v for k, v in kwargs.items() if v is not None or k not in own}
         super().__init__(*args, **given)
@@ -188,7 +189,9 @@ class Span(ArtigraphNode):
         """
         deflated: dict[str, Any] = super().deflate(properties, obj, skip_empty)
         if deflated.get("label") is not None:
+            deflated["label"] = as_label(deflated["label"], "a span's label")
             deflated["label_"] = deflated["label"][:LABEL_CHARACTERS]
+            deflated["search_"] = search_text(deflated["label"])
         if isinstance(obj, Span) and obj.is_recorded:
             return obj._changes(deflated)  # noqa: SLF001 - a span's own
         if deflated.get("root_id") is None:  # a new span, created by neomodel: a root
@@ -204,10 +207,11 @@ class Span(ArtigraphNode):
             for key, value in deflated.items()
             if (key not in own or key == "label")
             and value != stored.get(key)
-            and (key != "label_" or deflated["label"] != stored.get("label"))
+            and (key not in _OF_LABEL or deflated["label"] != stored.get("label"))
         }
 
 
+_OF_LABEL = ("label_", "search_")
 _OWN = Span.defined_properties()
 
 

@@ -17,7 +17,9 @@ from artigraph_neo4j.graph.names import (
     INDEX_PROPERTIES,
     LABEL_CHARACTERS,
     OPEN_LABEL,
+    as_label,
 )
+from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span import (
     Span,
     own_properties,
@@ -88,7 +90,12 @@ def new_properties(
     }
     label = span.label
     if label is not None:
-        properties |= {"label": label, "label_": label[:LABEL_CHARACTERS]}
+        label = as_label(label, "a span's label")
+        properties |= {
+            "label": label,
+            "label_": label[:LABEL_CHARACTERS],
+            "search_": search_text(label),
+        }
     return {key: value for key, value in properties.items() if value is not None}
 
 

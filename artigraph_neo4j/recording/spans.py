@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
 
+from artigraph_neo4j.common.wording import storable
 from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
@@ -16,6 +17,7 @@ from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.scope import Cell, current_cell, enter
 from artigraph_neo4j.errors import SpanError
 from artigraph_neo4j.graph.cypher import read
+from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import (
     changed_properties,
@@ -67,7 +69,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
 
     Args:
         span: A new span of any class, or one that exists; by default a new ``Span``.
-        label: The label of a new ``Span``.
+        label: The label of a new ``Span``: a text or a path.
 
     Raises:
         SpanError: Both are given.
@@ -76,10 +78,10 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     """
 
     @overload
-    def __init__(self: span_context[Span], *, label: str | None = None) -> None: ...
+    def __init__(self: span_context[Span], *, label: Label | None = None) -> None: ...
     @overload
     def __init__(self, span: S) -> None: ...
-    def __init__(self, span: Any = None, *, label: str | None = None) -> None:
+    def __init__(self, span: Any = None, *, label: Label | None = None) -> None:
         if span is not None and label is not None:
             raise SpanError(
                 "span_context takes a span or a label, not both; give the label to the span: "
@@ -209,24 +211,20 @@ def _failure(error: BaseException) -> dict[str, Any]:
         trace = "".join(traceback.format_tb(error.__traceback__))
     return {
         "status": "ERROR",
-        "exception_type": _storable(f"{module}{kind.__qualname__}"),
-        "exception_message": _storable(message),
-        "exception_stacktrace": _storable(trace[-TRACE_CHARACTERS:]),
+        "exception_type": storable(f"{module}{kind.__qualname__}"),
+        "exception_message": storable(message),
+        "exception_stacktrace": storable(trace[-TRACE_CHARACTERS:]),
     }
 
 
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 async def create_span_artifact(
-    span: AnySpan, /, *, label: str | None = None, data: ArtifactModel
+    span: AnySpan, /, *, label: Label | None = None, data: ArtifactModel
 ) -> str:
     """Record an artifact as one that a span produced. One round trip.
 
     Args:
         span: The span, its id, or ``"current"``.
-        label: The artifact's label, unique within the span; or None.
+        label: The artifact's label, a text or a path, unique within the span; or None.
         data: The artifact.
 
     Returns:
@@ -241,7 +239,7 @@ async def create_span_artifact(
 
 
 async def create_span_artifacts(
-    span: AnySpan, data: Mapping[str, ArtifactModel], /
+    span: AnySpan, data: Mapping[Any, ArtifactModel], /
 ) -> dict[str, str]:
     """Record artifacts by label as those of a span: all or none, one round trip however many.
 
@@ -262,11 +260,11 @@ async def create_span_artifacts(
 
 
 @overload
-async def read_span_artifact(span: AnySpan, /, *, label: str) -> Any: ...
+async def read_span_artifact(span: AnySpan, /, *, label: Label) -> Any: ...
 @overload
-async def read_span_artifact(span: AnySpan, /, *, label: str, model: type[M]) -> M: ...
+async def read_span_artifact(span: AnySpan, /, *, label: Label, model: type[M]) -> M: ...
 async def read_span_artifact(
-    span: AnySpan, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
+    span: AnySpan, /, *, label: Label, model: type[ArtifactModel] = ArtifactModel
 ) -> Any:
     """Read the artifact that a span has under a label. One round trip, plus values in storages.
 
