@@ -117,8 +117,8 @@ def check_label(label: str, kind: str, name: str) -> str:
         ModelError: It is empty, one of this library's, of the other kind, or cannot be stored.
     """
     owner = f"{kind} {name}"
-    if not label:
-        raise ModelError(f"{owner}: the name in the graph must not be empty")
+    if not label or "\0" in label:
+        raise ModelError(f"{owner}: the name in the graph must not be empty, nor have a null in it")
     if label in RESERVED_LABELS:
         raise ModelError(
             f"{owner}: {label!r} is a label of this library; give the class another name"

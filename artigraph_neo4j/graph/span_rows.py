@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -17,6 +17,7 @@ from artigraph_neo4j.graph.names import (
     INDEX_PROPERTIES,
     LABEL_CHARACTERS,
     OPEN_LABEL,
+    SPAN_PROPERTIES,
     as_label,
 )
 from artigraph_neo4j.graph.search import search_text
@@ -24,6 +25,7 @@ from artigraph_neo4j.graph.span import (
     Span,
     own_properties,
 )
+from artigraph_neo4j.graph.span_fields import FieldProperty, is_storable
 from artigraph_neo4j.graph.span_meta import (
     PROVENANCE_PROPERTIES,
     SpanMeta,
@@ -66,12 +68,47 @@ def _deflated(span: Span) -> dict[str, Any]:
         try:
             raw = None if value is None else property_.deflate(value, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
         except Exception as error:
+            annotated = isinstance(property_, FieldProperty)
+            by = "" if annotated else f" by {type(property_).__name__}"
             raise SpanError(
-                f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored by "
-                f"{type(property_).__name__}: {error}"
+                f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored{by}: "
+                f"{error}"
             ) from error
         out[property_.get_db_property_name(name)] = raw
+    out.update(_extras(span, out))
     return out
+
+
+def _extras(span: Span, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties in ``extra``; None for those that were stored and are gone.
+
+    Raises:
+        SpanError: One is a property of this library, or of the class, or cannot be stored.
+    """
+    stored = span._stored_extra  # noqa: SLF001 - this module fills it
+    found: dict[str, Any] = dict.fromkeys(stored)
+    cls = type(span).__name__
+    for name, value in span.extra.items():
+        if name in stored and value == stored[name]:
+            found[name] = value
+            continue
+        if name in declared or name in _KEPT:
+            owner = cls if name in declared else "this library"
+            raise SpanError(f"{cls}.extra[{name!r}]: it is a property of {owner}; use another name")
+        if not (type(name) is str and name and "\0" not in name and is_storable(name)):
+            raise SpanError(f"{cls}.extra: {name!r} is not the name of a property")
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            value = value.astimezone(UTC)
+        if value is not None and not is_storable(value):
+            raise SpanError(
+                f"{cls}.extra[{name!r}]: a {type(value).__name__} like this is not a property of "
+                "Neo4j; declare a field in the span class, which may keep it as JSON"
+            )
+        found[name] = list(value) if isinstance(value, list) else value
+    return found
+
+
+_KEPT = frozenset(Span.defined_properties(aliases=False, rels=False)) | SPAN_PROPERTIES
 
 
 def new_properties(
@@ -101,7 +138,7 @@ def new_properties(
 
 def changed_properties(span: Span) -> dict[str, Any]:
     """The declared properties that changed since the span was stored; None where taken away."""
-    stored = span._stored or {}  # noqa: SLF001 - this module fills it
+    stored = {**(span._stored or {}), **span._stored_extra}  # noqa: SLF001 - filled here
     return {key: value for key, value in _deflated(span).items() if value != stored.get(key)}
 
 
@@ -116,7 +153,12 @@ def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) 
         writer_id=properties["writer_id"],
         _node_labels=(*type(span).inherited_labels(), OPEN_LABEL),
         _stored={k: v for k, v in properties.items() if k not in own or k == "label"},
+        _stored_extra=_copied(span.extra),
     )
+
+
+def _copied(extra: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, list) else v for k, v in extra.items()}  # pyright: ignore[reportUnknownArgumentType]
 
 
 def mark_lost(span: Span) -> None:
@@ -129,6 +171,7 @@ def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
     labels = [label for label in span.node_labels if label not in (OPEN_LABEL, FAILED_LABEL)]
     span.__dict__.update(
         _stored={**(span._stored or {}), **changed},  # noqa: SLF001
+        _stored_extra=_copied(span.extra),
         _node_labels=(*labels, *([FAILED_LABEL] if span.status == "ERROR" else [])),
     )
 
@@ -162,6 +205,7 @@ def span_from_row(row: list[Any]) -> Span:
         values,
         element_id_property=element_id,
         _extra=properties,
+        _stored_extra=_copied(properties),
         _node_labels=tuple(labels),
         _stored=stored,
     )

@@ -70,6 +70,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     Args:
         span: A new span of any class, or one that exists; by default a new ``Span``.
         label: The label of a new ``Span``: a text or a path.
+        properties: Properties that its class does not declare, for ``extra``.
 
     Raises:
         SpanError: Both are given.
@@ -78,10 +79,21 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     """
 
     @overload
-    def __init__(self: span_context[Span], *, label: Label | None = None) -> None: ...
+    def __init__(
+        self: span_context[Span],
+        *,
+        label: Label | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> None: ...
     @overload
-    def __init__(self, span: S) -> None: ...
-    def __init__(self, span: Any = None, *, label: Label | None = None) -> None:
+    def __init__(self, span: S, *, properties: Mapping[str, Any] | None = None) -> None: ...
+    def __init__(
+        self,
+        span: Any = None,
+        *,
+        label: Label | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> None:
         if span is not None and label is not None:
             raise SpanError(
                 "span_context takes a span or a label, not both; give the label to the span: "
@@ -90,6 +102,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         if span is not None and not isinstance(span, Span):
             raise SpanError(f"span_context takes a Span, not {span!r}; or label= for a new one")
         self._span: Any = Span(label=label) if span is None else span
+        self._span.extra.update(properties or {})
         self._engine: Engine | None = None
         self._cell: Cell | None = None
         self._opened = False
