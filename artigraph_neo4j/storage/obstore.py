@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
@@ -202,7 +202,10 @@ class ObstoreStorage(Storage):
         folder = prefix.rpartition("/")[0] or None
         after = prefix[:-1] if prefix.rpartition("/")[2] else None
         with self._errors("list", prefix):
-            pages = aiter(obstore.list(self._store, folder, offset=after, chunk_size=_LIST))
+            listing: Any = cast("Any", obstore).list(
+                self._store, folder, offset=after, chunk_size=_LIST
+            )
+            pages = aiter(listing)
         sorted_keys = self.url.startswith(_SORTED)
         while True:
             with self._errors("list", prefix):

