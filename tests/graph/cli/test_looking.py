@@ -235,7 +235,8 @@ async def test_a_process_that_knows_no_class(run: Any, tmp_path: Path) -> None:
 
     def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         program = Path(sys.executable).parent / "artigraph"
-        return subprocess.run([program, *arguments], capture_output=True, check=False)
+        named = os.environ | {"ARTIGRAPH_STORAGES": f"file:{tmp_path}"}
+        return subprocess.run([program, *arguments], capture_output=True, check=False, env=named)
 
     done = await asyncio.to_thread(
         command, "artifact", made.artifact, "--field", "big", "--out", "-"
@@ -272,7 +273,7 @@ async def test_export_and_import(run: Any, tmp_path: Path) -> None:
     await run("export", made.top.node_id, str(path))
     path.write_text(path.read_text()[:-20])
     assert f"{path}, line" in await run("import", str(path), code=1)
-    assert "no storage can be made of the name 'nowhere'" in await run(
+    assert "'nowhere' does not say where the storage is" in await run(
         "import", str(path), "--storage", "nowhere", code=1
     )
     assert "there is no span" in await run("export", "nowhere", str(path), code=1)
