@@ -28,7 +28,7 @@ __all__ = ["artifact", "commands"]
 commands = typer.Typer(add_completion=False)
 
 SHOWN = 80
-"""So many characters of a value are shown."""
+"""Maximum characters shown of a value."""
 
 
 @commands.command()
@@ -162,6 +162,8 @@ def _cells(field: StoredField) -> tuple[str, str, str, str, str]:
     kind = field.kind if field.serializer is None else field.serializer
     if field.lazy:
         kind += " (lazy)"
+    if field.kind == "unreadable":
+        return field.path, "unreadable", "", cut(str(field.value), SHOWN), where
     if field.kind == "model":
         return field.path, "model", "", str(field.value), f"node of {field.value}"
     value = {"none": "None", "unset": "(not set)"}.get(field.kind, "")

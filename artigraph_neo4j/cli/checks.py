@@ -22,6 +22,7 @@ from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.engine.configure import engine_context
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
+from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.local import LocalStack, running_stack
 from artigraph_neo4j.local.java import find_java
@@ -167,7 +168,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
     try:
         server = await read_server()
     except ArtigraphError as error:
-        refused = "refused the login" in str(error)
+        refused = isinstance(error, LoginError)
         yield Check(
             "connection", "fail", str(error),
             "check NEO4J_USERNAME and NEO4J_PASSWORD" if refused else "see the server's log",

@@ -39,6 +39,8 @@ from artigraph_neo4j.cli.show import DEPTH, tree_of
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.storage.file import FileSystemStorage
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class LookedInner(ArtifactModel, version=2):

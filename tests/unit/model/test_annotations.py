@@ -83,7 +83,7 @@ class Annotated1(ArtifactModel, version=1):
     new: Accuracy
     model: Inner | None
     only_checked: Decimal
-    optional: None | str
+    optional: str | None
 
 
 @pytest.mark.parametrize(
