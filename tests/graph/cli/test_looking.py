@@ -237,7 +237,8 @@ async def test_a_process_that_knows_no_class(run: Any, tmp_path: Path) -> None:
 
     def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         program = Path(sys.executable).parent / "artigraph"
-        return subprocess.run([program, *arguments], capture_output=True, check=False)
+        named = os.environ | {"ARTIGRAPH_STORAGES": f"file:{tmp_path}"}
+        return subprocess.run([program, *arguments], capture_output=True, check=False, env=named)
 
     done = await asyncio.to_thread(
         command, "artifact", made.artifact, "--field", "big", "--out", "-"
