@@ -40,7 +40,7 @@ def zone_to(zone: tzinfo) -> ZoneEntry | None:
     ``["utc"]``, ``["offset", microseconds]``, the same with a name, or ``["zone", IANA name]``.
     """
     if type(zone) is ZoneInfo:
-        return ["zone", zone.key] if zone.key and ZoneInfo(zone.key) is zone else None
+        return ["zone", zone.key] if zone.key and _is_known(zone) else None
     if type(zone) is not timezone:
         return None
     if zone is UTC:
@@ -51,11 +51,19 @@ def zone_to(zone: tzinfo) -> ZoneEntry | None:
     return entry if name == timezone(offset).tzname(None) else [*entry, name]
 
 
+def _is_known(zone: ZoneInfo) -> bool:
+    """Whether the zone is the one of its name, not one that was made of a file."""
+    try:
+        return ZoneInfo(zone.key) is zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+
+
 def zone_from(entry: ZoneEntry | tuple[str | int, ...]) -> tzinfo:
     """The zone that ``zone_to`` described.
 
     Raises:
-        ZoneInfoNotFoundError: This machine has no such zone.
+        ZoneInfoNotFoundError: This machine has no such zone; the message names ``tzdata``.
     """
     return _zone_from(tuple(entry))
 
@@ -66,7 +74,13 @@ def _zone_from(entry: tuple[str | int, ...]) -> tzinfo:
         case ("utc",):
             return UTC
         case ("zone", str(key)):
-            return ZoneInfo(key)
+            try:
+                return ZoneInfo(key)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+                raise ZoneInfoNotFoundError(
+                    f"this machine does not know the time zone {key!r}; install the time zone "
+                    "database: pip install tzdata"
+                ) from error
         case ("offset", int(microseconds)):
             return timezone(timedelta(microseconds=microseconds))
         case ("offset", int(microseconds), str(name)):

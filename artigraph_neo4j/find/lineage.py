@@ -11,14 +11,15 @@ from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Dr
 from artigraph_neo4j.common.markup import Html, dot, escaped, joined, table
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.common.wording import cut, time_text
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnyArtifact
+from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import (
     NotFoundError,
 )
 from artigraph_neo4j.graph.cypher import lineage
 from artigraph_neo4j.graph.names import users_labels
-from artigraph_neo4j.model.base import artifact_id
-from artigraph_neo4j.recording.artifact_model import ArtifactModel
 
 __all__ = [
     "Lineage",
@@ -30,8 +31,6 @@ __all__ = [
 ]
 
 Direction = Literal["up", "down"]
-
-_STATEMENTS = {"up": lineage.LINEAGE_UP, "down": lineage.LINEAGE_DOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class Lineage(Drawable):
 
 
 async def read_lineage(
-    artifact: ArtifactModel | str,
+    artifact: AnyArtifact,
     direction: Direction,
     /,
     *,
@@ -145,17 +144,16 @@ async def read_lineage(
         NotFoundError: There is no such artifact.
         ConnectionFailed: The database stayed out of reach.
     """
-    if direction not in _STATEMENTS:
+    if direction not in lineage.UP:
         raise ValueError(f'the direction must be "up" or "down", not {direction!r}')
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be 1 or more, not {depth}")
-    node_id = artifact_id(artifact)
+    node_id = given.artifact_id(artifact)
     rows = await get_engine().read(
-        _STATEMENTS[direction],
-        {"node_id": node_id, "depth": 1_000_000 if depth is None else depth, "links": links},
+        lineage.lineage(direction, depth), {"node_id": node_id, "links": links}
     )
     if rows == [[None]]:
-        raise NotFoundError(f"there is no artifact with id {node_id!r}")
+        raise await absent(get_engine(), "artifact", node_id)
     found = [row for (chunk,) in rows for row in chunk]
     steps = [_step(*row[:-1]) for row in found]
     steps.sort(key=lambda step: (step.distance, step.at, step.node_id))

@@ -28,6 +28,7 @@ __all__ = [
 
 T = TypeVar("T")
 
+
 class Serializer(ABC, Generic[T]):
     """Turns values of some types into bytes and back.
 

@@ -18,13 +18,17 @@ from artigraph_neo4j.serializer.limits import check_decoded
 try:
     import numpy as np
 except ImportError as error:  # pragma: no cover - an install without it
-    raise ImportError("this serializer needs numpy: pip install numpy") from error
+    raise ImportError(
+        'this serializer needs numpy: pip install "artigraph-neo4j[numpy]"'
+    ) from error
 
 __all__ = [
     "ArraySerializer",
     "MaskedArraySerializer",
     "ScalarSerializer",
     "array_serializer",
+    "as_native",
+    "as_scalar",
     "masked_array_serializer",
     "scalar_serializer",
 ]
@@ -306,6 +310,44 @@ class ScalarSerializer(Serializer[np.generic]):
             raise SerializationError(f"the bytes are not one value: the shape is {array.shape}")
         found: np.generic = array[()]
         return found
+
+
+_NATIVE: dict[type[Any], tuple[str, type[Any]]] = {
+    np.bool_: ("bool_", bool),
+    np.str_: ("str_", str),
+    np.longdouble: ("longdouble", float),
+    **{getattr(np, name): (name, float) for name in ("float16", "float32", "float64")},
+    **{getattr(np, f"{sign}int{bits}"): (f"{sign}int{bits}", int)
+       for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}  # fmt: skip
+for _name in ("longlong", "ulonglong"):  # types of their own, though of 64 bits too
+    _NATIVE.setdefault(getattr(np, _name), (_name, int))
+_BY_NAME = {name: type_ for type_, (name, _) in _NATIVE.items()}
+
+
+def as_native(value: object) -> tuple[bool | int | float | str, str] | None:
+    """Python's own value that a scalar equals exactly, and the scalar's type; else None."""
+    found = _NATIVE.get(type(value))
+    if found is None:
+        return None
+    name, python = found
+    native = python(value)
+    back = _BY_NAME[name](native)
+    same = back == value or (back != back and value != value)  # NaN equals nothing
+    return (native, name) if same else None
+
+
+def as_scalar(native: object, name: str) -> np.generic:
+    """The scalar that ``as_native`` gave ``native`` and ``name`` for.
+
+    Raises:
+        SerializationError: There is no such type.
+    """
+    found = _BY_NAME.get(name)
+    if found is None:
+        raise SerializationError(f"numpy has no scalar {name!r} that is stored natively")
+    made: np.generic = found(native)
+    return made
 
 
 array_serializer = ArraySerializer().register()

@@ -211,9 +211,7 @@ class _Page(NamedTuple):
 def _page(head: Struct, start: int, chunk: Chunk) -> _Page:
     kind = _count(head[1])
     about = head[7 if kind == _DICTIONARY_PAGE else 5]
-    page = _Page(
-        kind, start, _count(head[3]), _count(head[2]), _count(about[1]), _count(about[2])
-    )
+    page = _Page(kind, start, _count(head[3]), _count(head[2]), _count(about[1]), _count(about[2]))
     most = page.size * _SNAPPY_EXPANSION + 64 if chunk.snappy else page.size
     if page.plain_size > most:
         raise SerializationError(f"{page.size} bytes of snappy cannot stand for {page.plain_size}")
@@ -249,7 +247,7 @@ def _chunk(about: Struct, leaf: Struct) -> Chunk:
     start, dictionary = _count(about[9]), _count(about.get(11, 0))
     if not start and _count(about[5]):
         raise SerializationError("a column does not tell where its values are")
-    if 0 < dictionary and (dictionary < start or not start):  # as pyarrow understands it
+    if dictionary > 0 and (dictionary < start or not start):  # as pyarrow understands it
         start = dictionary
     return Chunk(
         tuple(part.decode() for part in about[3]),

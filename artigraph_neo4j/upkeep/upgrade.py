@@ -1,8 +1,8 @@
-"""Steps that bring a graph of an older layout to today's.
+"""Steps that bring a graph of an older layout to the present one.
 
-One process at a time upgrades: it claims the node that names the graph and says now and then that
-it is alive. What it did so far is noted there, in the same transaction, so that whoever comes after
-one that was killed goes on where that was.
+One process at a time upgrades: it claims the node that names the graph and reports there, every
+few seconds, that it is alive. Each transaction notes its progress on that node, so that after a
+kill the next process continues where the last one stopped.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import SchemaError
 from artigraph_neo4j.graph.connection import Connection
-from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, create_rules, read_graph
 
 __all__ = ["STEPS", "Upgrade", "upgrade"]
 
 LEASE_SECONDS = 20.0
-"""After so long without a word from it, a process that was upgrading is taken for dead."""
+"""Seconds without a report after which an upgrading process counts as dead."""
 
 BATCH = 10_000
 """Nodes in one transaction."""
@@ -65,21 +64,16 @@ REMOVE g.upgrade_owner, g.upgrade_seen
 
 _COUNT = "MATCH (n:ArtigraphNode) RETURN count(n)"
 
-_TAKEN = """
-MATCH (s:Span) WHERE s.label_ IS NOT NULL OR s.duration_ IS NOT NULL
-RETURN count(s), head(collect(s.node_id))
-"""
-
 
 def _pass(version: int, change: str) -> str:
-    """The statement that does the next nodes ``n`` of a graph of a version, in order of ids."""
+    """The statement that changes the next nodes ``n``, in order of ids, of a graph of a version."""
     return f"""
 {_GRAPH}
 WHERE g.upgrade_owner = $owner AND g.schema_version = {version}
 CALL () {{
   MATCH (n:ArtigraphNode) USING INDEX SEEK n:ArtigraphNode(node_id) WHERE n.node_id > $after
   WITH n ORDER BY n.node_id LIMIT $size
-  SET {change}
+  {change}
   RETURN max(n.node_id) AS last, count(*) AS seen
 }}
 SET g.upgrade_after = coalesce(last, $after), g.upgrade_done = coalesce(g.upgrade_done, 0) + seen,
@@ -88,26 +82,13 @@ RETURN last, seen
 """
 
 
-# left() counts characters, as Python does, not units of UTF-16.
-_SHADOWS = _pass(
-    1,
-    """n += CASE
-    WHEN n:Span THEN {
-      label_: left(n.label, 256),
-      duration_: ((n.closed_at.epochSeconds - n.opened_at.epochSeconds) * 1000000
-        + n.closed_at.microsecond - n.opened_at.microsecond) / 1000000.0
-    }
-    WHEN n:Artifact AND n.artifact_label IS NOT NULL THEN {label_: left(n.artifact_label, 256)}
-    ELSE {} END""",
-)
-
-_MARKS = _pass(
-    2,
-    f"""n:$(CASE
-    WHEN n:Span AND n.status = 'ERROR' THEN ['{FAILED_LABEL}']
-    WHEN n:Span AND n.closed_at IS NULL THEN ['{OPEN_LABEL}']
-    WHEN n:Artifact AND EXISTS {{ (n)-[:STORED_IN]->() }} THEN ['{STORED_LABEL}']
-    ELSE [] END)""",
+_MAKERS = _pass(
+    3,
+    """CALL (n) {
+    MATCH (n)<-[h:HAS_ARTIFACT]-(s:Span) WHERE h.linked_at IS NULL
+    MERGE (n)-[:MADE_BY]->(s)
+    RETURN count(*) AS makers
+  }""",
 )
 
 Progress = Callable[[int, int], object]
@@ -166,27 +147,14 @@ _TAKEN_OVER = (
 )
 
 
-async def _from_1(work: Upgrade) -> None:
-    """Shadows for the new indexes: the beginning of labels, how long spans took."""
-    if not work.after:
-        ((count, node_id),) = await work.connection.run(_TAKEN, {}, "read")
-        if count:
-            raise SchemaError(
-                f"{count} spans, {node_id} for one, have properties label_ or duration_ of a class "
-                "of yours; version 2 of the layout uses these names: rename the properties in the "
-                "class and in the graph, then upgrade"
-            )
-    await work.batches(_SHADOWS)
+async def _from_3(work: Upgrade) -> None:
+    """``MADE_BY`` from each artifact to the span that made it."""
+    await work.batches(_MAKERS)
 
 
-async def _from_2(work: Upgrade) -> None:
-    """Labels for what stands out in Neo4j Browser: spans that are open or failed, stored values."""
-    await work.batches(_MARKS)
-
-
-STEPS: dict[int, Callable[[Upgrade], Awaitable[None]]] = {1: _from_1, 2: _from_2}
-"""What leads from each version to the next. A step may be run again, from the start or from where
-it was: it ends in the same."""
+STEPS: dict[int, Callable[[Upgrade], Awaitable[None]]] = {3: _from_3}
+"""The step from each version to the next. A step may be run again, from its start or from where it
+stopped: the result is the same."""
 
 
 async def upgrade(connection: Connection, progress: Progress | None = None) -> int:
@@ -205,6 +173,12 @@ async def upgrade(connection: Connection, progress: Progress | None = None) -> i
         raise SchemaError(
             "this database has no schema of this library yet; create it with: "
             "artigraph schema install"
+        )
+    if graph.schema_version < min(STEPS):
+        raise SchemaError(
+            f"this graph has schema version {graph.schema_version}, which no release of this "
+            f"library wrote; upgrades begin at version {min(STEPS)}: export its spans with the "
+            "version of the library that wrote it, and import the file into a new graph"
         )
     owner = new_id()
     version, after, done = await _claim(connection, owner)

@@ -26,7 +26,7 @@ WITH s, datetime($at) AS at
 UNWIND $rows AS r
 CREATE (s)-[:HAS_ARTIFACT {label: r[1], key: r[2]}]->(:ArtigraphNode:Artifact:BenchPair {
   node_id: r[0], artifact_label: r[1], label_: r[1], model: 'BenchPair', model_version: 1,
-  codec: $codec, recorded_at: at, step: r[3], loss: r[4]})
+  codec: $codec, recorded_at: at, step: r[3], loss: r[4]})-[:MADE_BY]->(s)
 """
 
 SPANS = """
@@ -40,12 +40,12 @@ CREATE (p)-[:PARENT_OF]->(:ArtigraphNode:Span {
 SPANS_WITH_ARTIFACT = """
 MATCH (p:ArtigraphNode {node_id: $parent}) USING INDEX SEEK p:ArtigraphNode(node_id)
 UNWIND $rows AS r
-CREATE (p)-[:PARENT_OF]->(:ArtigraphNode:Span {
+CREATE (p)-[:PARENT_OF]->(s:ArtigraphNode:Span {
   node_id: r[0], label: r[1], label_: r[1], status: 'OK', opened_at: datetime(r[2]),
   closed_at: datetime(r[3]), duration_: r[4], root_id: p.root_id, depth: p.depth + 1})
   -[:HAS_ARTIFACT {label: r[6], key: r[7]}]->(:ArtigraphNode:Artifact:BenchPair {
   node_id: r[5], artifact_label: r[6], label_: r[6], model: 'BenchPair', model_version: 1,
-  codec: $codec, recorded_at: datetime(r[2]), step: r[8], loss: r[9]})
+  codec: $codec, recorded_at: datetime(r[2]), step: r[8], loss: r[9]})-[:MADE_BY]->(s)
 """
 
 OPEN = """

@@ -103,7 +103,9 @@ def _tree(rng: random.Random, depth: int) -> Any:
     """Return a random tree that msgpack packs: plain values, leaves, and marked arrays."""
     kind = rng.randrange(10) if depth else rng.randrange(4)
     if kind < 2:
-        return rng.choice((None, True, 0, -1, 2**64 - 1, 0.5, float("nan"), "a", "ü", b"x", NAMES[0]))
+        return rng.choice(
+            (None, True, 0, -1, 2**64 - 1, 0.5, float("nan"), "a", "ü", b"x", NAMES[0])
+        )
     if kind == 2:
         return ExtType(rng.choice((*LEAVES, *MARKS, 99, 127)), _leaf_data(rng))
     if kind == 3:
@@ -133,7 +135,10 @@ def _arguments(rng: random.Random, items: list[Any]) -> list[Any]:
         return items
     data = dict(zip(("a", "b", "number", "x"), items, strict=False))
     state: Any = {"fields": data, "set": [], "extra": {}, "private": None}
-    return [rng.choice(NAMES), rng.choice((data, data, state, "BLUE", 3, ExtType(4, b"\x40" + bytes(8))))]
+    return [
+        rng.choice(NAMES),
+        rng.choice((data, data, state, "BLUE", 3, ExtType(4, b"\x40" + bytes(8)))),
+    ]
 
 
 def _with_other_metadata(rng: random.Random, data: bytes) -> bytes:

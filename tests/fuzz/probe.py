@@ -38,7 +38,7 @@ def fault(name: str, data: bytes) -> str | None:
         pass
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - SystemExit and panics too
+    except BaseException as error:
         return f"{type(error).__module__}.{type(error).__qualname__}: {str(error)[:300]}"
     grown = _peak() - before
     return f"took {grown // 1024} MiB" if grown > GROWTH_KIB else None

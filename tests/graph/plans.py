@@ -21,3 +21,14 @@ def operators(plan: Any) -> list[str]:
 def hits(plan: Any) -> int:
     """The database hits of a plan that ``PROFILE`` gave."""
     return sum(int(step["args"].get("DbHits", 0)) for step in steps(plan))
+
+
+def walks(plan: Any, kind: str) -> list[str]:
+    """The operators that follow relationships of a type, however far."""
+    names = zip(operators(plan), steps(plan), strict=True)
+    return [
+        name
+        for name, step in names
+        if ("Expand" in name or "Repeat" in name or "Shortest" in name)
+        and kind in str(step["args"].get("Details", ""))
+    ]

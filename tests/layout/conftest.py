@@ -1,25 +1,20 @@
-"""A Neo4j of these tests' own: a database holds one graph, and theirs is of another layout."""
+"""The spare Neo4j: a database holds one graph, and that of these tests is of another layout."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from artigraph_neo4j.local import StackInfo
+from artigraph_neo4j.local import LocalStack, StackInfo
 from tests.layout import models
 from tests.layout.load import load, storage_of
-from tests.services import discard, new_stack
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[StackInfo]:
-    stack = new_stack("layout", s3=False)
-    try:
-        yield stack.up(timeout=180)
-    finally:
-        discard(stack)
+@pytest.fixture
+def server(spare_stack: LocalStack) -> StackInfo:
+    return spare_stack.up(timeout=180)
 
 
 @pytest.fixture
@@ -33,19 +28,11 @@ async def driver(server: StackInfo) -> AsyncIterator[AsyncDriver]:
 
 
 @pytest.fixture
-async def version_1(
+async def version_3(
     server: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
 ) -> StackInfo:
-    """The server with the graph of version 1 in it, and nothing else; ``set_engine()`` finds it."""
-    return await _loaded(1, server, driver, monkeypatch)
-
-
-@pytest.fixture
-async def version_2(
-    server: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
-) -> StackInfo:
-    """The same with that of version 2."""
-    return await _loaded(2, server, driver, monkeypatch)
+    """The server with the graph of version 3 in it, and nothing else; ``set_engine()`` finds it."""
+    return await _loaded(3, server, driver, monkeypatch)
 
 
 async def _loaded(

@@ -162,12 +162,20 @@ TREE = LayoutTree(
 RESERVED = LayoutReserved("an id", "a model", 5, "a label", 1.5, "a type")
 BLOBS = LayoutBlobs("long " * 1000, np.arange(500), b"kept outside")
 
+DERIVED = LayoutLeaf("derived from the tree")
+REVISED = LayoutLeaf("derived anew")
+"""A newer version of it, written by another span; both hang on the span ``derives``, which made the
+first, and on ``shares``."""
+
 ARTIFACTS: dict[str, dict[str, ArtifactModel]] = {
     "root": {"natives": NATIVES, "serialized": SERIALIZED},
     "first": {"tree": TREE, LONG: LayoutLeaf("under a long label"), "Größe 漢字": RESERVED},
     "second": {"blobs": BLOBS},
     LONG: {},
     "fails": {"before": LayoutLeaf("before it failed")},
+    "derives": {"shared tree": TREE, "derived": REVISED},
+    "shares": {"shared": REVISED},
+    "revises": {},
     "open": {},
 }
 """Labeled artifacts by the label of their span."""

@@ -20,6 +20,9 @@ from artigraph_neo4j import (
     create_span_artifact,
     create_span_artifacts,
     engine_context,
+    link_artifact,
+    read_span_artifact,
+    revise_artifact,
     span_context,
 )
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION
@@ -32,7 +35,7 @@ async def record() -> None:
     """The graph: nested spans, one of a class of its own, one that failed, one left open."""
     async with span_context(label="root"):
         await _artifacts("root")
-        async with span_context(label="first"):
+        async with span_context(label="first") as first:
             await _artifacts("first")
             await create_span_artifact("current", data=models.UNLABELED)
             trial = models.LayoutTrial(
@@ -50,6 +53,14 @@ async def record() -> None:
             pass
         async with span_context():  # without a label
             pass
+        async with span_context(label="derives"):
+            tree = await read_span_artifact(first.node_id, label="tree")
+            await link_artifact("current", tree, label="shared tree")
+            derived = await create_span_artifact("current", label="derived", data=models.DERIVED)
+        async with span_context(label="shares"):
+            await link_artifact("current", derived, label="shared")
+        async with span_context(label="revises"):
+            await revise_artifact(derived, models.REVISED)
         await span_context(Span(label="open")).__aenter__()
     await models.ALONE.create("alone")
 

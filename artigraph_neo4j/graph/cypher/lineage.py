@@ -1,12 +1,14 @@
-"""Statements about what artifacts came from: ``USED``, shared artifacts, lineage.
+"""Statements that read the lineage of an artifact: all that it came from, or that came from it.
 
-``USED`` and ``HAS_ARTIFACT`` both start at the span, so a way back through the graph changes its
-direction at every hop. No ``*`` pattern can say that, and a quantified one enumerates all ways (40
-fully linked layers have 2^40). So lineage is walked breadth first, layer by layer, inside one
-statement: each round of ``reduce`` takes the nodes beside the last layer that no earlier one had.
+``MADE_BY`` leads from an artifact to the one span that made it, ``USED`` from a span to what it
+read, so both point upstream and one pattern follows them at any length. Ending in distinct nodes
+with their least distance, it is planned as a breadth-first search that visits each node once,
+however many ways lead there (40 fully linked layers have 2^40).
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
@@ -14,58 +16,48 @@ from artigraph_neo4j.graph.cypher.parts import (
     span_stays,
 )
 
-__all__ = [
-    "LINEAGE_DOWN",
-    "LINEAGE_UP",
-]
+__all__ = ["DERIVES", "UP", "WHOLE", "lineage"]
 
+DERIVES = "MADE_BY|USED"
+"""Relationship types of the derivation graph; both point from what came later to what was there."""
 
-def _lineage(made: str, used: str) -> str:
-    step = f"""
-          UNWIND walk.last AS x MATCH {made.format("x")}
-          WHERE h.linked_at IS NULL AND NOT y IN walk.seen RETURN DISTINCT y
-          UNION
-          UNWIND walk.last AS x MATCH {used.format("x")}
-          WHERE NOT y IN walk.seen RETURN DISTINCT y"""
-    return f"""
-{DELETES}
+UP = {"up": ("-", "->"), "down": ("<-", "-")}
+"""Arrow heads of a pattern over them, by direction."""
+
+WHOLE = f"""
 OPTIONAL MATCH (s:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK s:ArtigraphNode(node_id)
 WHERE s:Artifact AND {artifact_stays("s")}
-OPTIONAL MATCH (s)<-[:HAS_FIELD*0..]-(a) WHERE NOT EXISTS {{ (a)<-[:HAS_FIELD]-() }}
-WITH a, deletes, reduce(
-  outer = {{seen: [a], last: CASE WHEN a IS NULL THEN [] ELSE [a] END, layers: []}},
-  _ IN range(1, 1000) |
-    reduce(
-      walk = outer,
-      _ IN CASE WHEN outer.last = [] THEN [] ELSE range(1, 1000) END |
-      CASE WHEN walk.last = [] OR size(walk.layers) >= $depth THEN walk
-      ELSE head([next IN [COLLECT {{{step}
-        }}] | {{seen: walk.seen + next, last: next, layers: walk.layers + [next]}}])
-      END
-    )
-  ).layers AS layers
-CALL (deletes, a, layers) {{
-  UNWIND range(0, size(layers)) AS i
-  UNWIND CASE WHEN i = 0 THEN [a] ELSE layers[i - 1] END AS n
-  WITH deletes, i, n WHERE deletes = 0
-    OR n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}
+OPTIONAL MATCH (s)<-[:HAS_FIELD*0..]-(a) WHERE NOT EXISTS {{ (a)<-[:HAS_FIELD]-() }}"""
+"""The artifact ``a`` of the id, or the whole that it is nested in; null if there is none."""
+
+
+@lru_cache(maxsize=128)
+def lineage(direction: str, depth: int | None) -> str:
+    """The statement for one direction, ``"up"`` or ``"down"``.
+
+    Args:
+        direction: ``"up"`` towards what the artifact came from, ``"down"`` towards what it fed.
+        depth: Maximum number of relationships; part of the text, since Cypher takes no parameter
+            there.
+
+    Returns:
+        A text whose rows are chunks of nodes with their distance, and the ids of the nodes one hop
+        further from each; the first node is the start itself. One row ``[null]`` says that the
+        artifact does not exist.
+    """
+    tail, head = UP[direction]
+    return f"""
+{DELETES}{WHOLE}
+CALL (deletes, a) {{
+  MATCH p = (a){tail}[:{DERIVES}*0..{depth or ""}]{head}(n)
+  WITH deletes, n, min(length(p)) AS distance
+  WHERE deletes = 0 OR n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}
   RETURN collect([
-    n.node_id, i, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
+    n.node_id, distance, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
     toString(coalesce(n.opened_at, n.recorded_at)), n.status,
-    CASE WHEN $links THEN
-      [{made.format("n")} WHERE h.linked_at IS NULL | y.node_id] + [{used.format("n")} | y.node_id]
-      ELSE [] END
+    CASE WHEN $links THEN [(n){tail}[:{DERIVES}]{head}(y) | y.node_id] ELSE [] END
   ]) AS found
 }}
 UNWIND CASE WHEN a IS NULL THEN [null] ELSE range(0, size(found), 1000) END AS i
 RETURN found[i..i + 1000]
 """
-
-
-LINEAGE_UP = _lineage("({0})<-[h:HAS_ARTIFACT]-(y)", "({0})-[:USED]->(y)")
-LINEAGE_DOWN = _lineage("({0})-[h:HAS_ARTIFACT]->(y)", "({0})<-[:USED]-(y)")
-"""Chunks of nodes with their distance, and the ids of what the walk goes on to from each; the one
-it starts at comes too. One row ``[null]`` says that the artifact does not exist.
-
-Two rounds of 1,000 in each other cost a short walk 2,000 idle steps, where one of a million would
-cost it half a second."""

@@ -55,6 +55,7 @@ _LINKS = {
     "HAS_FIELD": _link(ARTIFACT, "{path}"),
     "STORED_IN": _link(BLOB, "{field}"),
     "USED": _link(UNSET, "<type>"),
+    "MADE_BY": _link(UNSET, "<type>"),
     "SUPERSEDES": _link(ARTIFACT, "<type>"),
     "TAGGED": _link(BLOB, "<type>"),
     "HAS_NOTE": _link(BLOB, "<type>"),

@@ -42,6 +42,8 @@ from artigraph_neo4j.find.terms import (
 from artigraph_neo4j.graph.cypher import span_tree
 from artigraph_neo4j.storage.memory import MemoryStorage
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class TreeLeaf(ArtifactModel, version=3):

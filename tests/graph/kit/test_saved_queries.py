@@ -30,6 +30,8 @@ from artigraph_neo4j.local.kit import saved_queries, style_as_grass, write_kit
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 
+pytestmark = pytest.mark.statements
+
 STORAGE = MemoryStorage("tests-saved-queries").register()
 QUERIES = {query.name: query for query in saved_queries()}
 
@@ -141,8 +143,8 @@ async def test_everything_under_an_artifacts_span(run: Recorded, query: Any) -> 
 
 async def test_what_an_artifact_came_from(run: Recorded) -> None:
     found = await rows("What an artifact came from", id=run.ids["score"])
-    kinds = [(row["link"].type if row["link"] else None) for row in found]
-    assert sorted(filter(None, kinds)) == ["HAS_ARTIFACT", "HAS_ARTIFACT", "USED"]
+    kinds = [row["link"].type for row in found if row["link"] is not None]
+    assert sorted(kinds) == ["MADE_BY", "MADE_BY", "USED"]
     ids = {row["node"]["node_id"] for row in found}
     assert {run.ids["score"], run.ids["fit"], run.ids["top"]} <= ids
     assert len(ids) == 4

@@ -2,16 +2,10 @@
 // By which spans, from which artifacts, 20 steps back? Say which:  :param id => "its node_id"
 MATCH (it:ArtigraphNode {node_id: $id}) USING INDEX SEEK it:ArtigraphNode(node_id)
 MATCH (it)<-[:HAS_FIELD*0..]-(whole:Artifact) WHERE NOT EXISTS { (whole)<-[:HAS_FIELD]-() }
-// One layer after the other: a pattern with * would follow every one of the ways, which may be many.
-WITH reduce(walk = {seen: [whole], last: [whole]}, _ IN range(1, 20) |
-  head([layer IN [COLLECT {
-    UNWIND walk.last AS x MATCH (x)<-[has:HAS_ARTIFACT]-(y:Span)
-    WHERE has.linked_at IS NULL AND NOT y IN walk.seen RETURN DISTINCT y
-    UNION
-    UNWIND walk.last AS x MATCH (x)-[:USED]->(y:Artifact) WHERE NOT y IN walk.seen
-    RETURN DISTINCT y
-  }] | {seen: walk.seen + layer, last: layer}])
-).seen[..200] AS found
+// Distinct nodes, nearest first: there may be more ways than anyone can follow.
+MATCH way = (whole)-[:MADE_BY|USED*0..20]->(node)
+WITH node, min(length(way)) AS hops ORDER BY hops, node.node_id LIMIT 200
+WITH collect(node) AS found
 UNWIND found AS node
-OPTIONAL MATCH (node)-[link:HAS_ARTIFACT|USED]->(other) WHERE other IN found
+OPTIONAL MATCH (node)-[link:MADE_BY|USED]->(other) WHERE other IN found
 RETURN node, link, other LIMIT 300
