@@ -43,7 +43,7 @@ class StoredField:
             ``"inline"`` or ``"blob"``; ``"unreadable"`` of a field whose stored form is damaged.
         serializer: The serializer that wrote the bytes of ``"inline"`` and ``"blob"``, else None.
         lazy: Whether the value comes back as a ``Lazy``.
-        value: A native value; of a nested model its name; of an unreadable field what is wrong;
+        value: A native value; the text of one that was serialized as text; of a nested model its name; of an unreadable field what is wrong;
             else None.
         size: The size in bytes; of native values an estimate.
         blob: The place of the bytes that are in a storage, else None.
@@ -210,6 +210,7 @@ def _read_field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]
         blob = node.blobs[name] if kind == "blob" else None
         if blob is None:
             data = node.properties[key]
+            value = data if isinstance(data, str) else None
             raw[path] = data.encode() if isinstance(data, str) else bytes(data)
         size = blob.size if blob is not None else len(raw[path])
     elif kind not in ("none", "unset"):

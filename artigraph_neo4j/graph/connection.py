@@ -30,6 +30,9 @@ Access = Literal["read", "write"]
 Row = list[Any]
 T = TypeVar("T")
 
+WARN_SECONDS = 5.0
+"""Seconds of retrying after which a warning says so, once for a statement."""
+
 MAX_WRITES = 16
 """Writes in flight at once; more of them under one parent only wait for each other's locks."""
 
@@ -166,8 +169,9 @@ class Connection:
     async def _retry(
         self, once: Callable[[int], Coroutine[Any, Any, T]], access: Access, deadline: float
     ) -> T:
-        end = time.monotonic() + deadline
-        attempt = 0
+        begin = time.monotonic()
+        end = begin + deadline
+        attempt, told = 0, False
         while True:
             try:
                 return await once(attempt)
@@ -176,6 +180,12 @@ class Connection:
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
                     raise _ours(error, attempt) from error
                 logger.info("retrying a %s after %s", access, type(error).__name__)
+                if not told and time.monotonic() - begin > WARN_SECONDS:
+                    told = True
+                    logger.warning(
+                        "Neo4j does not answer (%s); retrying for %.0f s more",
+                        str(error).partition("\n")[0], end - time.monotonic(),
+                    )  # fmt: skip
             attempt += 1
             await asyncio.sleep(pause)
 

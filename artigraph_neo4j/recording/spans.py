@@ -7,14 +7,15 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from artigraph_neo4j.common.former import renamed
 from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.scope import Cell, current_cell, enter
-from artigraph_neo4j.errors import SpanError
+from artigraph_neo4j.errors import ArgumentError, SpanError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import (
@@ -78,6 +79,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     def __init__(self: span_context[Span], *, label: str | None = None) -> None: ...
     @overload
     def __init__(self, span: S) -> None: ...
+    @renamed(span_label="label")
     def __init__(self, span: Any = None, *, label: str | None = None) -> None:
         if span is not None and label is not None:
             raise SpanError(
@@ -95,6 +97,17 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     def cell(self) -> Cell | None:
         """The entry into the context, once the block was entered."""
         return self._cell
+
+    if not TYPE_CHECKING:  # type checkers say so themselves
+
+        def __enter__(self):
+            raise ArgumentError(
+                "write: async with span_context(...); or, in code that is not async: "
+                "from artigraph_neo4j import sync, and: with sync.span_context(...)"
+            )
+
+        def __exit__(self, *_):
+            """For ``with``, which looks for it first."""
 
     async def __aenter__(self) -> S:
         span: Span = self._span
@@ -218,6 +231,7 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+@renamed(artifact="data")
 async def create_span_artifact(
     span: AnySpan, /, *, label: str | None = None, data: ArtifactModel
 ) -> str:
