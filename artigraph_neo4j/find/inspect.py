@@ -125,7 +125,9 @@ class StoredArtifact:
             inner = ", ".join(f.path for f in self.fields if f.path.startswith(f"{path}/"))
             raise NotFoundError(
                 f"artifact {self.node_id}: field {path!r} "
-                + (f"is a model; its fields are {inner}" if inner else f"is {field.kind}")
+                + {"none": "is None", "unset": "was never assigned"}.get(
+                    field.kind, f"is a model; its fields are {inner}"
+                )
                 + ", which has no bytes"
             )
         where = f"artifact {field.node_id}, field {field.model}.{path}"
@@ -204,17 +206,18 @@ def _read_field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]
     kind = kind_of(parts)
     serializer, lazy, value, size, blob = None, False, None, 0, None
     if kind == "model":
-        value = node.children[name].model
+        child = node.children.get(name)
+        value = None if child is None else child.model
     elif kind in ("inline", "blob"):
         serializer, lazy = parts[1], "lazy" in parts[2:]
-        blob = node.blobs[name] if kind == "blob" else None
+        blob = node.blob(name) if kind == "blob" else None
         if blob is None:
-            data = node.properties[key]
+            data = node.stored(entry)
             value = data if isinstance(data, str) else None
             raw[path] = data.encode() if isinstance(data, str) else bytes(data)
         size = blob.size if blob is not None else len(raw[path])
     elif kind not in ("none", "unset"):
-        stored = node.properties[key]
+        stored = node.stored(entry)
         value = from_native(stored, (kind, *parts[1:]))
         raw[path] = _as_bytes(value)
         size = len(stored.encode()) if isinstance(stored, str) else native_size(stored)

@@ -6,6 +6,7 @@ No class of the user's is needed, nothing is deserialized, no storage is asked.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -14,6 +15,7 @@ from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.common.wording import cut, place_text, size_text, visible
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.native import from_native, kind_of
+from artigraph_neo4j.model.stored import is_entry
 
 __all__ = ["ArtifactSummary", "FieldSummary"]
 
@@ -116,8 +118,9 @@ class ArtifactSummary:
         node_id, label, shared, model, version, at, codec, properties, blobs, nested, size = row
         problem, entries = None, dict[str, Any]()
         try:
-            entries = dict(json.loads(codec)["fields"])
-        except (ValueError, KeyError, TypeError) as error:
+            listed = dict(json.loads(codec or "")["fields"])
+            entries = {name: entry for name, entry in listed.items() if is_entry(entry)}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             problem = f"its codec is damaged ({type(error).__name__})"
         values = {name: (value, whole) for name, value, whole in properties}
         places = {name: rest for name, *rest in blobs}
@@ -173,5 +176,6 @@ def _read_field(
         # Cypher's bytes are numbers from -128 to 127.
         value = bytes(number & 0xFF for number in cast("list[int]", value))
     elif value is not None:
-        value = from_native(value, kind if isinstance(entry, str) else entry)
+        with suppress(Exception):  # what cannot be read is shown as it is stored
+            value = from_native(value, kind if isinstance(entry, str) else entry)
     return FieldSummary(name, kind, value, is_cut, whole, models=models)

@@ -18,6 +18,7 @@ from artigraph_neo4j.graph.names import (
     LABEL_CHARACTERS,
     OPEN_LABEL,
 )
+from artigraph_neo4j.graph.properties import check_storable
 from artigraph_neo4j.graph.span import (
     Span,
     own_properties,
@@ -56,20 +57,26 @@ def declared_properties(cls: type[Span]) -> dict[str, Property[Any]]:
     return {name: property_ for name, property_ in defined.items() if name not in own}
 
 
-def _deflated(span: Span) -> dict[str, Any]:
+def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
+    """What the graph gets of the declared properties, and an error for each that it cannot."""
     values = vars(span)
     out: dict[str, Any] = {}
+    problems: list[SpanError] = []
     for name, property_ in declared_properties(type(span)).items():
         value = values.get(name)
         try:
             raw = None if value is None else property_.deflate(value, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
-        except Exception as error:
-            raise SpanError(
+            check_storable(raw)
+        except Exception as cause:
+            error = SpanError(
                 f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored by "
-                f"{type(property_).__name__}: {error}"
-            ) from error
-        out[property_.get_db_property_name(name)] = raw
-    return out
+                f"{type(property_).__name__}: {cause}"
+            )
+            error.__cause__ = cause
+            problems.append(error)
+        else:
+            out[property_.get_db_property_name(name)] = raw
+    return out, problems
 
 
 def new_properties(
@@ -78,10 +85,16 @@ def new_properties(
     """The parameters that create a span: its id, label and what the user declared.
 
     Where the user declared a property by the name of one of provenance, it is the user's.
+
+    Raises:
+        SpanError: A property cannot be stored.
     """
+    declared, problems = _deflated(span)
+    if problems:
+        raise problems[0]
     properties: dict[str, Any] = {
         **(provenance or {}),
-        **_deflated(span),
+        **declared,
         "node_id": span.node_id,
         "status": span.status,
         "writer_id": writer_id,
@@ -92,10 +105,15 @@ def new_properties(
     return {key: value for key, value in properties.items() if value is not None}
 
 
-def changed_properties(span: Span) -> dict[str, Any]:
-    """The declared properties that changed since the span was stored; None where taken away."""
+def changed_properties(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
+    """The declared properties that changed since the span was stored; None where taken away.
+
+    Returns:
+        Them, and an error for each that cannot be stored.
+    """
     stored = span._stored or {}  # noqa: SLF001 - this module fills it
-    return {key: value for key, value in _deflated(span).items() if value != stored.get(key)}
+    declared, problems = _deflated(span)
+    return {key: value for key, value in declared.items() if value != stored.get(key)}, problems
 
 
 def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) -> None:

@@ -14,8 +14,8 @@ from artigraph_neo4j.errors import (
     RevisionError,
     SpanError,
 )
-from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.cypher import links
+from artigraph_neo4j.graph.failures import ConflictError
 from artigraph_neo4j.graph.names import check_text
 from artigraph_neo4j.recording.work import (
     artifact_key,
@@ -83,13 +83,15 @@ async def link_artifact(
     }
     engine = get_engine()
     try:
-        rows = await engine.write(links.LINK_ARTIFACT, parameters)
+        result = await engine.once(links.LINK_ARTIFACT, parameters)
     except ConflictError as error:
         raise DuplicateLabelError(
             f"span {span_id} has another artifact labeled {label!r} already; use another label, "
             "or None to link without one"
         ) from error
-    found_span, found, whole, newer, labels = rows[0]
+    if result.before:
+        return
+    found_span, found, whole, newer, labels = result.row
     if found_span is None:
         raise await absent(engine, "span", span_id, "; nothing was linked")
     if found is None:

@@ -26,7 +26,7 @@ from tests.fuzz.probe import MEMORY_EXIT, read_all
 HANG_SECONDS = 10.0
 """Processor time for one input after which it counts as hanging."""
 
-CHUNK = 20_000
+CHUNK = 100_000
 """Inputs that one process reads; imports cost it some seconds."""
 
 
@@ -37,6 +37,7 @@ class Run:
     seed: int
     start: int
     stop: int
+    only: list[str]
     folder: Path
     seconds: float
     faults: Counter[str] = field(default_factory=Counter[str])
@@ -59,6 +60,7 @@ class Run:
             progress.write_bytes(start.to_bytes(8, "little"))
             command = [sys.executable, "-m", "tests.fuzz", "--read", str(progress)]
             command += ["--seed", str(self.seed), "--start", str(start), "--stop", str(stop)]
+            command += ["--only", *self.only] if self.only else []
             with said.open("wb") as out, Path(folder, "errors").open("wb") as errors:
                 process = subprocess.Popen(command, stdout=out, stderr=errors)
             end = self._watch(process, progress)
@@ -96,7 +98,7 @@ class Run:
                 return f"hangs for more than {HANG_SECONDS:.0f} s"
 
     def _keep(self, number: int, what: str, told: str = "") -> None:
-        name, data = input_of(self.seed, number)
+        name, data = input_of(self.seed, number, self.only)
         self.faults[f"{name}: {what[:100]}"] += 1
         if self.faults[f"{name}: {what[:100]}"] > 5:
             return
@@ -113,15 +115,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="how long at most")
     parser.add_argument("--seed", type=int, default=0, help="which inputs")
     parser.add_argument("--start", type=int, default=0, help="number of the first input")
+    parser.add_argument("--only", nargs="+", default=[], help="names of serializers")
     parser.add_argument("--folder", type=Path, default=Path("fuzz-findings"), help="for findings")
     parser.add_argument("--stop", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     stop = args.stop or args.start + args.count
     if args.read:
-        read_all(args.seed, args.start, stop, args.read)
+        read_all(args.seed, args.start, stop, args.only, args.read)
         return
-    run = Run(args.seed, args.start, stop, args.folder, args.seconds)
+    run = Run(args.seed, args.start, stop, args.only, args.folder, args.seconds)
     at = run.all()
     for what, count in run.faults.most_common():
         print(f"{count:6} × {what}")

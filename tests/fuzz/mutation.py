@@ -6,6 +6,7 @@ import base64
 import io
 import random
 import struct
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 from typing import Any
@@ -35,10 +36,12 @@ NAMES = (
 )  # fmt: skip
 
 
-def input_of(seed: int, number: int) -> tuple[str, bytes]:
-    """Return the serializer's name and the bytes of one input."""
-    rng = random.Random(f"{seed}:{number}")
+def input_of(seed: int, number: int, only: Sequence[str] = ()) -> tuple[str, bytes]:
+    """Return the serializer's name and the bytes of one input; ``only`` names serializers."""
+    rng = random.Random(f"{seed}:{number}")  # noqa: S311 - to be repeated
     name = rng.choices(tuple(WEIGHTS), cum_weights=_cumulated())[0]
+    if only:
+        name = rng.choice(only)
     if name == "msgpack" and rng.random() < 0.5:
         data = packed(_tree(rng, rng.randrange(1, 6)))
     elif name.startswith("pandas.") and rng.random() < 0.4:

@@ -15,8 +15,8 @@ from artigraph_neo4j.errors import ArchiveError, EngineError
 from artigraph_neo4j.exchange.archive.checking import check_file
 from artigraph_neo4j.exchange.archive.lines import Line, read_lines
 from artigraph_neo4j.exchange.archive.uploading import BlobWriter
-from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.cypher import archive as cypher
+from artigraph_neo4j.graph.failures import ConflictError
 from artigraph_neo4j.graph.properties import from_json, zoned_properties
 from artigraph_neo4j.storage.base import Storage
 

@@ -17,6 +17,8 @@ from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION
 
+pytestmark = pytest.mark.statements
+
 OLD = """
 import asyncio, sys
 from dataclasses import dataclass

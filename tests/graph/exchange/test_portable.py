@@ -46,6 +46,8 @@ from artigraph_neo4j.storage.file import FileSystemStorage
 from tests.graph.exchange.test_archive_checks import written
 from tests.unit.serializer.type_differences import any_difference
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class PortableLeaf(ArtifactModel, version=1):
