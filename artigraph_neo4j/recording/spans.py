@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from artigraph_neo4j.common.wording import storable
+from artigraph_neo4j.common.former import renamed
 from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.scope import Cell, current_cell, enter
-from artigraph_neo4j.errors import ConnectionFailed, SpanError
+from artigraph_neo4j.errors import ArgumentError, ConnectionFailed, SpanError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import Label
@@ -94,6 +95,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     ) -> None: ...
     @overload
     def __init__(self, span: S, *, properties: Mapping[str, Any] | None = None) -> None: ...
+    @renamed(span_label="label")
     def __init__(
         self,
         span: Any = None,
@@ -119,6 +121,17 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     def cell(self) -> Cell | None:
         """The entry into the context, once the block was entered."""
         return self._cell
+
+    if not TYPE_CHECKING:  # type checkers say so themselves
+
+        def __enter__(self):
+            raise ArgumentError(
+                "write: async with span_context(...); or, in code that is not async: "
+                "from artigraph_neo4j import sync, and: with sync.span_context(...)"
+            )
+
+        def __exit__(self, *_):
+            """For ``with``, which looks for it first."""
 
     async def __aenter__(self) -> S:
         span: Span = self._span
@@ -290,6 +303,7 @@ def _cut(message: str) -> str:
     return f"{message[:MESSAGE_CHARACTERS]}… ({len(message):,} characters)"
 
 
+@renamed(artifact="data")
 async def create_span_artifact(
     span: AnySpan, /, *, label: Label | None = None, data: ArtifactModel
 ) -> str:
