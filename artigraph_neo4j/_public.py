@@ -44,6 +44,7 @@ from artigraph_neo4j.model.base import ArtifactInfo, artifact_info
 from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.steps import migration
+from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
 from artigraph_neo4j.recording.annotations import (
     Annotations,
     add_tags,
@@ -52,12 +53,13 @@ from artigraph_neo4j.recording.annotations import (
     write_note,
 )
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
-from artigraph_neo4j.recording.batch import Batch, batch
+from artigraph_neo4j.recording.batch import batch
 from artigraph_neo4j.recording.decorator import CallArguments, spanned
 from artigraph_neo4j.recording.links import (
     link_artifact,
     use,
 )
+from artigraph_neo4j.recording.queue import Batch
 from artigraph_neo4j.recording.results import ResultList
 from artigraph_neo4j.recording.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.recording.spans import (
@@ -101,6 +103,7 @@ __all__ = [
     "ArgumentError",
     "ArtifactInfo",
     "ArtifactModel",
+    "ArtifactRecord",
     "ArtifactSummary",
     "ArtigraphError",
     "Batch",
@@ -132,6 +135,7 @@ __all__ = [
     "SpanTree",
     "Storage",
     "Transfer",
+    "UnreadableArtifact",
     "__version__",
     "add_tags",
     "artifact_field",

@@ -30,8 +30,9 @@ from artigraph_neo4j.find.filters import (
     Tagged,
     Under,
     Value,
+    sending_problem,
 )
-from artigraph_neo4j.find.numbers import bound, equals, of_one_type
+from artigraph_neo4j.find.numbers import bounds
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, Resolved, SpanTarget, Target, check_kind
 from artigraph_neo4j.graph.cypher.parts import is_newest
@@ -39,7 +40,11 @@ from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LAB
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase
 
-__all__ = ["Parameters", "codec_guard", "condition", "has_label"]
+__all__ = ["MAX_STEPS", "Parameters", "codec_guard", "condition", "has_label"]
+
+MAX_STEPS = 100
+"""Maximum size of a filter: comparisons, names that lead into models, ``&`` and ``|``. The planner
+of the database takes seconds for more, minutes for twice as much, and nobody can stop it."""
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -50,9 +55,30 @@ class Parameters:
 
     values: dict[str, Any] = field(default_factory=dict)
     _numbers: Any = field(default_factory=itertools.count)
+    _steps: int = 0
+
+    def step(self, filter_: Filter, count: int = 1) -> None:
+        """Count the steps of a filter.
+
+        Raises:
+            FilterError: They are too many for the database.
+        """
+        self._steps += count
+        if self._steps > MAX_STEPS:
+            raise FilterError(
+                f"the filter is too large at {type(filter_).__name__}: the database plans "
+                f"{MAX_STEPS} comparisons, names and brackets at the most; use one_of() for "
+                "many values of one field, or narrow the results in Python"
+            )
 
     def add(self, value: Any) -> str:
-        """The text that stands for a value."""
+        """The text that stands for a value.
+
+        Raises:
+            FilterError: The database cannot be sent it.
+        """
+        if problem := sending_problem(value):
+            raise FilterError(problem)
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f"${name}"
@@ -80,6 +106,7 @@ def condition(
     Raises:
         FilterError: It cannot be asked of this target.
     """
+    parameters.step(filter_)
     match filter_:
         case And(parts) | Or(parts):
             every = isinstance(filter_, And) is holds
@@ -205,6 +232,7 @@ def _comparison(
     resolved = target.resolve(filter_.ref)
     for value in filter_.values:
         check_kind(filter_.ref, resolved, value, contains=filter_.operator == "contains")
+    parameters.step(filter_, len(resolved.nested))
     if not resolved.nested:
         return _on_node(filter_, resolved, variable, parameters, holds=holds)
     # From the outermost model inwards, each within the one before.
@@ -240,7 +268,10 @@ def _on_node(
     test = tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
     if holds:
         return test
-    if resolved.field is None:  # the types of what is compared alone decide: else it is null
+    if resolved.field is None:
+        if filter_.operator in ("=", "in"):
+            return f"NOT coalesce({test}, false)"
+        # Null where the types do not compare.
         return f"CASE WHEN {property_} IS NULL THEN true ELSE NOT {test} END"
     can = _can_compare(filter_, resolved.field, found, variable, parameters)
     return f"({can} AND NOT coalesce({test}, false))"
@@ -304,7 +335,9 @@ def _test(
             f"({variable}.label_ {verb} {parameters.add(begin)} "
             f"AND {property_} {verb} {parameters.add(whole)})"
         )
-    first = bound(operator, values[0]) if kind == "number" else values[0]
+    first = values[0]
+    if kind == "number" and operator[0] in "<>":
+        first = bounds(first)[0 if operator in (">=", "<") else 1]
     value = parameters.add(values if operator == "in" else first)
     if operator == "contains":
         return (
@@ -315,15 +348,16 @@ def _test(
 
 
 def _equals_number(property_: str, values: list[Any], parameters: Parameters) -> str:
-    plain = [equal for v in values if of_one_type(v) is None for equal in equals(v)]
-    tests = [f"{property_} IN {parameters.add(plain)}"] if plain else []
-    for value in values:
-        type_ = of_one_type(value)
-        if type_ is not None:
-            tests.append(
-                f"({property_} IS :: {type_} NOT NULL AND {property_} = {parameters.add(value)})"
-            )
-    return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
+    ranges = [bounds(value) for value in values]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    test = f"{property_} >= {parameters.add(low)} AND {property_} <= {parameters.add(high)}"
+    if len(ranges) > 1:  # an index finds what lies between, of which some may be meant
+        lows, highs = (parameters.add([r[i] for r in ranges]) for i in (0, 1))
+        test += (
+            f" AND any(i IN range(0, size({lows}) - 1) "
+            f"WHERE {property_} >= {lows}[i] AND {property_} <= {highs}[i])"
+        )
+    return f"({test})"
 
 
 _VERBS = {"in": "IN", "startswith": "STARTS WITH", "endswith": "ENDS WITH"}

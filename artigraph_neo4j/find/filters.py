@@ -35,11 +35,17 @@ __all__ = [
     "Under",
     "Value",
     "conjuncts",
+    "named_field",
+    "sending_problem",
     "separated",
 ]
 
 Operator = Literal["=", "<", "<=", ">", ">=", "in", "contains", "startswith", "endswith", "null"]
 Kind = Literal["bool", "number", "str", "bytes", "date", "datetime", "instant", "timedelta", "list"]
+
+
+MAX_OPTIONS = 100_000
+"""Maximum number of values for ``one_of``: all of them are sent with the statement."""
 
 
 class Filter:
@@ -67,7 +73,7 @@ class Filter:
         )
 
 
-def _joined(kind: type[And] | type[Or], left: Filter, right: Filter) -> Filter:
+def _joined(kind: type[And | Or], left: Filter, right: Filter) -> Filter:
     """Flat, so that a long chain is no deeper than a short one."""
     return kind(tuple(p for f in (left, right) for p in (f.parts if type(f) is kind else (f,))))
 
@@ -227,6 +233,8 @@ class Ref:
         found = tuple(self._value(value) for value in values)
         if not found:
             raise FilterError(f"{self}: one_of() needs at least one value")
+        if len(found) > MAX_OPTIONS:
+            raise FilterError(f"{self}: one_of() takes {MAX_OPTIONS:,} values at the most")
         return Comparison(self, "in", found)
 
     def contains(self, value: Any) -> Filter:
@@ -308,6 +316,27 @@ class Field(Ref):
     __repr__ = __str__
 
 
+MAX_NAMES = 8
+"""Maximum number of names in a path: each is a hop that the database has to plan."""
+
+
+def named_field(name: str) -> Field:
+    """The field of a name, or of a path with dots in it.
+
+    Raises:
+        FilterError: It is not a name, or has too many parts.
+    """
+    path = tuple(name.split(".")) if isinstance(name, str) else ()
+    if not path or not all(path):
+        raise FilterError(f"F() takes the name of a field, not {name!r}")
+    if len(path) > MAX_NAMES:
+        raise FilterError(
+            f"F() takes {MAX_NAMES} names with dots between at the most, not {len(path)}: "
+            f"{name[:100]!r}"
+        )
+    return Field(path)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribute(Ref):
     """What every span, or every artifact, has."""
@@ -351,17 +380,9 @@ def _kind(value: object) -> Kind | None:
     return _KINDS.get(type(value))
 
 
-def _problem(value: object) -> str | None:
-    if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
-        return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
-    if type(value) is datetime and value.tzinfo is not None:
-        try:
-            value.astimezone(UTC)
-        except (OverflowError, ValueError):
-            return f"{value!r} is no instant that UTC can express"
+def sending_problem(value: object) -> str | None:
+    """Why the database cannot be sent a value, or None."""
     for item in cast("list[object]", value) if type(value) is list else [value]:
-        if type(item) is float and math.isnan(item):
-            return "nan equals nothing, so a filter with it finds nothing"
         if type(item) is int and item not in _INT64:
             return f"{item} does not fit into 64 bits, so no stored number equals it"
         if type(item) is str:
@@ -370,3 +391,17 @@ def _problem(value: object) -> str | None:
             except UnicodeEncodeError:
                 return f"{item!r} has a lone surrogate, which the database cannot hold"
     return None
+
+
+def _problem(value: object) -> str | None:
+    if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
+        return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
+    if type(value) is datetime and value.tzinfo is not None:
+        try:
+            value.astimezone(UTC)
+        except (OverflowError, ValueError):
+            return f"{value!r} is not an instant that UTC can express"
+    for item in cast("list[object]", value) if type(value) is list else [value]:
+        if type(item) is float and math.isnan(item):
+            return "nan equals nothing, so a filter with it finds nothing"
+    return sending_problem(value)

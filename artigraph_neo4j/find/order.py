@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +41,16 @@ class Key:
 
 def cursor(plan: Plan, values: Sequence[Any]) -> str:
     """An opaque text from the keys of a page's last row, and from the order they belong to."""
-    return base64.urlsafe_b64encode(json.dumps([_order_name(plan), *values]).encode()).decode()
+    text = json.dumps([_order_name(plan), *values])
+    return base64.urlsafe_b64encode(f"{_check(text)}{text}".encode()).decode()
+
+
+def _check(text: str) -> str:
+    """Tells a cursor that was edited from one that a page ended with."""
+    return hashlib.sha256(text.encode()).hexdigest()[:_CHECK]
+
+
+_CHECK = 12
 
 
 def _order_name(plan: Plan) -> str:
@@ -155,13 +165,21 @@ def after(plan: Plan, keys: list[Key], parameters: Parameters) -> list[str]:
         later = f"{key.text} {'<' if key.descending else '>'} {text}"
         if not key.never_null:
             later = f"{later} OR {key.text} IS NULL"
-        equal = f"WHEN {key.text} = {text} THEN {beyond} " if beyond != "false" else ""
+        # By = the largest integer would equal the float after it.
+        same = f"{key.text} >= {text} AND {key.text} <= {text}"
+        same = same if key.kind == "number" else f"{key.text} = {text}"
+        equal = f"WHEN {same} THEN {beyond} " if beyond != "false" else ""
         beyond = f"CASE WHEN {later} THEN true {equal}ELSE false END"
     tests = [beyond]
     if keys[0].never_null and texts[0] is not None and keys[0].text != "score":
         # The same again in the shape of a range, for the index.
         tests.append(f"{keys[0].text} {'<=' if keys[0].descending else '>='} {texts[0]}")
     return tests
+
+
+def _brief(text: object) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"
 
 
 def _literal(key: Key, value: Any, parameters: Parameters) -> str:
@@ -172,12 +190,14 @@ def _literal(key: Key, value: Any, parameters: Parameters) -> str:
 
 def _decode(plan: Plan, keys: list[Key]) -> list[Any]:
     try:
-        name, *values = json.loads(base64.urlsafe_b64decode((plan.after or "").encode()))
-    except (ValueError, TypeError, binascii.Error):
-        name, values = None, []
+        text = base64.urlsafe_b64decode((plan.after or "").encode()).decode()
+    except (ValueError, binascii.Error, AttributeError):
+        text = ""
+    check, content = text[:_CHECK], text[_CHECK:]
+    name, *values = json.loads(content) if content and check == _check(content) else [None]
     if name != _order_name(plan) or len(values) != len(keys):
         raise FilterError(
-            f"{plan.after!r} is no cursor of this query; pass on the one that a page of it "
-            "ended with"
+            f"{_brief(plan.after)} is not a cursor of this query; pass on, as it is, the one that "
+            "a page of it ended with"
         )
     return list(values)

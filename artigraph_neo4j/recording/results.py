@@ -9,7 +9,7 @@ from typing import Any, Self, SupportsIndex, TypeVar, cast, overload
 
 from artigraph_neo4j.common.colours import ARTIFACT
 from artigraph_neo4j.common.markup import Html, details, dot, escaped, facts, faint, joined, table
-from artigraph_neo4j.common.wording import cut, place_text, size_text, time_text
+from artigraph_neo4j.common.wording import cut, size_text, time_text
 from artigraph_neo4j.graph.span import (
     Span,
     own_facts,
@@ -17,7 +17,7 @@ from artigraph_neo4j.graph.span import (
 )
 from artigraph_neo4j.model.base import ModelBase, artifact_info
 from artigraph_neo4j.model.lazy import Lazy
-from artigraph_neo4j.values.stored_value import StoredValue
+from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
 
 __all__ = [
     "SHOWN_ROWS",
@@ -100,17 +100,24 @@ def _lazy_text(lazy: Lazy[Any]) -> str:
     reference = lazy.reference
     if reference is None:
         return f"{type(lazy.held).__name__}, lazy, not stored yet"
-    blob = reference.blob if isinstance(reference, StoredValue) else None
-    place = "in the graph" if blob is None else place_text(blob.storage, blob.location)
+    place = reference.place or "in the graph"
     return f"{reference.serializer}, {size_text(reference.size)}, {place}"
 
 
 def _model_name(artifact: ModelBase) -> str:
+    if isinstance(artifact, ArtifactRecord):
+        return f"{artifact.model} v{artifact.version}"
+    if isinstance(artifact, UnreadableArtifact):
+        return f"{artifact.model}, unreadable"
     info = artifact.__artifact_model__
     return type(artifact).__name__ if info is None else f"{info.name} v{info.version}"
 
 
 def _fields(artifact: ModelBase) -> list[tuple[str, Any]]:
+    if isinstance(artifact, ArtifactRecord):
+        return list(artifact.fields.items())
+    if isinstance(artifact, UnreadableArtifact):
+        return [("error", str(artifact.error))]
     if not dataclasses.is_dataclass(artifact):
         return []
     return [
