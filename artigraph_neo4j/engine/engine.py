@@ -153,6 +153,7 @@ class Engine:
         ticket: Ticket | None = None,
         settle: bool = False,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
         done: Callable[[Once], object] | None = None,
     ) -> Once:
         """Run a write that is applied once, however often it is sent; one round trip.
@@ -165,6 +166,7 @@ class Engine:
             ticket: The write's identity, for a caller that may send it again.
             settle: Whether it comes to its end even when the caller is cancelled.
             deadline: Seconds that it may take; by default the engine's.
+            fresh: Seconds for which what it refers to is there for certain; see ``Connection``.
             done: Called with the result once it is there, also for a caller that was cancelled.
         """
         await self._write_waiting()
@@ -173,7 +175,9 @@ class Engine:
         async def work() -> Once:
             connection, _ = await self._opened()
             try:
-                result = await connection.once(text, parameters, mine, deadline=deadline)
+                result = await connection.once(
+                    text, parameters, mine, deadline=deadline, fresh=fresh
+                )
             except BaseException:
                 if ticket is None and mine.unconfirmed:
                     self.later(partial(self.settle, mine))  # if it was not applied, it never will

@@ -16,6 +16,7 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from math import inf
 from typing import IO, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -214,6 +215,15 @@ class Uploads:
             if content.leaned_on in lost or (content.uploaded or limit) < limit
         ]
         await together(partial(self._upload_again, content) for content in again)
+
+    def fresh_seconds(self) -> float:
+        """Seconds for which all that was uploaded is certainly kept without a Blob node.
+
+        Garbage collection takes what is older than ``MIN_AGE``; the other half of it is for clocks
+        that differ, and for a statement that is on its way.
+        """
+        times = [c.uploaded for c in self._contents.values() if c.uploaded is not None]
+        return min(times, default=inf) + MIN_AGE.total_seconds() / 2 - time.time()
 
     async def _upload_again(self, content: _Content) -> None:
         if content.data is None and content.location is not None and content.leaned_on is None:
