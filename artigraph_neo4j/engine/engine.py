@@ -127,6 +127,7 @@ class Engine:
         parameters: Mapping[str, Any],
         *,
         settle: bool = False,
+        fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
         """Run a writing statement, which must be one that may run twice; one round trip.
 
@@ -136,12 +137,13 @@ class Engine:
             text: The Cypher text.
             parameters: Its parameters.
             settle: Whether it comes to its end even when the caller is cancelled.
+            fresh: Seconds for which what it refers to is there for certain; see ``Connection``.
         """
         await self._write_waiting()
 
         async def work() -> list[Row]:
             connection, _ = await self._opened()
-            return await connection.run(text, parameters, "write")
+            return await connection.run(text, parameters, "write", fresh=fresh)
 
         return await self.call(work, settle=settle)
 

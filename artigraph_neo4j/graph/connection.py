@@ -148,6 +148,7 @@ class Connection:
         access: Access,
         *,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
         """Run one statement, which may run twice, and return its rows, each a list of values.
 
@@ -157,6 +158,8 @@ class Connection:
             access: Whether it reads or writes.
             deadline: Seconds that it may take, waiting behind other writes and further attempts
                 included; it ends ``ALLOWANCE`` later at the latest.
+            fresh: Seconds for which what it refers to is there for certain, asked before each
+                attempt. After that it is not sent.
 
         Raises:
             ConnectionFailed: The database could not do it in time.
@@ -167,6 +170,12 @@ class Connection:
         """
 
         async def once(attempt: int, left: float) -> list[Row]:
+            left = left if fresh is None else min(left, fresh())
+            if left <= 0:
+                raise ConnectionFailed(
+                    "so much time passed between the upload of a value and its commit that garbage "
+                    "collection may have taken it; do it again"
+                )
             return await self._once(text, parameters, access, attempt, left)
 
         async def work(end: float) -> list[Row]:

@@ -45,6 +45,7 @@ __all__ = [
     "WAVE_BYTES",
     "Uploads",
     "blob_row",
+    "fresh_seconds",
     "mark",
     "stored_parameters",
     "upload",
@@ -223,7 +224,7 @@ class Uploads:
         that differ, and for a statement that is on its way.
         """
         times = [c.uploaded for c in self._contents.values() if c.uploaded is not None]
-        return min(times, default=inf) + MIN_AGE.total_seconds() / 2 - time.time()
+        return fresh_seconds(min(times, default=inf))
 
     async def _upload_again(self, content: _Content) -> None:
         if content.data is None and content.location is not None and content.leaned_on is None:
@@ -380,6 +381,11 @@ def blob_row(
         "location": location,
     }
     return {"owner": owner, "field": field, "properties": properties}
+
+
+def fresh_seconds(uploaded: float) -> float:
+    """Seconds for which what was uploaded at this time is certainly kept without a Blob node."""
+    return uploaded + MIN_AGE.total_seconds() / 2 - time.time()
 
 
 def stored_parameters(uploads: Iterable[Uploads]) -> dict[str, Any]:

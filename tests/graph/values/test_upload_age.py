@@ -6,17 +6,28 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from artigraph_neo4j import ArtifactModel, Engine, batch, engine_context, revise_artifact
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    batch,
+    delete_span,
+    engine_context,
+    export_graph,
+    import_graph,
+    read_span_artifact,
+    revise_artifact,
+    span_context,
+)
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine.target import choose_target
+from artigraph_neo4j.errors import ConnectionFailed
 from artigraph_neo4j.gc import collect_garbage
 from artigraph_neo4j.storage.memory import MemoryStorage
-from artigraph_neo4j.values import upload
 from tests.proxy import Proxy
 
 DATA = b"a value that goes to the storage" * 100
@@ -35,9 +46,8 @@ class Sleeper:
     def __init__(self, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
         self._proxy = proxy
         self.asleep = 0.0
-        monkeypatch.setattr(
-            upload, "time", SimpleNamespace(time=lambda: time.time() + self.asleep)
-        )
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + self.asleep)
 
     def sleep_at_next_write(self, *, sent: bool) -> None:
         """Sleep when the next write was sent: the network holds it, or only its answer is lost."""
@@ -64,6 +74,35 @@ async def write_in_batch(n: int) -> str:
 
 async def write_revision(n: int) -> str:
     return await revise_artifact(await Aged(n - 1).create(), Aged(n, DATA))
+
+
+async def test_an_import_after_a_long_sleep_refers_to_nothing_old(
+    graph_service: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    storage = MemoryStorage(new_id())
+    path = tmp_path / "tree.jsonl"
+    options: Any = {"storage": storage, "offload_bytes": 1000, "create_schema": True}
+    options |= {"username": graph_service.username, "password": graph_service.password}
+    options |= {"database": graph_service.database}
+    with engine_context(graph_service.uri, **options):
+        async with span_context(label="aged") as span:
+            await Aged(1, DATA).create("a", span="current")
+        await export_graph(span.node_id, path, blobs=True)
+        await delete_span(span.node_id)
+        await collect_garbage(storage, dry_run=False, min_age=timedelta(0))
+    proxy = Proxy(graph_service.uri)
+    sleeper = Sleeper(proxy, monkeypatch)
+    with proxy.running() as url, engine_context(url, **options) as through:
+        await through.graph()
+        sleeper.sleep_at_next_write(sent=False)
+        with pytest.raises(ConnectionFailed, match="do it again"):
+            await import_graph(path)
+        await collect_garbage(storage, dry_run=False, min_age=timedelta(0))
+        await import_graph(path)
+        found = await read_span_artifact(span.node_id, label="a")
+        assert found == Aged(1, DATA)
+        await asyncio.to_thread(proxy.settle)
+        assert (await read_span_artifact(span.node_id, label="a")) == found
 
 
 @pytest.mark.parametrize("sent", [False, True])
