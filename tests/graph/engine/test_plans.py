@@ -143,7 +143,8 @@ async def test_a_write_costs_hits_in_proportion_to_its_rows(
         pass
     costs = []
     for count in (FEW, MANY):
-        parameters = {"owners": [span.node_id]} | make(count, span.node_id)
+        once = [new_id(), 1, 2**62]
+        parameters = {"owners": [span.node_id], "once": once} | make(count, span.node_id)
         hits, operators = await profile(write.statement(parameters, merge=merge), parameters)
         assert not [operator for operator in operators if "Scan" in operator]
         costs.append(hits)

@@ -151,7 +151,9 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         "closed": [], "model": "x", "version": 1, "at": "2026-01-01T00:00:00Z", "after": "",
         "size": 1, "locks": [], "seal": [], "unseal": [], "units": [],
         "leaned_on": [], "graph": "x", "contents": [], "prefix": "", "names": [], "locations": [],
-        "part": "", "storage": "x", "new": "x", "artifacts": True, "links": True,
+        "part": "", "storage": "x",
+        "once": ["x", 1, 1], "lanes": [], "lane": "x", "number": 1,
+        "new": "x", "artifacts": True, "links": True,
     }  # fmt: skip
     await session_engine.graph()  # creates the schema
     async with AsyncGraphDatabase.driver(

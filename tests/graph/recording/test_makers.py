@@ -61,7 +61,7 @@ async def test_alone_in_a_batch_and_again(engine: Engine, query: Any) -> None:
         "owned": [group | {"spans": [[maker.node_id, [row]]]}],
     }
     for merge in (False, True, True):
-        await engine.write(write.statement(parameters, merge=merge), parameters)
+        await engine.once(write.statement(parameters, merge=merge), parameters)
     assert await makers(query, row[0]["node_id"]) == [[maker.node_id]]  # type: ignore[index]
 
 
