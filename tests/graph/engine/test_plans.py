@@ -92,7 +92,7 @@ READS = {
     "artifacts of a span": (read.ARTIFACTS_OF, _wide, 45),
     "artifacts below": (read.ARTIFACTS_BELOW, _wide, 105),
     "tree with artifacts": (span_tree.SPAN_TREE, _wide, 150),
-    "lineage": (lineage.LINEAGE_DOWN, _used, 55),
+    "lineage": (lineage.lineage("down", None), _used, 55),
 }
 
 
