@@ -15,7 +15,7 @@ from artigraph_neo4j.engine.target import Target, choose_target
 from artigraph_neo4j.errors import EngineError
 from artigraph_neo4j.storage.base import Storage
 
-__all__ = ["EngineOptions", "engine_context", "get_engine", "set_engine"]
+__all__ = ["EngineOptions", "engine_context", "get_engine", "replace_default", "set_engine"]
 
 
 class EngineOptions(TypedDict, total=False):
@@ -99,10 +99,19 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
     Raises:
         EngineError: The URL is none of Neo4j's, or nothing says where the graph is.
     """
-    global _default
     made = _make(engine, options)
-    _default = made
+    replace_default(made)
     return made
+
+
+def replace_default(engine: Engine | None) -> Engine | None:
+    """Make an engine the default, or have none, and return the one before; nothing is closed.
+
+    For who puts the earlier one back: a test, a page of examples.
+    """
+    global _default
+    before, _default = _default, engine
+    return before
 
 
 class engine_context(AbstractContextManager[Engine]):  # noqa: N801 - used like a function

@@ -50,6 +50,9 @@ Access = Literal["read", "write"]
 Row = list[Any]
 T = TypeVar("T")
 
+WARN_SECONDS = 5.0
+"""Seconds of retrying after which a warning says so, once for a statement."""
+
 MAX_WRITES = 16
 """Maximum writes in flight; more of them under one parent only wait for each other's locks."""
 
@@ -341,7 +344,8 @@ class Connection:
         access: Access,
         end: float,
     ) -> T:
-        attempt = 0
+        begin = time.monotonic()
+        attempt, told = 0, False
         while True:
             try:
                 result = await once(attempt, max(end - time.monotonic(), 0.1))
@@ -352,6 +356,12 @@ class Connection:
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
                     raise our_error(error, attempt + 1) from error
                 logger.info("retrying a %s after %s", access, type(error).__name__)
+                if not told and time.monotonic() - begin > WARN_SECONDS:
+                    told = True
+                    logger.warning(
+                        "Neo4j does not answer (%s); retrying for %.0f s more",
+                        str(error).partition("\n")[0], end - time.monotonic(),
+                    )  # fmt: skip
             except (UnicodeEncodeError, OverflowError) as error:  # while it was packed
                 raise RefusedError(f"{_unsendable(error)}; nothing was sent") from error
             else:

@@ -17,7 +17,7 @@ from artigraph_neo4j.errors import (
 )
 from artigraph_neo4j.graph.cypher import links
 from artigraph_neo4j.graph.failures import ConflictError
-from artigraph_neo4j.graph.names import check_text
+from artigraph_neo4j.graph.names import Label, as_label
 from artigraph_neo4j.recording.used import write_used
 from artigraph_neo4j.recording.work import artifact_key
 
@@ -55,7 +55,7 @@ def use(*artifacts: AnyArtifact) -> None:
 
 
 async def link_artifact(
-    span: AnySpan, artifact: AnyArtifact, /, *, label: str | None = None
+    span: AnySpan, artifact: AnyArtifact, /, *, label: Label | None = None
 ) -> None:
     """Share an artifact with another span, which then has it as if it were its own.
 
@@ -77,7 +77,7 @@ async def link_artifact(
     """
     span_id, node_id = given.span_id(span), given.artifact_id(artifact)
     if label is not None:
-        check_text(label, "artifact label", SpanError)
+        label = as_label(label, "an artifact's label")
     parameters = {
         "span": span_id,
         "node_id": node_id,

@@ -353,10 +353,10 @@ async def test_a_graph_that_took_another_id_refuses_values_of_the_old_one(
 async def test_a_storage_that_fails_to_look_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     await Kept("look").create()
 
-    async def refuse(self: Any, location: str, /) -> bool:
+    async def refuse(self: Any, location: str, /) -> int:
         raise StorageError("no")
 
-    monkeypatch.setattr(Counting, "exists", refuse)
+    monkeypatch.setattr(Counting, "size", refuse)
     with pytest.raises(StorageError, match=r"Kept\.text: 4 bytes could not be looked for"):
         await Kept("look").create()
 
