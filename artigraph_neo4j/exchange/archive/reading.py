@@ -74,12 +74,12 @@ class GraphReader:
 
     async def artifacts(self, span_ids: list[str]) -> AsyncIterator[list[Line]]:
         """The artifacts of some of these spans, one round trip, and one a batch."""
-        found = await self._engine.read(
+        found = await self._engine.read_chunks(
             cypher.EXPORT_ARTIFACT_IDS, {"spans": span_ids, "span": self.span_id}
         )
         batch: list[str] = []
         held = 0
-        for node_id, nodes in (row for (chunk,) in found for row in chunk):
+        for node_id, nodes in found or ():
             if batch and held + nodes > NODES:
                 yield await self._artifacts(batch)
                 batch, held = [], 0
