@@ -261,12 +261,12 @@ async def test_the_reference_leaned_on_cannot_go_while_the_write_is_under_way(
     ((blob_id,),) = await query(
         "MATCH ({node_id: $id})-[:STORED_IN]->(b) RETURN b.blob_id", id=first
     )
-    parameters = {"leaned_on": [blob_id]}
+    parameters = {"leaned_on": [blob_id], "once": [new_id(), 1, 2**62]}
     async with AsyncGraphDatabase.driver(graph_service.uri, auth=auth) as driver:
         async with driver.session(database=graph_service.database) as session:
             transaction = await session.begin_transaction()
-            result = await transaction.run(writing.statement(parameters, again=False), parameters)
-            ((missing, problems, gone, other, *_),) = await result.values()
+            result = await transaction.run(writing.statement(parameters), parameters)
+            ((_, _, missing, problems, gone, other, *_),) = await result.values()
             assert (missing, problems, gone, other) == ([], [], [], None)
             deleting = asyncio.create_task(delete(engine, first))
             done, _ = await asyncio.wait({deleting}, timeout=0.5)
