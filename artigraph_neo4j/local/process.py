@@ -113,7 +113,7 @@ class Process:
                 os.kill(self.pid, number)
 
     def stop(self, timeout: float) -> bool:
-        """Ask the process to end, kill it after ``timeout`` seconds; return whether it ended itself."""
+        """Ask the process to end, kill it after ``timeout`` seconds; whether it ended by itself."""
         self.signal(signal.SIGTERM)
         if self.wait(timeout):
             return True
