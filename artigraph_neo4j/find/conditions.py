@@ -294,7 +294,7 @@ def _can_compare(
     (kind,) = kinds
     wanted = _comparable(filter_, kind)
     if filter_.operator == "contains" and kind != "str":
-        wanted = {"list"}
+        wanted.discard(kind)
     guard = codec_guard(field_name, wanted, variable, parameters)
     return f"({_no_value(field_name, variable, parameters)} OR {guard})"
 

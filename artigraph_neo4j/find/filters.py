@@ -404,4 +404,4 @@ def _problem(value: object) -> str | None:
     for item in cast("list[object]", value) if type(value) is list else [value]:
         if type(item) is float and math.isnan(item):
             return "nan equals nothing, so a filter with it finds nothing"
-    return sending_problem(value)
+    return sending_problem(cast("object", value))

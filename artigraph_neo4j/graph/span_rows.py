@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from neomodel.properties import Property
@@ -104,7 +104,7 @@ def _extras(span: Span, declared: Mapping[str, Any]) -> dict[str, Any]:
                 f"{cls}.extra[{name!r}]: a {type(value).__name__} like this is not a property of "
                 "Neo4j; declare a field in the span class, which may keep it as JSON"
             )
-        found[name] = list(value) if isinstance(value, list) else value
+        found[name] = list(cast("list[object]", value)) if isinstance(value, list) else value
     return found
 
 

@@ -199,9 +199,10 @@ def is_entry(how: Any) -> bool:
     """Whether it is how one field is stored: a kind, or a list that begins with it."""
     if isinstance(how, str):
         return how not in _APART
-    return isinstance(how, list) and bool(how) and isinstance(how[0], str) and (
-        how[0] not in _APART or (len(how) > 1 and all(isinstance(part, str) for part in how))
-    )  # fmt: skip
+    if not (isinstance(how, list) and how and isinstance(how[0], str)):
+        return False
+    parts = cast("list[object]", how)
+    return how[0] not in _APART or (len(parts) > 1 and all(isinstance(p, str) for p in parts))
 
 
 def _hashable(how: Any) -> Any:
