@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -253,6 +253,8 @@ def _on_node(
     filter_: Comparison, resolved: Resolved, variable: str, parameters: Parameters, *, holds: bool
 ) -> str:
     property_ = f"{variable}.{quoted(resolved.property)}"
+    if resolved.entry is not None:
+        return _on_entry(filter_, resolved, variable, parameters, holds=holds)
     if filter_.operator == "null":
         return _sign(_null(resolved, property_, variable, parameters), holds=holds)
     tests: list[str] = []
@@ -275,6 +277,22 @@ def _on_node(
         return f"CASE WHEN {property_} IS NULL THEN true ELSE NOT {test} END"
     can = _can_compare(filter_, resolved.field, found, variable, parameters)
     return f"({can} AND NOT coalesce({test}, false))"
+
+
+def _on_entry(
+    filter_: Comparison, resolved: Resolved, variable: str, parameters: Parameters, *, holds: bool
+) -> str:
+    """A condition on an entry of a dict, whose property has the type of the value."""
+    assert resolved.entry is not None  # noqa: S101 - the caller looked
+    others, path = resolved.entry
+    names = [parameters.add(name) for name in ("*", path)]
+    listed = f"coalesce({variable}.{quoted(others)}, [])"
+    other = f"({names[0]} IN {listed} OR {names[1]} IN {listed})"
+    plain = replace(resolved, entry=None)
+    test = _on_node(filter_, plain, variable, parameters, holds=holds)
+    if (filter_.operator == "null") is holds:  # it is there, though no property holds it
+        return f"({test} AND NOT {other})"
+    return f"({test} OR {other})" if filter_.operator == "null" else test
 
 
 def _comparable(filter_: Comparison, kind: Kind) -> set[Kind]:

@@ -310,6 +310,10 @@ class Field(Ref):
 
     path: tuple[str, ...]
 
+    def __getitem__(self, key: str) -> Field:
+        """An entry of a dict, or a field of a model: ``F("params")["max_depth"] > 3``."""
+        return named_field(f"{self}.{key}")
+
     def __str__(self) -> str:
         return ".".join(self.path)
 

@@ -21,7 +21,9 @@ __all__ = [
     "as_label",
     "check_label",
     "check_text",
+    "entry_property",
     "field_name",
+    "others_property",
     "property_name",
     "quoted",
     "users_labels",
@@ -82,6 +84,16 @@ RESERVED_PROPERTIES = frozenset(
 def property_name(field: str) -> str:
     """The property that holds a field; its own name unless that is ours or ends in ``_``."""
     return f"{field}_" if field in RESERVED_PROPERTIES or field.endswith("_") else field
+
+
+def entry_property(field: str, path: Iterable[str]) -> str:
+    """The property that holds an entry of a dict, beside the dict itself."""
+    return ".".join((field, *path))
+
+
+def others_property(field: str) -> str:
+    """The property that names the entries of a dict that no property can hold."""
+    return f"{field}."
 
 
 def field_name(property_: str) -> str:

@@ -162,6 +162,10 @@ class StoredNode:
         names = (entry.property for entry in self.codec.fields)
         return {name: self.properties[name] for name in names if name in self.properties}
 
+    def entry_properties(self) -> list[str]:
+        """The names of properties that hold entries of dicts; see ``model.entries``."""
+        return [name for name in self.properties if "." in name]
+
     def seal(self) -> str:
         """The seal that fits what was read."""
         return seal(
