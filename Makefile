@@ -15,8 +15,8 @@ COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || ec
 	-f docker/compose.yaml --env-file docker/.env
 
 .PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs test-packaging \
-	pictures bench bench-report bench-memory dist docs docs-serve lint types layers \
-	check up down status browser lock clean
+	test-long coverage fuzz soak pictures bench bench-report bench-memory dist docs docs-serve lint types layers \
+	check release-check up down status browser lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -38,6 +38,24 @@ demo: $(STAMP) ## Run the demo study on the local stack, and leave Neo4j Browser
 
 test: $(STAMP) ## Run all tests, on servers of their own
 	$(PYTEST)
+
+test-long: $(STAMP) ## Run what `make test` leaves out too: more examples, other versions, sizes; hours
+	ARTIGRAPH_TEST_EXAMPLES=500 $(PYTEST) -m ""
+	ARTIGRAPH_TEST_NEO4J=5.26.28 $(PYTEST) tests/graph tests/layout
+	$(MAKE) fuzz ARGS="--count 1000000"
+	$(MAKE) soak ARGS="--seconds 600"
+
+coverage: $(STAMP) ## Run all tests and show which lines and branches of the library none has reached
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --skip-covered --show-missing --sort=cover
+
+fuzz: $(STAMP) ## Read mutated bytes with every serializer, 10,000,000; ARGS="--count 1000", "--only msgpack"
+	$(BIN)/python -m tests.fuzz $(or $(ARGS),--count 10000000)
+
+soak: $(STAMP) ## Run programs under random faults for an hour; ARGS="--seconds 60", "--seed 7 --count 1"
+	$(BIN)/python -m tests.faults $(or $(ARGS),--seconds 3600)
 
 test-unit: $(STAMP) ## Run the tests that need no server
 	$(PYTEST) tests/unit
@@ -82,14 +100,17 @@ lint: $(STAMP) ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP) ## Check types with two checkers
-	$(BIN)/mypy
-	$(BIN)/basedpyright
+types: $(STAMP) ## Check types with two checkers, in the library and in what users write
+	$(PYTEST) -q tests/typing
 
 layers: $(STAMP) ## Check that imports point one way
 	$(BIN)/lint-imports
 
-check: lint types layers test ## Run all checks and all tests
+check: lint layers test ## Run all checks and all tests
+
+release-check: $(STAMP) ## See whether this commit can be released; makes dist/ with a list of all parts
+	$(BIN)/python .ci/release.py
+	$(MAKE) check test-long
 
 up: $(STAMP) ## Start Neo4j and S3: in Docker where an engine answers, else the local stack
 	@if $(ENGINE); then \
@@ -116,4 +137,4 @@ lock: $(STAMP) ## Pin the development environment anew, with hashes
 		--generate-hashes --no-header --no-annotate -q -o .ci/requirements.txt
 
 clean: ## Remove the virtual environment and caches (not the stack's data)
-	rm -rf $(VENV) site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* dist

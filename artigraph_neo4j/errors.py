@@ -31,8 +31,12 @@ password or a secret key.
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 
 __all__ = [
     "ArchiveError",
@@ -63,6 +67,30 @@ __all__ = [
 class ArtigraphError(Exception):
     """The root of all errors raised by this library."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the caller's lines, the error and what caused it.
+
+        The lines of this library, and of what it calls, help nobody who only called it;
+        ``traceback.print_exc()`` shows them.
+        """
+        shown = [*traceback.format_list(_of_the_caller(self.__traceback__))]
+        error: BaseException | None = self
+        while error is not None and len(shown) < _SHOWN_LINES:
+            text = "".join(traceback.format_exception_only(error)).rstrip()
+            shown.append(text if error is self else f"caused by {text}")
+            error = error.__cause__
+        return ["Traceback (without lines of artigraph_neo4j):", *(s.rstrip() for s in shown)]
+
+
+_SHOWN_LINES = 50
+
+_OURS = (str(Path(__file__).parent), *(sysconfig.get_path(p) for p in ("stdlib", "purelib")))
+
+
+def _of_the_caller(trace: TracebackType | None) -> list[traceback.FrameSummary]:
+    """The frames that are neither of an installed package nor of Python itself."""
+    return [f for f in traceback.extract_tb(trace) if not f.filename.startswith(_OURS)]
+
 
 class ArgumentError(ArtigraphError, TypeError):
     """An argument is not what the function takes, such as a number for a span's id."""
@@ -73,7 +101,14 @@ class EngineError(ArtigraphError):
 
 
 class ConnectionFailed(EngineError):  # noqa: N818 - "ConnectionError" would hide the built-in one
-    """The database could not be reached in time, or refused the login."""
+    """The database could not be reached in time, could not do it then, or refused the login.
+
+    Attributes:
+        unconfirmed: Whether what was to be written may be in the graph all the same: it was sent,
+            and no answer came.
+    """
+
+    unconfirmed: bool = False
 
 
 class SchemaError(EngineError):
@@ -137,7 +172,7 @@ class Lost:
     """Something that a batch could not record.
 
     Attributes:
-        kind: ``"span"``, ``"end of span"`` or ``"artifact"``.
+        kind: ``"span"``, ``"end of span"``, ``"properties of span"`` or ``"artifact"``.
         node_id: Its id.
         label: Its label, or None.
         cause: Why.
@@ -154,20 +189,33 @@ class Lost:
 
 
 class BatchError(ArtigraphError):
-    """Some of what a batch had to write could not be recorded.
+    """Some of what a batch had to write could not be recorded, or may not have been.
 
     Attributes:
         lost: What is not in the graph, in the order in which it was to be written.
+        unconfirmed: What may be in the graph: it was sent, and no answer came. ``Batch.lost`` and
+            ``Batch.unconfirmed`` say more once the database was in reach again.
         recorded: How many spans, ends of spans and artifacts the batch has recorded so far.
     """
 
-    def __init__(self, lost: Sequence[Lost], recorded: int) -> None:
+    def __init__(
+        self, lost: Sequence[Lost], recorded: int, unconfirmed: Sequence[Lost] = ()
+    ) -> None:
         self.lost = tuple(lost)
+        self.unconfirmed = tuple(unconfirmed)
         self.recorded = recorded
-        shown = "; ".join(map(str, self.lost[:3]))
-        more = f"; and {len(lost) - 3} more, in .lost" if len(lost) > 3 else ""
-        kept = f"{recorded} others were recorded" if recorded else "nothing was recorded"
-        super().__init__(f"{len(lost)} writes of a batch were lost, {kept}: {shown}{more}")
+        said: list[str] = []
+        if lost:
+            said.append(f"{len(lost)} writes of a batch were lost")
+        if unconfirmed:
+            subject = "" if lost else "writes of a batch "
+            said.append(f"{len(unconfirmed)} {subject}may be recorded or not")
+        said.append(f"{recorded} others were recorded" if recorded else "nothing was recorded")
+        both = [*self.lost, *self.unconfirmed]
+        shown = "; ".join(map(str, both[:3]))
+        names = " and ".join(n for n, x in ((".lost", lost), (".unconfirmed", unconfirmed)) if x)
+        more = f"; and {len(both) - 3} more, in {names}" if len(both) > 3 else ""
+        super().__init__(f"{', '.join(said)}: {shown}{more}")
 
 
 class StorageError(ArtigraphError):

@@ -73,6 +73,7 @@ __all__ = [
     "resume_deletes",
     "retain",
     "revise_artifact",
+    "run",
     "span_context",
     "take_new_graph_id",
     "upgrade_schema",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -41,7 +41,10 @@ COMMANDS = {
 """The module of each command and its line in ``--help``, in the order of docs/cli.md."""
 
 # The base of what typer raises for a wrong command line, under whatever name it keeps its click.
-_UsageError: type[Any] = typer.BadParameter.__mro__[1]
+if TYPE_CHECKING:
+    _UsageError = typer.BadParameter
+else:
+    _UsageError = typer.BadParameter.__mro__[1]
 
 _ASKED = "artigraph.json"
 

@@ -13,12 +13,16 @@ from importlib import metadata
 from typing import Literal
 from urllib.parse import urlsplit
 
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.engine.configure import engine_context
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
+from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.local import LocalStack, running_stack
 from artigraph_neo4j.local.java import find_java
@@ -85,22 +89,38 @@ async def run_checks(url: str | None) -> AsyncIterator[Check]:
 
 def _machine() -> Iterator[Check]:
     yield Check("python", "ok", f"{platform.python_version()} ({sys.executable})")
-    names = ("neo4j", "neomodel", "neo4j-rust-ext", "aioboto3", "pyarrow")
-    found = {name: _installed(name) for name in names}
-    text = ", ".join(f"{name} {v}" for name, v in found.items() if v)
+    names = ("neo4j", "neomodel", "neo4j-rust-ext", "aiobotocore", "pyarrow")
+    text = ", ".join(f"{name} {found}" for name in names if (found := _installed(name)))
     text = f"artigraph-neo4j {__version__}, {text}"
-    wrong = [
-        f"{name} {found[name]}"
-        for name, wanted in (("neo4j", "6.1."), ("neomodel", "7."))
-        if not (found[name] or "").startswith(wanted)
-    ]
+    wrong = [f"{name} {found}, needed is {wanted}" for name, found, wanted in _unfit_packages()]
     if wrong:
         yield Check(
-            "packages", "fail", f"{text}: {', '.join(wrong)} is not what is needed",
+            "packages", "fail", f"{text}: {'; '.join(wrong)}",
             "pip install --upgrade artigraph-neo4j",
         )  # fmt: skip
     else:
         yield Check("packages", "ok", text)
+
+
+def _unfit_packages() -> Iterator[tuple[str, str, str]]:
+    """Packages that this library's metadata does not allow as they are: name, version, needed.
+
+    One of an extra may be missing; if it is there, it has to fit.
+    """
+    for line in metadata.requires("artigraph-neo4j") or ():
+        requirement = Requirement(line)
+        marker = requirement.marker
+        found = _installed(requirement.name)
+        always = marker is None or marker.evaluate({"extra": ""})
+        fits = found is not None and requirement.specifier.contains(found, prereleases=True)
+        if not fits and (always or (found and _of_an_extra(marker))):
+            yield requirement.name, found or "is missing", str(requirement.specifier) or "any"
+
+
+def _of_an_extra(marker: Marker | None) -> bool:
+    """Whether a requirement counts on this system once its extra is asked for."""
+    extras = metadata.metadata("artigraph-neo4j").get_all("Provides-Extra") or ()
+    return marker is not None and any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 def _installed(name: str) -> str | None:
@@ -148,7 +168,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
     try:
         server = await read_server()
     except ArtigraphError as error:
-        refused = "refused the login" in str(error)
+        refused = isinstance(error, LoginError)
         yield Check(
             "connection", "fail", str(error),
             "check NEO4J_USERNAME and NEO4J_PASSWORD" if refused else "see the server's log",

@@ -11,7 +11,7 @@ from rich.tree import Tree
 from artigraph_neo4j.cli.options import SPAN_HELP, Url, run, span_facts, span_state, span_style
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.colours import ARTIFACT, ERROR
-from artigraph_neo4j.common.wording import cut, duration_text, time_text
+from artigraph_neo4j.common.wording import cut, duration_text, time_text, visible
 from artigraph_neo4j.find.named import find_named
 from artigraph_neo4j.find.span_tree import SpanTree, read_span_tree
 from artigraph_neo4j.find.summary import ArtifactSummary
@@ -92,7 +92,7 @@ def _span_line(span: Span, with_id: bool) -> Text:
     line = Text.assemble(("● ", style), (_one_line(span.label or "span"), "bold"))
     own = users_labels(span.node_labels)
     if own:
-        line.append(f" {own[0]}", "dim")
+        line.append(f" {_one_line(own[0])}", "dim")
     line.append(f"  {span_state(span)}", style)
     if span.duration is not None:
         line.append(f"  {duration_text(span.duration)}")
@@ -102,7 +102,7 @@ def _span_line(span: Span, with_id: bool) -> Text:
         line.append(f"  {span.node_id}", "dim")
     if span.exception_type:
         message = _one_line(span.exception_message or "")
-        line.append(f"\n  {span.exception_type}: {cut(message, 200)}", ERROR.fill)
+        line.append(f"\n  {_one_line(span.exception_type)}: {cut(message, 200)}", ERROR.fill)
     return line
 
 
@@ -114,6 +114,8 @@ def _artifact_line(summary: ArtifactSummary, with_id: bool) -> Text:
     if len(summary.fields) > 4:
         shown.append("…")
     line.append(f"  {', '.join(shown)}", "dim")
+    if summary.problem is not None:
+        line.append(f"  {summary.problem}", ERROR.fill)
     if summary.shared:
         line.append("  shared", "italic")
     if with_id:
@@ -122,8 +124,8 @@ def _artifact_line(summary: ArtifactSummary, with_id: bool) -> Text:
 
 
 def _one_line(text: str) -> str:
-    """Without what would break the lines of a tree, or steer a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Text without line ends, which would break the lines of a tree."""
+    return " ".join(visible(text).split())
 
 
 def _facts(tree: SpanTree) -> dict[str, Any]:
@@ -155,4 +157,5 @@ def _artifact_facts(summary: ArtifactSummary) -> dict[str, Any]:
         "shared": summary.shared,
         "stored_bytes": summary.stored_size,
         "fields": {field.name: field.text for field in summary.fields},
+        "problem": summary.problem,
     }

@@ -1,8 +1,8 @@
 """Filters to Cypher: one statement, values only as parameters.
 
 Labels and properties do become text, since an index can only be sought by a name that the planner
-sees; ``quoted`` makes any name safe. There is no ``NOT`` around a filter: each has a condition that it
-holds, and one that it is known not to hold, and ``~`` goes down to the comparisons by De Morgan.
+sees; ``quoted`` makes any name safe. There is no ``NOT`` around a filter: each has a condition that
+it holds, and one that it is known not to hold, and ``~`` goes down to comparisons by De Morgan.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def condition(
 ) -> str:
     """The condition that a filter holds, or that it is known not to hold.
 
-    Both are false for a value that is there and cannot be compared. Null counts as false, so ``NOT``
-    stands only around what is never null.
+    Both are false for a value that is there and cannot be compared. Null counts as false, so
+    ``NOT`` stands only around what is never null.
 
     Raises:
         FilterError: It cannot be asked of this target.

@@ -73,7 +73,7 @@ class Filter:
         )
 
 
-def _joined(kind: type[And] | type[Or], left: Filter, right: Filter) -> Filter:
+def _joined(kind: type[And | Or], left: Filter, right: Filter) -> Filter:
     """Flat, so that a long chain is no deeper than a short one."""
     return kind(tuple(p for f in (left, right) for p in (f.parts if type(f) is kind else (f,))))
 
@@ -136,7 +136,7 @@ class Not(Filter):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maybe(Filter):
-    """Neither the filter nor its opposite: something it compares is there and cannot be compared."""
+    """Neither the filter nor its opposite holds: something in it cannot be compared."""
 
     part: Filter
 

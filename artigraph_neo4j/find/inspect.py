@@ -1,7 +1,7 @@
-"""What the graph holds of an artifact, told without its class: every field, and where its value is.
+"""An artifact as the graph holds it, told without its class: every field, and where its value is.
 
-Needs neither the model's class nor the serializer that wrote a value, since it only looks at
-properties, the codec and Blob nodes.
+Neither the model's class nor the serializer that wrote a value is needed: only properties, the
+codec and Blob nodes are looked at.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError
+from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError, SerializationError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.model.native import from_native, kind_of, native_size
 from artigraph_neo4j.model.references import BlobRef
@@ -40,12 +40,13 @@ class StoredField:
     Attributes:
         path: The field's name; in nested models their paths before it, with ``/`` between.
         kind: The type of a native value, ``"none"``, ``"unset"`` (never assigned), ``"model"``,
-            ``"inline"`` or ``"blob"``.
-        serializer: What wrote the bytes of the last two, else None.
+            ``"inline"`` or ``"blob"``; ``"unreadable"`` of a field whose stored form is damaged.
+        serializer: The serializer that wrote the bytes of ``"inline"`` and ``"blob"``, else None.
         lazy: Whether the value comes back as a ``Lazy``.
-        value: A native value; for a nested model the name of it; else None.
-        size: In bytes; about so many for native values.
-        blob: Where the bytes are when the graph has them not.
+        value: A native value; the text of one that was serialized as text; of a nested model its name; of an unreadable field what is wrong;
+            else None.
+        size: The size in bytes; of native values an estimate.
+        blob: The place of the bytes that are in a storage, else None.
         node_id: The node that has the field.
         model: The model of that node.
     """
@@ -113,13 +114,20 @@ class StoredArtifact:
 
         Raises:
             NotFoundError: There is no such field, or it holds None or a model.
+            SerializationError: Its stored form is damaged.
         """
         field = self.field(path)
+        if field.kind == "unreadable":
+            raise SerializationError(
+                f"artifact {self.node_id}: field {path!r} cannot be read: {field.value}"
+            )
         if field.kind in ("none", "unset", "model"):
             inner = ", ".join(f.path for f in self.fields if f.path.startswith(f"{path}/"))
             raise NotFoundError(
                 f"artifact {self.node_id}: field {path!r} "
-                + (f"is a model; its fields are {inner}" if inner else f"is {field.kind}")
+                + {"none": "is None", "unset": "was never assigned"}.get(
+                    field.kind, f"is a model; its fields are {inner}"
+                )
                 + ", which has no bytes"
             )
         where = f"artifact {field.node_id}, field {field.model}.{path}"
@@ -183,7 +191,17 @@ def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
 
 
 def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
-    name, _, how = entry
+    try:
+        return _read_field(node, entry, path, raw)
+    except Exception as error:  # of whatever is stored, one field must not hide the others
+        problem = f"{type(error).__name__}: {error}"
+        return StoredField(
+            path, "unreadable", None, False, problem, 0, None, node.node_id, node.model
+        )
+
+
+def _read_field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
+    name, key, how = entry
     parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
     kind = kind_of(parts)
     serializer, lazy, value, size, blob = None, False, None, 0, None
@@ -195,6 +213,7 @@ def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> 
         blob = node.blob(name) if kind == "blob" else None
         if blob is None:
             data = node.stored(entry)
+            value = data if isinstance(data, str) else None
             raw[path] = data.encode() if isinstance(data, str) else bytes(data)
         size = blob.size if blob is not None else len(raw[path])
     elif kind not in ("none", "unset"):

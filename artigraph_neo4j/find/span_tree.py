@@ -10,7 +10,7 @@ from typing import Any
 from artigraph_neo4j.common.colours import ARTIFACT, BLOB, STATUS, UNSET
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, dot, error, escaped, faint, joined
-from artigraph_neo4j.common.wording import cut, duration_text, size_text
+from artigraph_neo4j.common.wording import cut, duration_text, size_text, visible
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnySpan
@@ -240,6 +240,8 @@ def _artifact(artifact: ArtifactSummary) -> Html:
     label = "" if artifact.label is None else joined(" ", cut(artifact.label, 200))
     shared = faint(" shared") if artifact.shared else ""
     fields = faint(" · ").join(_field(field) for field in artifact.fields[:8])
+    if artifact.problem is not None:
+        fields = error(artifact.problem)
     more = faint(" · …") if len(artifact.fields) > 8 else ""
     return joined(
         dot(ARTIFACT, "artifact", "■"), label, " ",
@@ -268,9 +270,10 @@ def tree_text(tree: SpanTree) -> str:
         failed = (
             f"  {exception_name(span)}: {span.exception_message}" if span.exception_type else ""
         )
-        lines.append(cut(f"{indent}{span_name(span)}  {span.status}  {took}{failed}".rstrip(), 500))
+        line = visible(f"{indent}{span_name(span)}  {span.status}  {took}{failed}".rstrip())
+        lines.append(cut(line, 500))
         lines += [
-            cut(f"{indent}  - {artifact.label or ''} {artifact.model}", 200)
+            cut(visible(f"{indent}  - {artifact.label or ''} {artifact.model}"), 200)
             for artifact in node.artifacts[:SHOWN_ARTIFACTS]
         ]
         hidden = sum(id(child) not in shown for child in node.children) + node.more_children

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from artigraph_neo4j.common.times import instant
-from artigraph_neo4j.common.wording import cut, place_text, size_text
+from artigraph_neo4j.common.wording import cut, place_text, size_text, visible
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.native import from_native, kind_of
 from artigraph_neo4j.model.stored import is_entry
@@ -37,6 +37,7 @@ class FieldSummary:
         digest: The SHA-256 of the stored bytes, in hex.
         blob_id: The id of its ``Blob`` node.
         models: Names of the nested models, and how many of each.
+        problem: Why what is stored cannot be read, or None.
     """
 
     name: str
@@ -49,10 +50,16 @@ class FieldSummary:
     digest: str | None = None
     blob_id: str | None = None
     models: tuple[tuple[str, int], ...] = ()
+    problem: str | None = None
 
     @property
     def text(self) -> str:
         """In a few words: the value, or ``"parquet, 12 MB, s3://bucket/key"``."""
+        return visible(self._text())
+
+    def _text(self) -> str:
+        if self.problem is not None:
+            return f"cannot be read: {self.problem}"
         if self.storage is not None:
             return f"{self.kind}, {size_text(self.size or 0)}, {self.place}"
         if self.models:
@@ -91,6 +98,8 @@ class ArtifactSummary:
         recorded_at: When it was recorded (aware, UTC); 1970 where that cannot be read.
         fields: Its fields, in their order.
         stored_size: How many bytes storages have for it, for nested models too.
+        problem: Why nothing more is known of it, or None: what says how its fields are stored
+            cannot be read.
     """
 
     node_id: str
@@ -101,12 +110,18 @@ class ArtifactSummary:
     recorded_at: datetime
     fields: tuple[FieldSummary, ...]
     stored_size: int
+    problem: str | None = None
 
     @classmethod
     def of_row(cls, row: list[Any]) -> ArtifactSummary:
-        """From what a statement returned of it; see ``graph.trees``."""
+        """From what ``SPAN_TREE`` returned of it. One that cannot be read says so."""
         node_id, label, shared, model, version, at, codec, properties, blobs, nested, size = row
-        entries = _entries(codec)
+        problem, entries = None, dict[str, Any]()
+        try:
+            listed = dict(json.loads(codec or "")["fields"])
+            entries = {name: entry for name, entry in listed.items() if is_entry(entry)}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            problem = f"its codec is damaged ({type(error).__name__})"
         values = {name: (value, whole) for name, value, whole in properties}
         places = {name: rest for name, *rest in blobs}
         models: dict[str, list[tuple[str, int]]] = {}
@@ -116,7 +131,13 @@ class ArtifactSummary:
             _field(name, entry, values, places.get(name), tuple(models.get(name, ())))
             for name, entry in entries.items()
         )
-        return cls(node_id, label, shared, model, version, _recorded(at), fields, size)
+        return cls(
+            node_id, label, shared, model or "?", version or 0,
+            _recorded(at), fields, size, problem,
+        )  # fmt: skip
+
+
+_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _recorded(at: str | None) -> datetime:
@@ -126,19 +147,20 @@ def _recorded(at: str | None) -> datetime:
         return _UNKNOWN_TIME
 
 
-_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _entries(codec: str | None) -> dict[str, Any]:
-    """How each field is stored; none where the codec is none of this library."""
-    try:
-        entries: Any = json.loads(codec or "")["fields"]
-        return {name: entry for name, entry in entries.items() if is_entry(entry)}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return {}
-
-
 def _field(
+    name: str,
+    entry: Any,
+    values: dict[str, tuple[Any, int | None]],
+    place: list[Any] | None,
+    models: tuple[tuple[str, int], ...],
+) -> FieldSummary:
+    try:
+        return _read_field(name, entry, values, place, models)
+    except Exception as error:  # of whatever is stored, one value must not hide the others
+        return FieldSummary(name, "unreadable", problem=f"{type(error).__name__}: {error}")
+
+
+def _read_field(
     name: str,
     entry: Any,
     values: dict[str, tuple[Any, int | None]],
@@ -158,7 +180,8 @@ def _field(
         text = value if isinstance(value, str) and not models else None
         return FieldSummary(name, entry[1], text, is_cut and text is not None, whole, models=models)
     if kind == "bytes" and isinstance(value, list):
-        value = bytes(cast("list[int]", value))
+        # Cypher's bytes are numbers from -128 to 127.
+        value = bytes(number & 0xFF for number in cast("list[int]", value))
     elif value is not None:
         with suppress(Exception):  # what cannot be read is shown as it is stored
             value = from_native(value, kind if isinstance(entry, str) else entry)

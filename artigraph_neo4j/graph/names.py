@@ -49,6 +49,7 @@ RESERVED_LABELS = frozenset(
         "ArtigraphNote",
         "ArtigraphDeleting",
         "ArtigraphWriter",
+        "ArtigraphLane",
         FAILED_LABEL,
         OPEN_LABEL,
         STORED_LABEL,
@@ -151,9 +152,9 @@ Label = str | os.PathLike[str]
 
 
 def as_label(label: object, owner: str) -> str:
-    """A label as text that the graph can hold.
+    r"""A label as text that the graph can hold.
 
-    Bytes of a file's name that are no text are spelled out, ``\\udce9``: what somebody called a
+    Bytes of a file's name that are not text are spelled out, ``\udce9``: what somebody called a
     directory keeps nobody from recording, and the same path finds it again.
 
     Raises:

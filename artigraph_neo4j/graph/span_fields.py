@@ -73,7 +73,9 @@ class FieldProperty(Property[Any]):
             ValueError: It does not fit the annotation, or cannot be stored as it is.
         """
         if self._fits is not None and not self._fits(value) and value is not None:
-            raise ValueError(f"it is declared as {text_of(self.hint)}, and {_brief(value)} is not one")
+            raise ValueError(
+                f"it is declared as {text_of(self.hint)}, and {_brief(value)} is not one"
+            )
         if self.is_native:
             plain = _plain(value)
             if not is_storable(plain):
@@ -82,7 +84,9 @@ class FieldProperty(Property[Any]):
         try:
             return json_serializer.serialize(value).decode()
         except SerializationError as error:
-            raise ValueError(f"{error}; a span keeps it as JSON: put it into an artifact") from error
+            raise ValueError(
+                f"{error}; a span keeps it as JSON: put it into an artifact"
+            ) from error
 
     def inflate(self, value: Any, rethrow: Any = None) -> Any:
         """The value that was stored."""

@@ -20,6 +20,7 @@ from artigraph_neo4j.graph.names import (
     SPAN_PROPERTIES,
     as_label,
 )
+from artigraph_neo4j.graph.properties import check_storable
 from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span import (
     Span,
@@ -60,52 +61,63 @@ def declared_properties(cls: type[Span]) -> dict[str, Property[Any]]:
     return {name: property_ for name, property_ in defined.items() if name not in own}
 
 
-def _deflated(span: Span) -> dict[str, Any]:
+def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
+    """What the graph gets of the declared properties, and an error for each that it cannot."""
     values = vars(span)
     out: dict[str, Any] = {}
+    problems: list[SpanError] = []
     for name, property_ in declared_properties(type(span)).items():
         value = values.get(name)
         try:
             raw = None if value is None else property_.deflate(value, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
-        except Exception as error:
+            check_storable(raw)
+        except Exception as cause:
             annotated = isinstance(property_, FieldProperty)
             by = "" if annotated else f" by {type(property_).__name__}"
-            raise SpanError(
+            error = SpanError(
                 f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored{by}: "
-                f"{error}"
-            ) from error
-        out[property_.get_db_property_name(name)] = raw
-    out.update(_extras(span, out))
-    return out
+                f"{cause}"
+            )
+            error.__cause__ = cause
+            problems.append(error)
+        else:
+            out[property_.get_db_property_name(name)] = raw
+    extras, more = _extras(span, out)
+    return out | extras, problems + more
 
 
-def _extras(span: Span, declared: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties in ``extra``; None for those that were stored and are gone.
-
-    Raises:
-        SpanError: One is a property of this library, or of the class, or cannot be stored.
-    """
+def _extras(span: Span, declared: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpanError]]:
+    """The properties in ``extra``, None for those that were stored and are gone; and errors."""
     stored = span._stored_extra  # noqa: SLF001 - this module fills it
     found: dict[str, Any] = dict.fromkeys(stored)
-    cls = type(span).__name__
+    problems: list[SpanError] = []
     for name, value in span.extra.items():
         if name in stored and value == stored[name]:
             found[name] = value
             continue
-        if name in declared or name in _KEPT:
-            owner = cls if name in declared else "this library"
-            raise SpanError(f"{cls}.extra[{name!r}]: it is a property of {owner}; use another name")
-        if not (type(name) is str and name and "\0" not in name and is_storable(name)):
-            raise SpanError(f"{cls}.extra: {name!r} is not the name of a property")
         if isinstance(value, datetime) and value.tzinfo is not None:
             value = value.astimezone(UTC)
-        if value is not None and not is_storable(value):
-            raise SpanError(
-                f"{cls}.extra[{name!r}]: a {type(value).__name__} like this is not a property of "
-                "Neo4j; declare a field in the span class, which may keep it as JSON"
-            )
-        found[name] = list(cast("list[object]", value)) if isinstance(value, list) else value
-    return found
+        problem = _problem(type(span).__name__, name, value, declared)
+        if problem is not None:
+            problems.append(problem)
+        else:
+            found[name] = list(cast("list[object]", value)) if isinstance(value, list) else value
+    return found, problems
+
+
+def _problem(cls: str, name: Any, value: Any, declared: Mapping[str, Any]) -> SpanError | None:
+    """The reason why a property in ``extra`` cannot be stored."""
+    if name in declared or name in _KEPT:
+        owner = cls if name in declared else "this library"
+        return SpanError(f"{cls}.extra[{name!r}]: it is a property of {owner}; use another name")
+    if not (type(name) is str and name and "\0" not in name and is_storable(name)):
+        return SpanError(f"{cls}.extra: {name!r} is not the name of a property")
+    if value is not None and not is_storable(value):
+        return SpanError(
+            f"{cls}.extra[{name!r}]: a {type(value).__name__} like this is not a property of "
+            "Neo4j; declare a field in the span class, which may keep it as JSON"
+        )
+    return None
 
 
 _KEPT = frozenset(Span.defined_properties(aliases=False, rels=False)) | SPAN_PROPERTIES
@@ -117,10 +129,16 @@ def new_properties(
     """The parameters that create a span: its id, label and what the user declared.
 
     Where the user declared a property by the name of one of provenance, it is the user's.
+
+    Raises:
+        SpanError: A property cannot be stored.
     """
+    declared, problems = _deflated(span)
+    if problems:
+        raise problems[0]
     properties: dict[str, Any] = {
         **(provenance or {}),
-        **_deflated(span),
+        **declared,
         "node_id": span.node_id,
         "status": span.status,
         "writer_id": writer_id,
@@ -136,10 +154,15 @@ def new_properties(
     return {key: value for key, value in properties.items() if value is not None}
 
 
-def changed_properties(span: Span) -> dict[str, Any]:
-    """The declared properties that changed since the span was stored; None where taken away."""
+def changed_properties(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
+    """The declared properties that changed since the span was stored; None where taken away.
+
+    Returns:
+        Them, and an error for each that cannot be stored.
+    """
     stored = {**(span._stored or {}), **span._stored_extra}  # noqa: SLF001 - filled here
-    return {key: value for key, value in _deflated(span).items() if value != stored.get(key)}
+    declared, problems = _deflated(span)
+    return {key: value for key, value in declared.items() if value != stored.get(key)}, problems
 
 
 def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) -> None:

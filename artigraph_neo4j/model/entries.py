@@ -1,8 +1,8 @@
 """Entries of dicts, kept as properties beside the dict, so that filters find them.
 
-``params = {"max_depth": 4, "optimizer": {"lr": 0.1}}`` is stored whole, as JSON; beside it stand
-``params.max_depth`` and ``params.optimizer.lr``. No field has a dot in its name, so nothing clashes.
-They are never read back.
+``params = {"max_depth": 4, "optimizer": {"lr": 0.1}}`` is stored whole, as JSON; beside it are
+``params.max_depth`` and ``params.optimizer.lr``. No field has a dot in its name, so nothing
+clashes. They are never read back.
 """
 
 from __future__ import annotations

@@ -271,9 +271,7 @@ def _make_plan(cls: type[ModelBase]) -> ModelPlan:
     )
 
 
-def _field_plan(
-    cls: type[ModelBase], info: ModelInfo, field: dataclasses.Field[Any]
-) -> FieldPlan:
+def _field_plan(cls: type[ModelBase], info: ModelInfo, field: dataclasses.Field[Any]) -> FieldPlan:
     config, hint = _config(field), hint_of(cls, field.name)
     factory = None if field.default_factory is MISSING else field.default_factory
     return FieldPlan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.graph.names import property_name
@@ -94,9 +94,7 @@ class StoredNode:
     def _codec(self) -> Codec:
         known = self.properties
         try:
-            if not (isinstance(known["model"], str) and type(known["model_version"]) is int):
-                raise TypeError("its model or version is not one")
-            return _read_codec(known["codec"])
+            return _read_codec(known["codec"]) if _is_versioned(known) else _refuse(known)
         except Exception as error:
             raise SerializationError(
                 f"artifact {self.node_id} of model {known.get('model')!r}: its codec cannot be "
@@ -197,6 +195,14 @@ class Codec:
     origin: str
     fields: tuple[Entry, ...]
     apart: tuple[Entry, ...]
+
+
+def _is_versioned(known: dict[str, Any]) -> bool:
+    return isinstance(known["model"], str) and type(known["model_version"]) is int
+
+
+def _refuse(known: dict[str, Any]) -> NoReturn:
+    raise TypeError(f"{known['model_version']!r} is not a version of a model")
 
 
 def is_entry(how: Any) -> bool:

@@ -82,10 +82,13 @@ async def _change(statement: str, node: AnyNode, names: tuple[str, ...]) -> froz
         "names": sorted(set(names)),
         "at": datetime.now(UTC).isoformat(),
     }
-    rows = await get_engine().write(statement, parameters)
-    if not rows:
+    result = await get_engine().once(statement, parameters)
+    if result.before and not result.row:  # an earlier attempt did it, whose answer was lost
+        return (await read_annotations(node_id)).tags
+    found, tags = result.row
+    if found is None and not result.before:
         raise _missing(node_id)
-    return frozenset(rows[0][0])
+    return frozenset(tags)
 
 
 async def write_note(node: AnyNode, text: str | None, /) -> None:
@@ -102,7 +105,8 @@ async def write_note(node: AnyNode, text: str | None, /) -> None:
         check_text(text, "note", ArtigraphError)
     node_id = given.node_id(node)
     now = datetime.now(UTC).isoformat()
-    if not await get_engine().write(changes.NOTE, {"node_id": node_id, "text": text, "at": now}):
+    result = await get_engine().once(changes.NOTE, {"node_id": node_id, "text": text, "at": now})
+    if not result.before and result.row[0] is None:
         raise _missing(node_id)
 
 

@@ -14,6 +14,7 @@ from unicodedata import normalize
 from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import (
     ArtifactTypeError,
@@ -111,20 +112,23 @@ async def create(
         return []
     engine = get_engine()
     await engine.ready()
-    limit = engine.offload_bytes if engine.storage is not None else None
-    encoded = await _work(len(artifacts), partial(encode, artifacts, inline_bytes=limit))
+    work = partial(encode, artifacts, inline_bytes=engine.inline_bytes)
+    encoded = await _work(len(artifacts), work)
     await field_indexes.ensure(engine, encoded)
     uploads = Uploads(engine, encoded.pending) if encoded.pending else None
     recording = Recording(encoded, labels, span_id, uploads, revises)
     batch = batch_for(engine) if revises is None else None
-    if uploads is not None:
-        await (uploads.keep() if batch is None else uploads.hold())
-    if batch is not None:
-        await batch.record(recording)
+    if batch is None:
+        await _record(engine, recording)
     else:
-        _, refused = await write(engine, [recording])
-        if refused:
-            raise refused[recording]
+        try:
+            if uploads is not None:
+                await uploads.hold()
+            await batch.record(recording)
+        except BaseException:
+            if uploads is not None:
+                uploads.drop()
+            raise
     for artifact, node, label in zip(artifacts, encoded.roots, labels, strict=True):
         info = node.plan.info
         note_artifact(
@@ -134,6 +138,19 @@ async def create(
             ),
         )  # fmt: skip
     return [node.node_id for node in encoded.roots]
+
+
+async def _record(engine: Engine, recording: Recording) -> None:
+    uploads = recording.uploads
+    try:
+        if uploads is not None:
+            await uploads.keep()
+        _, refused = await write(engine, [recording])
+    finally:
+        if uploads is not None:
+            uploads.drop()
+    if refused:
+        raise refused[recording]
 
 
 def _check(artifacts: Sequence[ModelBase]) -> None:
@@ -213,19 +230,19 @@ async def read_many(
     wanted: type[M],
     *,
     history: bool = False,
-    leniency: Leniency = Leniency(),  # noqa: B008 - frozen
+    leniency: Leniency = Leniency(),
 ) -> list[tuple[str | None, M]]:
     """Labels and artifacts from a statement that returns chunks of ``[owner, label, nodes]``."""
-    rows = await get_engine().read(statement, {"span": span_id, "history": history})
-    if rows == [[None]]:
+    rows = await get_engine().read_chunks(statement, {"span": span_id, "history": history})
+    if rows is None:
         raise await absent(get_engine(), "span", span_id)
-    return await from_rows([row for (chunk,) in rows for row in chunk], wanted, leniency)
+    return await from_rows(rows, wanted, leniency)
 
 
 async def from_rows(
     rows: list[list[Any]],
     wanted: type[M],
-    leniency: Leniency = Leniency(),  # noqa: B008 - frozen
+    leniency: Leniency = Leniency(),
 ) -> list[tuple[str | None, M]]:
     """Labels and artifacts from rows of ``[owner, label, nodes]``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
@@ -14,12 +15,11 @@ from artigraph_neo4j.errors import (
     RevisionError,
     SpanError,
 )
-from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.cypher import links
+from artigraph_neo4j.graph.failures import ConflictError
 from artigraph_neo4j.graph.names import Label, as_label
-from artigraph_neo4j.recording.work import (
-    artifact_key,
-)
+from artigraph_neo4j.recording.used import write_used
+from artigraph_neo4j.recording.work import artifact_key
 
 __all__ = [
     "link_artifact",
@@ -31,7 +31,8 @@ def use(*artifacts: AnyArtifact) -> None:
     """Say that the current span uses artifacts which it did not read: they came another way.
 
     Works inside ``record_used(False)`` too. No round trip: it is recorded when the span ends. An
-    artifact that is not in the graph then is left out, and so is one that the span itself made.
+    artifact that is not in the graph then is left out, and so is one that the span itself made. In
+    a forked child of the process that opened the span it is recorded at once, in one round trip.
 
     Args:
         *artifacts: Artifacts that were read or recorded, or their ids.
@@ -48,6 +49,9 @@ def use(*artifacts: AnyArtifact) -> None:
             'open one with "async with span_context(label=...)"'
         )
     cell.note_used(ids)
+    if cell.is_inherited:
+        engine = get_engine()
+        engine.call_blocking(partial(write_used, engine, cell))
 
 
 async def link_artifact(
@@ -83,13 +87,15 @@ async def link_artifact(
     }
     engine = get_engine()
     try:
-        rows = await engine.write(links.LINK_ARTIFACT, parameters)
+        result = await engine.once(links.LINK_ARTIFACT, parameters)
     except ConflictError as error:
         raise DuplicateLabelError(
             f"span {span_id} has another artifact labeled {label!r} already; use another label, "
             "or None to link without one"
         ) from error
-    found_span, found, whole, newer, labels = rows[0]
+    if result.before:
+        return
+    found_span, found, whole, newer, labels = result.row
     if found_span is None:
         raise await absent(engine, "span", span_id, "; nothing was linked")
     if found is None:

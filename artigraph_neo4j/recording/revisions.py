@@ -56,8 +56,7 @@ async def read_revisions(artifact: AnyArtifact, /) -> list[Any]:
             ``ArtifactModel.read``.
     """
     node_id = given.artifact_id(artifact)
-    rows = await get_engine().read(changes.REVISIONS, {"node_id": node_id})
-    found = [row for (chunk,) in rows for row in chunk]
+    found = await get_engine().read_chunks(changes.REVISIONS, {"node_id": node_id})
     if not found:
         raise await absent(get_engine(), "artifact", node_id)
     return ResultList(item for _, item in await artifacts.from_rows(found, ArtifactModel))

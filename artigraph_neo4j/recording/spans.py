@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from artigraph_neo4j.common.wording import storable
+from artigraph_neo4j.common.former import renamed
 from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.scope import Cell, current_cell, enter
-from artigraph_neo4j.errors import SpanError
+from artigraph_neo4j.errors import ArgumentError, ConnectionFailed, SpanError
 from artigraph_neo4j.graph.cypher import read
+from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import (
@@ -29,7 +33,8 @@ from artigraph_neo4j.model.unreadable import Missing, OnError
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import batch_for
-from artigraph_neo4j.recording.commit import write
+from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
+from artigraph_neo4j.recording.queue import write_first
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
 from artigraph_neo4j.recording.work import (
     Closing,
@@ -49,7 +54,10 @@ S = TypeVar("S", bound=Span)
 M = TypeVar("M", bound=ArtifactModel)
 
 TRACE_CHARACTERS = 32_768
-"""How much of a traceback is kept: its end, where the error is."""
+"""Maximum characters of a traceback that are kept: its end, where the error is."""
+
+MESSAGE_CHARACTERS = 8_192
+"""Maximum characters of an exception's message that are kept: its beginning."""
 
 
 class span_context(Generic[S]):  # noqa: N801 - used like a function
@@ -87,6 +95,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     ) -> None: ...
     @overload
     def __init__(self, span: S, *, properties: Mapping[str, Any] | None = None) -> None: ...
+    @renamed(span_label="label")
     def __init__(
         self,
         span: Any = None,
@@ -106,15 +115,28 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         self._engine: Engine | None = None
         self._cell: Cell | None = None
         self._opened = False
+        self._began = 0.0
 
     @property
     def cell(self) -> Cell | None:
         """The entry into the context, once the block was entered."""
         return self._cell
 
+    if not TYPE_CHECKING:  # type checkers say so themselves
+
+        def __enter__(self):
+            raise ArgumentError(
+                "write: async with span_context(...); or, in code that is not async: "
+                "from artigraph_neo4j import sync, and: with sync.span_context(...)"
+            )
+
+        def __exit__(self, *_):
+            """For ``with``, which looks for it first."""
+
     async def __aenter__(self) -> S:
         span: Span = self._span
         self._opened = False  # the same context may be entered again later
+        self._began = time.monotonic()
         if not span.is_recorded:
             self._engine = get_engine()
             self._opened = True
@@ -123,12 +145,15 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             except BaseException as error:
                 # Cancelled while the write was under way: it settled, so the span has to end.
                 if span.is_recorded:
-                    await _close(self._engine, span, None, error)
+                    await _close(self._engine, span, None, error, self._seconds())
                 raise
         else:
             self._engine = get_engine()
         self._cell = enter(span.node_id, self._engine, root_id=span.root_id, depth=span.depth)
         return self._span  # type: ignore[no-any-return]
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
 
     async def __aexit__(
         self,
@@ -142,14 +167,13 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         cell.leave()
         try:
             if self._opened:
-                await _close(engine, self._span, cell, error)
+                await _close(engine, self._span, cell, error, self._seconds())
             else:
                 await write_used(engine, cell)
         except Exception as failed:
             if error is None:
                 raise
-            # The user's error matters more than ours.
-            error.add_note(f"the end of span {self._span.node_id} was not recorded: {failed}")
+            error.add_note(str(failed))  # the user's error matters more than ours
 
 
 async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
@@ -166,8 +190,8 @@ async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
         await _write_alone(engine, opening)
 
 
-async def _write_alone(engine: Engine, work: Work) -> None:
-    _, refused = await write(engine, [work], settle=True)
+async def _write_alone(engine: Engine, work: Work, ticket: Ticket | None = None) -> None:
+    _, refused = await write(engine, [work], ticket=ticket, settle=True)
     if refused:
         raise refused[work]
 
@@ -182,32 +206,72 @@ async def _provenance(engine: Engine) -> dict[str, Any]:
 
 
 async def _close(
-    engine: Engine, span: Span, cell: Cell | None, error: BaseException | None
+    engine: Engine, span: Span, cell: Cell | None, error: BaseException | None, seconds: float
 ) -> None:
+    """Record the end of a span; what it cannot be recorded with is left out, and then reported."""
+    problems: list[Exception] = []
     if cell is not None and len(cell.used) > MAX_USED:
-        await write_used(engine, cell, leave=MAX_USED)
-    now = datetime.now(UTC)
-    if error is not None and not isinstance(error, GeneratorExit):
-        outcome = _failure(error)
+        try:
+            await write_used(engine, cell, leave=MAX_USED)
+        except Exception as failed:
+            problems.append(failed)
+    outcome = _outcome(span, error)
+    changed, unstorable = changed_properties(span)
+    problems += unstorable
+    ended = _end_of(span, seconds)
+    span.__dict__.update(outcome, closed_at=ended, writer_id=None)
+    properties = outcome | {"duration_": seconds_of(span)}
+    closing = Closing(span, properties, ended, take_used(cell, MAX_USED), changed)
+    mark_closed(span, changed)
+    batch = batch_for(engine)
+    if batch is not None:
+        await batch.close(closing)
     else:
-        # No exception: also for a span that was taken for lost and lives after all.
-        outcome = {
+        await _write_end(engine, closing, problems)
+    if problems:
+        raise SpanError(
+            f"span {span.node_id} ended as {span.status}, without what could not be recorded: "
+            + "; ".join(map(str, problems))
+        ) from problems[0]
+
+
+async def _write_end(engine: Engine, closing: Closing, problems: list[Exception]) -> None:
+    await write_first(engine, {artifact_id for artifact_id, _ in closing.used})
+    ticket = Ticket()
+    try:
+        await _write_alone(engine, closing, ticket)
+    except UNWRITABLE as error:
+        if not closing.changed:
+            raise
+        closing.changed = {}
+        problems.append(error)
+        await _write_end(engine, closing, problems)
+    except ConnectionFailed:
+        write_later(engine, closing, ticket)
+        raise
+
+
+def _end_of(span: Span, seconds: float) -> datetime:
+    """Now; or, where the clock was set back meanwhile, as long after the beginning as it took."""
+    now = datetime.now(UTC)
+    return now if now >= span.opened_at else span.opened_at + timedelta(seconds=seconds)
+
+
+def _outcome(span: Span, error: BaseException | None) -> dict[str, Any]:
+    """The properties that say how a span ended."""
+    if error is None or isinstance(error, GeneratorExit) or _is_success(error):
+        # Without an exception also for a span that was taken for lost and lives after all.
+        return {
             "status": "OK" if span.status == "UNSET" else span.status,
             "exception_type": None,
             "exception_message": None,
             "exception_stacktrace": None,
         }
-    changed = changed_properties(span)
-    span.__dict__.update(outcome, closed_at=now, writer_id=None)
-    properties = outcome | changed | {"duration_": seconds_of(span)}
-    closing = Closing(span, properties, now, take_used(cell, MAX_USED))
-    batch = batch_for(engine)
-    if batch is not None:
-        mark_closed(span, changed)
-        await batch.close(closing)
-    else:
-        await _write_alone(engine, closing)
-        mark_closed(span, changed)
+    return _failure(error)
+
+
+def _is_success(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
@@ -218,18 +282,28 @@ def _failure(error: BaseException) -> dict[str, Any]:
         message = str(error)
     except Exception as broken:  # an exception whose text cannot be made
         message = f"<no text: {type(broken).__name__}>"
-    try:
-        trace = "".join(traceback.format_exception(error))
-    except Exception:
+    trace = None
+    if len(message) <= MESSAGE_CHARACTERS:  # else a traceback would be of nothing but it
+        with suppress(Exception):
+            trace = "".join(traceback.format_exception(error))
+    if trace is None:
         trace = "".join(traceback.format_tb(error.__traceback__))
+        trace += f"{module}{kind.__qualname__}: {_cut(message)}"
     return {
         "status": "ERROR",
         "exception_type": storable(f"{module}{kind.__qualname__}"),
-        "exception_message": storable(message),
+        "exception_message": storable(_cut(message)),
         "exception_stacktrace": storable(trace[-TRACE_CHARACTERS:]),
     }
 
 
+def _cut(message: str) -> str:
+    if len(message) <= MESSAGE_CHARACTERS:
+        return message
+    return f"{message[:MESSAGE_CHARACTERS]}… ({len(message):,} characters)"
+
+
+@renamed(artifact="data")
 async def create_span_artifact(
     span: AnySpan, /, *, label: Label | None = None, data: ArtifactModel
 ) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "Recording",
     "Work",
     "artifact_key",
+    "closing_of",
 ]
 
 
@@ -28,15 +29,18 @@ class Closing:
 
     Attributes:
         span: The span.
-        properties: What is set: status, exception, properties that changed.
+        properties: The library's own: status, exception, duration.
         at: When.
         used: What it used: pairs of id and time, sorted by id.
+        changed: The user's properties that changed since the span was stored. The end of a span is
+            written without them rather than not at all.
     """
 
     span: Span
     properties: dict[str, Any]
     at: datetime
     used: list[list[str]]
+    changed: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +97,13 @@ class Recording:
 
 
 Work = Opening | Closing | Recording
+
+
+def closing_of(work: Work) -> Closing | None:
+    """The end of a span that is written with some work, if one is."""
+    if isinstance(work, Opening):
+        return work.closing
+    return work if isinstance(work, Closing) else None
 
 
 def artifact_key(span_id: str, label: str) -> str:

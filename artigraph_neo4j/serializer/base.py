@@ -20,6 +20,7 @@ __all__ = [
     "find_serializer",
     "infer_serializer",
     "serializer_names",
+    "serializer_types",
     "shorten_path",
     "shown",
     "unreadable",
@@ -232,7 +233,8 @@ def unwritable(form: str, advice: str = "") -> Generator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, (*_PASSING, OSError)):  # of the file that is written to
+        is_of_file = isinstance(error, OSError) and error.errno is not None  # pyarrow sets none
+        if is_of_file or isinstance(error, _PASSING):
             raise
         raise SerializationError(
             f"{form} cannot hold the value ({_reason(error)}); {advice or _ADVICE}"
@@ -313,6 +315,13 @@ def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
     if type_.__module__ != "builtins" and load_entry_points(ENTRY_POINTS):
         return next((_by_type[cls] for cls in type_.__mro__ if cls in _by_type), None)
     return None
+
+
+def serializer_types() -> dict[type[Any], Serializer[Any]]:
+    """Return every type that has a serializer of its own; imports all of this library's."""
+    for module in {*_OF_NAME.values(), *_OF_PACKAGE.values()}:
+        importlib.import_module(module)
+    return dict(_by_type)
 
 
 def serializer_names() -> list[str]:

@@ -56,7 +56,9 @@ class _Table:
     def tables(self, field: int, most: int | None = None) -> Iterator[_Table]:
         start, length = self._vector(field)
         if most is not None and length > most:
-            raise SerializationError("a list of the Arrow file has more items than there is room for")
+            raise SerializationError(
+                "a list of the Arrow file has more items than there is room for"
+            )
         for at in range(start, start + 4 * length, 4):
             yield _Table(self._data, at + _number(self._data, "<I", at))
 

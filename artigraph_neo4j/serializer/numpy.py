@@ -18,7 +18,9 @@ from artigraph_neo4j.serializer.limits import check_decoded
 try:
     import numpy as np
 except ImportError as error:  # pragma: no cover - an install without it
-    raise ImportError("this serializer needs numpy: pip install numpy") from error
+    raise ImportError(
+        'this serializer needs numpy: pip install "artigraph-neo4j[numpy]"'
+    ) from error
 
 __all__ = [
     "ArraySerializer",

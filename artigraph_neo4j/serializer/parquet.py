@@ -10,13 +10,14 @@ from typing import IO, Any
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import check_part, shown
 from artigraph_neo4j.serializer.held_file import HeldFile
+from artigraph_neo4j.serializer.limits import SMALL_BYTES, check_decoded
 
 try:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from artigraph_neo4j.serializer.parquet_structure import SCHEMA_KEY, Chunk, Structure
+    from artigraph_neo4j.serializer.parquet_structure import SCHEMA_KEY, VALUE_BYTES, Chunk, Structure
 except ImportError as error:  # pragma: no cover - an install without the extra
     raise ImportError(
         'this serializer needs pyarrow: pip install "artigraph-neo4j[arrow]"'
@@ -36,26 +37,73 @@ def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = No
     """Write the table as a Parquet file.
 
     Raises:
-        SerializationError: A column is of a type that Parquet writes but cannot read back.
+        SerializationError: A column is of a type that Parquet writes but cannot read back, or the
+            file is so much smaller than the table that reading would be refused.
     """
     for field in table.schema:
         if why := _why_unreadable(field.type):
             raise SerializationError(f"column {shown(field.name)}: Parquet cannot give back {why}")
-    pq.write_table(table, file, row_group_size=row_group_rows)
+    written: list[pq.FileMetaData] = []
+    pq.write_table(table, file, row_group_size=row_group_rows, metadata_collector=written)
+    decoded = sum(map(_decoded_bytes, table.itercolumns()))
+    if decoded > SMALL_BYTES:
+        check_decoded(decoded, _stored_bytes(*written))
 
 
-def _why_unreadable(kind: pa.DataType, *, nested: bool = False) -> str | None:
-    """Return the part of a type that is lost or damaged when it is read back, or None."""
+def _decoded_bytes(column: pa.ChunkedArray) -> int:
+    """Return the bytes that ``Structure.check`` counts for a column, or more."""
+    least = VALUE_BYTES * len(column)
+    if pa.types.is_primitive(column.type):
+        return max(column.nbytes, least)
+    return column.nbytes + least
+
+
+def _stored_bytes(written: pq.FileMetaData) -> int:
+    groups = map(written.row_group, range(written.num_row_groups))
+    columns = (group.column(i) for group in groups for i in range(written.num_columns))
+    return written.serialized_size + sum(column.total_compressed_size for column in columns)
+
+
+def _why_unreadable(
+    kind: pa.DataType, *, nested: bool = False, viewed: bool = False
+) -> str | None:
+    """Return the part of a type that cannot be read back, or only damaged, or None.
+
+    Args:
+        kind: The type.
+        nested: Whether it is inside of another type.
+        viewed: Whether one of the types around it is a list view.
+    """
     if isinstance(kind, pa.BaseExtensionType):
-        return _why_unreadable(kind.storage_type, nested=nested)
-    if pa.types.is_null(kind):
-        return "nothing but missing values inside lists, maps or structs" if nested else None
+        return _why_unreadable(kind.storage_type, nested=nested, viewed=viewed)
     if pa.types.is_dictionary(kind):
-        return _why_unreadable(kind.value_type, nested=True)
+        inner = kind.value_type
+        if pa.types.is_null(inner) or viewed or (nested and not _is_text(inner)):
+            return f"{kind}{' inside lists, maps or structs' if nested else ''}"
+        return None
+    if nested and pa.types.is_null(kind):
+        return "nothing but missing values inside lists, maps or structs"
+    if viewed and kind in _CAST:
+        return f"{kind} inside list views"
     if pa.types.is_fixed_size_list(kind) and kind.list_size == 0:
         return "lists of no items each"
+    viewed = viewed or pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
     parts = (kind.field(i).type for i in range(kind.num_fields))
-    return next((why for part in parts if (why := _why_unreadable(part, nested=True))), None)
+    reasons = (_why_unreadable(part, nested=True, viewed=viewed) for part in parts)
+    return next(filter(None, reasons), None)
+
+
+_CAST = (pa.date64(), pa.time32("s"), pa.timestamp("s"))
+"""Types that Parquet has only in other units, so that they are cast when they are read."""
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
 
 
 def from_parquet(

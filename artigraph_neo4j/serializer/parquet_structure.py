@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -19,11 +19,13 @@ from artigraph_neo4j.serializer.base import shown
 from artigraph_neo4j.serializer.held_file import HeldFile
 from artigraph_neo4j.serializer.ipc import check_schema
 from artigraph_neo4j.serializer.limits import SMALL_BYTES, check_decoded, max_decoded_bytes
-from artigraph_neo4j.serializer.thrift import read_struct
+from artigraph_neo4j.serializer.thrift import Struct, read_struct
 
-__all__ = ["Chunk", "Structure"]
+__all__ = ["SCHEMA_KEY", "VALUE_BYTES", "Chunk", "Structure"]
 
 SCHEMA_KEY = b"ARROW:schema"
+"""Key of the metadata that has the table's schema, in which Arrow has more types than Parquet."""
+
 _MAGIC = b"PAR1"
 
 _TAIL = 64 * 1024
@@ -39,7 +41,7 @@ _SNAPPY_EXPANSION = 22
 _TEXT, _FIXED = 6, 7
 """Physical types of values of any length, and of one that the schema tells."""
 
-_VALUE_BYTES = 8
+VALUE_BYTES = 8
 """Bytes assumed for a value of any other type, missing ones too."""
 
 _DATA_PAGE, _DICTIONARY_PAGE = 0, 2
@@ -87,7 +89,7 @@ class Structure:
     def __init__(self, file: HeldFile) -> None:
         self._file = file
         footer = _footer(file)
-        groups: list[dict[int, Any]] = footer.get(4, [])
+        groups: list[Struct] = footer.get(4, [])
         self.group_sizes = [_count(group[3]) for group in groups]
         self.metadata: dict[bytes, bytes] = {
             pair[1]: pair.get(2, b"") for pair in footer.get(5, [])
@@ -206,19 +208,17 @@ class _Page(NamedTuple):
     encoding: int
 
 
-def _page(head: dict[int, Any], start: int, chunk: Chunk) -> _Page:
+def _page(head: Struct, start: int, chunk: Chunk) -> _Page:
     kind = _count(head[1])
     about = head[7 if kind == _DICTIONARY_PAGE else 5]
-    page = _Page(
-        kind, start, _count(head[3]), _count(head[2]), _count(about[1]), _count(about[2])
-    )
+    page = _Page(kind, start, _count(head[3]), _count(head[2]), _count(about[1]), _count(about[2]))
     most = page.size * _SNAPPY_EXPANSION + 64 if chunk.snappy else page.size
     if page.plain_size > most:
         raise SerializationError(f"{page.size} bytes of snappy cannot stand for {page.plain_size}")
     return page
 
 
-def _footer(file: HeldFile) -> dict[int, Any]:
+def _footer(file: HeldFile) -> Struct:
     tail = file.hold(max(file.size - _TAIL, 0), min(file.size, _TAIL))
     if len(tail) < 12 or tail[-4:] != _MAGIC:
         raise SerializationError("the bytes do not end as a Parquet file does")
@@ -232,22 +232,22 @@ def _count(number: object) -> int:
     return number
 
 
-def _chunks(columns: list[dict[int, Any]], leaves: list[dict[int, Any]]) -> list[Chunk]:
+def _chunks(columns: list[Struct], leaves: list[Struct]) -> list[Chunk]:
     """Return the columns of a group of rows."""
     if len(columns) != len(leaves):
         raise SerializationError("a group of rows has more columns than the schema, or fewer")
     return [_chunk(column[3], leaf) for column, leaf in zip(columns, leaves, strict=True)]
 
 
-def _chunk(about: dict[int, Any], leaf: dict[int, Any]) -> Chunk:
+def _chunk(about: Struct, leaf: Struct) -> Chunk:
     kind, codec = _count(about[1]), _count(about[4])
     if codec not in (0, _SNAPPY):
         raise SerializationError("a column is compressed in another way than this library does")
-    width = max(_count(leaf.get(2, 0)) if kind == _FIXED else 0, _VALUE_BYTES)
+    width = max(_count(leaf.get(2, 0)) if kind == _FIXED else 0, VALUE_BYTES)
     start, dictionary = _count(about[9]), _count(about.get(11, 0))
     if not start and _count(about[5]):
         raise SerializationError("a column does not tell where its values are")
-    if 0 < dictionary and (dictionary < start or not start):  # as pyarrow understands it
+    if dictionary > 0 and (dictionary < start or not start):  # as pyarrow understands it
         start = dictionary
     return Chunk(
         tuple(part.decode() for part in about[3]),

@@ -7,7 +7,7 @@ from typing import Any
 
 from artigraph_neo4j.errors import SerializationError
 
-__all__ = ["read_struct"]
+__all__ = ["Struct", "read_struct"]
 
 _MAX_LEVELS = 32
 """Maximum structs and lists inside one another; those of Parquet's metadata are 8."""
@@ -15,7 +15,15 @@ _MAX_LEVELS = 32
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 
 
-def read_struct(data: bytes, at: int = 0) -> tuple[dict[int, Any], int]:
+class Struct(dict[int, Any]):
+    """The values of a struct by the numbers of its fields; a missing one is an error of ours."""
+
+    def __missing__(self, field: int) -> Any:
+        """Refuse a field that is not there."""
+        raise SerializationError(f"the metadata of the Parquet file has no field {field}")
+
+
+def read_struct(data: bytes, at: int = 0) -> tuple[Struct, int]:
     """Read a struct.
 
     Args:
@@ -23,7 +31,7 @@ def read_struct(data: bytes, at: int = 0) -> tuple[dict[int, Any], int]:
         at: Where it begins.
 
     Returns:
-        Its values by the numbers of its fields, and where it ends.
+        The struct, and where it ends.
 
     Raises:
         SerializationError: There is no struct.
@@ -40,8 +48,8 @@ class _Reader:
         self.data = data
         self.at = at
 
-    def struct(self, level: int) -> dict[int, Any]:
-        found: dict[int, Any] = {}
+    def struct(self, level: int) -> Struct:
+        found = Struct()
         field = 0
         while head := self._byte():
             step, kind = head >> 4, head & 15

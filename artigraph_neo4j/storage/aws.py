@@ -16,6 +16,7 @@ from artigraph_neo4j.storage.aws_errors import (
     ClientError,
     error_code,
     mapped_errors,
+    with_hint,
 )
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key, slices
 from artigraph_neo4j.storage.names import digest_in
@@ -294,9 +295,10 @@ class S3Storage(Storage):
                 )
             failed = [e for e in answer.get("Errors", ()) if e.get("Code") != "NoSuchKey"]
             if failed:
+                code, key = str(failed[0].get("Code")), failed[0].get("Key")
                 raise StorageError(
-                    f"could not delete {failed[0].get('Key')!r} in bucket {self.bucket!r} and "
-                    f"{len(failed) - 1} more: {failed[0].get('Code')}"
+                    f"could not delete {len(failed)} objects in bucket {self.bucket!r}, such as "
+                    f"{key!r}: {with_hint(code)}"
                 )
 
     async def exists(self, location: str, /) -> bool:

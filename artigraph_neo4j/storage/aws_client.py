@@ -100,7 +100,7 @@ class Connection:
             connect_timeout=min(5.0, self.timeout / 2),
             read_timeout=self.timeout / 2,  # so that a connection gone dead is tried anew once
             max_pool_connections=2 * self.max_concurrency,  # a connection for each in a gate
-            **({} if self.use_environment else {"proxies": {}}),
+            proxies=None if self.use_environment else {},
         )
         create = getattr(session, "create_client", None) or session.client  # aioboto3 has the other
         return create(

@@ -17,7 +17,7 @@ try:
 except ImportError as error:  # pragma: no cover - an install without the extra
     raise ImportError('S3Storage needs aiobotocore: pip install "artigraph-neo4j[s3]"') from error
 
-__all__ = ["CONNECTION_ERRORS", "ClientError", "error_code", "mapped_errors"]
+__all__ = ["CONNECTION_ERRORS", "ClientError", "error_code", "mapped_errors", "with_hint"]
 
 CONNECTION_ERRORS = (BotoCoreError, HTTPError, OSError)
 """Errors of a failing connection; a body that ends early raises aiohttp's own."""
@@ -42,6 +42,11 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "?"))
 
 
+def with_hint(code: str) -> str:
+    """An error's code and the next step."""
+    return f"{code}; {_HINTS.get(code, 'see the cause')}"
+
+
 @contextmanager
 def mapped_errors(what: str, bucket: str, location: str) -> Generator[None]:
     """Turn the client's errors into ours, with the next step in the message."""
@@ -51,7 +56,7 @@ def mapped_errors(what: str, bucket: str, location: str) -> Generator[None]:
         code = error_code(error)
         if code in _MISSING:
             raise BlobNotFoundError(f"bucket {bucket!r} has no object {location!r}") from error
-        raise StorageError(f"{what}: {code}; {_HINTS.get(code, 'see the cause')}") from error
+        raise StorageError(f"{what}: {with_hint(code)}") from error
     except NoCredentialsError as error:
         raise StorageError(
             f"{what}: no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,7 +161,7 @@ class FileSystemStorage(Storage):
             self._refuse_outside(path.parent)
             path.unlink()
 
-    def _scan(self, directory: Path) -> list[os.DirEntry[str]]:
+    def _scan(self, directory: Path) -> Sequence[os.DirEntry[str]]:
         with suppress(BlobNotFoundError), _errors(directory, "listed"):
             self._refuse_outside(directory)
             with os.scandir(directory) as entries:

@@ -14,8 +14,8 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.errors import ArtifactTypeError, EngineError, NotFoundError, SpanError
-from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.cypher import delete
+from artigraph_neo4j.graph.failures import ConflictError, TooLargeError
 
 __all__ = [
     "DeleteReport",
@@ -311,8 +311,8 @@ class Deleter:
         except ConflictError as error:  # someone is writing below: what they wrote goes next
             await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311
             failed: EngineError | ConflictError = error
-        except EngineError as error:
-            if "OutOfMemory" not in str(error) or self._size == 1:
+        except TooLargeError as error:
+            if self._size == 1:
                 raise
             self._size = max(1, self._size // 4)
             failed = error

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
+from artigraph_neo4j.common.wording import place_text
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import IntegrityError, SerializationError
@@ -118,6 +119,11 @@ class StoredValue(Reference):
         self.size = blob.size if blob is not None else len(held)
         self.digest = blob.digest if blob is not None else hashlib.sha256(held).hexdigest()
 
+    @property
+    def place(self) -> str | None:
+        """Where the bytes are, for people; None where the graph has them."""
+        return None if self.blob is None else place_text(self.blob.storage, self.blob.location)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Without what belongs to this process; serializer and storage are found by name."""
         return StoredValue, (self.where, self.serializer, self.blob, self.data, self.graph_id)
@@ -188,13 +194,7 @@ class StoredValue(Reference):
         if self.blob is None:
             return transfer.Content(self.data or b"")
         engine, storage = await self._places(self.blob)
-        spool = transfer.Spool()
-        try:
-            await transfer.download(engine, storage, self.blob, self.where, spool)
-        except BaseException:
-            spool.discard()
-            raise
-        return spool.content()
+        return await transfer.download_again(engine, storage, self.blob, self.where)
 
     def _range_file(self, engine: Engine, storage: Storage, blob: BlobRef) -> IO[bytes]:
         def fetch(start: int, stop: int) -> bytes:
@@ -211,7 +211,8 @@ class StoredValue(Reference):
 
     async def _range(self, storage: Storage, blob: BlobRef, start: int, stop: int) -> bytes:
         with transfer.fetching(self.where, blob):
-            return await storage.read_range(blob.location, start, stop)
+            async with transfer.moving(self._engine or get_engine()):
+                return await storage.read_range(blob.location, start, stop)
 
 
 def _umask() -> int:

@@ -13,8 +13,10 @@ from collections import Counter
 from pathlib import Path
 
 from artigraph_neo4j.local import LocalStack
+from tests.faults.history import Anomaly
 from tests.faults.nursery import Nursery
 from tests.faults.program import Place
+from tests.faults.routing import run_routing
 from tests.faults.runner import Outcome, Runner, StackDatabase, Totals, scratch
 from tests.services import discard, new_stack
 
@@ -26,27 +28,34 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="the first seed; each next is one more")
     parser.add_argument("--jobs", type=int, default=1, help="number of schedules at the same time")
     parser.add_argument("--stack", type=Path, help="a stack's directory; else one is made")
+    parser.add_argument("--routing", action="store_true", help="schedules on a played cluster")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     parser.add_argument("--keep", type=Path, help="a directory for diaries of bad schedules")
     return parser.parse_args()
 
 
 async def _soak(runner: Runner, options: argparse.Namespace, totals: Totals) -> None:
-    await runner.prepare()
     begin = time.monotonic()
     count = options.count
     if count is None and options.seconds is None:
         count = 20
     first = options.seed
     seeds = itertools.count(first) if count is None else iter(range(first, first + count))
+    if not options.routing:
+        await runner.prepare()
 
     async def work() -> None:
         for seed in seeds:
             if options.seconds is not None and time.monotonic() - begin > options.seconds:
                 return
-            outcome = await runner.run(seed)
-            totals.add(outcome)
-            _show(outcome)
+            if options.routing:
+                routed = await run_routing(runner.place, seed)
+                totals.add_routing(routed)
+                _show_anomalies(f"seed {seed}", routed.anomalies)
+            else:
+                outcome = await runner.run(seed)
+                totals.add(outcome)
+                _show(outcome)
             if options.json is not None:
                 options.json.write_text(json.dumps(vars(totals), indent=1))
 
@@ -63,8 +72,12 @@ def _show(outcome: Outcome) -> None:
         f"{outcome.compared} compared; over {outcome.longest:.1f} s",
         flush=True,
     )
-    for anomaly in outcome.anomalies[:12]:
-        print(f"  {anomaly.kind} ({plan.run}): {anomaly.text[:600]}", flush=True)
+    _show_anomalies(plan.run, outcome.anomalies)
+
+
+def _show_anomalies(where: str, anomalies: list[Anomaly]) -> None:
+    for anomaly in anomalies[:12]:
+        print(f"  {anomaly.kind} ({where}): {anomaly.text[:600]}", flush=True)
 
 
 def _table(totals: Totals) -> None:

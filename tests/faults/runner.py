@@ -27,6 +27,7 @@ from tests.faults.nursery import Nursery, alive
 from tests.faults.oracle import Oracle
 from tests.faults.plan import Plan
 from tests.faults.program import Place
+from tests.faults.routing import RoutingOutcome
 from tests.faults.weather import Database, Weather
 from tests.proxy import Proxy
 
@@ -136,9 +137,22 @@ class Totals:
         self.programs += len(outcome.plan.programs)
         if len(outcome.plan.kinds) == 1:
             self.alone.update(outcome.plan.kinds)
-        for kind in sorted({anomaly.kind for anomaly in outcome.anomalies}):
+        self._count(outcome.plan.seed, outcome.anomalies)
+
+    def add_routing(self, outcome: RoutingOutcome) -> None:
+        """Count one schedule on a cluster."""
+        self.schedules += 1
+        self.programs += 1
+        self.good += not outcome.anomalies
+        self.acknowledged += outcome.acknowledged
+        self.compared += outcome.compared
+        self.faults.update(outcome.played)
+        self._count(outcome.seed, outcome.anomalies)
+
+    def _count(self, seed: int, anomalies: list[Anomaly]) -> None:
+        for kind in sorted({anomaly.kind for anomaly in anomalies}):
             self.anomalies[kind] += 1
-            self.seeds.setdefault(kind, []).append(outcome.plan.seed)
+            self.seeds.setdefault(kind, []).append(seed)
 
 
 @dataclass

@@ -23,10 +23,10 @@ import psutil
 from tests.fuzz.mutation import input_of
 from tests.fuzz.probe import MEMORY_EXIT, read_all
 
-HANG_SECONDS = 10.0
-"""Processor time for one input after which it counts as hanging."""
+STARTING_SECONDS = 30.0
+"""Processor time that the first input may take besides, with all imports."""
 
-CHUNK = 20_000
+CHUNK = 100_000
 """Inputs that one process reads; imports cost it some seconds."""
 
 
@@ -37,8 +37,10 @@ class Run:
     seed: int
     start: int
     stop: int
+    only: list[str]
     folder: Path
     seconds: float
+    patience: float
     faults: Counter[str] = field(default_factory=Counter[str])
 
     def all(self) -> int:
@@ -55,12 +57,14 @@ class Run:
     def _some(self, start: int, stop: int) -> int:
         """Read some inputs in one process; return the number to go on with."""
         with tempfile.TemporaryDirectory() as folder:
-            progress, said = Path(folder, "progress"), Path(folder, "said")
+            progress, said = Path(folder, "progress"), Path(folder, "progress.faults")
             progress.write_bytes(start.to_bytes(8, "little"))
+            said.touch()
             command = [sys.executable, "-m", "tests.fuzz", "--read", str(progress)]
             command += ["--seed", str(self.seed), "--start", str(start), "--stop", str(stop)]
-            with said.open("wb") as out, Path(folder, "errors").open("wb") as errors:
-                process = subprocess.Popen(command, stdout=out, stderr=errors)
+            command += ["--only", *self.only] if self.only else []
+            with Path(folder, "errors").open("wb") as errors:
+                process = subprocess.Popen(command, stdout=errors, stderr=errors)
             end = self._watch(process, progress)
             for line in said.read_text().splitlines():
                 found = json.loads(line)
@@ -76,6 +80,7 @@ class Run:
     def _watch(self, process: subprocess.Popen[bytes], progress: Path) -> str | None:
         """Wait for the process; end it when it hangs."""
         last, busy = -1, 0.0
+        first = int.from_bytes(progress.read_bytes(), "little")
         while True:
             try:
                 process.wait(0.25)
@@ -88,15 +93,16 @@ class Run:
                 times = psutil.Process(process.pid).cpu_times()
             except psutil.NoSuchProcess:
                 continue
+            is_first = last in (-1, first) and at == first
             if at != last:
                 last, busy = at, times.user + times.system
-            elif times.user + times.system - busy > HANG_SECONDS + 20 * (at == self.start):
+            elif times.user + times.system - busy > self.patience + STARTING_SECONDS * is_first:
                 process.kill()
                 process.wait()
-                return f"hangs for more than {HANG_SECONDS:.0f} s"
+                return f"hangs for more than {self.patience:.0f} s"
 
     def _keep(self, number: int, what: str, told: str = "") -> None:
-        name, data = input_of(self.seed, number)
+        name, data = input_of(self.seed, number, self.only)
         self.faults[f"{name}: {what[:100]}"] += 1
         if self.faults[f"{name}: {what[:100]}"] > 5:
             return
@@ -113,15 +119,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="how long at most")
     parser.add_argument("--seed", type=int, default=0, help="which inputs")
     parser.add_argument("--start", type=int, default=0, help="number of the first input")
+    parser.add_argument("--patience", type=float, default=10, help="processor time of one input")
+    parser.add_argument("--only", nargs="+", default=[], help="names of serializers")
     parser.add_argument("--folder", type=Path, default=Path("fuzz-findings"), help="for findings")
     parser.add_argument("--stop", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     stop = args.stop or args.start + args.count
     if args.read:
-        read_all(args.seed, args.start, stop, args.read)
+        read_all(args.seed, args.start, stop, args.only, args.read)
         return
-    run = Run(args.seed, args.start, stop, args.folder, args.seconds)
+    run = Run(
+        args.seed, args.start, stop, args.only, args.folder, args.seconds, args.patience
+    )
     at = run.all()
     for what, count in run.faults.most_common():
         print(f"{count:6} × {what}")

@@ -6,6 +6,7 @@ import base64
 import io
 import random
 import struct
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 from typing import Any
@@ -35,10 +36,12 @@ NAMES = (
 )  # fmt: skip
 
 
-def input_of(seed: int, number: int) -> tuple[str, bytes]:
-    """Return the serializer's name and the bytes of one input."""
+def input_of(seed: int, number: int, only: Sequence[str] = ()) -> tuple[str, bytes]:
+    """Return the serializer's name and the bytes of one input; ``only`` names serializers."""
     rng = random.Random(f"{seed}:{number}")  # noqa: S311 - to be repeated
     name = rng.choices(tuple(WEIGHTS), cum_weights=_cumulated())[0]
+    if only:
+        name = rng.choice(only)
     if name == "msgpack" and rng.random() < 0.5:
         data = packed(_tree(rng, rng.randrange(1, 6)))
     elif name.startswith("pandas.") and rng.random() < 0.4:
@@ -100,7 +103,9 @@ def _tree(rng: random.Random, depth: int) -> Any:
     """Return a random tree that msgpack packs: plain values, leaves, and marked arrays."""
     kind = rng.randrange(10) if depth else rng.randrange(4)
     if kind < 2:
-        return rng.choice((None, True, 0, -1, 2**64 - 1, 0.5, float("nan"), "a", "ü", b"x", NAMES[0]))
+        return rng.choice(
+            (None, True, 0, -1, 2**64 - 1, 0.5, float("nan"), "a", "ü", b"x", NAMES[0])
+        )
     if kind == 2:
         return ExtType(rng.choice((*LEAVES, *MARKS, 99, 127)), _leaf_data(rng))
     if kind == 3:
@@ -130,7 +135,10 @@ def _arguments(rng: random.Random, items: list[Any]) -> list[Any]:
         return items
     data = dict(zip(("a", "b", "number", "x"), items, strict=False))
     state: Any = {"fields": data, "set": [], "extra": {}, "private": None}
-    return [rng.choice(NAMES), rng.choice((data, data, state, "BLUE", 3, ExtType(4, b"\x40" + bytes(8))))]
+    return [
+        rng.choice(NAMES),
+        rng.choice((data, data, state, "BLUE", 3, ExtType(4, b"\x40" + bytes(8)))),
+    ]
 
 
 def _with_other_metadata(rng: random.Random, data: bytes) -> bytes:

@@ -7,9 +7,12 @@ import mmap
 import resource
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from polars.exceptions import PanicException
 
 from artigraph_neo4j.errors import SerializationError
 from tests.fuzz.mutation import input_of
@@ -35,7 +38,7 @@ def fault(name: str, data: bytes) -> str | None:
         pass
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - SystemExit and panics too
+    except BaseException as error:
         return f"{type(error).__module__}.{type(error).__qualname__}: {str(error)[:300]}"
     grown = _peak() - before
     return f"took {grown // 1024} MiB" if grown > GROWTH_KIB else None
@@ -43,7 +46,8 @@ def fault(name: str, data: bytes) -> str | None:
 
 def use(name: str, value: Any) -> None:
     """Look at all of a value, and write it again, as a program would."""
-    with suppress(ValueError, NotImplementedError):  # integers of many digits, years after 9999
+    # Integers of many digits, years after 9999.
+    with suppress(ValueError, NotImplementedError, PanicException):
         repr(value)
     if name.startswith("arrow"):
         value.validate(full=True)
@@ -54,18 +58,22 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def read_all(seed: int, start: int, stop: int, progress: Path) -> None:
-    """Read the inputs of some numbers; print each fault, and keep the number in a file."""
+def read_all(
+    seed: int, start: int, stop: int, only: Sequence[str], progress: Path
+) -> None:
+    """Read the inputs of some numbers; note the number in a file, and faults in one beside it."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
+    faults = progress.with_name(f"{progress.name}.faults")
     with progress.open("r+b") as file, mmap.mmap(file.fileno(), 8) as shared:
         for number in range(start, stop):
             shared[:8] = number.to_bytes(8, "little")
-            name, data = input_of(seed, number)
+            name, data = input_of(seed, number, only)
             found = fault(name, data)
             if found is not None:
-                print(json.dumps({"number": number, "serializer": name, "fault": found}), flush=True)
+                with faults.open("a") as told:
+                    told.write(json.dumps({"number": number, "fault": found}) + "\n")
                 if found.startswith("took "):  # the peak stays, and would hide the next
                     sys.exit(MEMORY_EXIT)
         shared[:8] = stop.to_bytes(8, "little")

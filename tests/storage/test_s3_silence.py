@@ -18,7 +18,7 @@ from tests.services import S3Service
 
 MIB = 1024 * 1024
 TIMEOUT = 2.0
-ALLOWANCE = 8.0
+ALLOWANCE = 20.0
 """Seconds beyond the timeout in which a call of a busy machine still has to end."""
 
 

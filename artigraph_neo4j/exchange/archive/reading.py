@@ -96,7 +96,8 @@ class GraphReader:
         return [records[node_id] for node_id in ids if node_id in records]
 
     async def _rows(self, ids: list[str]) -> dict[str, list[Any]]:
-        ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, {"ids": ids})
+        parameters = {"ids": ids, "span": self.span_id, "root": self.root_id}
+        ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, parameters)
         return {row[0][0][0]["node_id"]: row for row in rows}
 
     async def used(self) -> AsyncIterator[list[Line]]:
@@ -129,14 +130,17 @@ def _span(
 
 
 def _artifact(row: list[Any]) -> Line:
-    nodes, spans, older = row
-    with suppress(SerializationError):  # what cannot be read is exported as it is
+    nodes, spans, older, newer, users = row
+    with suppress(SerializationError, ValueError, TypeError, AttributeError):
+        # Only to see whether it is whole: what cannot be read is copied as it is.
         Stored([[node[0], node[1], [blob[:5] for blob in node[2]]] for node in nodes], None, None)
     return {
         "kind": "artifact",
         "nodes": _in_order([_node(*node) for node in nodes]),
         "spans": sorted(spans, key=lambda row: row[0]),
         "supersedes": older[0] if older else [],
+        "superseded": sorted(newer),
+        "used_by": sorted(users),
     }
 
 

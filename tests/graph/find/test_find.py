@@ -45,6 +45,8 @@ from artigraph_neo4j.find.terms import (
 )
 from artigraph_neo4j.graph.connection import Statement
 
+pytestmark = pytest.mark.statements
+
 
 class Colour(Enum):
     RED = 1

@@ -41,6 +41,8 @@ from artigraph_neo4j.find.terms import (
     under,
 )
 
+pytestmark = pytest.mark.statements
+
 ROWS = 60
 
 
@@ -98,7 +100,14 @@ VALUES: list[Any] = [
 NUMBERS: list[Any] = [
     *(0, 0.0, -0.0, 1, 1.0, -1, 0.5, -2.5, 5e-324, 1e300, 2**53, 2.0**53, 2**53 + 1),
     *(2**63 - 1, 2.0**63, -(2**63), -(2.0**63), float("inf"), float("-inf"), float("nan")),
-    *(np.float64(0.5), np.float32(0.1), np.float16(2), np.int8(-1), np.uint64(2**62), np.longlong(1)),
+    *(
+        np.float64(0.5),
+        np.float32(0.1),
+        np.float16(2),
+        np.int8(-1),
+        np.uint64(2**62),
+        np.longlong(1),
+    ),
     *(np.float64("nan"), np.float32("-inf"), np.longdouble("1.5"), np.float64(-0.0), np.int64(0)),
 ]
 OTHERS: list[Any] = [
@@ -271,6 +280,35 @@ async def test_filters_on_artifacts(rows: Any, condition: Filter) -> None:
     assert await query.exists() is bool(expected)
     unknown = sum(holds(condition, row) is None for row in made)
     assert await query.count_incomparable() == unknown, query.explain()
+
+
+MAKE: dict[str, Any] = {
+    "=": lambda r, v: r == v,
+    "<": lambda r, v: r < v,
+    "<=": lambda r, v: r <= v,
+    ">": lambda r, v: r > v,
+    ">=": lambda r, v: r >= v,
+    "in": lambda r, v: r.one_of([v]),
+    "contains": lambda r, v: r.contains(v),
+    "startswith": lambda r, v: r.startswith(v),
+    "endswith": lambda r, v: r.endswith(v),
+}
+
+
+@pytest.mark.parametrize("operator", MAKE)
+async def test_every_comparison_with_every_value(rows: Any, operator: str) -> None:
+    """All in one statement, so that nothing hangs on what was drawn."""
+    span_id, made, ids = rows
+    values = [v for v in VALUES if operator in ("=", "in") or type(v) not in (bytes, list)]
+    if operator == "contains":
+        values = [v for v in values if type(v) is not timedelta]
+    if operator.endswith("swith"):
+        values = TEXTS
+    for ref in (F("value"), F("inside.value")):
+        condition = Or(tuple(MAKE[operator](ref, value) for value in values)) & ref.is_not_null()
+        query = find_artifacts(Row, under(span_id), condition)
+        expected = [i for i, row in zip(ids, made, strict=True) if holds(condition, row)]
+        assert sorted(await query.read_ids()) == sorted(expected), query.explain()
 
 
 @dataclass

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from artigraph_neo4j import create_span_artifact, resume_deletes, span_context
 from artigraph_neo4j.graph.cypher import delete, parts, read
 from tests.graph import plans
-from tests.graph.upkeep.test_deletion import Part
+from tests.graph.models import Part
+
+pytestmark = pytest.mark.statements
 
 DEPTH = 20
 

@@ -36,8 +36,10 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.storage.names import blob_name, marker, marker_key
 from artigraph_neo4j.upkeep.garbage import scan as garbage_module
 from artigraph_neo4j.values.upload import MIN_AGE
-from tests.graph.values.test_dedupe import delete
+from tests.graph.models import delete
 from tests.storage.test_s3 import storage_on
+
+pytestmark = pytest.mark.statements
 
 AT_ONCE = timedelta(0)
 

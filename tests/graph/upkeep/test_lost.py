@@ -28,6 +28,8 @@ from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.engine import heartbeat as writer_module
 from artigraph_neo4j.graph.cypher.heartbeat import SPAN_LOST
 
+pytestmark = pytest.mark.statements
+
 PROGRAM = """
 import asyncio, os, sys
 from artigraph_neo4j import *
@@ -195,7 +197,7 @@ async def test_no_statement_and_no_timer_without_open_spans(
         await asyncio.sleep(0.3)
         async with span_context():
             pass
-        assert engine.writer._timer is None
+        assert not engine.writer.beats
         seen.clear()
         await asyncio.sleep(0.5)
         assert seen == []

@@ -355,7 +355,7 @@ class Migrated(ArtifactModel, version=2):
         self.seen = [unit]
 
     @migration(1)
-    def in_metres(data: dict[str, Any]) -> dict[str, Any]:  # type: ignore[misc]  # noqa: N805
+    def in_metres(data: dict[str, Any]) -> dict[str, Any]:  # type: ignore[misc]
         return {"metres": data["feet"] * 0.3048, "unit": "ft", "best": data["best"]}
 
 
@@ -371,5 +371,3 @@ def test_a_field_added_with_a_default_needs_no_new_version() -> None:
     assert (found.patience, found.best, found.history) == (1, 0.0, [])
     with pytest.raises(MigrationError, match=r"fields \['coefficients'\] are not stored"):
         build(Fitted, model_info(Fitted).version, {"c": 1.0}, "id")
-
-

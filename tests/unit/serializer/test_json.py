@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.limits import MAX_DEPTH
 from artigraph_neo4j.serializer.json import json_serializer, json_sorted_serializer
+from artigraph_neo4j.serializer.limits import MAX_DEPTH
 from artigraph_neo4j.serializer.msgpack import msgpack_serializer
 from artigraph_neo4j.serializer.plain import serializer_for
 from artigraph_neo4j.testing import SerializerTests, difference
