@@ -22,7 +22,8 @@ from artigraph_neo4j.errors import ArtigraphError
 __all__ = ["Directory", "Json", "app", "errors_said", "print_json"]
 
 ORDER = [
-    "up", "down", "status", "env", "browser", "doctor", "ls", "show", "artifact", "export",
+    "up", "down", "status", "env", "browser", "doctor", "ls", "show", "artifact", "impact",
+    "why", "recipe", "diff", "contrast", "stale", "export",
     "import", "import-artigraph", "schema", "migrate", "lost", "delete", "retain", "gc",
     "new-graph-id",
 ]  # fmt: skip
@@ -88,7 +89,7 @@ def _root(
 
 
 for module in (
-    "artifact", "browser", "deleting", "doctor", "gc", "graph", "local", "lost", "portable", "runs",
-    "show", "upstream",
+    "artifact", "browser", "contrast", "deleting", "diff", "doctor", "gc", "graph", "impact",
+    "local", "lost", "portable", "recipe", "runs", "show", "stale", "upstream", "why",
 ):  # fmt: skip
     import_module(f"artigraph_neo4j.cli.{module}")  # which hangs its commands on ``app``

@@ -140,9 +140,10 @@ async def diff(first: Span | str, second: Span | str, /) -> RunDiff:
     newest version counts of what a span made.
 
     The first divergence is the earliest span with equal inputs that came out differently: another
-    output, status or set of children. Inputs of a span are the arguments and used artifacts of
-    itself and the spans above it, and what spans below it used. If there is none, it is the
-    earliest span whose arguments or inputs differ.
+    output, status or set of children. Inputs of a span are its arguments and those of the spans
+    above it, and the artifacts that it, the spans above and those below it used, but for what they
+    made themselves. If there is none, it is the earliest span whose arguments, or inputs from
+    outside the run, differ.
 
     One round trip.
 
@@ -276,22 +277,25 @@ class _Comparison:
             if _digests(self.a, x.arguments) != _digests(self.b, y.arguments):
                 inputs = (*x.arguments, *y.arguments)
                 return Divergence("arguments", x.place, x.node_id, y.node_id, inputs)
-            if _digests(self.a, x.used) != _digests(self.b, y.used):
+            outside = [
+                _digests(run, [used for used in span.used if used not in run.makers])
+                for run, span in ((self.a, x), (self.b, y))
+            ]
+            if outside[0] != outside[1]:
                 differ = tuple(d.first or d.second for d in self._inputs(x.place, x, y))
                 return Divergence("input", x.place, x.node_id, y.node_id, differ)
         return None
 
     def _with_equal_inputs(self) -> Iterator[tuple[RunSpan, RunSpan]]:
-        """Pairs whose own inputs, those of all spans above and those of all below are equal."""
-        below = [_used_below(run) for run in (self.a, self.b)]
+        """Pairs whose inputs are equal, and the own inputs of all spans above."""
+        inputs = [_inputs_of(run) for run in (self.a, self.b)]
         work = [(self.a.root, self.b.root)]
         while work:
             x, y = work.pop()
-            if _digests(self.a, x.arguments) != _digests(self.b, y.arguments):
+            (own, all_), (others, all_others) = inputs[0][x.node_id], inputs[1][y.node_id]
+            if own != others or _digests(self.a, x.arguments) != _digests(self.b, y.arguments):
                 continue
-            if _digests(self.a, x.used) != _digests(self.b, y.used):
-                continue
-            if below[0][x.node_id] == below[1][y.node_id]:
+            if all_ == all_others:
                 yield x, y
             work += [
                 (child, y.children[step])
@@ -322,17 +326,44 @@ class _Comparison:
         return min(times, default=None)
 
 
-def _used_below(run: Run) -> dict[str, int]:
-    """For each span a number that is equal where the spans below it used equal contents."""
-    order = [run.root]
-    for span in order:  # grows while it is walked
-        order += span.children.values()
-    found = dict.fromkeys((span.node_id for span in order), 0)
-    for span in reversed(order):
+def _inputs_of(run: Run) -> dict[str, tuple[int, int]]:
+    """Two numbers for each span: of what it used itself, and with all that spans below it used.
+
+    Equal contents give equal numbers. What was made by the span or below it is not an input.
+    """
+    order = [(run.root, 0)]
+    for span, depth in order:  # grows while it is walked
+        order += [(child, depth + 1) for child in span.children.values()]
+    depths = {span.node_id: depth for span, depth in order}
+    own = dict.fromkeys(depths, 0)
+    total = dict.fromkeys(depths, 0)
+    for span, _ in order:
+        for used in span.used:
+            number = int(run.digest(used), 16)
+            meeting = _meeting(span, run.makers.get(used), depths)
+            total[span.node_id] += number
+            if meeting is not None:
+                total[meeting.node_id] -= number
+            if meeting is not span:
+                own[span.node_id] += number
+    for span, _ in reversed(order):
         if span.above is not None:
-            own = sum(int(run.digest(used), 16) for used in span.used)
-            found[span.above.node_id] += found[span.node_id] + own
-    return found
+            total[span.above.node_id] += total[span.node_id]
+    return {node_id: (own[node_id], total[node_id]) for node_id in depths}
+
+
+def _meeting(a: RunSpan, b: RunSpan | None, depths: dict[str, int]) -> RunSpan | None:
+    """The lowest span that both are, or are below."""
+    if b is None:
+        return None
+    one, other = a, b
+    while one is not other:
+        if depths[one.node_id] < depths[other.node_id]:
+            one, other = other, one
+        if one.above is None:
+            break  # the run itself is above all
+        one = one.above
+    return one
 
 
 def _status(span: RunSpan) -> str:

@@ -92,6 +92,7 @@ class Run:
 
     Attributes:
         root: The span that was asked for.
+        makers: The span that made an artifact, by its id.
         contents: Contents by id, of what was made and what was used.
         labels: Labels of artifacts by id.
         at: When each artifact was recorded.
@@ -99,6 +100,7 @@ class Run:
     """
 
     root: RunSpan
+    makers: dict[str, RunSpan] = field(default_factory=dict)
     contents: dict[str, Content] = field(default_factory=dict)
     labels: dict[str, str | None] = field(default_factory=dict)
     at: dict[str, datetime] = field(default_factory=dict)
@@ -125,6 +127,7 @@ def run_from_rows(spans: list[list[Any]], contents: list[list[Any]]) -> Run:
     ranks: dict[str, Counter[str]] = {}
     for span in sorted(found, key=lambda span: (span.opened_at, span.node_id)):
         span.arguments = [a for a in span.made if run.contents[a].model == ARGUMENTS]
+        run.makers.update(dict.fromkeys(span.made, span))
         span.made = [a for a in span.made if a not in span.arguments]
         if span.parent is not None:
             name = span.label or next(iter(span.classes), "span")

@@ -57,8 +57,8 @@ RECIPE = _above(
         [x.node_id, k.field, b.digest, b.size, b.storage, b.location]]}} AS more
   }}"""
 )
-"""Rows of pairs: ``[id, id of the whole]`` of each start in the first row, null where there is none;
-and chunks of nodes, each with its direct needs and a map of details."""
+"""Rows of pairs ``[id, id of the whole]`` of the starts, in the first row, null for none; and
+chunks of nodes, each with its direct needs and a map of details."""
 
 STALE = _above(
     f"""CALL (n) {{

@@ -12,27 +12,25 @@ UNWIND [$first, $second] AS id
 OPTIONAL MATCH (r:ArtigraphNode {{node_id: id}}) USING INDEX SEEK r:ArtigraphNode(node_id)
 WHERE r:Span AND {span_stays("r")}
 CALL (r) {{
-  OPTIONAL MATCH (r)-[:PARENT_OF*0..]->(s)
-  RETURN collect(DISTINCT s) AS spans
-}}
-CALL (r, spans) {{
-  UNWIND spans AS s
+  MATCH (r)-[:PARENT_OF*0..]->(s)
+  WITH DISTINCT r, s
   RETURN collect([
     s{{.*, opened_at: toString(s.opened_at), closed_at: toString(s.closed_at)}}, labels(s),
     CASE WHEN s = r THEN null ELSE head([(p)-[:PARENT_OF]->(s) | p.node_id]) END,
     [(s)<-[:MADE_BY]-(x) WHERE {is_newest("x")} | x.node_id], [(s)-[:USED]->(x) | x.node_id]
   ]) AS told
 }}
-CALL (spans) {{
-  CALL (spans) {{
-    UNWIND spans AS s
+CALL (r) {{
+  MATCH (r)-[:PARENT_OF*0..]->(s)
+  WITH DISTINCT s
+  CALL (s) {{
     MATCH (s)<-[:MADE_BY]-(a) WHERE {is_newest("a")}
     RETURN a
-  UNION
-    UNWIND spans AS s
+  UNION ALL
     MATCH (s)-[:USED]->(a)
     RETURN a
   }}
+  WITH DISTINCT a
   {ROOTS_TO_ROWS}
   RETURN collect([nodes]) AS contents
 }}
