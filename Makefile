@@ -15,8 +15,8 @@ COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || ec
 	-f docker/compose.yaml --env-file docker/.env
 
 .PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs test-packaging \
-	pictures bench bench-report bench-memory dist docs docs-serve lint types layers \
-	check up down status browser lock clean
+	test-long coverage pictures bench bench-report bench-memory dist docs docs-serve lint types layers \
+	check release-check up down status browser lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -38,6 +38,16 @@ demo: $(STAMP) ## Run the demo study on the local stack, and leave Neo4j Browser
 
 test: $(STAMP) ## Run all tests, on servers of their own
 	$(PYTEST)
+
+test-long: $(STAMP) ## Run what `make test` leaves out too: more examples, other versions, sizes; an hour
+	ARTIGRAPH_TEST_EXAMPLES=500 $(PYTEST) -m ""
+	ARTIGRAPH_TEST_NEO4J=5.26.28 $(PYTEST) tests/graph tests/layout
+
+coverage: $(STAMP) ## Run all tests and show which lines and branches of the library none has reached
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --skip-covered --show-missing --sort=cover
 
 test-unit: $(STAMP) ## Run the tests that need no server
 	$(PYTEST) tests/unit
@@ -82,14 +92,17 @@ lint: $(STAMP) ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP) ## Check types with two checkers
-	$(BIN)/mypy
-	$(BIN)/basedpyright
+types: $(STAMP) ## Check types with two checkers, in the library and in what users write
+	$(PYTEST) -q tests/typing
 
 layers: $(STAMP) ## Check that imports point one way
 	$(BIN)/lint-imports
 
-check: lint types layers test ## Run all checks and all tests
+check: lint layers test ## Run all checks and all tests
+
+release-check: $(STAMP) ## See whether this commit can be released; makes dist/ with a list of all parts
+	$(BIN)/python .ci/release.py
+	$(MAKE) check test-long
 
 up: $(STAMP) ## Start Neo4j and S3: in Docker where an engine answers, else the local stack
 	@if $(ENGINE); then \
@@ -116,4 +129,4 @@ lock: $(STAMP) ## Pin the development environment anew, with hashes
 		--generate-hashes --no-header --no-annotate -q -o .ci/requirements.txt
 
 clean: ## Remove the virtual environment and caches (not the stack's data)
-	rm -rf $(VENV) site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* dist

@@ -3,6 +3,7 @@
 ::
 
     ArtigraphError
+    ├── ArgumentError          an argument is not what the function takes  (also a TypeError)
     ├── EngineError            no engine is set, or it cannot be used as asked
     │   ├── ConnectionFailed   the database could not be reached in time
     │   └── SchemaError        the graph has no schema, or one of another version
@@ -35,6 +36,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ArchiveError",
+    "ArgumentError",
     "ArtifactTypeError",
     "ArtigraphError",
     "BatchError",
@@ -62,12 +64,23 @@ class ArtigraphError(Exception):
     """The root of all errors raised by this library."""
 
 
+class ArgumentError(ArtigraphError, TypeError):
+    """An argument is not what the function takes, such as a number for a span's id."""
+
+
 class EngineError(ArtigraphError):
     """No engine is set, or it cannot be used as asked."""
 
 
 class ConnectionFailed(EngineError):  # noqa: N818 - "ConnectionError" would hide the built-in one
-    """The database could not be reached in time, or refused the login."""
+    """The database could not be reached in time, could not do it then, or refused the login.
+
+    Attributes:
+        unconfirmed: Whether what was to be written may be in the graph all the same: it was sent,
+            and no answer came.
+    """
+
+    unconfirmed: bool = False
 
 
 class SchemaError(EngineError):
@@ -131,7 +144,7 @@ class Lost:
     """Something that a batch could not record.
 
     Attributes:
-        kind: ``"span"``, ``"end of span"`` or ``"artifact"``.
+        kind: ``"span"``, ``"end of span"``, ``"properties of span"`` or ``"artifact"``.
         node_id: Its id.
         label: Its label, or None.
         cause: Why.
@@ -148,20 +161,33 @@ class Lost:
 
 
 class BatchError(ArtigraphError):
-    """Some of what a batch had to write could not be recorded.
+    """Some of what a batch had to write could not be recorded, or may not have been.
 
     Attributes:
         lost: What is not in the graph, in the order in which it was to be written.
+        unconfirmed: What may be in the graph: it was sent, and no answer came. ``Batch.lost`` and
+            ``Batch.unconfirmed`` say more once the database was in reach again.
         recorded: How many spans, ends of spans and artifacts the batch has recorded so far.
     """
 
-    def __init__(self, lost: Sequence[Lost], recorded: int) -> None:
+    def __init__(
+        self, lost: Sequence[Lost], recorded: int, unconfirmed: Sequence[Lost] = ()
+    ) -> None:
         self.lost = tuple(lost)
+        self.unconfirmed = tuple(unconfirmed)
         self.recorded = recorded
-        shown = "; ".join(map(str, self.lost[:3]))
-        more = f"; and {len(lost) - 3} more, in .lost" if len(lost) > 3 else ""
-        kept = f"{recorded} others were recorded" if recorded else "nothing was recorded"
-        super().__init__(f"{len(lost)} writes of a batch were lost, {kept}: {shown}{more}")
+        said: list[str] = []
+        if lost:
+            said.append(f"{len(lost)} writes of a batch were lost")
+        if unconfirmed:
+            subject = "" if lost else "writes of a batch "
+            said.append(f"{len(unconfirmed)} {subject}may be recorded or not")
+        said.append(f"{recorded} others were recorded" if recorded else "nothing was recorded")
+        both = [*self.lost, *self.unconfirmed]
+        shown = "; ".join(map(str, both[:3]))
+        names = " and ".join(n for n, x in ((".lost", lost), (".unconfirmed", unconfirmed)) if x)
+        more = f"; and {len(both) - 3} more, in {names}" if len(both) > 3 else ""
+        super().__init__(f"{', '.join(said)}: {shown}{more}")
 
 
 class StorageError(ArtigraphError):

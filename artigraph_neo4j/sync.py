@@ -14,9 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from artigraph_neo4j.common.public import publish
+from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.engine.waiting import run, waiting
 from artigraph_neo4j.exchange import archive
-from artigraph_neo4j.find import lineage, span_tree, tree
+from artigraph_neo4j.find import counts, lineage, span_tree, tree
 from artigraph_neo4j.find.blocking import Results, find_artifacts, find_spans
 from artigraph_neo4j.questions import contrast as _contrast
 from artigraph_neo4j.questions import diff as _diff
@@ -75,6 +76,7 @@ __all__ = [
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
+    "read_span_counts",
     "read_span_tree",
     "recipe",
     "remove_tags",
@@ -125,6 +127,7 @@ read_revisions = waiting(revisions.read_revisions)
 read_root_spans = waiting(tree.read_root_spans)
 read_span = waiting(tree.read_span)
 read_span_artifacts = waiting(spans.read_span_artifacts)
+read_span_counts = waiting(counts.read_span_counts)
 read_span_tree = waiting(span_tree.read_span_tree)
 recipe = waiting(_recipe.recipe)
 remove_tags = waiting(_annotations.remove_tags)
@@ -154,24 +157,24 @@ else:  # as in ``artigraph_neo4j``: only where it is asked for
 
 
 @overload
-def read_span_artifact(span: str, /, *, label: str, model: type[M]) -> M: ...
+def read_span_artifact(span: AnySpan, /, *, label: str, model: type[M]) -> M: ...
 @overload
-def read_span_artifact(span: str, /, *, label: str) -> Any: ...
+def read_span_artifact(span: AnySpan, /, *, label: str) -> Any: ...
 def read_span_artifact(
-    span: str, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
+    span: AnySpan, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
 ) -> Any:
     """``await artigraph_neo4j.read_span_artifact(...)``; see there."""
     return run(spans.read_span_artifact(span, label=label, model=model))
 
 
 def create_artifact(
-    artifact: ArtifactModel, label: str | None = None, *, span: str | None = None
+    artifact: ArtifactModel, label: str | None = None, *, span: AnySpan | None = None
 ) -> str:
     """``await artifact.create(label, span=span)``; see there."""
     return run(artifact.create(label, span=span))
 
 
-def read_artifact(model: type[M], node_id: str) -> M:
+def read_artifact(model: type[M], node_id: AnyArtifact) -> M:
     """``await model.read(node_id)``; see there."""
     return run(model.read(node_id))
 

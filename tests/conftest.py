@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from neo4j import AsyncGraphDatabase
 
 from artigraph_neo4j.local import LocalStack
-from tests.services import GraphService, S3Service, Services, discard, new_stack
+from tests import statements
+from tests.services import GraphService, S3Service, Services, discard, empty, new_stack
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM, as ``timeout`` and CI send it, ends a run as Ctrl-C does: with all its clean-up."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Servers of tests live for minutes: what the second compiler makes never pays for its time,
+    # and without it they need half of the processor.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+    statements.configure(config)
 
 
 # How long an example takes says nothing on a machine that does other work too.
@@ -46,15 +53,30 @@ def s3_service(services: Services) -> S3Service:
     return services.s3()
 
 
-@pytest.fixture
-def killable_stack() -> Iterator[LocalStack]:
-    """A running Neo4j of the test's own, which it may kill."""
-    stack = new_stack("killable", s3=False)
+@pytest.fixture(scope="session")
+def spare_stack() -> Iterator[LocalStack]:
+    """A Neo4j beside the shared one, on a disk; whoever needs it starts it."""
+    stack = new_stack("spare", s3=False, on_disk=True)
     try:
-        stack.up(timeout=180)
         yield stack
     finally:
         discard(stack)
+
+
+@pytest.fixture
+async def killable_stack(spare_stack: LocalStack) -> LocalStack:
+    """The spare Neo4j, running, with nothing in its database; the test may kill it."""
+    info = await asyncio.to_thread(spare_stack.up, timeout=180)
+    async with (
+        AsyncGraphDatabase.driver(
+            info.bolt_url,
+            auth=(info.username, info.password),
+            notifications_min_severity="OFF",
+        ) as driver,
+        driver.session() as session,
+    ):
+        await empty(session)
+    return spare_stack
 
 
 @pytest.fixture(autouse=True)

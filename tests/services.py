@@ -12,13 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from neo4j import AsyncSession
+
 from artigraph_neo4j.local import LocalStack, StackInfo
 from artigraph_neo4j.local.process import Process
 from artigraph_neo4j.local.record import Record
 from artigraph_neo4j.local.s3 import PORTS as s3_ports
 
-ROOT = Path(tempfile.gettempdir()) / f"artigraph-tests-{os.getuid()}"
+DISK = Path(tempfile.gettempdir()) / f"artigraph-tests-{os.getuid()}"
 """Stacks of test runs, a directory each, where the next run finds what a killed one left."""
+
+MEMORY = Path(os.environ.get("ARTIGRAPH_TEST_SHM", "/dev/shm")) / DISK.name
+"""The same on a file system in memory, where a commit does not wait for a disk."""
+
+ROOM = 2 * 1024**3
+"""Bytes that have to be free there; a stack needs a tenth of it."""
 
 VERSION = os.environ.get("ARTIGRAPH_TEST_NEO4J", "2026.09.0")
 
@@ -61,12 +69,26 @@ class S3Service:
 
 
 def new_stack(
-    name: str, *, s3: bool = True, version: str = VERSION, heap: str = "768m"
+    name: str,
+    *,
+    s3: bool = True,
+    version: str = VERSION,
+    heap: str = "768m",
+    on_disk: bool = False,
 ) -> LocalStack:
-    """A stack in a directory of its own, with ports that no user's stack would take first."""
-    ROOT.mkdir(mode=0o700, exist_ok=True)
+    """A stack in a directory of its own, with ports that no user's stack would take first.
+
+    Args:
+        name: Part of the directory's name.
+        s3: Whether it has S3.
+        version: The version of Neo4j.
+        heap: Maximum memory of Neo4j's heap.
+        on_disk: Whether the data are on a disk, for tests of what outlives a kill.
+    """
     discard_leftovers()
-    directory = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=ROOT))
+    root = DISK if on_disk or not _has_room(MEMORY.parent) else MEMORY
+    root.mkdir(mode=0o700, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=root))
     Record(ports=dict.fromkeys(["bolt", "http", *s3_ports], 0)).write(directory)
     return LocalStack(directory, neo4j_version=version, s3=s3, heap=heap)
 
@@ -79,12 +101,15 @@ def discard(stack: LocalStack) -> None:
 
 def discard_leftovers() -> None:
     """End what a run left behind that was killed before it could."""
-    if not ROOT.is_dir():
-        return
-    for directory in ROOT.iterdir():
+    directories = [path for root in (DISK, MEMORY) if root.is_dir() for path in root.iterdir()]
+    for directory in directories:
         owner = directory.name.split("-")[0]
         if owner.isdigit() and int(owner) != os.getpid() and not _is_test_run(int(owner)):
             discard(LocalStack(directory))
+
+
+def _has_room(directory: Path) -> bool:
+    return os.access(directory, os.W_OK) and shutil.disk_usage(directory).free >= ROOM
 
 
 def _is_test_run(pid: int) -> bool:
@@ -94,6 +119,23 @@ def _is_test_run(pid: int) -> bool:
         return any("pytest" in part for part in psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
+
+
+async def empty(session: AsyncSession) -> None:
+    """Remove all that is in the database, its constraints and indexes too."""
+    for (name,) in await run(session, "SHOW CONSTRAINTS YIELD name"):
+        await run(session, f"DROP CONSTRAINT `{name}` IF EXISTS")
+    for (name,) in await run(
+        session, "SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name"
+    ):
+        await run(session, f"DROP INDEX `{name}` IF EXISTS")
+    await run(session, "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS")
+
+
+async def run(session: AsyncSession, text: str, **parameters: Any) -> list[list[Any]]:
+    """One statement; its rows."""
+    result = await session.run(text, parameters)  # type: ignore[arg-type]
+    return await result.values()
 
 
 class Services:
@@ -167,4 +209,13 @@ def _docker_answers() -> bool:
     return answers
 
 
-__all__ = ["GraphService", "Process", "S3Service", "Services", "discard", "new_stack"]
+__all__ = [
+    "GraphService",
+    "Process",
+    "S3Service",
+    "Services",
+    "discard",
+    "empty",
+    "new_stack",
+    "run",
+]

@@ -1,81 +1,171 @@
-"""The application that all commands hang on, and what they share."""
+"""The application: the table of commands, each imported when it is called."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import date
 from importlib import import_module
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.cli.output import print_json, say
 from artigraph_neo4j.errors import ArtigraphError
 
-__all__ = ["Directory", "Json", "app", "errors_said", "print_json"]
+__all__ = ["COMMANDS", "app"]
 
-ORDER = [
-    "up", "down", "status", "env", "browser", "doctor", "ls", "show", "artifact", "impact",
-    "why", "recipe", "diff", "contrast", "stale", "export",
-    "import", "import-artigraph", "schema", "migrate", "lost", "delete", "retain", "gc",
-    "new-graph-id",
-]  # fmt: skip
+COMMANDS = {
+    "up": ("local", "Start Neo4j and S3 on this machine, or find them running."),
+    "down": ("local", "Stop the servers cleanly."),
+    "status": ("local", "Show addresses, versions, sizes and health."),
+    "env": ("local", "Print the environment by which programs find the stack."),
+    "browser": ("browser", "Open Neo4j Browser on the running stack, or write a style for it."),
+    "doctor": ("doctor", "Check this machine, the graph and the storages."),
+    "ls": ("runs", "Show runs, newest first."),
+    "show": ("show", "Show a span, all below it, and their artifacts."),
+    "artifact": ("artifact", "Show the fields of an artifact and where each value is."),
+    "impact": ("impact", "Count what derives from artifacts, and show the runs it reaches."),
+    "why": ("why", "Show how one artifact came from another."),
+    "recipe": ("recipe", "Show what an artifact came from, in an order to make it again."),
+    "diff": ("diff", "Show what differs between two runs, and where they parted."),
+    "contrast": ("contrast", "Show what failed runs have in common that good ones lack."),
+    "stale": ("stale", "Show which artifacts are stale, why, and what to run again."),
+    "export": ("portable", "Write a span, all below it, and their artifacts to a file."),
+    "import": ("portable", "Bring exported JSON lines into a graph."),
+    "import-artigraph": ("upstream", "Import a database of Artigraph 0.0.x."),
+    "schema": ("graph", "Show, create or upgrade the layout of the graph."),
+    "migrate": ("graph", "Rewrite stored artifacts of older versions as today's models."),
+    "lost": ("lost", "Show spans left open by processes that are gone; or close them."),
+    "delete": ("deleting", "Delete spans and artifacts with all below them."),
+    "retain": ("deleting", "Delete root spans by age and number, or count them."),
+    "gc": ("gc", "Show stored values that nothing refers to; or delete them."),
+    "new-graph-id": ("gc", "Give a copy of a graph an id of its own."),
+}
+"""The module of each command and its line in ``--help``, in the order of docs/cli.md."""
+
+# The base of what typer raises for a wrong command line, under whatever name it keeps its click.
+if TYPE_CHECKING:
+    _UsageError = typer.BadParameter
+else:
+    _UsageError = typer.BadParameter.__mro__[1]
+
+_ASKED = "artigraph.json"
 
 
-class _Ordered(TyperGroup):
-    """Lists the commands as docs/cli.md does, those for a beginning first."""
+class Commands(TyperGroup):
+    """A group whose commands are imported when they are called, so that ``--help`` is quick.
+
+    It tells the errors of all of them: one line on standard error, or with ``--json`` an object.
+    """
+
+    _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(super().list_commands(ctx), key=ORDER.index)
+        """Their names, those for a beginning first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of them, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, said = COMMANDS[cmd_name]
+        if self._listing:
+            return TyperCommand(cmd_name, help=said)
+        _import_driver()
+        commands = import_module(f"artigraph_neo4j.cli.{module}").commands
+        found: Any = typer.main.get_command(commands)
+        return found.commands[cmd_name] if hasattr(found, "commands") else found
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help of the group, for which no command is imported."""
+        with self._only_listed():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Complete the name of a command, likewise."""
+        with self._only_listed():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _only_listed(self) -> Generator[None]:
+        self._listing = True
+        try:
+            yield
+        finally:
+            self._listing = False
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Parse the command line, and note whether it asks for JSON."""
+        asked = "--json" in args
+        with _told(asked):
+            ctx = super().make_context(info_name, args, parent, **extra)
+        ctx.meta[_ASKED] = asked
+        return ctx
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call a command, and tell its error."""
+        with _told(ctx.meta[_ASKED]):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _told(json: bool) -> Generator[None]:
+    """Tell errors of this library, and with ``--json`` those of the command line too."""
+    try:
+        yield
+    except ArtigraphError as error:
+        if json:
+            _print_error(error, str(error))
+        else:
+            typer.secho("error:", fg="red", nl=False, err=True)
+            say(f" {error}\n", err=True)
+        raise typer.Exit(1) from error
+    except _UsageError as error:
+        if not json:
+            raise
+        _print_error(error, error.format_message())
+        raise typer.Exit(error.exit_code) from error
+
+
+def _print_error(error: Exception, message: str) -> None:
+    print_json({"error": {"type": type(error).__name__, "message": message}})
+
+
+def _import_driver() -> None:
+    """Import the driver of Neo4j without pandas, which it imports where it is installed.
+
+    That takes half a second, and is for values that no command sends. To Python, a module that is
+    None in ``sys.modules`` is not installed; afterwards it is again.
+    """
+    if "neo4j" in sys.modules:
+        return
+    hidden = [name for name in ("numpy", "pandas", "pyarrow") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        import_module("neo4j")
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 app = typer.Typer(
     name="artigraph",
-    cls=_Ordered,
+    cls=Commands,
     help="Typed artifacts and nested spans in Neo4j. Exit codes: 0 done, 1 failed, 2 wrong usage, "
     "3 (status) not running; docs/cli.md has all.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
-Directory = Annotated[
-    Path | None,
-    typer.Option("--dir", help="Where the stack's data is.", envvar="ARTIGRAPH_HOME"),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
-@contextmanager
-def errors_said() -> Generator[None]:
-    """Errors of this library as one line on standard error, exit code 1."""
-    try:
-        yield
-    except ArtigraphError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"[red]error:[/red] {escape(str(error))}"
-        )
-        raise typer.Exit(1) from error
-
-
-def print_json(value: Any) -> None:
-    """One JSON object on standard output; times as ISO 8601."""
-    sys.stdout.write(json.dumps(value, default=_plain) + "\n")
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value)
-
 
 def _version(value: bool) -> None:
     if value:
-        sys.stdout.write(f"artigraph-neo4j {__version__}\n")
+        typer.echo(f"artigraph-neo4j {__version__}")
         raise typer.Exit
 
 
@@ -86,10 +176,3 @@ def _root(
     ] = False,
 ) -> None:
     del version
-
-
-for module in (
-    "artifact", "browser", "contrast", "deleting", "diff", "doctor", "gc", "graph", "impact",
-    "local", "lost", "portable", "recipe", "runs", "show", "stale", "upstream", "why",
-):  # fmt: skip
-    import_module(f"artigraph_neo4j.cli.{module}")  # which hangs its commands on ``app``

@@ -12,26 +12,33 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, ago, run
+from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.common.wording import cut, duration_text, place_text, size_text
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.find.inspect import StoredArtifact, StoredField, inspect_artifact
+from artigraph_neo4j.find.named import find_named
 from artigraph_neo4j.values.stored_value import StoredValue
 
-__all__ = ["artifact"]
+__all__ = ["artifact", "commands"]
+
+commands = typer.Typer(add_completion=False)
 
 SHOWN = 80
-"""So many characters of a value are shown."""
+"""Maximum characters shown of a value."""
 
 
-@app.command()
+@commands.command()
 def artifact(
-    node_id: Annotated[str, typer.Argument(metavar="ID", help="The artifact's id.")],
+    artifact: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARTIFACT", help="Its id, the beginning of one, its label, or latest."
+        ),
+    ],
     field: Annotated[
         str | None,
         typer.Option("--field", help="Write the bytes of this field to --out."),
@@ -50,19 +57,19 @@ def artifact(
         raise typer.BadParameter("--field and --out go together")
     if json and out == Path("-"):
         raise typer.BadParameter("--json and the bytes cannot both go to standard output")
-    with errors_said():
-        found, saved = run(url, lambda: _read(node_id, field, out))
+    found, saved = run(url, lambda: _read(artifact, field, out))
     if json:
         print_json(_facts(found) | ({} if saved is None else {"saved": saved}))
     elif saved is None:
         _say(found, codec)
     elif out != Path("-"):
-        sys.stdout.write(f"{saved['path']}: {saved['size']:,} bytes, SHA-256 {saved['digest']}\n")
+        say(f"{saved['path']}: {saved['size']:,} bytes, SHA-256 {saved['digest']}\n")
 
 
 async def _read(
-    node_id: str, field: str | None, out: Path | None
+    name: str, field: str | None, out: Path | None
 ) -> tuple[StoredArtifact, dict[str, Any] | None]:
+    _, node_id = await find_named(name, "artifact")
     found = await inspect_artifact(node_id)
     if field is None or out is None:
         return found, None
@@ -124,7 +131,7 @@ def _field_facts(field: StoredField) -> dict[str, Any]:
 
 
 def _say(found: StoredArtifact, codec: bool) -> None:
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal()
     console.print(
         Text.assemble(
             (found.label or "artifact", "bold"), f"  {found.model} version {found.version}"
@@ -151,13 +158,15 @@ def _say(found: StoredArtifact, codec: bool) -> None:
 
 def _cells(field: StoredField) -> tuple[str, str, str, str, str]:
     where = "graph" if field.blob is None else place_text(field.blob.storage, field.blob.location)
-    size = "" if field.kind in ("none", "model") else size_text(field.size)
+    size = "" if field.kind in ("none", "unset", "model") else size_text(field.size)
     kind = field.kind if field.serializer is None else field.serializer
     if field.lazy:
         kind += " (lazy)"
+    if field.kind == "unreadable":
+        return field.path, "unreadable", "", cut(str(field.value), SHOWN), where
     if field.kind == "model":
         return field.path, "model", "", str(field.value), f"node of {field.value}"
-    value = "None" if field.kind == "none" else ""
+    value = {"none": "None", "unset": "(not set)"}.get(field.kind, "")
     if field.value is not None:
         value = repr(field.value) if isinstance(field.value, (str, bytes)) else str(field.value)
     return field.path, kind, size, cut(value, SHOWN), where

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from artigraph_neo4j.cli.app import Directory, Json, app, errors_said, print_json
 from artigraph_neo4j.cli.graph import import_modules
 from artigraph_neo4j.cli.local import facts, running
+from artigraph_neo4j.cli.options import Directory
+from artigraph_neo4j.cli.output import Json, print_json, say
 from artigraph_neo4j.graph.span_rows import subclasses_of_span
 from artigraph_neo4j.local.kit import Kit, write_kit
 from artigraph_neo4j.model.base import model_info
 from artigraph_neo4j.model.identity import known_models
 
-__all__ = ["browser"]
+__all__ = ["browser", "commands"]
+
+commands = typer.Typer(add_completion=False)
 
 _FACTS = ("browser_url", "bolt_url", "username", "password")
 
 
-@app.command()
+@commands.command()
 def browser(
     modules: Annotated[
         list[str] | None,
@@ -41,22 +43,21 @@ def browser(
     ] = True,
     json: Json = False,
 ) -> None:
-    """Open Neo4j Browser on the running stack and say how to log in; or write the kit for it.
+    """Open Neo4j Browser on the running stack, or write a style for it. Says how to log in.
 
     The kit needs no stack: it is for any Neo4j. With --json nothing is opened.
     """
-    with errors_said():
-        if kit is not None:
-            import_modules(modules or [])
-            _say_kit(_write(kit), json)
-            return
-        if modules:
-            raise typer.BadParameter("modules are for --kit DIR")
-        info = running(directory)
+    if kit is not None:
+        import_modules(modules or [])
+        _say_kit(_write(kit), json)
+        return
+    if modules:
+        raise typer.BadParameter("modules are for --kit DIR")
+    info = running(directory)
     if json:
         print_json({k: v for k, v in facts(info).items() if k in _FACTS})
         return
-    sys.stdout.write(
+    say(
         f"{info.browser_url}\nconnect to {info.bolt_url} as {info.username} with password "
         f"{info.password}\n"
     )
@@ -73,7 +74,7 @@ def _say_kit(kit: Kit, json: bool) -> None:
     if json:
         print_json({"style": kit.style, "csv": kit.csv, "zip": kit.zip})
         return
-    sys.stdout.write(
+    say(
         f"{kit.style}\n{kit.csv}\n{kit.zip}\n"
         "at /browser/: drag the .grass and the .zip onto the window\n"
         "at /browser/preview/: import the .csv under Saved Cypher, and the .grass where a label's "

@@ -6,7 +6,6 @@ import asyncio
 import platform
 import re
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,13 +13,16 @@ from importlib import metadata
 from typing import Literal
 from urllib.parse import urlsplit
 
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.engine.configure import engine_context
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, BlobNotFoundError, EngineError
-from artigraph_neo4j.graph.connection import Connection
-from artigraph_neo4j.graph.cypher import blobs, delete, summaries
+from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.local import LocalStack, running_stack
 from artigraph_neo4j.local.java import find_java
@@ -28,7 +30,13 @@ from artigraph_neo4j.local.neo4j import PORTS
 from artigraph_neo4j.local.ports import is_free
 from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
 from artigraph_neo4j.local.stack import DEFAULT_VERSION
-from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.known import find_storage, how_to_name
+from artigraph_neo4j.upkeep.health import (
+    count_unfinished_deletes,
+    read_server,
+    read_storage_names,
+)
 from artigraph_neo4j.upkeep.lost import find_lost_spans, read_open_spans
 from artigraph_neo4j.upkeep.schema import check_schema
 
@@ -81,22 +89,38 @@ async def run_checks(url: str | None) -> AsyncIterator[Check]:
 
 def _machine() -> Iterator[Check]:
     yield Check("python", "ok", f"{platform.python_version()} ({sys.executable})")
-    names = ("neo4j", "neomodel", "neo4j-rust-ext", "aioboto3", "pyarrow")
-    found = {name: _installed(name) for name in names}
-    text = ", ".join(f"{name} {v}" for name, v in found.items() if v)
+    names = ("neo4j", "neomodel", "neo4j-rust-ext", "aiobotocore", "pyarrow")
+    text = ", ".join(f"{name} {found}" for name in names if (found := _installed(name)))
     text = f"artigraph-neo4j {__version__}, {text}"
-    wrong = [
-        f"{name} {found[name]}"
-        for name, wanted in (("neo4j", "6.1."), ("neomodel", "7."))
-        if not (found[name] or "").startswith(wanted)
-    ]
+    wrong = [f"{name} {found}, needed is {wanted}" for name, found, wanted in _unfit_packages()]
     if wrong:
         yield Check(
-            "packages", "fail", f"{text}: {', '.join(wrong)} is not what is needed",
+            "packages", "fail", f"{text}: {'; '.join(wrong)}",
             "pip install --upgrade artigraph-neo4j",
         )  # fmt: skip
     else:
         yield Check("packages", "ok", text)
+
+
+def _unfit_packages() -> Iterator[tuple[str, str, str]]:
+    """Packages that this library's metadata does not allow as they are: name, version, needed.
+
+    One of an extra may be missing; if it is there, it has to fit.
+    """
+    for line in metadata.requires("artigraph-neo4j") or ():
+        requirement = Requirement(line)
+        marker = requirement.marker
+        found = _installed(requirement.name)
+        always = marker is None or marker.evaluate({"extra": ""})
+        fits = found is not None and requirement.specifier.contains(found, prereleases=True)
+        if not fits and (always or (found and _of_an_extra(marker))):
+            yield requirement.name, found or "is missing", str(requirement.specifier) or "any"
+
+
+def _of_an_extra(marker: Marker | None) -> bool:
+    """Whether a requirement counts on this system once its extra is asked for."""
+    extras = metadata.metadata("artigraph-neo4j").get_all("Provides-Extra") or ()
+    return marker is not None and any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 def _installed(name: str) -> str | None:
@@ -142,18 +166,18 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
         return
     yield _credentials(settings)
     try:
-        version, edition, skew, seconds = await engine.maintain(_ask)
+        server = await read_server()
     except ArtigraphError as error:
-        refused = "refused the login" in str(error)
+        refused = isinstance(error, LoginError)
         yield Check(
             "connection", "fail", str(error),
             "check NEO4J_USERNAME and NEO4J_PASSWORD" if refused else "see the server's log",
         )  # fmt: skip
         return
     where = f"{settings.uri} as {settings.username or 'nobody'}"
-    yield Check("connection", "ok", f"{where}, {seconds * 1000:.1f} ms a round trip")
-    yield _server(version, edition)
-    yield _clock(skew)
+    yield Check("connection", "ok", f"{where}, {server.seconds * 1000:.1f} ms a round trip")
+    yield _server(server.version, server.edition)
+    yield _clock(server.skew)
     stack = running_stack()
     yield (found := await _schema(local=stack is not None and stack.bolt_url == settings.uri))
     if found.result != "ok":
@@ -161,7 +185,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
     async for check in _storages(engine):
         yield check
     yield await _open_spans()
-    yield await _deletes(engine)
+    yield await _deletes()
 
 
 async def _port(settings: Settings) -> Check:
@@ -187,19 +211,6 @@ def _credentials(settings: Settings) -> Check:
             "set NEO4J_USERNAME and NEO4J_PASSWORD, unless the server asks for none",
         )  # fmt: skip
     return Check("credentials", "ok", f"user {settings.username}, with a password")
-
-
-async def _ask(connection: Connection) -> tuple[str, str, float, float]:
-    """Version, edition, how far the server's clock is ahead, and what a round trip takes."""
-    await connection.run("RETURN 1", {}, "read", deadline=CONNECT_SECONDS)
-    best = (float("inf"), 0.0)
-    version = edition = ""
-    for _ in range(3):
-        begin = time.time()
-        ((version, edition, millis),) = await connection.run(summaries.SERVER, {}, "read")
-        end = time.time()
-        best = min(best, (end - begin, millis / 1000 - (begin + end) / 2))
-    return version, edition, best[1], best[0]
 
 
 def _server(version: str, edition: str) -> Check:
@@ -240,9 +251,8 @@ async def _schema(*, local: bool) -> Check:
 async def _storages(engine: Engine) -> AsyncIterator[Check]:
     """The engine's storage, and all that the graph refers to."""
     await engine.ready()
-    ((referred_to,),) = await engine.read(blobs.BLOB_STORAGES, {})
     own = engine.storage
-    names: set[str] = {*referred_to, *([own.name] if own else [])}
+    names = {*await read_storage_names(), *([own.name] if own else [])}
     for name in sorted(names):
         yield await _storage(engine, name, own if own and own.name == name else None)
     if not names:
@@ -255,8 +265,8 @@ async def _storage(engine: Engine, name: str, given: Storage | None) -> Check:
         storage = given or find_storage(name)
         if storage is None:
             return Check(
-                label, "warn", "this program cannot make it from its name",
-                "nothing, if the programs that use it do; the command line cannot read its values",
+                label, "warn", "not named by the environment: its values cannot be read here",
+                how_to_name(name),
             )  # fmt: skip
         await engine.call(lambda: _look(storage))
     except (ArtigraphError, ImportError) as error:
@@ -283,15 +293,14 @@ async def _open_spans() -> Check:
     lost = await find_lost_spans()
     text = f"{len(found):,} open, {len(lost):,} of them lost"
     if lost:
-        oldest = min(datetime.now(UTC) - item.span.opened_at for item in lost)
-        text += f", the latest opened {oldest.total_seconds() / 60:,.0f} min ago"
+        oldest = max(datetime.now(UTC) - item.span.opened_at for item in lost)
+        text += f", the oldest opened {duration_text(oldest)} ago"
         return Check("open spans", "warn", text, "artigraph lost --close")
     return Check("open spans", "ok", text)
 
 
-async def _deletes(engine: Engine) -> Check:
-    rows = await engine.read(delete.MARKED, {"idle": 300})
-    cut_short = sum(len(ids) for _, ids in rows)
+async def _deletes() -> Check:
+    cut_short = await count_unfinished_deletes()
     if cut_short:
         return Check(
             "deletes", "warn", f"{cut_short:,} were cut short", "artigraph delete --resume"

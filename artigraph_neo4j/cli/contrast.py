@@ -10,23 +10,23 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run
-from artigraph_neo4j.cli.steps import console, one_line
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.wording import cut
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find import find_spans, span
-from artigraph_neo4j.graph.cypher.contrast import KINDS
-from artigraph_neo4j.questions.contrast import Contrast
+from artigraph_neo4j.questions.contrast import KINDS, Contrast
 from artigraph_neo4j.questions.contrast import contrast as ask
 
-__all__ = ["contrast"]
+__all__ = ["commands", "contrast"]
+
+commands = typer.Typer(add_completion=False)
 
 RUNS = 20_000
 """Maximum number of runs of each group from which the sample is taken: the latest."""
 
 
-@app.command()
+@commands.command()
 def contrast(
     label: Annotated[
         str | None, typer.Option("--label", help="Compare runs of this label: failed and good.")
@@ -70,12 +70,11 @@ def contrast(
         chosen = tuple(kind for kind in KINDS if kind in kinds)
         return await ask(*groups, by=chosen, sample=sample, limit=limit)  # type: ignore[arg-type]
 
-    with errors_said():
-        found = run(url, work)
+    found = run(url, work)
     if json:
         print_json(asdict(found))
         return
-    out = console()
+    out = Terminal()
     out.print(str(found), markup=False)
     if found.suspects:
         table = Table(
@@ -91,5 +90,5 @@ def contrast(
                 f"{item.corrected:.2g}",
                 f"+ {len(item.same):,} in the same runs" if item.same else "",
             )
-            table.add_row(*(Text(one_line(cell)) for cell in told))
+            table.add_row(*(Text(cell) for cell in told))
         out.print(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -11,22 +10,19 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import Progress, TimeElapsedColumn
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, age
-from artigraph_neo4j.engine.configure import engine_context, get_engine
-from artigraph_neo4j.errors import NotFoundError
-from artigraph_neo4j.graph.cypher.parts import (
-    KINDS,
-)
+from artigraph_neo4j.cli.options import Url, age, bar
+from artigraph_neo4j.cli.output import Json, print_json, say
+from artigraph_neo4j.engine.configure import engine_context
+from artigraph_neo4j.find.named import Kind, find_named
 from artigraph_neo4j.upkeep.delete import DeleteReport, delete_nodes, resume_deletes
 from artigraph_neo4j.upkeep.delete import Progress as Told
 from artigraph_neo4j.upkeep.retain import find_retired
 
-__all__ = ["delete", "retain"]
+__all__ = ["commands", "delete", "retain"]
+
+commands = typer.Typer(add_completion=False)
 
 Age = Annotated[
     timedelta | None,
@@ -34,10 +30,13 @@ Age = Annotated[
 ]
 
 
-@app.command()
+@commands.command()
 def delete(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID...", help="Ids of spans and artifacts.")
+        list[str] | None,
+        typer.Argument(
+            metavar="ID...", help="Spans and artifacts: ids, beginnings of ids, or labels."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -47,12 +46,12 @@ def delete(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Delete spans and artifacts with all below them, once you say yes."""
+    """Delete spans and artifacts with all below them. Asks first, unless told --yes."""
     if bool(ids) == resume:
         raise typer.BadParameter("give ids, or --resume")
     if json and ids and not (yes or dry_run):
         raise typer.BadParameter("--json cannot ask: add --yes or --dry-run")
-    with errors_said(), engine_context(url):
+    with engine_context(url):
         if ids:
             spans, artifacts = asyncio.run(_sorted(ids))
             _delete(spans, artifacts, lenient=False, dry_run=dry_run, ask=not yes, json=json)
@@ -61,7 +60,7 @@ def delete(
             _say(report, json)
 
 
-@app.command()
+@commands.command()
 def retain(
     max_age: Age = None,
     keep_last: Annotated[
@@ -79,26 +78,24 @@ def retain(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Delete root spans that are older, and not among the last of their label; or count them."""
+    """Delete root spans by age and number, or count them. Without --delete it only counts."""
     if max_age is None and keep_last is None:
         raise typer.BadParameter("say what to keep: --max-age, --keep-last, or both")
-    with errors_said(), engine_context(url):
+    with engine_context(url):
         found = asyncio.run(
             find_retired(max_age=max_age, keep_last=keep_last, label=label, open_too=open_too)
         )
         _delete(found, [], lenient=True, dry_run=not really, ask=False, json=json)
 
 
-async def _sorted(ids: list[str]) -> tuple[list[str], list[str]]:
-    spans: list[str] = []
-    artifacts: list[str] = []
-    for node_id, is_span, is_artifact in await get_engine().read(KINDS, {"ids": ids}):
-        if not (is_span or is_artifact):
-            raise NotFoundError(
-                f"there is no span or artifact with id {node_id!r}; nothing was deleted"
-            )
-        (spans if is_span else artifacts).append(node_id)
-    return spans, artifacts
+async def _sorted(names: list[str]) -> tuple[list[str], list[str]]:
+    found: dict[Kind, list[str]] = {"span": [], "artifact": []}
+    for name in names:
+        if name == "latest":
+            raise typer.BadParameter("delete takes no 'latest': it may be another one by then")
+        kind, node_id = await find_named(name, "span", "artifact")
+        found[kind].append(node_id)
+    return found["span"], found["artifact"]
 
 
 def _delete(
@@ -117,15 +114,10 @@ def _delete(
 
 def _shown(total: int | None, work: Callable[[Told], Awaitable[DeleteReport]]) -> DeleteReport:
     """The report of a delete, with a bar on standard error where a person waits for it."""
-    console = Console(stderr=True)
-    with Progress(
-        *Progress.get_default_columns(), TimeElapsedColumn(), console=console, transient=True,
-        disable=not console.is_terminal,
-    ) as bar:  # fmt: skip
-        task = bar.add_task("deleting", total=total)
+    with bar("deleting", quiet=False) as shown:
 
         async def run() -> DeleteReport:
-            return await work(lambda done: bar.update(task, completed=done.nodes))
+            return await work(lambda done: shown(done.nodes, total))
 
         return asyncio.run(run())
 
@@ -134,12 +126,12 @@ def _say(report: DeleteReport, json: bool) -> None:
     if json:
         print_json(asdict(report))
         return
-    sys.stdout.write(
+    say(
         f"{'would delete' if report.dry_run else 'deleted'}: {report.spans:,} spans, "
         f"{report.artifacts:,} artifacts with {report.nested:,} nested models, "
         f"{report.blobs:,} references to stored values ({decimal(report.bytes)})\n"
     )
     if report.kept:
-        sys.stdout.write(f"{report.kept:,} artifacts stay, since other spans have them\n")
+        say(f"{report.kept:,} artifacts stay, since other spans have them\n")
     if report.uses:
-        sys.stdout.write(f"{report.uses:,} uses by other spans are no longer on record\n")
+        say(f"{report.uses:,} uses by other spans are no longer on record\n")

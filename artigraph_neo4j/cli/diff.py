@@ -10,20 +10,21 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run
-from artigraph_neo4j.cli.steps import console, one_line
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import cut
 from artigraph_neo4j.questions.diff import diff as ask
 
-__all__ = ["diff"]
+__all__ = ["commands", "diff"]
+
+commands = typer.Typer(add_completion=False)
 
 TEXT = 60
 """Maximum characters of a value."""
 
 
-@app.command()
+@commands.command()
 def diff(
     first: Annotated[str, typer.Argument(metavar="FIRST", help="Id of a run, or of a span in it.")],
     second: Annotated[str, typer.Argument(metavar="SECOND", help="Id of the other.")],
@@ -34,8 +35,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show what differs between two runs, and where they first parted. Exit code 1 if anything."""
-    with errors_said():
-        found = run(url, lambda: ask(first, second))
+    found = run(url, lambda: ask(first, second))
     if json:
         print_json(
             {
@@ -47,11 +47,11 @@ def diff(
             }
         )
     else:
-        out = console()
+        out = Terminal()
         if not found.differences:
             out.print("the runs are equal")
         if found.divergence is not None:
-            place = one_line(found.divergence.place) or "the run itself"
+            place = (found.divergence.place) or "the run itself"
             out.print(
                 Text.assemble("parted at ", (place, ERROR.fill), f": {found.divergence.cause}")
             )
@@ -63,7 +63,7 @@ def diff(
                 column.overflow = "fold"
             for item in found.differences[:limit]:
                 told = (item.kind, item.place, item.name, _told(item.first), _told(item.second))
-                table.add_row(*(Text(one_line(cell)) for cell in told))
+                table.add_row(*(Text(cell) for cell in told))
             out.print(table)
             if len(found.differences) > limit:
                 rest = len(found.differences) - limit

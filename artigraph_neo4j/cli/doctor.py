@@ -7,24 +7,24 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.checks import Check, run_checks
 from artigraph_neo4j.cli.options import Url
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
 
-__all__ = ["doctor"]
+__all__ = ["commands", "doctor"]
+
+commands = typer.Typer(add_completion=False)
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-@app.command()
+@commands.command()
 def doctor(url: Url = None, json: Json = False) -> None:
     """Check this machine, the graph and the storages. Exit code 1 when a check fails."""
-    console = Console(soft_wrap=True, highlight=False)
-    with errors_said():
-        found = asyncio.run(_run(url, (lambda _: None) if json else lambda c: _say(console, c)))
+    console = Terminal()
+    found = asyncio.run(_run(url, (lambda _: None) if json else lambda c: _say(console, c)))
     failed = any(check.result == "fail" for check in found)
     if json:
         print_json({"healthy": not failed, "checks": [asdict(check) for check in found]})
@@ -40,7 +40,7 @@ async def _run(url: str | None, say: Callable[[Check], None]) -> list[Check]:
     return found
 
 
-def _say(console: Console, check: Check) -> None:
+def _say(console: Terminal, check: Check) -> None:
     line = Text.assemble(
         (f"{check.result:<5}", _STYLES[check.result]),
         (f"{check.name:<12}", "bold"),

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, run
-from artigraph_neo4j.errors import StorageError
-from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
+from artigraph_neo4j.common.wording import duration_text
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.known import open_storage
 from artigraph_neo4j.upkeep.garbage.collect import GarbageReport, collect_garbage, take_new_graph_id
 
-__all__ = ["gc", "new_graph_id"]
+__all__ = ["commands", "gc", "new_graph_id"]
+
+commands = typer.Typer(add_completion=False)
 
 NAMED = 20
 """So many of each kind are named; ``--json`` names up to 1,000."""
 
 
-@app.command()
+@commands.command()
 def gc(
     url: Url = None,
     storage: Annotated[
@@ -50,46 +51,39 @@ def gc(
     ] = "1d",  # type: ignore[assignment]
     json: Json = False,
 ) -> None:
-    """Show stored values that nothing in the graph refers to, and references to what is gone."""
+    """Show stored values that nothing refers to; or delete them. Also tells what is missing."""
 
     async def work() -> list[GarbageReport]:
-        places: list[Storage | None] = [_storage(name) for name in storage or []]
+        places: list[Storage | None] = [open_storage(name) for name in storage or []]
         return [
             report
             for place in places or [None]
             for report in await collect_garbage(place, dry_run=not delete, min_age=min_age)
         ]
 
-    with errors_said():
-        reports = run(url, work)
+    reports = run(url, work)
     if json:
         print_json({"reports": [asdict(report) for report in reports]})
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal()
     for report in reports:
         _show(console, report)
     if not reports:
         console.print("the graph refers to no stored value, and no storage was named")
 
 
-def _storage(name: str) -> Storage:
-    found = find_storage(name)
-    if found is None:
-        raise StorageError(
-            f"{name!r} is no storage that can be made of its name, as s3:bucket/prefix and "
-            "file:/path can; for others call artigraph_neo4j.gc.collect_garbage"
-        )
-    return found
-
-
-def _show(console: Console, report: GarbageReport) -> None:
+def _show(console: Terminal, report: GarbageReport) -> None:
     table = Table(
         "", "objects", "size", "", title=f"{escape(report.storage)}", title_justify="left"
     )
     done = "kept, as this is a dry run: --delete" if report.dry_run else "deleted"
     for name, tally, meaning in (
         ("live", report.live, "the graph refers to them"),
-        ("young", report.young, f"no reference, younger than {report.min_age}: kept"),
+        (
+            "young",
+            report.young,
+            f"no reference, younger than {duration_text(report.min_age)}: kept",
+        ),
         ("garbage", report.garbage, f"no reference, older: {done}"),
     ):
         table.add_row(name, f"{tally.count:,}", decimal(tally.bytes), meaning)
@@ -117,7 +111,7 @@ def _show(console: Console, report: GarbageReport) -> None:
     )
 
 
-def _list(console: Console, title: str, count: int, lines: list[str]) -> None:
+def _list(console: Terminal, title: str, count: int, lines: list[str]) -> None:
     if not count:
         return
     console.print(f"{title}: {count:,}")
@@ -127,20 +121,19 @@ def _list(console: Console, title: str, count: int, lines: list[str]) -> None:
         console.print("  …")
 
 
-@app.command()
+@commands.command()
 def new_graph_id(
     url: Url = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Give the graph another id: for a copy of a database, before gc runs on it."""
+    """Give a copy of a graph an id of its own. Do so before gc runs on the copy."""
     if not yes:
         typer.confirm(
             "Is this database the copy, and does no program write to it now?", abort=True, err=True
         )
-    with errors_said():
-        graph_id = run(url, take_new_graph_id)
+    graph_id = run(url, take_new_graph_id)
     if json:
         print_json({"graph_id": graph_id})
     else:
-        sys.stdout.write(f"{graph_id}\n")
+        say(f"{graph_id}\n")

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, bar, run
+from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.upkeep.migrate.backlog import ModelBacklog, migration_backlog
 from artigraph_neo4j.upkeep.migrate.bulk import (
@@ -25,53 +24,52 @@ from artigraph_neo4j.upkeep.migrate.bulk import (
 )
 from artigraph_neo4j.upkeep.schema import SchemaState, check_schema, install_schema, upgrade_schema
 
-__all__ = ["check", "import_modules", "install", "migrate", "upgrade"]
+__all__ = ["check", "commands", "import_modules", "install", "migrate", "upgrade"]
+
+commands = typer.Typer(add_completion=False)
 
 schema = typer.Typer(
-    name="schema", help="The layout of the graph: its version and indexes.", no_args_is_help=True
+    name="schema", help="Show, create or upgrade the layout of the graph.", no_args_is_help=True
 )
-app.add_typer(schema)
+commands.add_typer(schema)
 
 
 @schema.command()
 def check(url: Url = None, json: Json = False) -> None:
     """Show the version of the graph's layout. Exit code 1 when it has to be upgraded."""
-    with errors_said():
-        _say_state(run(url, check_schema, create_schema=False), json)
+    _say_state(run(url, check_schema, create_schema=False), json)
 
 
 @schema.command()
 def install(url: Url = None, json: Json = False) -> None:
     """Create constraints and indexes in a database that has none of them yet."""
-    with errors_said():
-        _say_state(run(url, install_schema, create_schema=False), json)
+    _say_state(run(url, install_schema, create_schema=False), json)
 
 
 @schema.command()
 def upgrade(url: Url = None, json: Json = False) -> None:
     """Bring the graph to the layout of this version. End all programs that use it before."""
-    with errors_said():
-        with bar("upgrading", quiet=json) as shown:
-            before = run(url, lambda: upgrade_schema(progress=shown), create_schema=False)
-        _say_state(run(url, check_schema, create_schema=False), json, before)
+    with bar("upgrading", quiet=json) as shown:
+        before = run(url, lambda: upgrade_schema(progress=shown), create_schema=False)
+    _say_state(run(url, check_schema, create_schema=False), json, before)
 
 
 def _say_state(state: SchemaState, json: bool, before: int | None = None) -> None:
     if json:
         print_json(asdict(state) | ({} if before is None else {"before": before}))
     elif state.version is None:
-        sys.stdout.write("no schema yet; create it with: artigraph schema install\n")
+        say("no schema yet; create it with: artigraph schema install\n")
     else:
         was = "" if before in (None, state.version) else f", was {before}"
-        sys.stdout.write(f"schema version {state.version}{was}; needed is {state.needed}\n")
-        sys.stdout.writelines(f"missing: {name}\n" for name in state.missing)
+        say(f"schema version {state.version}{was}; needed is {state.needed}\n")
+        say("".join(f"missing: {name}\n" for name in state.missing))
         if not state.is_current:
-            sys.stdout.write("bring it up to date with: artigraph schema upgrade\n")
+            say("bring it up to date with: artigraph schema upgrade\n")
     if not state.is_current:
         raise typer.Exit(1)
 
 
-@app.command()
+@commands.command()
 def migrate(
     modules: Annotated[
         list[str] | None,
@@ -85,9 +83,8 @@ def migrate(
     json: Json = False,
 ) -> None:
     """Rewrite stored artifacts of older versions as today's models. Exit code 1 if some cannot."""
-    with errors_said():
-        import_modules(modules or [])
-        backlog, report = run(url, lambda: _migrate(batch, dry_run, json), create_schema=False)
+    import_modules(modules or [])
+    backlog, report = run(url, lambda: _migrate(batch, dry_run, json), create_schema=False)
     if json:
         print_json({"backlog": [asdict(row) for row in backlog], **_facts(report)})
     else:
@@ -101,7 +98,7 @@ async def _migrate(
 ) -> tuple[list[ModelBacklog], MigrationReport]:
     backlog = await migration_backlog()
     if not json:
-        Console(soft_wrap=True).print(_table(backlog))
+        Terminal().print(_table(backlog))
     with bar("trying" if dry_run else "migrating", quiet=json) as shown:
 
         def say(progress: MigrationProgress) -> None:
@@ -164,7 +161,7 @@ def _facts(report: MigrationReport) -> dict[str, Any]:
 
 
 def _say_report(report: MigrationReport) -> None:
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal()
     done = "could be migrated" if report.dry_run else "migrated"
     console.print(f"{report.migrated:,} {done}, {report.failed:,} failed ({report.seconds:.1f} s)")
     for failure in report.failures[:SHOWN]:

@@ -7,21 +7,23 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run, span_facts, span_state, span_style
-from artigraph_neo4j.cli.steps import console, one_line, step_line, steps_facts
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
+from artigraph_neo4j.cli.steps import step_line, steps_facts
 from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.find.lineage import LineageStep
 from artigraph_neo4j.questions.impact import Impact, ImpactRun
 from artigraph_neo4j.questions.impact import impact as ask
 
-__all__ = ["impact"]
+__all__ = ["commands", "impact"]
+
+commands = typer.Typer(add_completion=False)
 
 BAR = 40
 """Characters of the longest bar."""
 
 
-@app.command()
+@commands.command()
 def impact(
     node_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of artifacts.")],
     tag: Annotated[
@@ -55,12 +57,11 @@ def impact(
             await found.read_tagged(tag) if tag is not None else [],
         )
 
-    with errors_said():
-        found, hit, near, tagged = run(url, work)
+    found, hit, near, tagged = run(url, work)
     if json:
         print_json(_facts(found, hit, near, tagged))
         return
-    out = console()
+    out = Terminal()
     out.print(
         Text.assemble(
             (f"{found.spans:,} spans and {found.artifacts:,} artifacts", "bold"),
@@ -73,9 +74,9 @@ def impact(
         bar = "█" * max(1, round(BAR * number / most))
         out.print(Text.assemble(f"{depth:>5}  ", (bar, "dim"), f" {number:,} {noun}"))
     for model, number in found.by_model.items():
-        out.print(f"{number:>12,}  {one_line(model)}", markup=False)
+        out.print(f"{number:>12,}  {(model)}", markup=False)
     for item in hit[:runs]:
-        line = Text.assemble(("● ", span_style(item.span)), one_line(item.span.label or "span"))
+        line = Text.assemble(("● ", span_style(item.span)), (item.span.label or "span"))
         line.append(f"  {span_state(item.span)}  {time_text(item.span.opened_at)}")
         line.append(f"  {item.spans:,} spans  {item.span.node_id}", "dim")
         out.print(line)
@@ -84,7 +85,7 @@ def impact(
     for step in near:
         out.print(Text.assemble(f"{step.distance:>5}  ", step_line(step)))
     for node_id in tagged:
-        out.print(Text.assemble(f"tagged {one_line(tag)}: ", (node_id, "dim")))
+        out.print(Text.assemble(f"tagged {(tag)}: ", (node_id, "dim")))
 
 
 def _facts(

@@ -8,18 +8,20 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from artigraph_neo4j.cli.app import Directory, Json, app, errors_said, print_json
+from artigraph_neo4j.cli.options import Directory
+from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import LocalStack, StackInfo, StackStatus
 from artigraph_neo4j.local.jars import versions
 from artigraph_neo4j.local.record import Record
 
-__all__ = ["down", "env", "facts", "running", "status", "up"]
+__all__ = ["commands", "down", "env", "facts", "running", "status", "up"]
+
+commands = typer.Typer(add_completion=False)
 
 
 def facts(info: StackInfo) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def running(directory: Any) -> StackInfo:
     return info
 
 
-@app.command()
+@commands.command()
 def up(
     directory: Directory = None,
     neo4j_version: Annotated[
@@ -58,13 +60,12 @@ def up(
     json: Json = False,
 ) -> None:
     """Start Neo4j and S3 on this machine, or find them running. The first time takes minutes."""
-    with errors_said():
-        stack = LocalStack(directory, neo4j_version=neo4j_version, heap=heap)
-        info = stack.up(verify=verify)
+    stack = LocalStack(directory, neo4j_version=neo4j_version, heap=heap)
+    info = stack.up(verify=verify)
     if json:
         print_json(facts(info))
         return
-    sys.stdout.write(
+    say(
         f"Neo4j    {info.bolt_url}  ({info.neo4j_version})\n"
         f"Browser  {info.browser_url}\n"
         f"Login    {info.username} / {info.password}\n"
@@ -73,30 +74,28 @@ def up(
     )
 
 
-@app.command()
+@commands.command()
 def down(directory: Directory = None, json: Json = False) -> None:
     """Stop the servers cleanly. Data and credentials stay."""
-    with errors_said():
-        stack = LocalStack(directory)
-        processes = Record.read(stack.directory).processes.values()
-        ran = any(process.alive() for process in processes)
-        stack.down()
+    stack = LocalStack(directory)
+    processes = Record.read(stack.directory).processes.values()
+    ran = any(process.alive() for process in processes)
+    stack.down()
     if json:
         print_json({"directory": stack.directory, "stopped": ran})
     else:
-        sys.stdout.write("stopped\n" if ran else f"nothing ran in {stack.directory}\n")
+        say("stopped\n" if ran else f"nothing ran in {stack.directory}\n")
 
 
-@app.command()
+@commands.command()
 def status(directory: Directory = None, json: Json = False) -> None:
     """Show addresses, versions, sizes and health. Exit code 3 when not all of it answers."""
-    with errors_said():
-        found = LocalStack(directory).status()
+    found = LocalStack(directory).status()
     if json:
         servers = [asdict(server) for server in found.servers]
         print_json({"directory": found.directory, "healthy": found.healthy, "servers": servers})
     else:
-        Console(soft_wrap=True).print(_status_table(found))
+        Terminal().print(_status_table(found))
     if not found.healthy:
         raise typer.Exit(3)
 
@@ -118,11 +117,10 @@ def _status_table(found: StackStatus) -> Table:
     return table
 
 
-@app.command()
+@commands.command()
 def env(directory: Directory = None, json: Json = False) -> None:
-    """Print the environment by which programs find the stack: eval "$(artigraph env)"."""
-    with errors_said():
-        found = running(directory).environment()
+    """Print the environment by which programs find the stack. Use: eval "$(artigraph env)"."""
+    found = running(directory).environment()
     if json:
         print_json(found)
     else:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, ago, run
+from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.upkeep.lost import OpenSpan, close_lost_spans
 
-__all__ = ["lost"]
+__all__ = ["commands", "lost"]
+
+commands = typer.Typer(add_completion=False)
 
 
-@app.command()
+@commands.command()
 def lost(
     silence: Annotated[
         timedelta,
@@ -37,17 +37,16 @@ def lost(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show spans left open by processes that are gone; with --close, end them."""
-    with errors_said():
-        found = run(url, partial(close_lost_spans, silence=silence, dry_run=not close))
+    """Show spans left open by processes that are gone; or close them."""
+    found = run(url, partial(close_lost_spans, silence=silence, dry_run=not close))
     if json:
         print_json({"closed": close, "spans": [_facts(item) for item in found]})
     elif not found:
         seen = f"of a process seen in the last {duration_text(silence)}"
-        sys.stdout.write(f"no span is lost: every open one is {seen}\n")
+        say(f"no span is lost: every open one is {seen}\n")
     else:
-        Console(soft_wrap=True).print(_table(found))
-        sys.stdout.write("closed\n" if close else "close them with: artigraph lost --close\n")
+        Terminal().print(_table(found))
+        say("closed\n" if close else "close them with: artigraph lost --close\n")
 
 
 def _facts(item: OpenSpan) -> dict[str, Any]:

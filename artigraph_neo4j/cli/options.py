@@ -7,20 +7,37 @@ import re
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
+from artigraph_neo4j.common.bar import progress_bars
 from artigraph_neo4j.common.colours import STATUS, UNSET
 from artigraph_neo4j.engine.configure import engine_context
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import seconds_of
 
-__all__ = ["Url", "age", "ago", "bar", "run", "span_facts", "span_state", "span_style"]
+__all__ = [
+    "SPAN_HELP",
+    "Directory",
+    "Url",
+    "age",
+    "ago",
+    "bar",
+    "run",
+    "span_facts",
+    "span_state",
+    "span_style",
+]
 
 T = TypeVar("T")
+
+Directory = Annotated[
+    Path | None,
+    typer.Option("--dir", help="Where the stack's data is.", envvar="ARTIGRAPH_HOME"),
+]
 
 Url = Annotated[
     str | None,
@@ -30,6 +47,8 @@ Url = Annotated[
         "and its like, else the stack that artigraph up started.",
     ),
 ]
+
+SPAN_HELP = "Its id, the beginning of one, its label, or latest for the newest run."
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _PART = r"([0-9]+(?:\.[0-9]+)?)([wdhms])"
@@ -58,11 +77,10 @@ def run(
 
 
 @contextmanager
-def bar(description: str, *, quiet: bool) -> Generator[Callable[[int, int], object]]:
-    """A progress bar on standard error; yields what to call with done and total."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as shown:
+def bar(description: str, *, quiet: bool) -> Generator[Callable[[int, int | None], object]]:
+    """Show a progress bar; yields what to call with done and total."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with progress_bars(*columns, quiet=quiet) as shown:
         task = shown.add_task(description, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
 
@@ -74,7 +92,7 @@ def age(text: str) -> timedelta:
         typer.BadParameter: It is none, or longer than a hundred years.
     """
     if re.fullmatch(rf"({_PART})+", text) is None:
-        raise typer.BadParameter(f"{text!r} is no age; write 30d, 12h, 2w, 90m, 1.5h or 1d12h")
+        raise typer.BadParameter(f"{text!r} is not an age; write 30d, 12h, 2w, 90m, 1.5h or 1d12h")
     parts = re.findall(_PART, text)
     try:
         found = sum((timedelta(**{_UNITS[unit]: float(n)}) for n, unit in parts), timedelta())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,17 +10,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TimeElapsedColumn
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, run
-from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.cli.options import SPAN_HELP, Url, run
+from artigraph_neo4j.cli.output import Json, print_json, say
+from artigraph_neo4j.common.bar import progress_bars
 from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
-from artigraph_neo4j.storage.base import find_storage
+from artigraph_neo4j.find.named import find_named
+from artigraph_neo4j.storage.known import open_storage
 
-__all__ = ["export", "import_"]
+__all__ = ["commands", "export", "import_"]
+
+commands = typer.Typer(add_completion=False)
 
 
 class Format(StrEnum):
@@ -31,9 +32,9 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
-@app.command()
+@commands.command()
 def export(
-    span: Annotated[str, typer.Argument(metavar="ID", help="The span's id.")],
+    span: Annotated[str, typer.Argument(metavar="SPAN", help=SPAN_HELP)],
     out: Annotated[
         Path,
         typer.Argument(
@@ -52,27 +53,27 @@ def export(
     """Write a span, all below it, and their artifacts to a file."""
     if blobs and as_format is Format.parquet:
         raise typer.BadParameter("Parquet tables hold no stored values; leave --blobs away")
-    with errors_said(), _shown("exporting", json) as shown:
-        report = run(
-            url,
-            lambda: export_graph(
-                span, out, format=as_format.value, blobs=blobs, progress=shown
-            ),
-        )  # fmt: skip
+    with _shown("exporting", json) as shown:
+
+        async def write() -> ExportReport:
+            _, node_id = await find_named(span, "span")
+            return await export_graph(
+                node_id, out, format=as_format.value, blobs=blobs, progress=shown
+            )
+
+        report = run(url, write)
     if json:
         print_json(asdict(report))
         return
-    sys.stdout.write(
-        f"exported {_counts(report)} to {report.path}\n"
-        + (f"{report.blobs:,} references to stored values" if report.blobs else "")
-        + (f", {decimal(report.bytes)} written\n" if blobs else "")
-        + ("; --blobs writes them too\n" if report.blobs and not blobs else "")
-    )
+    say(f"exported {_counts(report)} to {report.path}\n")
+    if report.blobs:
+        more = f", {decimal(report.bytes)} written" if blobs else "; --blobs writes them too"
+        say(f"{report.blobs:,} references to stored values{more}\n")
     if report.open:
-        sys.stdout.write(f"{report.open:,} spans are still open\n")
+        say(f"{report.open:,} spans are still open\n")
 
 
-@app.command("import")
+@commands.command("import")
 def import_(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote.")],
     storage: Annotated[
@@ -85,18 +86,13 @@ def import_(
     json: Json = False,
 ) -> None:
     """Bring exported JSON lines into a graph. What is there stays; do it again after an error."""
-    with errors_said(), _shown("importing", json) as shown:
-        place = None if storage is None else find_storage(storage)
-        if storage is not None and place is None:
-            raise StorageError(
-                f"{storage!r} is no storage that can be made of its name, as s3:bucket/prefix and "
-                "file:/path can"
-            )
+    with _shown("importing", json) as shown:
+        place = None if storage is None else open_storage(storage)
         report = run(url, lambda: import_graph(path, storage=place, progress=shown))
     if json:
         print_json(asdict(report))
         return
-    sys.stdout.write(
+    say(
         f"imported {_counts(report)}; {report.new:,} nodes are new\n"
         f"see them with: artigraph show {report.span}\n"
     )
@@ -106,7 +102,7 @@ def import_(
         (report.left_out, "relationships left out: their other end is not in this graph"),
     ):
         if count:
-            sys.stdout.write(f"{count:,} {text}\n")
+            say(f"{count:,} {text}\n")
 
 
 def _counts(report: ExportReport | ImportReport) -> str:
@@ -119,10 +115,6 @@ def _counts(report: ExportReport | ImportReport) -> str:
 @contextmanager
 def _shown(what: str, quiet: bool) -> Generator[Callable[[ExportReport | ImportReport], object]]:
     """Counts on standard error, where a person waits."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=quiet or not console.is_terminal
-    ) as bar:
+    with progress_bars(SpinnerColumn(), TimeElapsedColumn(), quiet=quiet) as bar:
         task = bar.add_task(what, total=None)
         yield lambda report: bar.update(task, description=f"{what} {_counts(report)}")

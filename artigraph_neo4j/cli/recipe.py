@@ -8,17 +8,19 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run
-from artigraph_neo4j.cli.steps import console, one_line, step_facts, step_line, steps_facts
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
+from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.questions.recipe import Recipe, RecipeStep
 from artigraph_neo4j.questions.recipe import recipe as ask
 
-__all__ = ["recipe"]
+__all__ = ["commands", "recipe"]
+
+commands = typer.Typer(add_completion=False)
 
 
-@app.command()
+@commands.command()
 def recipe(
     node_id: Annotated[str, typer.Argument(metavar="ID", help="The artifact's id.")],
     check_bytes: Annotated[
@@ -29,12 +31,11 @@ def recipe(
     json: Json = False,
 ) -> None:
     """Show what an artifact came from, in an order to make it again, and what is missing for it."""
-    with errors_said():
-        found = run(url, lambda: ask(node_id, check_bytes=check_bytes))
+    found = run(url, lambda: ask(node_id, check_bytes=check_bytes))
     if json:
         print_json(_facts(found))
         return
-    out = console()
+    out = Terminal()
     for number, step in enumerate(found.steps, start=1):
         out.print(Text.assemble(f"{number:>4}  ", step_line(step.step)))
         told = [
@@ -44,9 +45,9 @@ def recipe(
             step.early and "stands before something that it needs: they form a circle",
         ]
         if any(told):
-            out.print(Text("      " + ", ".join(one_line(part) for part in told if part), "dim"))
+            out.print(Text("      " + ", ".join((part) for part in told if part), "dim"))
     for missing in found.missing:
-        detail = f": {one_line(missing.detail)}" if missing.detail else ""
+        detail = f": {(missing.detail)}" if missing.detail else ""
         out.print(Text(f"{missing.reason}: artifact {missing.node_id}{detail}", ERROR.fill))
 
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, age, ago, run, span_facts, span_state, span_style
+from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import duration_text
-from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.find import (
     Filter,
     find_spans,
 )
+from artigraph_neo4j.find.counts import SpanCounts, read_span_counts
 from artigraph_neo4j.find.terms import (
     span,
     tagged,
 )
-from artigraph_neo4j.graph.cypher import summaries
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.span import (
     Span,
@@ -36,7 +35,9 @@ from artigraph_neo4j.graph.span_meta import (
 )
 from artigraph_neo4j.graph.span_rows import subclasses_of_span
 
-__all__ = ["ls", "read_runs", "runs_table"]
+__all__ = ["commands", "ls", "read_runs", "runs_table"]
+
+commands = typer.Typer(add_completion=False)
 
 
 WIDE = 100
@@ -46,14 +47,14 @@ PIPED = 160
 
 
 class Status(StrEnum):
-    """How a span can be."""
+    """The status of a span."""
 
     ok = "OK"
     error = "ERROR"
     unset = "UNSET"
 
 
-@app.command()
+@commands.command()
 def ls(
     label: Annotated[str | None, typer.Option("--label", help="Only labels that begin so.")] = None,
     status: Annotated[
@@ -78,7 +79,7 @@ def ls(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show runs, newest first: the root spans, with what is below each."""
+    """Show runs, newest first. A run is a root span; its counts are of all below it."""
     filters: list[Filter] = [] if everywhere else [span.depth == 0]
     if label is not None:
         filters.append(span.label.startswith(label))
@@ -90,38 +91,30 @@ def ls(
         filters.append(tagged(tag))
     if open_only:
         filters.append(span.closed_at.is_null())
-    with errors_said():
-        found = run(url, lambda: read_runs(cls, filters, limit))
+    found = run(url, lambda: read_runs(cls, filters, limit))
     if json:
         print_json({"spans": [_facts(item, counts) for item, counts in found]})
     elif not found:
-        typer.echo("no run fits" if filters[not everywhere :] or cls else "nothing is recorded yet")
+        say("no run fits\n" if filters[not everywhere :] or cls else "nothing is recorded yet\n")
     else:
-        console = Console(highlight=False)
+        console = Terminal(soft_wrap=False)
         if not console.is_terminal and "COLUMNS" not in os.environ:
             console.width = PIPED
         console.print(runs_table(found, wide=console.width >= WIDE))
 
 
-Counts = list[int]
-
-
 async def read_runs(
     cls: str | None, filters: list[Filter], limit: int
-) -> list[tuple[Span, Counts]]:
-    """Spans, newest first, with counts: spans, failed, open, artifacts. Two round trips."""
+) -> list[tuple[Span, SpanCounts]]:
+    """Spans, newest first, with what is below each. Two round trips."""
     query = find_spans(*filters) if cls is None else find_spans(_class_of(cls), *filters)
     spans = await query.order_by(span.opened_at.desc()).limit(limit).read()
-    if not spans:
-        return []
-    ids = [item.node_id for item in spans]
-    ((rows,),) = await get_engine().read(summaries.COUNTS_BELOW, {"ids": ids})
-    counts = {node_id: row for node_id, *row in rows}
-    return [(item, counts.get(item.node_id, [0, 0, 0, 0])) for item in spans]
+    counts = await read_span_counts(*(item.node_id for item in spans))
+    return list(zip(spans, counts, strict=True))
 
 
 def _class_of(name: str) -> type[Span]:
-    """The span class of a name; one is made of it here, as no class of users is known."""
+    """The span class of a name; made here, since a user's classes are not known."""
     for known in subclasses_of_span():
         if known.inherited_labels()[0] == name:
             return known
@@ -131,15 +124,8 @@ def _class_of(name: str) -> type[Span]:
     return made
 
 
-def _facts(item: Span, counts: Counts) -> dict[str, Any]:
-    spans, failed, is_open, artifacts = counts
-    return span_facts(item) | {
-        "class": _class_name(item),
-        "spans": spans,
-        "failed": failed,
-        "open": is_open,
-        "artifacts": artifacts,
-    }
+def _facts(item: Span, counts: SpanCounts) -> dict[str, Any]:
+    return span_facts(item) | {"class": _class_name(item)} | asdict(counts)
 
 
 def _class_name(item: Span) -> str:
@@ -147,7 +133,7 @@ def _class_name(item: Span) -> str:
     return own[0] if own else "Span"
 
 
-def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
+def runs_table(found: list[tuple[Span, SpanCounts]], *, wide: bool = True) -> Table:
     """The table that a person sees; in a narrow terminal with fewer columns, ids below labels."""
     right: dict[str, Any] = {"no_wrap": True, "justify": "right"}
     table = Table(
@@ -161,11 +147,11 @@ def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
-    for item, (spans, failed, _, artifacts) in found:
+    for item, counts in found:
         style = span_style(item)
-        counted = Text(f"{spans:,}")
-        if failed:
-            counted.append(f" ({failed:,} failed)", ERROR.fill)
+        counted = Text(f"{counts.spans:,}")
+        if counts.failed:
+            counted.append(f" ({counts.failed:,} failed)", ERROR.fill)
         label = Text(item.label or "", ERROR.fill if item.status == "ERROR" else "")
         table.add_row(
             label if wide else Text.assemble(label, "\n", (item.node_id, "dim")),
@@ -173,6 +159,6 @@ def runs_table(found: list[tuple[Span, Counts]], *, wide: bool = True) -> Table:
             duration_text(ago(item.opened_at)),
             *([duration_text(item.duration)] if wide else []),
             counted,
-            *([f"{artifacts:,}", item.node_id] if wide else []),
+            *([f"{counts.artifacts:,}", item.node_id] if wide else []),
         )
     return table

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
-from artigraph_neo4j.cli.options import Url, run, span_facts, span_state, span_style
+from artigraph_neo4j.cli.options import SPAN_HELP, Url, run, span_facts, span_state, span_style
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.colours import ARTIFACT, ERROR
-from artigraph_neo4j.common.wording import cut, duration_text, time_text
+from artigraph_neo4j.common.wording import cut, duration_text, time_text, visible
+from artigraph_neo4j.find.named import find_named
 from artigraph_neo4j.find.span_tree import SpanTree, read_span_tree
 from artigraph_neo4j.find.summary import ArtifactSummary
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.span import Span
 
-__all__ = ["show", "tree_of"]
+__all__ = ["commands", "show", "tree_of"]
+
+commands = typer.Typer(add_completion=False)
 
 TEXT = 60
 """So many characters of a field are shown."""
@@ -27,9 +29,9 @@ DEPTH = 50
 """So many levels are drawn: further to the right nobody could read them."""
 
 
-@app.command()
+@commands.command()
 def show(
-    node_id: Annotated[str, typer.Argument(metavar="ID", help="The span's id.")],
+    span: Annotated[str, typer.Argument(metavar="SPAN", help=SPAN_HELP)],
     artifacts: Annotated[
         bool, typer.Option("--artifacts/--no-artifacts", help="Show artifacts, too.")
     ] = True,
@@ -41,13 +43,17 @@ def show(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show a span, all below it, and their artifacts; what failed with its error."""
-    with errors_said():
-        tree = run(url, lambda: read_span_tree(node_id, artifacts=artifacts, limit=limit))
+    """Show a span, all below it, and their artifacts. What failed is shown with its error."""
+
+    async def read() -> SpanTree:
+        _, node_id = await find_named(span, "span")
+        return await read_span_tree(node_id, artifacts=artifacts, limit=limit)
+
+    tree = run(url, read)
     if json:
         print_json(_facts(tree))
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal()
     console.print(tree_of(tree, ids=ids, fields=fields, artifacts=artifacts))
     if tree.left_out:
         console.print(f"{tree.left_out:,} spans were left out; --limit shows more", style="dim")
@@ -86,7 +92,7 @@ def _span_line(span: Span, with_id: bool) -> Text:
     line = Text.assemble(("● ", style), (_one_line(span.label or "span"), "bold"))
     own = users_labels(span.node_labels)
     if own:
-        line.append(f" {own[0]}", "dim")
+        line.append(f" {_one_line(own[0])}", "dim")
     line.append(f"  {span_state(span)}", style)
     if span.duration is not None:
         line.append(f"  {duration_text(span.duration)}")
@@ -96,7 +102,7 @@ def _span_line(span: Span, with_id: bool) -> Text:
         line.append(f"  {span.node_id}", "dim")
     if span.exception_type:
         message = _one_line(span.exception_message or "")
-        line.append(f"\n  {span.exception_type}: {cut(message, 200)}", ERROR.fill)
+        line.append(f"\n  {_one_line(span.exception_type)}: {cut(message, 200)}", ERROR.fill)
     return line
 
 
@@ -108,6 +114,8 @@ def _artifact_line(summary: ArtifactSummary, with_id: bool) -> Text:
     if len(summary.fields) > 4:
         shown.append("…")
     line.append(f"  {', '.join(shown)}", "dim")
+    if summary.problem is not None:
+        line.append(f"  {summary.problem}", ERROR.fill)
     if summary.shared:
         line.append("  shared", "italic")
     if with_id:
@@ -116,8 +124,8 @@ def _artifact_line(summary: ArtifactSummary, with_id: bool) -> Text:
 
 
 def _one_line(text: str) -> str:
-    """Without what would break the lines of a tree, or steer a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Text without line ends, which would break the lines of a tree."""
+    return " ".join(visible(text).split())
 
 
 def _facts(tree: SpanTree) -> dict[str, Any]:
@@ -149,4 +157,5 @@ def _artifact_facts(summary: ArtifactSummary) -> dict[str, Any]:
         "shared": summary.shared,
         "stored_bytes": summary.stored_size,
         "fields": {field.name: field.text for field in summary.fields},
+        "problem": summary.problem,
     }

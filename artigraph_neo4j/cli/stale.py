@@ -7,18 +7,20 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run
-from artigraph_neo4j.cli.steps import console, step_facts, step_line, steps_facts
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
+from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR, OK
 from artigraph_neo4j.questions.stale import ReplayPlan, Staleness
 from artigraph_neo4j.questions.stale import replay_plan as ask_plan
 from artigraph_neo4j.questions.stale import stale as ask
 
-__all__ = ["stale"]
+__all__ = ["commands", "stale"]
+
+commands = typer.Typer(add_completion=False)
 
 
-@app.command()
+@commands.command()
 def stale(
     node_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of artifacts.")],
     code: Annotated[
@@ -36,8 +38,7 @@ def stale(
         plans = [await ask_plan(s.node_id, code=code) for s in found if s and plan]
         return found, plans
 
-    with errors_said():
-        found, plans = run(url, work)
+    found, plans = run(url, work)
     if json:
         print_json(
             {
@@ -60,7 +61,7 @@ def stale(
 
 
 def _say(found: list[Staleness], plans: list[ReplayPlan]) -> None:
-    out = console()
+    out = Terminal()
     for item in found:
         state = ("stale", ERROR.fill) if item.causes else ("fresh", OK.fill)
         out.print(Text.assemble(state, f"  {item.node_id}"))

@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from artigraph_neo4j.common.colours import ARTIFACT, STATUS, UNSET
 from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.find.lineage import LineageStep, step_name, step_type
 
-__all__ = ["console", "one_line", "step_facts", "step_line", "steps_facts"]
-
-
-def console() -> Console:
-    """The console that commands write to: no wrapping, no guessed colours."""
-    return Console(soft_wrap=True, highlight=False)
-
-
-def one_line(text: object) -> str:
-    """Text without what would break a line, or steer a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+__all__ = ["step_facts", "step_line", "steps_facts"]
 
 
 def step_line(step: LineageStep, *, ids: bool = True) -> Text:
@@ -31,7 +20,7 @@ def step_line(step: LineageStep, *, ids: bool = True) -> Text:
         line = Text("● ", STATUS.get(step.status or "", UNSET).fill)
     else:
         line = Text("◆ ", ARTIFACT.fill)
-    name = one_line(step_name(step))
+    name = step_name(step)
     line.append(name, "bold")
     if step_type(step) not in ("Span", name):
         line.append(f" {step_type(step)}", "dim")

@@ -6,16 +6,17 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, bar, run
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.upstream import ImportNote, ImportReport, import_artigraph, storage_name
 
-__all__ = ["import_"]
+__all__ = ["commands", "import_"]
+
+commands = typer.Typer(add_completion=False)
 
 SHOWN = 20
 """So many notes of each kind are shown; ``--json`` has all."""
@@ -47,7 +48,7 @@ def _names(given: list[str]) -> dict[str, str]:
     return {old: new for old, _, new in pairs}
 
 
-@app.command(name="import-artigraph")
+@commands.command(name="import-artigraph")
 def import_(
     database: Annotated[
         str,
@@ -82,10 +83,10 @@ def import_(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Import spans, artifacts and values of an Artigraph 0.0.x. Exit code 1 if some cannot be."""
+    """Import a database of Artigraph 0.0.x. Exit code 1 if something cannot be imported."""
     places, names = _places(storage or []), _names(rename or [])
 
-    with errors_said(), bar("trying" if dry_run else "importing", quiet=json) as shown:
+    with bar("trying" if dry_run else "importing", quiet=json) as shown:
         report = run(
             url,
             lambda: import_artigraph(
@@ -109,7 +110,7 @@ def import_(
 
 
 def _say(report: ImportReport) -> None:
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal()
     done = "could be imported" if report.dry_run else "imported"
     console.print(
         f"{done}: {report.spans:,} spans, {report.artifacts:,} artifacts with {report.nested:,} "
@@ -120,7 +121,7 @@ def _say(report: ImportReport) -> None:
     _say_notes(console, "[red]not imported[/red]", report.skipped)
 
 
-def _say_notes(console: Console, kind: str, notes: list[ImportNote]) -> None:
+def _say_notes(console: Terminal, kind: str, notes: list[ImportNote]) -> None:
     for note in notes[:SHOWN]:
         console.print(f"{kind}: {note.old_id} {escape(note.what)}: {escape(note.reason)}")
     if len(notes) > SHOWN:

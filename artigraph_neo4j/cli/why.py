@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from artigraph_neo4j.cli.app import Json, app, errors_said, print_json
 from artigraph_neo4j.cli.options import Url, run
-from artigraph_neo4j.cli.steps import console, step_line, steps_facts
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
+from artigraph_neo4j.cli.steps import step_line, steps_facts
 from artigraph_neo4j.questions.why import why as ask
 
-__all__ = ["why"]
+__all__ = ["commands", "why"]
+
+commands = typer.Typer(add_completion=False)
 
 
-@app.command()
+@commands.command()
 def why(
     later: Annotated[str, typer.Argument(metavar="LATER", help="Id of an artifact.")],
     earlier: Annotated[
@@ -29,8 +31,7 @@ def why(
     json: Json = False,
 ) -> None:
     """Show by which spans and artifacts one came from another. Exit code 1 when it did not."""
-    with errors_said():
-        way = run(url, lambda: ask(later, earlier, all_ways=all_ways))
+    way = run(url, lambda: ask(later, earlier, all_ways=all_ways))
     if json:
         print_json(
             {
@@ -40,10 +41,10 @@ def why(
             }
         )
     elif way is None:
-        console().print(f"{later} did not come from {earlier}", markup=False)
+        Terminal().print(f"{later} did not come from {earlier}", markup=False)
     else:
         for number, step in enumerate(way.steps):
             verb = "" if not number else "used " if step.kind == "artifact" else "made by "
-            console().print(Text.assemble("  " * step.distance, (verb, "dim"), step_line(step)))
+            Terminal().print(Text.assemble("  " * step.distance, (verb, "dim"), step_line(step)))
     if way is None:
         raise typer.Exit(1)

@@ -13,12 +13,12 @@ __all__ = ["ARTIFACT", "BLOB", "ERROR", "OK", "STATUS", "UNSET", "Colour"]
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """A colour, and those that go with it, as ``#rrggbb``.
+    """A colour with those that go with it, as ``#rrggbb``.
 
     Attributes:
         fill: The inside of a node; readable as a dot on white and on black.
         border: Around it, darker.
-        text: What is written on it.
+        text: Of letters on it.
     """
 
     fill: str

@@ -11,5 +11,5 @@ def new_id() -> str:
 
 
 def made_at(uuid7: str) -> float:
-    """When an id was made, by the clock of who made it: seconds since 1970."""
+    """The time at which an id was made, by its maker's clock, in seconds since 1970."""
     return int(uuid7.replace("-", "")[:12], 16) / 1000

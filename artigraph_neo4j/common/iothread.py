@@ -26,7 +26,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 10.0
-"""How long the end of the process waits for writes under way and for connections to close."""
+"""Seconds that the end of a process waits for writes under way and for connections to close."""
 
 
 class IOThread:
@@ -58,7 +58,7 @@ class IOThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def stop(self) -> None:
-        """Wait for what is under way, run the shutdown hooks, end the thread."""
+        """Wait for work under way, run the shutdown hooks, end the thread."""
         if not self._thread.is_alive():
             return
         try:
@@ -124,7 +124,7 @@ def _stop() -> None:
 
 
 def keep_forever(thing: object) -> None:
-    """Never finalize an object: in a forked child, what the parent's loop holds.
+    """Never finalize an object: in a forked child, one that the parent's loop holds.
 
     A transport or driver that is collected closes itself, by way of a loop that runs in the parent
     only. A reference from a module would not do, since modules are cleared when a process ends.
@@ -152,8 +152,8 @@ async def settle(start: Callable[[], asyncio.Future[T]]) -> T:
     """Await work that must come to its end even when the caller is cancelled.
 
     The caller's cancellation is raised once the work is done. ``asyncio.shield`` is not enough: at
-    its end ``asyncio.run`` cancels every task of its loop, the shielded one too; work that is
-    cancelled so is started anew, which all writes of this library allow.
+    its end ``asyncio.run`` cancels every task of its loop, the shielded one too; work that was
+    cancelled in this way is started anew, which all writes of this library allow.
     """
     cancelled: asyncio.CancelledError | None = None
     restarts = 2

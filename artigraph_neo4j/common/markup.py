@@ -15,20 +15,20 @@ __all__ = ["Html", "details", "dot", "error", "escaped", "facts", "faint", "join
 
 
 class Html(str):
-    """What is markup already; every other text is escaped before it gets into a page."""
+    """Text that is markup already; every other text is escaped before it gets into a page."""
 
     __slots__ = ()
 
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;border:0"
 _VALUE = f"{_CELL};white-space:pre-wrap;overflow-wrap:anywhere"
-# What turns the direction of the text around it could make it read as something else.
+# Characters that change the direction of the text around them could make it read otherwise.
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _UNSHOWN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160), *_TURNING], "\ufffd")
 
 
 def escaped(value: object) -> Html:
-    """Any value as text in a page; what is markup already stays as it is.
+    """Any value as text in a page; markup stays as it is.
 
     Characters that cannot be shown, or sent, become ``\ufffd``.
     """
@@ -49,17 +49,17 @@ def dot(colour: Colour, title: str, sign: str = "●") -> Html:
 
 
 def faint(text: object) -> Html:
-    """What is less important."""
+    """Text of less importance."""
     return Html(f'<span style="opacity:.65">{escaped(text)}</span>')
 
 
 def error(text: object) -> Html:
-    """What went wrong."""
+    """Text that tells an error."""
     return Html(f'<span style="color:{ERROR.fill}">{escaped(text)}</span>')
 
 
 def details(summary: object, body: object, *, is_open: bool = False) -> Html:
-    """A summary with what can be unfolded below it."""
+    """A summary that unfolds to a body."""
     return Html(
         f"<details{' open' if is_open else ''}><summary>{escaped(summary)}</summary>"
         f"{escaped(body)}</details>"

@@ -1,4 +1,4 @@
-"""Python's garbage collector, while many objects are made that all stay."""
+"""A pause of Python's garbage collector while many objects are made that all stay alive."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _ours = False
 def collector_paused() -> Generator[None]:
     """Pause the collector of cycles in the whole process; blocks may overlap.
 
-    It would look through the growing heap again and again, for objects of which none can go: up to
-    half the time of a large read. Nothing is awaited inside, so that it is over soon.
+    The collector would search the growing heap again and again for objects that cannot be freed
+    yet: up to half the time of a large read. Nothing may be awaited inside, so that the pause is
+    short.
     """
     global _pauses, _ours
     with _lock:

@@ -1,4 +1,4 @@
-"""How far values are on their way to and from storages, for who waits for them."""
+"""Progress of values on their way to and from storages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    pass
+from typing import Literal
 
 __all__ = [
     "OnTransfer",
@@ -23,15 +20,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """How far one value is.
+    """Progress of one value.
 
     Attributes:
-        serial: Tells transfers apart that go on at once.
+        serial: Number that tells concurrent transfers apart.
         direction: ``"upload"`` or ``"download"``.
-        what: The model and field.
+        what: The model and field of the value.
         storage: The storage's name.
-        total: How many bytes there are.
-        done: How many of them have gone.
+        total: Bytes of the value.
+        done: Bytes transferred so far.
         state: ``"running"``; ``"done"`` or ``"failed"`` in the last report.
     """
 
@@ -58,7 +55,7 @@ def reporting(
     storage: str,
     total: int,
 ) -> Generator[Callable[[int], None]]:
-    """Report a transfer that goes on inside the block, which says how many more bytes have gone."""
+    """Report a transfer made inside the block, which calls what it is given with further bytes."""
     if on_transfer is None:
         yield lambda _: None
         return
@@ -69,7 +66,7 @@ def reporting(
         now = replace(now, done=done, state=state)
         try:
             on_transfer(now)
-        except Exception:  # whoever watches must not break what is watched
+        except Exception:  # an observer must not break the transfer
             logger.exception("on_transfer failed")
 
     report(0)

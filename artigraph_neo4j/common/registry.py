@@ -1,4 +1,4 @@
-"""A table of named things that says what it knows when something is missing."""
+"""A table of named things, each name once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Registry(Generic[T]):
         self._items: dict[str, T] = {}
 
     def add(self, name: str, item: T) -> None:
-        """Register ``item``; the same object twice is no error.
+        """Register ``item``; registering the same object again changes nothing.
 
         Raises:
             ValueError: Another thing has this name.
@@ -37,7 +37,7 @@ class Registry(Generic[T]):
             )
 
     def get(self, name: str) -> T | None:
-        """What is registered under ``name``, or None."""
+        """The thing registered under ``name``, or None."""
         return self._items.get(name)
 
     def names(self) -> list[str]:
@@ -50,7 +50,7 @@ class Registry(Generic[T]):
 
 @cache
 def load_entry_points(group: str) -> bool:
-    """Import all modules that installed packages name in a group, once; whether there is any."""
+    """Import all modules that installed packages name in a group, once; True if there is one."""
     points = entry_points(group=group)
     for point in points:
         point.load()

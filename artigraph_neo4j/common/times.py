@@ -1,7 +1,4 @@
-"""Time zones as plain data: UTC, fixed offsets and IANA names; others cannot come back.
-
-And instants, from the text that statements return.
-"""
+"""Time zones as plain data (UTC, offsets, IANA names), and instants from and for statements."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instant(text: str) -> datetime:
-    """The instant that ``toString()`` makes a text of in Cypher.
+    """The instant that a text stands for which Cypher's ``toString()`` made.
 
-    The library writes UTC. Cypher of others may have named a zone, which then stands behind the
+    The library writes UTC. Cypher of others may have named a zone, which then follows the
     offset: ``2026-07-01T12:00:00+02:00[Europe/Berlin]``, ``2026-07-01T12:00:00Z[UTC]``.
     """
     if text[-1] != "]":
@@ -31,19 +28,19 @@ def instant(text: str) -> datetime:
 def epoch(at: datetime) -> list[int]:
     """An aware instant as Cypher's ``datetime.fromepoch`` takes it: seconds, nanoseconds.
 
-    Both sides do less for two numbers than for a text.
+    Two numbers cost both sides less than a text.
     """
     since = at - _1970
     return [since.days * 86_400 + since.seconds, since.microseconds * 1_000]
 
 
 def zone_to(zone: tzinfo) -> ZoneEntry | None:
-    """A zone as plain data; None for what cannot come back (pytz, dateutil, a file's zone).
+    """A zone as plain data; None for a zone that cannot be restored (pytz, dateutil, a file's).
 
     ``["utc"]``, ``["offset", microseconds]``, the same with a name, or ``["zone", IANA name]``.
     """
     if type(zone) is ZoneInfo:
-        return ["zone", zone.key] if zone.key and ZoneInfo(zone.key) is zone else None
+        return ["zone", zone.key] if zone.key and _is_known(zone) else None
     if type(zone) is not timezone:
         return None
     if zone is UTC:
@@ -54,11 +51,19 @@ def zone_to(zone: tzinfo) -> ZoneEntry | None:
     return entry if name == timezone(offset).tzname(None) else [*entry, name]
 
 
+def _is_known(zone: ZoneInfo) -> bool:
+    """Whether the zone is the one of its name, not one that was made of a file."""
+    try:
+        return ZoneInfo(zone.key) is zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+
+
 def zone_from(entry: ZoneEntry | tuple[str | int, ...]) -> tzinfo:
     """The zone that ``zone_to`` described.
 
     Raises:
-        ZoneInfoNotFoundError: This machine has no such zone.
+        ZoneInfoNotFoundError: This machine has no such zone; the message names ``tzdata``.
     """
     return _zone_from(tuple(entry))
 
@@ -69,7 +74,13 @@ def _zone_from(entry: tuple[str | int, ...]) -> tzinfo:
         case ("utc",):
             return UTC
         case ("zone", str(key)):
-            return ZoneInfo(key)
+            try:
+                return ZoneInfo(key)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+                raise ZoneInfoNotFoundError(
+                    f"this machine does not know the time zone {key!r}; install the time zone "
+                    "database: pip install tzdata"
+                ) from error
         case ("offset", int(microseconds)):
             return timezone(timedelta(microseconds=microseconds))
         case ("offset", int(microseconds), str(name)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["cut", "duration_text", "place_text", "size_text", "time_text"]
+__all__ = ["cut", "duration_text", "place_text", "size_text", "time_text", "visible"]
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
@@ -45,13 +45,27 @@ def time_text(time: datetime | None) -> str:
 
 
 def place_text(storage: str, location: str) -> str:
-    """Where a stored value is: ``"s3://bucket/key"``, or the storage's name and the location."""
+    """The place of a value: ``"s3://bucket/key"``, or the storage's name and the location."""
     kind, _, rest = storage.partition(":")
     if kind == "s3" and rest:
         return f"s3://{rest.partition('/')[0]}/{location}"
     return f"{storage}: {location}"
 
 
+# Controls but for the tab and the line end, and what turns the direction of the text around it.
+_UNSEEN = [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F),
+           *range(0x2066, 0x206A), 0x2028, 0x2029, 0x200E, 0x200F, 0x061C]  # fmt: skip
+_SEEN = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _UNSEEN}
+
+
+def visible(text: str) -> str:
+    r"""Text with escapes, as ``\x1b``, for the characters that would steer a terminal.
+
+    Lines and tabs stay. Characters that cannot be sent (lone surrogates) are written so too.
+    """
+    return text.translate(_SEEN).encode("utf-8", "backslashreplace").decode()
+
+
 def cut(text: str, characters: int) -> str:
-    """A text of so many characters at the most, with an ellipsis where it is cut."""
+    """The text, or its beginning and an ellipsis if it has more than ``characters``."""
     return text if len(text) <= characters else text[: characters - 1] + "…"

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from neo4j import AsyncDriver, AsyncGraphDatabase
@@ -13,11 +18,12 @@ from neo4j.api import AsyncBookmarkManager
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common import iothread
 from artigraph_neo4j.common.progress import OnTransfer
-from artigraph_neo4j.engine.heartbeat import Writer
-from artigraph_neo4j.engine.scope import current_batch
+from artigraph_neo4j.engine.heartbeat import GOODBYE_SECONDS, Writer
+from artigraph_neo4j.engine.scope import current_batch, enter_batch
 from artigraph_neo4j.engine.target import Target
-from artigraph_neo4j.errors import EngineError, SchemaError
-from artigraph_neo4j.graph.connection import Connection, Cursor, Row, Statement
+from artigraph_neo4j.errors import ConnectionFailed, EngineError, SchemaError
+from artigraph_neo4j.graph.connection import Connection, Cursor, Once, Row, Statement
+from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.storage.base import Storage
@@ -25,9 +31,13 @@ from artigraph_neo4j.storage.base import Storage
 __all__ = ["OFFLOAD_BYTES", "Engine"]
 
 T = TypeVar("T")
+logger = logging.getLogger("artigraph_neo4j.engine")
 
 OFFLOAD_BYTES = 64 * 1024
-"""Values larger than this go to the engine's storage, when it has one."""
+"""Maximum bytes of a value that stays in the graph when the engine has a storage."""
+
+SHORT_SECONDS = 5.0
+"""Maximum seconds that work in the background tries at once."""
 
 
 class Engine:
@@ -83,6 +93,8 @@ class Engine:
         self._home: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[tuple[Connection, Graph]] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._later: deque[tuple[int, Callable[[], Coroutine[Any, Any, object]]]] = deque()
+        self._catching_up: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         where = self._target if isinstance(self._target, Target) else "given driver"
@@ -114,9 +126,7 @@ class Engine:
         text: str,
         parameters: Mapping[str, Any],
         *,
-        again: str | None = None,
         settle: bool = False,
-        done: Callable[[list[Row]], object] | None = None,
     ) -> list[Row]:
         """Run a writing statement, which must be one that may run twice; one round trip.
 
@@ -125,22 +135,120 @@ class Engine:
         Args:
             text: The Cypher text.
             parameters: Its parameters.
-            again: What is sent on any further attempt, if ``text`` must not run twice.
-            settle: Come to an end even when the caller is cancelled.
-            done: Called with the rows once they are there, also for a caller that was cancelled.
+            settle: Whether it comes to its end even when the caller is cancelled.
         """
         await self._write_waiting()
-        texts = iter((text,))
 
         async def work() -> list[Row]:
             connection, _ = await self._opened()
-            first = next(texts, again or text)  # started anew: the one before may have been done
-            rows = await connection.run(first, parameters, "write", again=again)
-            if done is not None:
-                done(rows)
-            return rows
+            return await connection.run(text, parameters, "write")
 
         return await self.call(work, settle=settle)
+
+    async def once(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        *,
+        ticket: Ticket | None = None,
+        settle: bool = False,
+        deadline: float | None = None,
+        done: Callable[[Once], object] | None = None,
+    ) -> Once:
+        """Run a write that is applied once, however often it is sent; one round trip.
+
+        What waits in the current batch is written before.
+
+        Args:
+            text: The Cypher text; see ``graph.cypher.once``.
+            parameters: Its parameters, but for ``$once``.
+            ticket: The write's identity, for a caller that may send it again.
+            settle: Whether it comes to its end even when the caller is cancelled.
+            deadline: Seconds that it may take; by default the engine's.
+            done: Called with the result once it is there, also for a caller that was cancelled.
+        """
+        await self._write_waiting()
+        mine = ticket or Ticket()
+
+        async def work() -> Once:
+            connection, _ = await self._opened()
+            try:
+                result = await connection.once(text, parameters, mine, deadline=deadline)
+            except BaseException:
+                if ticket is None and mine.unconfirmed:
+                    self.later(partial(self.settle, mine))  # if it was not applied, it never will
+                raise
+            if done is not None:
+                done(result)
+            return result
+
+        return await self.call(work, settle=settle)
+
+    async def settle(self, ticket: Ticket) -> bool:
+        """Learn whether a write was applied; one that was not never will be. One round trip."""
+
+        async def work() -> bool:
+            connection, _ = await self._opened()
+            return await connection.settle(ticket, deadline=self.short_deadline)
+
+        return await self.call(work)
+
+    def later(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Do something once the database is in reach again, on the I/O loop.
+
+        Args:
+            work: What to do. Where it raises ``ConnectionFailed``, it is tried again after the
+                next contact.
+        """
+        self._later.append((os.getpid(), work))
+
+    def _reached(self) -> None:
+        if self._later and (self._catching_up is None or self._catching_up.done()):
+            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        enter_batch(None)
+        while self._later:
+            pid, work = self._later.popleft()
+            if pid != os.getpid():  # what a forked child's parent has to do
+                continue
+            try:
+                await work()
+            except ConnectionFailed as error:
+                self._later.appendleft((pid, work))
+                logger.info("the database is not in reach again: %s", error)
+                return
+            except Exception as error:
+                logger.warning("what was left to do could not be done: %s", error)
+
+    async def read_chunks(
+        self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
+    ) -> list[Any] | None:
+        """Run a reading statement that returns its items in chunks; one round trip.
+
+        Returns:
+            The items of all chunks; None where the statement says, by one row ``[null]``, that what
+            it is about does not exist.
+        """
+        rows = await self.read(text, parameters, after_batch=after_batch)
+        if rows == [[None]]:
+            return None
+        return [item for (chunk,) in rows for item in chunk]
+
+    @property
+    def inline_bytes(self) -> int | None:
+        """Maximum bytes of a value that stays on its node; None without a default storage."""
+        return self.offload_bytes if self.storage is not None else None
+
+    @property
+    def short_deadline(self) -> float:
+        """Seconds that work in the background tries at once, before it waits for another time."""
+        return min(SHORT_SECONDS, self.deadline)
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that a statement, or a value on its way without any progress, may take."""
+        return self._retry_seconds
 
     async def stream(
         self, text: str, parameters: Mapping[str, Any], *, items: int
@@ -312,7 +420,7 @@ class Engine:
         else:
             driver, database = self._target, self._database
         bookmarks: AsyncBookmarkManager = AsyncGraphDatabase.bookmark_manager()
-        return Connection(driver, database, bookmarks, self._retry_seconds, self.observers)
+        return Connection(driver, database, bookmarks, self.deadline, self.observers, self._reached)
 
     async def _disconnect(self, connection: Connection) -> None:
         if isinstance(self._target, Target):
@@ -353,12 +461,19 @@ class Engine:
             iothread.io_thread().submit(self._close()).result()
 
     async def _close(self) -> None:
-        task, self._opening = self._opening, None
+        task = self._opening
         if task is None or task.get_loop() is not asyncio.get_running_loop():
+            self._opening = None
             return
         try:
             connection, _ = await task
+            if self._later:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GOODBYE_SECONDS):
+                        await self._catch_up()
         except BaseException:  # it never opened, and its first user was told so
             return
+        finally:
+            self._opening = None
         await self.writer.end(connection)
         await self._disconnect(connection)

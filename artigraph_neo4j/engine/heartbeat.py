@@ -17,6 +17,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine.provenance import process_facts
 from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.graph.cypher import heartbeat
+from artigraph_neo4j.graph.lanes import Lanes
 
 __all__ = ["Writer"]
 
@@ -32,6 +33,9 @@ GOODBYE_SECONDS = 2.0
 
 
 class _Connection(Protocol):
+    @property
+    def lanes(self) -> Lanes: ...
+
     async def run(
         self, text: str, parameters: Mapping[str, Any], access: Any, *, deadline: float | None
     ) -> Any: ...
@@ -84,16 +88,18 @@ class Writer:
     async def end(self, connection: _Connection) -> None:
         """Take the node away, or, where spans stay open, say that nobody will close them."""
         self._stop()
-        if self._seen is None or self._pid != os.getpid():
+        if self._pid != os.getpid():
+            return
+        writers = [self._id] if self._seen is not None else []
+        ending = {"writers": writers, "lanes": connection.lanes.clean()}
+        if not any(ending.values()):
             return
         self._seen = None
         # The driver tells of a server that is away; with no logging set up, Python would print it.
         logging.getLogger("neo4j").addHandler(_silent)
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
-                await connection.run(
-                    heartbeat.END_WRITER, {"writer_id": self._id}, "write", deadline=0.1
-                )
+                await connection.run(heartbeat.END_WRITER, ending, "write", deadline=0.1)
         except Exception as error:
             logger.debug("the end of writer %s was not recorded: %s", self._id, error)
 

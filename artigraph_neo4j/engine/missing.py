@@ -11,6 +11,8 @@ from artigraph_neo4j.graph.cypher import parts
 
 __all__ = ["absent"]
 
+_A = {"span": "a span", "artifact": "an artifact"}
+
 
 async def absent(
     engine: Engine, kind: Literal["span", "artifact"], node_id: str, more: str = ""
@@ -29,6 +31,9 @@ async def absent(
             f"{kind} {node_id!r} is being deleted{more}; resume_deletes() finishes a delete that "
             "was cut short"
         )
+    if is_span or is_artifact:
+        other = "an artifact" if is_artifact else "a span"
+        return NotFoundError(f"{node_id!r} is the id of {other}, not of {_A[kind]}{more}")
     batch = current_batch(engine)
     if batch is not None and batch.atomic:
         more += "; what an atomic batch records is there at its end only"

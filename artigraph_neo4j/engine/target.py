@@ -89,5 +89,6 @@ def _of_stack(stack: StackInfo) -> tuple[Settings, Storage | None]:
         region_name=stack.s3_region,
         access_key=stack.s3_access_key,
         secret_key=stack.s3_secret_key,
+        use_environment=False,  # neither the user's proxies nor AWS profile have to do with it
     )
     return settings, storage

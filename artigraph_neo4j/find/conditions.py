@@ -1,14 +1,15 @@
 """Filters to Cypher: one statement, values only as parameters.
 
 Labels and properties do become text, since an index can only be sought by a name that the planner
-sees; ``quoted`` makes any name safe. Everything below a ``NOT`` is ``coalesce``d to false, which
-makes the whole two-valued: ``AND`` and ``OR`` of nulls never come out true.
+sees; ``quoted`` makes any name safe. There is no ``NOT`` around a filter: each has a condition that it
+holds, and one that it is known not to hold, and ``~`` goes down to the comparisons by De Morgan.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,12 +24,15 @@ from artigraph_neo4j.find.filters import (
     InSpan,
     IsA,
     Kind,
+    Maybe,
     Not,
     Or,
     Tagged,
     Under,
     Value,
+    sending_problem,
 )
+from artigraph_neo4j.find.numbers import bounds
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, Resolved, SpanTarget, Target, check_kind
 from artigraph_neo4j.graph.cypher.parts import is_newest
@@ -36,7 +40,11 @@ from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LAB
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase
 
-__all__ = ["Parameters", "codec_guard", "condition", "has_label"]
+__all__ = ["MAX_STEPS", "Parameters", "codec_guard", "condition", "has_label"]
+
+MAX_STEPS = 100
+"""Maximum size of a filter: comparisons, names that lead into models, ``&`` and ``|``. The planner
+of the database takes seconds for more, minutes for twice as much, and nobody can stop it."""
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -47,9 +55,30 @@ class Parameters:
 
     values: dict[str, Any] = field(default_factory=dict)
     _numbers: Any = field(default_factory=itertools.count)
+    _steps: int = 0
+
+    def step(self, filter_: Filter, count: int = 1) -> None:
+        """Count the steps of a filter.
+
+        Raises:
+            FilterError: They are too many for the database.
+        """
+        self._steps += count
+        if self._steps > MAX_STEPS:
+            raise FilterError(
+                f"the filter is too large at {type(filter_).__name__}: the database plans "
+                f"{MAX_STEPS} comparisons, names and brackets at the most; use one_of() for "
+                "many values of one field, or narrow the results in Python"
+            )
 
     def add(self, value: Any) -> str:
-        """The text that stands for a value."""
+        """The text that stands for a value.
+
+        Raises:
+            FilterError: The database cannot be sent it.
+        """
+        if problem := sending_problem(value):
+            raise FilterError(problem)
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f"${name}"
@@ -66,33 +95,67 @@ def has_label(variable: str, labels: tuple[str, ...], parameters: Parameters) ->
     return f"{variable}:{'|'.join(map(quoted, labels))}"
 
 
-def condition(filter_: Filter, target: Target, variable: str, parameters: Parameters) -> str:
-    """The condition that a filter is, in brackets where needed; null counts as false.
+def condition(
+    filter_: Filter, target: Target, variable: str, parameters: Parameters, *, holds: bool = True
+) -> str:
+    """The condition that a filter holds, or that it is known not to hold.
+
+    Both are false for a value that is there and cannot be compared. Null counts as false, so ``NOT``
+    stands only around what is never null.
 
     Raises:
         FilterError: It cannot be asked of this target.
     """
+    parameters.step(filter_)
     match filter_:
         case And(parts) | Or(parts):
-            word = " AND " if isinstance(filter_, And) else " OR "
-            inner = [condition(part, target, variable, parameters) for part in parts]
-            return f"({word.join(inner)})" if inner else "true"
+            every = isinstance(filter_, And) is holds
+            inner = [condition(part, target, variable, parameters, holds=holds) for part in parts]
+            if not inner:
+                return "true" if every else "false"
+            return f"({(' AND ' if every else ' OR ').join(inner)})"
         case Not(part):
-            return f"NOT coalesce({condition(part, target, variable, parameters)}, false)"
+            return condition(part, target, variable, parameters, holds=not holds)
+        case Maybe(part):
+            both = (condition(part, target, variable, parameters, holds=h) for h in (True, False))
+            return "({} AND {})".format(*(f"NOT coalesce({text}, false)" for text in both))
         case Comparison():
-            return _comparison(filter_, target, variable, parameters)
+            return _comparison(filter_, target, variable, parameters, holds=holds)
         case IsA():
-            return _is_a(filter_, target, variable, parameters)
+            return _sign(_is_a(filter_, target, variable, parameters), holds=holds)
         case Under() | Above() | Tagged():
-            return f"EXISTS {{ MATCH {_reach(filter_, target, variable, parameters)} }}"
+            reach = _reach(filter_, target, variable, parameters)
+            return _sign(f"EXISTS {{ MATCH {reach} }}", holds=holds)
         case HasArtifact(model, filters):
             _only(filter_, "span", target)
-            return _across("artifact", ArtifactTarget(model), filters, variable, parameters)
+            other: Target = ArtifactTarget(model)
+            return _across("artifact", other, filters, variable, parameters, holds=holds)
         case InSpan(cls, filters):
             _only(filter_, "artifact", target)
-            return _across("span", SpanTarget(cls), filters, variable, parameters)
+            return _across("span", SpanTarget(cls), filters, variable, parameters, holds=holds)
         case _:
-            raise FilterError(f"{filter_!r} is no filter of this library")
+            raise FilterError(f"{filter_!r} is not a filter of this library")
+
+
+def _sign(text: str, *, holds: bool) -> str:
+    """A condition that is never null, or its opposite."""
+    return text if holds else f"NOT {text}"
+
+
+def _exists(
+    path: str, test: Callable[[bool], str], more: list[str] | None = None, *, holds: bool
+) -> str:
+    """Whether a path exists at whose end a test holds, or whether it is known that none does.
+
+    Args:
+        path: The pattern.
+        test: The condition that the test holds, or that it is known not to.
+        more: Further conditions on the path's end, never null.
+        holds: Which of both is asked.
+    """
+    inner = test(True) if holds else f"NOT coalesce({test(False)}, false)"
+    where = " AND ".join([inner, *(more or [])])
+    return _sign(f"EXISTS {{ MATCH {path} WHERE {where} }}", holds=holds)
 
 
 def _only(filter_: Filter, noun: str, target: Target) -> None:
@@ -123,6 +186,8 @@ def _across(
     filters: tuple[object, ...],
     variable: str,
     parameters: Parameters,
+    *,
+    holds: bool,
 ) -> str:
     inner = parameters.variable()
     path = (
@@ -130,12 +195,15 @@ def _across(
         if noun == "artifact"
         else f"({inner})-[:HAS_ARTIFACT]->({variable})"
     )
-    where = [condition(as_filter(other, filters), other, inner, parameters)]
-    if other.labels:
-        where.append(has_label(inner, other.labels, parameters))
+    filter_ = as_filter(other, filters)
+    more = [has_label(inner, other.labels, parameters)] if other.labels else []
     if noun == "artifact":
-        where.append(is_newest(inner))
-    return f"EXISTS {{ MATCH {path} WHERE {' AND '.join(where)} }}"
+        more.append(is_newest(inner))
+
+    def test(positive: bool) -> str:
+        return condition(filter_, other, inner, parameters, holds=positive)
+
+    return _exists(path, test, more, holds=holds)
 
 
 def _is_a(filter_: IsA, target: Target, variable: str, parameters: Parameters) -> str:
@@ -158,43 +226,80 @@ def _is_a(filter_: IsA, target: Target, variable: str, parameters: Parameters) -
     return f"{variable}.model IN {parameters.add(list(own.labels))}"
 
 
-def _comparison(filter_: Comparison, target: Target, variable: str, parameters: Parameters) -> str:
+def _comparison(
+    filter_: Comparison, target: Target, variable: str, parameters: Parameters, *, holds: bool
+) -> str:
     resolved = target.resolve(filter_.ref)
     for value in filter_.values:
         check_kind(filter_.ref, resolved, value, contains=filter_.operator == "contains")
+    parameters.step(filter_, len(resolved.nested))
     if not resolved.nested:
-        return _on_node(filter_, resolved, variable, parameters)
+        return _on_node(filter_, resolved, variable, parameters, holds=holds)
     # From the outermost model inwards, each within the one before.
     names = [variable, *(parameters.variable() for _ in resolved.nested)]
     hops = "".join(
         f"-[:HAS_FIELD {{path: {parameters.add(name)}}}]->({inner})"
         for name, inner in zip(resolved.nested, names[1:], strict=True)
     )
-    test = _on_node(filter_, resolved, names[-1], parameters)
-    path = f"MATCH ({variable}){hops}"
-    if filter_.operator == "null":  # where there is no model, its fields have no value either
-        return f"NOT EXISTS {{ {path} WHERE NOT {test} }}"
-    return f"EXISTS {{ {path} WHERE {test} }}"
+    null = filter_.operator == "null"  # where there is no model, its fields have no value either
+
+    def test(positive: bool) -> str:
+        return _on_node(filter_, resolved, names[-1], parameters, holds=positive is not null)
+
+    return _exists(f"({variable}){hops}", test, holds=holds is not null)
 
 
-def _on_node(filter_: Comparison, resolved: Resolved, variable: str, parameters: Parameters) -> str:
+def _on_node(
+    filter_: Comparison, resolved: Resolved, variable: str, parameters: Parameters, *, holds: bool
+) -> str:
     property_ = f"{variable}.{quoted(resolved.property)}"
     if filter_.operator == "null":
-        return _null(resolved, property_, variable, parameters)
+        return _sign(_null(resolved, property_, variable, parameters), holds=holds)
     tests: list[str] = []
     # By type: among others, 0 is not to find a timedelta of nothing, which is stored as 0.
     found: set[Kind] = {value.kind for value in filter_.values}
     for kind in sorted(found):
         values = [_converted(filter_, resolved, v) for v in filter_.values if v.kind == kind]
-        text = _test(filter_, resolved, property_, variable, values, parameters)
+        text = _test(filter_, resolved, property_, variable, kind, values, parameters)
         if resolved.field is not None:
-            kinds: set[Kind] = {kind}
-            if filter_.operator == "contains":
-                kinds.add("list")
-            guard = codec_guard(resolved.field, kinds, variable, parameters)
+            guard = codec_guard(resolved.field, _comparable(filter_, kind), variable, parameters)
             text = f"({text} AND {guard})"
         tests.append(text)
-    return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
+    test = tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
+    if holds:
+        return test
+    if resolved.field is None:
+        if filter_.operator in ("=", "in"):
+            return f"NOT coalesce({test}, false)"
+        # Null where the types do not compare.
+        return f"CASE WHEN {property_} IS NULL THEN true ELSE NOT {test} END"
+    can = _can_compare(filter_, resolved.field, found, variable, parameters)
+    return f"({can} AND NOT coalesce({test}, false))"
+
+
+def _comparable(filter_: Comparison, kind: Kind) -> set[Kind]:
+    """The kinds of stored values that a value can be compared with."""
+    return {kind, "list"} if filter_.operator == "contains" else {kind}
+
+
+def _can_compare(
+    filter_: Comparison, field_name: str, kinds: set[Kind], variable: str, parameters: Parameters
+) -> str:
+    """Whether a field has no value, or one with which the comparison means something."""
+    name = json.dumps(field_name, ensure_ascii=False)
+    if filter_.operator in ("=", "in"):  # native values of different types are just not equal
+        texts = [f"{name}:{entry}" for entry in _NOT_NATIVE]
+        tests = [f"{variable}.codec CONTAINS {parameters.add(text)}" for text in texts]
+        return f"NOT ({' OR '.join(tests)})"
+    (kind,) = kinds
+    wanted = _comparable(filter_, kind)
+    if filter_.operator == "contains" and kind != "str":
+        wanted = {"list"}
+    guard = codec_guard(field_name, wanted, variable, parameters)
+    return f"({_no_value(field_name, variable, parameters)} OR {guard})"
+
+
+_NOT_NATIVE = ('["inline",', '["blob",', '"model"')
 
 
 def _converted(filter_: Comparison, resolved: Resolved, value: Value) -> Any:
@@ -205,7 +310,7 @@ def _converted(filter_: Comparison, resolved: Resolved, value: Value) -> Any:
         return resolved.convert(value.value)
     except Exception as error:
         raise FilterError(
-            f"{filter_.ref}: {value.value!r} is no value of a {resolved.kinds.text}: {error}"
+            f"{filter_.ref}: {value.value!r} is not a value of a {resolved.kinds.text}: {error}"
         ) from error
 
 
@@ -214,10 +319,13 @@ def _test(
     resolved: Resolved,
     property_: str,
     variable: str,
+    kind: Kind,
     values: list[Any],
     parameters: Parameters,
 ) -> str:
     operator = filter_.operator
+    if kind == "number" and operator in ("=", "in"):
+        return _equals_number(property_, values, parameters)
     verb = _VERBS.get(operator, operator)
     if operator in ("in", "=", "startswith") and _is_label(resolved):
         # A label of any length, by an index on its first characters: a key has 8 kB at the most.
@@ -227,13 +335,29 @@ def _test(
             f"({variable}.label_ {verb} {parameters.add(begin)} "
             f"AND {property_} {verb} {parameters.add(whole)})"
         )
-    value = parameters.add(values if operator == "in" else values[0])
+    first = values[0]
+    if kind == "number" and operator[0] in "<>":
+        first = bounds(first)[0 if operator in (">=", "<") else 1]
+    value = parameters.add(values if operator == "in" else first)
     if operator == "contains":
         return (
-            f"CASE WHEN {property_} IS :: STRING THEN {property_} CONTAINS {value} "
-            f"WHEN {property_} IS :: LIST<ANY> THEN {value} IN {property_} ELSE false END"
+            f"CASE WHEN {property_} IS :: LIST<ANY> NOT NULL THEN {value} IN {property_} "
+            f"ELSE {property_} CONTAINS {value} END"
         )
     return f"{property_} {verb} {value}"
+
+
+def _equals_number(property_: str, values: list[Any], parameters: Parameters) -> str:
+    ranges = [bounds(value) for value in values]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    test = f"{property_} >= {parameters.add(low)} AND {property_} <= {parameters.add(high)}"
+    if len(ranges) > 1:  # an index finds what lies between, of which some may be meant
+        lows, highs = (parameters.add([r[i] for r in ranges]) for i in (0, 1))
+        test += (
+            f" AND any(i IN range(0, size({lows}) - 1) "
+            f"WHERE {property_} >= {lows}[i] AND {property_} <= {highs}[i])"
+        )
+    return f"({test})"
 
 
 _VERBS = {"in": "IN", "startswith": "STARTS WITH", "endswith": "ENDS WITH"}
@@ -246,13 +370,22 @@ def _is_label(resolved: Resolved) -> bool:
 def _null(resolved: Resolved, property_: str, variable: str, parameters: Parameters) -> str:
     if resolved.field is None:
         return f"{property_} IS NULL"
-    name = json.dumps(resolved.field, ensure_ascii=False)
-    none, stored = parameters.add(f'{name}:"none"'), parameters.add(f"{name}:")
-    return f"({variable}.codec CONTAINS {none} OR NOT {variable}.codec CONTAINS {stored})"
+    return _no_value(resolved.field, variable, parameters)
 
 
+def _no_value(field_name: str, variable: str, parameters: Parameters) -> str:
+    """Whether a field holds None, was never assigned, or is not stored at all."""
+    name = json.dumps(field_name, ensure_ascii=False)
+    texts = [parameters.add(f"{name}:{entry}") for entry in ('"none"', '"unset"', "")]
+    none, unset, stored = (f"{variable}.codec CONTAINS {text}" for text in texts)
+    return f"({none} OR {unset} OR NOT {stored})"
+
+
+# Without the closing quote where a type of numpy may follow: "float:numpy.float32".
 _CODEC: dict[Kind, tuple[str, ...]] = {
-    "number": ('"int"', '"float"'),
+    "bool": ('"bool',),
+    "number": ('"int', '"float'),
+    "str": ('"str',),
     "instant": ('["instant",',),
     "list": ('"list"',),
 }

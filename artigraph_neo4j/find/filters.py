@@ -1,13 +1,14 @@
 """Filters: what is asked of a span or an artifact, as plain data.
 
-A filter says nothing of Cypher. It is two-valued: a comparison with a value that is missing, or of
-another type, is false, and ``~`` of it true.
+A filter says nothing of Cypher. A comparison with a value that is missing is false, and ``~`` of it
+true. A value that is there and cannot be compared (a text with ``>`` 3, what a serializer made)
+fits neither the comparison nor ``~`` of it, and so on through ``&`` and ``|`` (Kleene's logic).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NoReturn, cast
@@ -24,6 +25,7 @@ __all__ = [
     "HasArtifact",
     "InSpan",
     "IsA",
+    "Maybe",
     "Not",
     "Operator",
     "Or",
@@ -32,10 +34,18 @@ __all__ = [
     "Tagged",
     "Under",
     "Value",
+    "conjuncts",
+    "named_field",
+    "sending_problem",
+    "separated",
 ]
 
 Operator = Literal["=", "<", "<=", ">", ">=", "in", "contains", "startswith", "endswith", "null"]
 Kind = Literal["bool", "number", "str", "bytes", "date", "datetime", "instant", "timedelta", "list"]
+
+
+MAX_OPTIONS = 100_000
+"""Maximum number of values for ``one_of``: all of them are sent with the statement."""
 
 
 class Filter:
@@ -44,23 +54,57 @@ class Filter:
     __slots__ = ()
 
     def __and__(self, other: object) -> Filter:
-        return And((self, _filter(other)))
+        return _joined(And, self, _filter(other))
 
     def __or__(self, other: object) -> Filter:
-        return Or((self, _filter(other)))
+        return _joined(Or, self, _filter(other))
 
     # For type checkers: within a lambda over a model, a comparison looks like a bool.
     __rand__ = __and__
     __ror__ = __or__
 
     def __invert__(self) -> Filter:
-        return Not(self)
+        return self.part if isinstance(self, Not) else Not(self)
 
     def __bool__(self) -> bool:
         raise FilterError(
             "a filter is neither true nor false here; combine filters with & | ~ (with brackets "
             "around comparisons), and use one_of() and contains() instead of 'in'"
         )
+
+
+def _joined(kind: type[And | Or], left: Filter, right: Filter) -> Filter:
+    """Flat, so that a long chain is no deeper than a short one."""
+    return kind(tuple(p for f in (left, right) for p in (f.parts if type(f) is kind else (f,))))
+
+
+def conjuncts(filter_: Filter) -> Iterator[Filter]:
+    """The conditions all of which have to hold for a filter to hold."""
+    if isinstance(filter_, And):
+        for part in filter_.parts:
+            yield from conjuncts(part)
+    else:
+        yield filter_
+
+
+def separated(filter_: Filter) -> tuple[list[Filter], list[Filter]]:
+    """The conjuncts that hold or do not hold, and those that may be neither."""
+    found: tuple[list[Filter], list[Filter]] = ([], [])
+    for part in conjuncts(filter_):
+        found[_compares(part)].append(part)
+    return found
+
+
+def _compares(filter_: Filter) -> bool:
+    match filter_:
+        case And(parts) | Or(parts):
+            return any(map(_compares, parts))
+        case Not(part):
+            return _compares(part)
+        case Comparison(operator="null"):
+            return False
+        case _:
+            return isinstance(filter_, (Comparison, HasArtifact, InSpan))
 
 
 def _filter(value: object) -> Filter:
@@ -90,9 +134,16 @@ class Not(Filter):
     part: Filter
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Maybe(Filter):
+    """Neither the filter nor its opposite: something it compares is there and cannot be compared."""
+
+    part: Filter
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value to compare with, and which of the types it is that a database keeps apart."""
+    """A value to compare with, and its type, of those that a database keeps apart."""
 
     kind: Kind
     value: Any
@@ -182,6 +233,8 @@ class Ref:
         found = tuple(self._value(value) for value in values)
         if not found:
             raise FilterError(f"{self}: one_of() needs at least one value")
+        if len(found) > MAX_OPTIONS:
+            raise FilterError(f"{self}: one_of() takes {MAX_OPTIONS:,} values at the most")
         return Comparison(self, "in", found)
 
     def contains(self, value: Any) -> Filter:
@@ -263,6 +316,27 @@ class Field(Ref):
     __repr__ = __str__
 
 
+MAX_NAMES = 8
+"""Maximum number of names in a path: each is a hop that the database has to plan."""
+
+
+def named_field(name: str) -> Field:
+    """The field of a name, or of a path with dots in it.
+
+    Raises:
+        FilterError: It is not a name, or has too many parts.
+    """
+    path = tuple(name.split(".")) if isinstance(name, str) else ()
+    if not path or not all(path):
+        raise FilterError(f"F() takes the name of a field, not {name!r}")
+    if len(path) > MAX_NAMES:
+        raise FilterError(
+            f"F() takes {MAX_NAMES} names with dots between at the most, not {len(path)}: "
+            f"{name[:100]!r}"
+        )
+    return Field(path)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribute(Ref):
     """What every span, or every artifact, has."""
@@ -306,17 +380,9 @@ def _kind(value: object) -> Kind | None:
     return _KINDS.get(type(value))
 
 
-def _problem(value: object) -> str | None:
-    if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
-        return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
-    if type(value) is datetime and value.tzinfo is not None:
-        try:
-            value.astimezone(UTC)
-        except (OverflowError, ValueError):
-            return f"{value!r} is no instant that UTC can express"
+def sending_problem(value: object) -> str | None:
+    """Why the database cannot be sent a value, or None."""
     for item in cast("list[object]", value) if type(value) is list else [value]:
-        if type(item) is float and math.isnan(item):
-            return "nan equals nothing, so a filter with it finds nothing"
         if type(item) is int and item not in _INT64:
             return f"{item} does not fit into 64 bits, so no stored number equals it"
         if type(item) is str:
@@ -325,3 +391,17 @@ def _problem(value: object) -> str | None:
             except UnicodeEncodeError:
                 return f"{item!r} has a lone surrogate, which the database cannot hold"
     return None
+
+
+def _problem(value: object) -> str | None:
+    if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
+        return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
+    if type(value) is datetime and value.tzinfo is not None:
+        try:
+            value.astimezone(UTC)
+        except (OverflowError, ValueError):
+            return f"{value!r} is not an instant that UTC can express"
+    for item in cast("list[object]", value) if type(value) is list else [value]:
+        if type(item) is float and math.isnan(item):
+            return "nan equals nothing, so a filter with it finds nothing"
+    return sending_problem(value)

@@ -1,7 +1,7 @@
-"""What the graph holds of an artifact, told without its class: every field, and where its value is.
+"""An artifact as the graph holds it, told without its class: every field, and where its value is.
 
-Needs neither the model's class nor the serializer that wrote a value, since it only looks at
-properties, the codec and Blob nodes.
+Neither the model's class nor the serializer that wrote a value is needed: only properties, the
+codec and Blob nodes are looked at.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError
+from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError, SerializationError
 from artigraph_neo4j.graph.cypher import read
-from artigraph_neo4j.model.native import from_native, native_size
+from artigraph_neo4j.model.native import from_native, kind_of, native_size
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.model.stored import (
     Entry,
@@ -37,12 +39,14 @@ class StoredField:
 
     Attributes:
         path: The field's name; in nested models their paths before it, with ``/`` between.
-        kind: The type of a native value, ``"none"``, ``"model"``, ``"inline"`` or ``"blob"``.
-        serializer: What wrote the bytes of the last two, else None.
+        kind: The type of a native value, ``"none"``, ``"unset"`` (never assigned), ``"model"``,
+            ``"inline"`` or ``"blob"``; ``"unreadable"`` of a field whose stored form is damaged.
+        serializer: The serializer that wrote the bytes of ``"inline"`` and ``"blob"``, else None.
         lazy: Whether the value comes back as a ``Lazy``.
-        value: A native value; for a nested model the name of it; else None.
-        size: In bytes; about so many for native values.
-        blob: Where the bytes are when the graph has them not.
+        value: A native value; of a nested model its name; of an unreadable field what is wrong;
+            else None.
+        size: The size in bytes; of native values an estimate.
+        blob: The place of the bytes that are in a storage, else None.
         node_id: The node that has the field.
         model: The model of that node.
     """
@@ -110,13 +114,18 @@ class StoredArtifact:
 
         Raises:
             NotFoundError: There is no such field, or it holds None or a model.
+            SerializationError: Its stored form is damaged.
         """
         field = self.field(path)
-        if field.kind in ("none", "model"):
+        if field.kind == "unreadable":
+            raise SerializationError(
+                f"artifact {self.node_id}: field {path!r} cannot be read: {field.value}"
+            )
+        if field.kind in ("none", "unset", "model"):
             inner = ", ".join(f.path for f in self.fields if f.path.startswith(f"{path}/"))
             raise NotFoundError(
                 f"artifact {self.node_id}: field {path!r} "
-                + ("is None" if field.kind == "none" else f"is a model; its fields are {inner}")
+                + (f"is a model; its fields are {inner}" if inner else f"is {field.kind}")
                 + ", which has no bytes"
             )
         where = f"artifact {field.node_id}, field {field.model}.{path}"
@@ -125,15 +134,18 @@ class StoredArtifact:
         return StoredValue(where, serializer, field.blob, data, self.graph_id, self.engine)
 
 
-async def inspect_artifact(node_id: str) -> StoredArtifact:
+async def inspect_artifact(artifact: AnyArtifact, /) -> StoredArtifact:
     """Read what the graph holds of an artifact, or of a model nested in one. One round trip.
+
+    Args:
+        artifact: The artifact, or its id.
 
     Raises:
         NotFoundError: There is no such artifact.
         ArtifactTypeError: It is the id of a span.
         ConnectionFailed: The database stayed out of reach.
     """
-    engine = get_engine()
+    engine, node_id = get_engine(), given.artifact_id(artifact)
     rows = await engine.read(read.ARTIFACT_BY_ID, {"node_id": node_id})
     if not rows:
         raise await absent(engine, "artifact", node_id)
@@ -177,22 +189,33 @@ def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
 
 
 def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
+    try:
+        return _read_field(node, entry, path, raw)
+    except Exception as error:  # of whatever is stored, one field must not hide the others
+        problem = f"{type(error).__name__}: {error}"
+        return StoredField(
+            path, "unreadable", None, False, problem, 0, None, node.node_id, node.model
+        )
+
+
+def _read_field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
     name, key, how = entry
     parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
-    kind = parts[0]
+    kind = kind_of(parts)
     serializer, lazy, value, size, blob = None, False, None, 0, None
     if kind == "model":
-        value = node.children[name].model
+        child = node.children.get(name)
+        value = None if child is None else child.model
     elif kind in ("inline", "blob"):
         serializer, lazy = parts[1], "lazy" in parts[2:]
-        blob = node.blobs[name] if kind == "blob" else None
+        blob = node.blob(name) if kind == "blob" else None
         if blob is None:
-            data = node.properties[key]
+            data = node.stored(entry)
             raw[path] = data.encode() if isinstance(data, str) else bytes(data)
         size = blob.size if blob is not None else len(raw[path])
-    elif kind != "none":
-        stored = node.properties[key]
-        value = from_native(stored, entry.how)
+    elif kind not in ("none", "unset"):
+        stored = node.stored(entry)
+        value = from_native(stored, (kind, *parts[1:]))
         raw[path] = _as_bytes(value)
         size = len(stored.encode()) if isinstance(stored, str) else native_size(stored)
     return StoredField(path, kind, serializer, lazy, value, size, blob, node.node_id, node.model)

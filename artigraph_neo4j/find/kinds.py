@@ -1,13 +1,10 @@
-"""What an annotation, or a property of a span class, says of the values that can be stored."""
+"""Kinds of values that an annotation, or a property of a span class, allows."""
 
 from __future__ import annotations
 
-import types
-import typing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
-from weakref import WeakKeyDictionary
+from typing import Any, Literal, get_args, get_origin
 
 from neomodel import (
     ArrayProperty,
@@ -24,6 +21,7 @@ from artigraph_neo4j.find.filters import Kind
 from artigraph_neo4j.graph.span_meta import (
     InstantProperty,
 )
+from artigraph_neo4j.model.annotations import alternatives, hint_of, text_of
 from artigraph_neo4j.model.base import ModelBase
 
 __all__ = ["ANY", "Kinds", "field_kinds", "property_kinds"]
@@ -31,7 +29,7 @@ __all__ = ["ANY", "Kinds", "field_kinds", "property_kinds"]
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """Which values a field may hold.
+    """The values that a field may hold.
 
     Attributes:
         native: Those that the database can compare; None where anything may be.
@@ -57,47 +55,24 @@ _NATIVE: dict[Any, frozenset[Kind]] = {
     timedelta: frozenset({"timedelta"}),
     list: frozenset({"list"}),
 }
-_hints: WeakKeyDictionary[type[Any], dict[str, Any]] = WeakKeyDictionary()
 
 
 def field_kinds(cls: type[ModelBase], name: str) -> Kinds:
-    """What the annotation of a model's field allows; ``ANY`` where it cannot be evaluated."""
-    hints = _hints.get(cls)
-    if hints is None:
-        try:
-            hints = typing.get_type_hints(cls)
-        except Exception:  # a name that only a type checker, or a function's scope, knows
-            hints = {}
-        _hints[cls] = hints
-    return _kinds(hints[name]) if name in hints else ANY
-
-
-def _kinds(hint: Any) -> Kinds:
-    text = getattr(hint, "__name__", None) if isinstance(hint, type) else None
+    """The values that the annotation of a model's field allows; ``ANY`` where it tells nothing."""
+    hint = hint_of(cls, name)
+    parts = alternatives(hint)
+    if parts is None:
+        return ANY
     native: set[Kind] = set()
     model: type[ModelBase] | None = None
-    for part in _alternatives(hint):
-        if part in (Any, object) or isinstance(part, (TypeVar, str)):
-            return ANY
-        kind = _NATIVE.get(get_origin(part) or part)
+    for part in parts:
+        literal = get_origin(part) is Literal
+        kind = _NATIVE.get(type(get_args(part)[0]) if literal else get_origin(part) or part)
         if kind is not None:
             native |= kind
         elif isinstance(part, type) and issubclass(part, ModelBase):
             model = part
-    return Kinds(frozenset(native), model, text or str(hint))
-
-
-def _alternatives(hint: Any) -> list[Any]:
-    origin = get_origin(hint)
-    if origin in (Union, types.UnionType):
-        return [part for arg in get_args(hint) for part in _alternatives(arg)]
-    if origin is Annotated:
-        return _alternatives(get_args(hint)[0])
-    if origin is Literal:
-        return [type(value) for value in get_args(hint)]
-    if isinstance(hint, NewType):
-        return _alternatives(hint.__supertype__)
-    return [] if hint in (None, type(None)) else [hint]
+    return Kinds(frozenset(native), model, text_of(hint))
 
 
 _PROPERTIES: tuple[tuple[type[Property[Any]], Kind], ...] = (
@@ -113,7 +88,7 @@ _PROPERTIES: tuple[tuple[type[Property[Any]], Kind], ...] = (
 
 
 def property_kinds(property_: Property[Any]) -> Kinds:
-    """What a property of a span class is in the database; ``ANY`` for one that converts."""
+    """The values of a span class's property in the database; ``ANY`` for one that converts."""
     for cls, kind in _PROPERTIES:
         if isinstance(property_, cls):
             return Kinds(frozenset({kind}), None, cls.__name__)

@@ -12,14 +12,15 @@ from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Dr
 from artigraph_neo4j.common.markup import Html, dot, escaped, joined, table
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.common.wording import cut, time_text
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnyArtifact
+from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import (
     NotFoundError,
 )
 from artigraph_neo4j.graph.cypher import lineage
 from artigraph_neo4j.graph.names import users_labels
-from artigraph_neo4j.model.base import artifact_id
-from artigraph_neo4j.recording.artifact_model import ArtifactModel
 
 __all__ = [
     "Lineage",
@@ -123,7 +124,7 @@ class Lineage(Drawable):
 
 
 async def read_lineage(
-    artifact: ArtifactModel | str,
+    artifact: AnyArtifact,
     direction: Direction,
     /,
     *,
@@ -155,12 +156,12 @@ async def read_lineage(
         raise ValueError(f'the direction must be "up" or "down", not {direction!r}')
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be 1 or more, not {depth}")
-    node_id = artifact_id(artifact)
+    node_id = given.artifact_id(artifact)
     rows = await get_engine().read(
         lineage.lineage(direction, depth), {"node_id": node_id, "links": links}
     )
     if rows == [[None]]:
-        raise NotFoundError(f"there is no artifact with id {node_id!r}")
+        raise await absent(get_engine(), "artifact", node_id)
     found = [row for (chunk,) in rows for row in chunk]
     steps = [step_from_row(*row[:-1]) for row in found]
     steps.sort(key=lambda step: (step.distance, step.at, step.node_id))

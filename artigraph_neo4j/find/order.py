@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +41,16 @@ class Key:
 
 def cursor(plan: Plan, values: Sequence[Any]) -> str:
     """An opaque text from the keys of a page's last row, and from the order they belong to."""
-    return base64.urlsafe_b64encode(json.dumps([_order_name(plan), *values]).encode()).decode()
+    text = json.dumps([_order_name(plan), *values])
+    return base64.urlsafe_b64encode(f"{_check(text)}{text}".encode()).decode()
+
+
+def _check(text: str) -> str:
+    """Tells a cursor that was edited from one that a page ended with."""
+    return hashlib.sha256(text.encode()).hexdigest()[:_CHECK]
+
+
+_CHECK = 12
 
 
 def _order_name(plan: Plan) -> str:
@@ -87,6 +97,12 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
     text = f"n.{quoted(resolved.property)}"
     if resolved.property in ("opened_at", "recorded_at", "node_id"):
         return Key(text, kind, order.descending, never_null=True)
+    if kind == "number" and (resolved.field is not None or resolved.index is None):
+        # NaN comes last in either direction, so that the best is first; -0.0 is 0.
+        text = (
+            f"CASE WHEN NOT {text} IS :: FLOAT NOT NULL THEN {text} "
+            f"WHEN isNaN({text}) THEN null WHEN {text} = 0 THEN 0 ELSE {text} END"
+        )
     if resolved.field is not None:
         # A value of another type than the annotation says counts as none.
         kinds: set[Kind] = {"datetime", "instant"} if kind == "instant" else {kind}
@@ -158,6 +174,11 @@ def after(plan: Plan, keys: list[Key], parameters: Parameters) -> list[str]:
     return tests
 
 
+def _brief(text: object) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"
+
+
 def _literal(key: Key, value: Any, parameters: Parameters) -> str:
     text = parameters.add(value)
     cast = _CAST.get(key.kind)
@@ -166,12 +187,14 @@ def _literal(key: Key, value: Any, parameters: Parameters) -> str:
 
 def _decode(plan: Plan, keys: list[Key]) -> list[Any]:
     try:
-        name, *values = json.loads(base64.urlsafe_b64decode((plan.after or "").encode()))
-    except (ValueError, TypeError, binascii.Error):
-        name, values = None, []
+        text = base64.urlsafe_b64decode((plan.after or "").encode()).decode()
+    except (ValueError, binascii.Error, AttributeError):
+        text = ""
+    check, content = text[:_CHECK], text[_CHECK:]
+    name, *values = json.loads(content) if content and check == _check(content) else [None]
     if name != _order_name(plan) or len(values) != len(keys):
         raise FilterError(
-            f"{plan.after!r} is no cursor of this query; pass on the one that a page of it "
-            "ended with"
+            f"{_brief(plan.after)} is not a cursor of this query; pass on, as it is, the one that "
+            "a page of it ended with"
         )
     return list(values)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from artigraph_neo4j.find.filters import Filter, Order
 from artigraph_neo4j.find.targets import Target
+from artigraph_neo4j.recording.artifacts import Leniency
 
 __all__ = [
     "Plan",
@@ -14,17 +15,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a query asks.
+    """A query as data.
 
     Attributes:
         target: Spans of a class, or artifacts of a model.
-        filter: What has to hold.
-        orders: By what it is ordered, before the time and the id.
-        limit: At most so many; None is all.
+        filter: The condition on each result.
+        orders: Keys of the order, before the time and the id.
+        limit: Maximum number of results; None is all.
         after: The cursor that a page ended with, or None.
-        text: What full-text search looks for, or None.
+        text: The query of full-text search, or None.
         history: Whether versions that were revised are found too.
         nested: Whether artifacts within artifacts are found too.
+        leniency: Fate of artifacts that cannot be read, or of which there is no class.
     """
 
     target: Target
@@ -35,3 +37,4 @@ class Plan:
     text: str | None = None
     history: bool = False
     nested: bool = False
+    leniency: Leniency = Leniency()

@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
-from artigraph_neo4j.find.filters import And, Filter, Order, Ref
+from artigraph_neo4j.find.filters import And, Filter, Maybe, Order, Ref, separated
 from artigraph_neo4j.find.order import (
     cursor,
 )
@@ -21,8 +21,10 @@ from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, w
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
+from artigraph_neo4j.model.unreadable import Missing, OnError, UnreadableArtifact
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
+from artigraph_neo4j.recording.artifacts import Leniency
 from artigraph_neo4j.recording.field_indexes import usable
 from artigraph_neo4j.recording.results import ResultList
 from artigraph_neo4j.upkeep.delete import DeleteReport, Progress, delete_nodes
@@ -42,7 +44,10 @@ S = TypeVar("S", bound=Span)
 M = TypeVar("M", bound=ArtifactModel)
 
 STREAM_ROWS = 1000
-"""How many results ``async for`` reads at once."""
+"""Number of results that ``async for`` reads at once."""
+
+MAX_ROWS = 2**31 - 1
+"""Maximum number of results that can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Query(Generic[T]):
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        compile_plan(plan, "rows")  # whatever is wrong shows here
+        self._statement = compile_plan(plan, "rows")  # whatever is wrong shows here
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._plan.target.cls.__name__}>"
@@ -102,7 +107,7 @@ class Query(Generic[T]):
             *filters: Filters, or functions from a stand-in to one.
         """
         added = as_filter(self._plan.target, filters)
-        return self._with(filter=And((self._plan.filter, added)))
+        return self._with(filter=self._plan.filter & added)
 
     def search(self, text: str, *, syntax: str = "plain") -> Self:
         """Only those whose label, or a field declared ``searchable``, has all these words.
@@ -134,24 +139,27 @@ class Query(Generic[T]):
         return self._with(orders=tuple(as_order(self._plan.target, key) for key in keys))
 
     def limit(self, count: int) -> Self:
-        """At most so many results.
+        """Only the first results.
+
+        Args:
+            count: Maximum number of results.
 
         Raises:
-            FilterError: The number is negative.
+            FilterError: The number is negative, or beyond any graph.
         """
-        if type(count) is not int or count < 0:
-            raise FilterError(f"a limit is an int of 0 or more, not {count!r}")
+        if type(count) is not int or not 0 <= count <= MAX_ROWS:
+            raise FilterError(f"a limit is an int from 0 to {MAX_ROWS:,}, not {count!r}")
         return self._with(limit=count)
 
     # -- what is read --------------------------------------------------------------------------
 
     async def read(self) -> list[T]:
         """All results, in order. One round trip, plus values in storages."""
-        return ResultList(item for item, _ in await self._read(self._plan))
+        return ResultList(self._kept([item for item, _ in await self._read(self._plan)]))
 
     async def read_first(self) -> T | None:
         """The first result, or None. One round trip."""
-        found = await self._read(replace(self._plan, limit=self._at_most(1)))
+        found = await self._read(self._one(1))
         return found[0][0] if found else None
 
     async def read_one(self) -> T:
@@ -172,7 +180,7 @@ class Query(Generic[T]):
         Raises:
             SeveralFoundError: More than one does.
         """
-        found = await self._read(replace(self._plan, limit=self._at_most(2)))
+        found = await self._read(self._one(2))
         if len(found) > 1:
             raise SeveralFoundError(
                 f"more than one {self._plan.target.noun} fits {self!r}; narrow it with where(), "
@@ -190,12 +198,12 @@ class Query(Generic[T]):
         Raises:
             FilterError: The size is not positive, or the cursor is of another order.
         """
-        if type(size) is not int or size < 1:
-            raise FilterError(f"a page has 1 result or more, not {size!r}")
+        if type(size) is not int or not 1 <= size <= MAX_ROWS:
+            raise FilterError(f"a page has from 1 to {MAX_ROWS:,} results, not {size!r}")
         plan = replace(self._plan, limit=size, after=after)
         found = await self._read(plan)
         more = len(found) == size
-        items = ResultList(item for item, _ in found)
+        items = ResultList(self._kept([item for item, _ in found]))
         return Page(items, cursor(plan, found[-1][1]) if more else None)
 
     async def __aiter__(self) -> AsyncIterator[T]:
@@ -235,7 +243,7 @@ class Query(Generic[T]):
             async for rows in stream:
                 items = [item for (chunk,) in rows for item in chunk]
                 found = [row for row, key in items if key is None or _is_first(key, shared)]
-                for item in await self._build(found[:left]):
+                for item in self._kept(await self._build(found[:left])):
                     yield item
                 left = None if left is None else left - len(found)
                 if left is not None and left <= 0:
@@ -246,8 +254,25 @@ class Query(Generic[T]):
         return [node_id for node_id, _ in await self._rows(self._plan, "ids")]
 
     async def count(self) -> int:
-        """How many there are. One round trip."""
+        """How many there are; ``count_incomparable`` tells what could not be compared.
+
+        One round trip.
+        """
         ((number,),) = await self._run(self._plan, "count")
+        return int(number)
+
+    async def count_incomparable(self) -> int:
+        """How many are left out because something that is compared in them cannot be.
+
+        They have a value there, of a type with which the comparison means nothing, or one that a
+        serializer made or a storage holds; so neither the filter nor its opposite finds them. One
+        round trip; none where nothing is compared.
+        """
+        sure, unsure = separated(self._plan.filter)
+        if not unsure:
+            return 0
+        filter_ = And((*sure, Maybe(And(tuple(unsure)))))
+        ((number,),) = await self._run(replace(self._plan, filter=filter_, limit=None), "count")
         return int(number)
 
     async def exists(self) -> bool:
@@ -286,21 +311,30 @@ class Query(Generic[T]):
 
         Put ``PROFILE`` before it in Neo4j Browser to see how the database finds the results.
         """
-        return Explanation(*compile_plan(self._plan, "rows"))
+        return Explanation(*self._statement)
 
     # ------------------------------------------------------------------------------------------
 
     def _with(self, **changes: Any) -> Self:
         return type(self)(replace(self._plan, **changes))
 
-    def _at_most(self, count: int) -> int:
-        return count if self._plan.limit is None else min(count, self._plan.limit)
+    def _one(self, count: int) -> Plan:
+        """The plan for a single result, of which an error is raised."""
+        limit = count if self._plan.limit is None else min(count, self._plan.limit)
+        leniency = replace(self._plan.leniency, on_error="raise")
+        return replace(self._plan, limit=limit, leniency=leniency)
+
+    def _kept(self, items: list[T]) -> list[T]:
+        if self._plan.leniency.on_error != "skip":
+            return items
+        return [item for item in items if not isinstance(item, UnreadableArtifact)]
 
     async def _run(self, plan: Plan, shape: Shape) -> list[list[Any]]:
         engine = get_engine()
         wanted = field_indexes(plan)
         missing = wanted - await usable(engine, wanted) if wanted else wanted
-        text, parameters = compile_plan(plan, shape, missing=missing)
+        known = plan is self._plan and shape == "rows" and not missing
+        text, parameters = self._statement if known else compile_plan(plan, shape, missing=missing)
         return await engine.read(text, parameters)
 
     async def _rows(self, plan: Plan, shape: Shape) -> list[list[Any]]:
@@ -308,18 +342,18 @@ class Query(Generic[T]):
 
     async def _read(self, plan: Plan) -> list[tuple[T, list[Any]]]:
         rows = await self._rows(plan, "rows")
-        found = await self._build([row for row, _ in rows])
+        found = await self._build([row for row, _ in rows], plan.leniency)
         return [(item, keys) for item, (_, keys) in zip(found, rows, strict=True)]
 
-    async def _build(self, rows: list[Any]) -> list[T]:
-        """The results from what a statement returned of each."""
+    async def _build(self, rows: list[Any], leniency: Leniency | None = None) -> list[T]:
+        """The results from what a statement returned of each, as many."""
         raise NotImplementedError
 
 
 class SpanQuery(Query[S]):
     """A query over spans."""
 
-    async def _build(self, rows: list[Any]) -> list[S]:
+    async def _build(self, rows: list[Any], leniency: Leniency | None = None) -> list[S]:
         return cast("list[S]", spans_from_rows(rows))
 
 
@@ -334,8 +368,25 @@ class ArtifactQuery(Query[M]):
         """Find artifacts that are part of others as well."""
         return self._with(nested=True)
 
-    async def _build(self, rows: list[Any]) -> list[M]:
-        return [item for _, item in await artifacts.from_rows(rows, self._plan.target.cls)]
+    def lenient(self, *, on_error: OnError = "keep", missing: Missing = "error") -> Self:
+        """Say what becomes of artifacts that cannot be read: by default they keep their place.
+
+        Args:
+            on_error: ``"keep"`` an ``UnreadableArtifact`` in the place of each, which raises the
+                error when it is asked for a field; ``"skip"`` them; or ``"raise"`` the error.
+            missing: ``"dict"`` makes an ``ArtifactRecord`` of an artifact of a model that no class
+                of this program is; ``"error"`` makes it one that cannot be read.
+
+        Raises:
+            ValueError: It is none of these.
+        """
+        return self._with(leniency=Leniency(on_error, missing))
+
+    async def _build(self, rows: list[Any], leniency: Leniency | None = None) -> list[M]:
+        wanted = leniency or self._plan.leniency
+        if wanted.on_error == "skip":  # pages need to know where each was
+            wanted = replace(wanted, on_error="keep")
+        return [item for _, item in await artifacts.from_rows(rows, self._plan.target.cls, wanted)]
 
 
 def _is_first(key: str, seen: set[str]) -> bool:

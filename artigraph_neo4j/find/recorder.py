@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.filters import And, Attribute, Field, Filter, Order, Ref
+from artigraph_neo4j.find.filters import And, Attribute, Field, Filter, Order, Ref, named_field
 from artigraph_neo4j.find.kinds import field_kinds
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget, Target, unknown
 from artigraph_neo4j.graph.span import Span, own_properties
@@ -16,7 +16,7 @@ __all__ = ["as_filter", "as_order", "class_and_filters"]
 
 
 class _Model:
-    """Stands for an artifact of a model."""
+    """Stand-in for an artifact of a model."""
 
     def __init__(self, target: ArtifactTarget) -> None:
         self.__target = target
@@ -26,7 +26,7 @@ class _Model:
 
 
 class _ModelField(Field):
-    """Stands for a field that holds a model, whose fields can be asked in turn."""
+    """Stand-in for a field that holds a model, whose fields can be asked in turn."""
 
     __slots__ = ("_model",)
 
@@ -47,7 +47,7 @@ def _field(model: type[ModelBase] | None, path: tuple[str, ...]) -> Ref:
 
 
 class _Span:
-    """Stands for a span of a class."""
+    """Stand-in for a span of a class."""
 
     def __init__(self, target: SpanTarget) -> None:
         self.__target = target
@@ -93,7 +93,7 @@ def as_order(target: Target, key: object) -> Order:
     """
     result = _record(target, key) if callable(key) and not isinstance(key, Ref) else key
     if isinstance(result, str):
-        result = Field(tuple(result.split(".")))
+        result = named_field(result)
     if isinstance(result, Ref):
         result = result.asc()
     if not isinstance(result, Order):

@@ -10,10 +10,11 @@ from typing import Any
 from artigraph_neo4j.common.colours import ARTIFACT, BLOB, STATUS, UNSET
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, dot, error, escaped, faint, joined
-from artigraph_neo4j.common.wording import cut, duration_text, size_text
+from artigraph_neo4j.common.wording import cut, duration_text, size_text, visible
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.engine.scope import get_current_span_id
 from artigraph_neo4j.find.summary import ArtifactSummary, FieldSummary
 from artigraph_neo4j.graph.cypher import span_tree
 from artigraph_neo4j.graph.names import users_labels
@@ -90,14 +91,16 @@ class SpanTree(Drawable):
         printer.text("…" if cycle else str(self))
 
 
-async def read_span_tree(span: str, /, *, artifacts: bool = True, limit: int = 1000) -> SpanTree:
+async def read_span_tree(
+    span: AnySpan, /, *, artifacts: bool = True, limit: int = 1000
+) -> SpanTree:
     """Read a span with all spans below it, and what their artifacts are. One round trip.
 
     No values are loaded and no models are needed: of each artifact it is told what the graph says,
     with long texts and lists cut. What is read so is not recorded as used.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         artifacts: Whether to tell of artifacts.
         limit: At most so many spans, and at most so many artifacts. Spans nearest to the top come
             first; of artifacts each span's first, then each one's second, and so on.
@@ -111,7 +114,7 @@ async def read_span_tree(span: str, /, *, artifacts: bool = True, limit: int = 1
     """
     if limit < 1:
         raise ValueError(f"limit must be 1 or more, not {limit}")
-    span_id = get_current_span_id(span)
+    span_id = given.span_id(span)
     rows = await get_engine().read(
         span_tree.SPAN_TREE, {"span": span_id, "artifacts": artifacts, "limit": limit}
     )
@@ -237,6 +240,8 @@ def _artifact(artifact: ArtifactSummary) -> Html:
     label = "" if artifact.label is None else joined(" ", cut(artifact.label, 200))
     shared = faint(" shared") if artifact.shared else ""
     fields = faint(" · ").join(_field(field) for field in artifact.fields[:8])
+    if artifact.problem is not None:
+        fields = error(artifact.problem)
     more = faint(" · …") if len(artifact.fields) > 8 else ""
     return joined(
         dot(ARTIFACT, "artifact", "■"), label, " ",
@@ -265,9 +270,10 @@ def tree_text(tree: SpanTree) -> str:
         failed = (
             f"  {exception_name(span)}: {span.exception_message}" if span.exception_type else ""
         )
-        lines.append(cut(f"{indent}{span_name(span)}  {span.status}  {took}{failed}".rstrip(), 500))
+        line = visible(f"{indent}{span_name(span)}  {span.status}  {took}{failed}".rstrip())
+        lines.append(cut(line, 500))
         lines += [
-            cut(f"{indent}  - {artifact.label or ''} {artifact.model}", 200)
+            cut(visible(f"{indent}  - {artifact.label or ''} {artifact.model}"), 200)
             for artifact in node.artifacts[:SHOWN_ARTIFACTS]
         ]
         hidden = sum(id(child) not in shown for child in node.children) + node.more_children

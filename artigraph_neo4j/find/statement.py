@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any, Literal
 
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
-from artigraph_neo4j.find.filters import Above, And, Comparison, Filter, Tagged, Under
+from artigraph_neo4j.find.filters import Above, Comparison, Filter, Tagged, Under, conjuncts
 from artigraph_neo4j.find.order import (
     Key,
     after,
@@ -38,7 +38,7 @@ def field_indexes(plan: Plan) -> set[tuple[str, str]]:
     """The indexes on fields that the query could start from."""
     found = {
         target_index
-        for part in _conjuncts(plan.filter)
+        for part in conjuncts(plan.filter)
         if (target_index := _index(part, plan.target)) is not None
     }
     return {index for index in found if index[0] not in RESERVED_LABELS}
@@ -46,9 +46,9 @@ def field_indexes(plan: Plan) -> set[tuple[str, str]]:
 
 def walks(plan: Plan) -> bool:
     """Whether the query starts by walking down from a span."""
-    conjuncts = list(_conjuncts(plan.filter))
-    best = _best(plan, conjuncts, ())
-    return best is not None and isinstance(conjuncts[best], Under)
+    parts = list(conjuncts(plan.filter))
+    best = _best(plan, parts, ())
+    return best is not None and isinstance(parts[best], Under)
 
 
 def compile_plan(
@@ -69,13 +69,13 @@ def compile_plan(
         FilterError: A filter, an order or a cursor does not fit.
     """
     parameters = Parameters()
-    conjuncts = list(_conjuncts(plan.filter))
+    parts = list(conjuncts(plan.filter))
     keys = order_keys(plan, parameters)
-    place = _best(plan, conjuncts, missing)
+    place = _best(plan, parts, missing)
     if shape == "stream":
-        start, rest = _start_stream(plan, conjuncts, place, parameters)
+        start, rest = _start_stream(plan, parts, place, parameters)
     else:
-        start, rest = _start(plan, conjuncts, place, keys, parameters)
+        start, rest = _start(plan, parts, place, keys, parameters)
     tests = [condition(part, plan.target, "n", parameters) for part in rest]
     if plan.target.labels:
         tests.append(has_label("n", plan.target.labels, parameters))
@@ -98,8 +98,8 @@ def compile_plan(
     if shape == "count":
         kept = f"\nWITH DISTINCT n{limit}" if limit else ""
         return f"{found}{kept}\nRETURN count(DISTINCT n)", parameters.values
-    order = ", ".join([*_same(plan, conjuncts, place), *(ordering(key) for key in keys)])
-    kept = f"WITH DISTINCT n{score}\n" if _may_repeat(conjuncts, plan) else ""
+    order = ", ".join([*_same(plan, parts, place), *(ordering(key) for key in keys)])
+    kept = f"WITH DISTINCT n{score}\n" if _may_repeat(parts, plan) else ""
     cursor_keys = ", ".join(returned(key) for key in keys)
     return (
         f"{found}\n{kept}WITH n{score} ORDER BY {order}{limit}\n"
@@ -109,20 +109,12 @@ def compile_plan(
     )
 
 
-def _conjuncts(filter_: Filter) -> Iterable[Filter]:
-    if isinstance(filter_, And):
-        for part in filter_.parts:
-            yield from _conjuncts(part)
-    else:
-        yield filter_
-
-
 # -- where it starts ----------------------------------------------------------------------------
 
 
 def _start(
     plan: Plan,
-    conjuncts: list[Filter],
+    parts: list[Filter],
     place: int | None,
     keys: list[Key],
     parameters: Parameters,
@@ -137,11 +129,11 @@ def _start(
         return (
             f"CALL db.index.fulltext.queryNodes('artigraph_text', {query}) "
             f"YIELD node AS n, score\nWITH n, score, deletes WHERE n:{label}",
-            conjuncts,
+            parts,
         )
     if place is None:
-        return _by_time(plan, label, keys), conjuncts
-    best, rest = conjuncts[place], conjuncts[:place] + conjuncts[place + 1 :]
+        return _by_time(plan, label, keys), parts
+    best, rest = parts[place], parts[:place] + parts[place + 1 :]
     if isinstance(best, Tagged):
         tag = f"(t:ArtigraphTag {{name: {parameters.add(best.name)}}})"
         return f"MATCH {tag}<-[:TAGGED]-(n)\nWHERE n:{label}", rest
@@ -149,15 +141,15 @@ def _start(
         return _walk(best, label, parameters), rest
     index = _index(best, plan.target)
     assert index is not None  # noqa: S101 - it was ranked by it
-    return _seek(index, label), conjuncts
+    return _seek(index, label), parts
 
 
-def _best(plan: Plan, conjuncts: list[Filter], missing: Collection[tuple[str, str]]) -> int | None:
+def _best(plan: Plan, parts: list[Filter], missing: Collection[tuple[str, str]]) -> int | None:
     """Which condition the statement starts from; None for none."""
     if plan.text is not None:
         return None
     ranked: list[tuple[int, int]] = []
-    for i, part in enumerate(conjuncts):
+    for i, part in enumerate(parts):
         index = _index(part, plan.target)
         rank = _rank(part, index)
         if rank is not None and index not in missing:
@@ -185,13 +177,13 @@ def _seek(index: tuple[str, str], label: str) -> str:
     return f"MATCH (n:{named}) USING INDEX n:{named}({properties})\nWHERE {where}"
 
 
-def _same(plan: Plan, conjuncts: list[Filter], place: int | None) -> list[str]:
+def _same(plan: Plan, parts: list[Filter], place: int | None) -> list[str]:
     """What all that an index finds have the same, if it goes on in an order.
 
     Said first in ``ORDER BY``, which it does not change, it lets the planner see that the index has
     that order, so that a page costs what it returns.
     """
-    best = None if place is None else conjuncts[place]
+    best = None if place is None else parts[place]
     if not isinstance(best, Comparison) or best.operator != "=":
         return []
     index = _index(best, plan.target)
@@ -261,11 +253,11 @@ def _walk(best: Under | Above, label: str, parameters: Parameters) -> str:
 
 
 def _start_stream(
-    plan: Plan, conjuncts: list[Filter], place: int | None, parameters: Parameters
+    plan: Plan, parts: list[Filter], place: int | None, parameters: Parameters
 ) -> tuple[str, list[Filter]]:
     """Walk down from a span, and look at what hangs on each one that is passed, not at all."""
     assert place is not None  # noqa: S101 - the caller asked walks()
-    under = conjuncts[place]
+    under = parts[place]
     assert isinstance(under, Under)  # noqa: S101 - likewise
     spans = plan.target.noun == "span"
     levels = "" if under.levels is None else under.levels - (1 if spans else 0)
@@ -274,7 +266,7 @@ def _start_stream(
         f"MATCH (s:ArtigraphNode {{node_id: {parameters.add(under.span_id)}}}) "
         "USING INDEX SEEK s:ArtigraphNode(node_id)\n"
         f"MATCH (s)-[:PARENT_OF*0..{levels}]->(p)\nCALL (p, deletes) {{\n{last}\nWHERE true",
-        conjuncts[:place] + conjuncts[place + 1 :],
+        parts[:place] + parts[place + 1 :],
     )
 
 
@@ -293,10 +285,10 @@ def _chunks(plan: Plan) -> str:
     )
 
 
-def _may_repeat(conjuncts: list[Filter], plan: Plan) -> bool:
+def _may_repeat(parts: list[Filter], plan: Plan) -> bool:
     """Whether one node may come by several ways: artifacts that spans share."""
     return plan.target.noun == "artifact" and any(
-        isinstance(part, (Under, Above)) for part in conjuncts
+        isinstance(part, (Under, Above)) for part in parts
     )
 
 

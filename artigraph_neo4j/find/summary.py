@@ -6,14 +6,16 @@ No class of the user's is needed, nothing is deserialized, no storage is asked.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from artigraph_neo4j.common.times import instant
-from artigraph_neo4j.common.wording import cut, place_text, size_text
+from artigraph_neo4j.common.wording import cut, place_text, size_text, visible
 from artigraph_neo4j.graph.names import property_name
-from artigraph_neo4j.model.native import from_native
+from artigraph_neo4j.model.native import from_native, kind_of
+from artigraph_neo4j.model.stored import is_entry
 
 __all__ = ["ArtifactSummary", "FieldSummary"]
 
@@ -25,7 +27,7 @@ class FieldSummary:
     Attributes:
         name: The field.
         kind: How it is stored: ``"int"``, ``"str"`` and so on for a native property, ``"none"``,
-            ``"model"`` for a nested model, ``"tree"`` for a container of them, else the name of
+            ``"unset"`` for a field that was never assigned, ``"model"`` for a nested model, ``"tree"`` for a container of them, else the name of
             the serializer.
         value: A native value; the text of one that was serialized as text; else None.
         cut: Whether ``value`` is only the beginning.
@@ -35,6 +37,7 @@ class FieldSummary:
         digest: The SHA-256 of the stored bytes, in hex.
         blob_id: The id of its ``Blob`` node.
         models: Names of the nested models, and how many of each.
+        problem: Why what is stored cannot be read, or None.
     """
 
     name: str
@@ -47,10 +50,16 @@ class FieldSummary:
     digest: str | None = None
     blob_id: str | None = None
     models: tuple[tuple[str, int], ...] = ()
+    problem: str | None = None
 
     @property
     def text(self) -> str:
         """In a few words: the value, or ``"parquet, 12 MB, s3://bucket/key"``."""
+        return visible(self._text())
+
+    def _text(self) -> str:
+        if self.problem is not None:
+            return f"cannot be read: {self.problem}"
         if self.storage is not None:
             return f"{self.kind}, {size_text(self.size or 0)}, {self.place}"
         if self.models:
@@ -59,6 +68,8 @@ class FieldSummary:
             )
         if self.kind == "none":
             return "None"
+        if self.kind == "unset":
+            return "(not set)"
         if self.value is None:
             return self.kind if self.size is None else f"{self.kind}, {size_text(self.size)}"
         shown = str(self.value) if self.kind not in _NATIVE else repr(self.value)
@@ -87,6 +98,8 @@ class ArtifactSummary:
         recorded_at: When it was recorded (aware, UTC).
         fields: Its fields, in their order.
         stored_size: How many bytes storages have for it, for nested models too.
+        problem: Why nothing more is known of it, or None: what says how its fields are stored
+            cannot be read.
     """
 
     node_id: str
@@ -97,12 +110,18 @@ class ArtifactSummary:
     recorded_at: datetime
     fields: tuple[FieldSummary, ...]
     stored_size: int
+    problem: str | None = None
 
     @classmethod
     def of_row(cls, row: list[Any]) -> ArtifactSummary:
-        """From what a statement returned of it; see ``graph.trees``."""
+        """From what ``SPAN_TREE`` returned of it. One that cannot be read says so."""
         node_id, label, shared, model, version, at, codec, properties, blobs, nested, size = row
-        entries: dict[str, Any] = json.loads(codec)["fields"] if codec else {}
+        problem, entries = None, dict[str, Any]()
+        try:
+            listed = dict(json.loads(codec or "")["fields"])
+            entries = {name: entry for name, entry in listed.items() if is_entry(entry)}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            problem = f"its codec is damaged ({type(error).__name__})"
         values = {name: (value, whole) for name, value, whole in properties}
         places = {name: rest for name, *rest in blobs}
         models: dict[str, list[tuple[str, int]]] = {}
@@ -112,7 +131,13 @@ class ArtifactSummary:
             _field(name, entry, values, places.get(name), tuple(models.get(name, ())))
             for name, entry in entries.items()
         )
-        return cls(node_id, label, shared, model, version, instant(at), fields, size)
+        return cls(
+            node_id, label, shared, model or "?", version or 0,
+            _NEVER if at is None else instant(at), fields, size, problem,
+        )  # fmt: skip
+
+
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 def _field(
@@ -122,7 +147,20 @@ def _field(
     place: list[Any] | None,
     models: tuple[tuple[str, int], ...],
 ) -> FieldSummary:
-    kind = entry if isinstance(entry, str) else entry[0]
+    try:
+        return _read_field(name, entry, values, place, models)
+    except Exception as error:  # of whatever is stored, one value must not hide the others
+        return FieldSummary(name, "unreadable", problem=f"{type(error).__name__}: {error}")
+
+
+def _read_field(
+    name: str,
+    entry: Any,
+    values: dict[str, tuple[Any, int | None]],
+    place: list[Any] | None,
+    models: tuple[tuple[str, int], ...],
+) -> FieldSummary:
+    kind = kind_of(entry)
     if kind == "blob":
         blob_id, storage, location, digest, size = place or [None, None, None, None, None]
         return FieldSummary(
@@ -135,7 +173,9 @@ def _field(
         text = value if isinstance(value, str) and not models else None
         return FieldSummary(name, entry[1], text, is_cut and text is not None, whole, models=models)
     if kind == "bytes" and isinstance(value, list):
-        value = bytes(cast("list[int]", value))
+        # Cypher's bytes are numbers from -128 to 127.
+        value = bytes(number & 0xFF for number in cast("list[int]", value))
     elif value is not None:
-        value = from_native(value, entry)
+        with suppress(Exception):  # what cannot be read is shown as it is stored
+            value = from_native(value, kind if isinstance(entry, str) else entry)
     return FieldSummary(name, kind, value, is_cut, whole, models=models)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.engine import given
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import (
     Above,
@@ -19,6 +20,7 @@ from artigraph_neo4j.find.filters import (
     Ref,
     Tagged,
     Under,
+    named_field,
 )
 from artigraph_neo4j.find.recorder import class_and_filters
 from artigraph_neo4j.graph.span import Span
@@ -43,6 +45,10 @@ __all__ = [
 ]
 
 
+MAX_LEVELS = 1_000_000
+"""Maximum number of levels that ``under`` goes down, unless it goes down to the end."""
+
+
 def F(name: str) -> Field:  # noqa: N802 - as short as it gets, and known from elsewhere
     """A field of a model, or a property of a span class, by name.
 
@@ -50,12 +56,9 @@ def F(name: str) -> Field:  # noqa: N802 - as short as it gets, and known from e
         name: The name; ``"inner.x"`` is field ``x`` of the model in field ``inner``.
 
     Raises:
-        FilterError: It is no name.
+        FilterError: It is not a name, or leads through too many models.
     """
-    path = tuple(name.split("."))
-    if not all(path):
-        raise FilterError(f"F() takes the name of a field, not {name!r}")
-    return Field(path)
+    return named_field(name)
 
 
 class Attributes:
@@ -81,22 +84,22 @@ artifact = Attributes("artifact")
 
 
 def one_of(value: object, options: Iterable[object]) -> Filter:
-    """``value in options``, which Python cannot record."""
+    """Whether a value is one of these: ``value in options``, which Python cannot record."""
     return _ref(value, "one_of").one_of(options)
 
 
 def contains(value: object, part: object) -> Filter:
-    """``part in value``, for a str and a part of it, or a list and an item."""
+    """Whether a str has a part, or a list an item: ``part in value``."""
     return _ref(value, "contains").contains(part)
 
 
 def is_null(value: object) -> Filter:
-    """``value is None``, which Python cannot record; also true where nothing is stored."""
+    """Whether there is no value: None, never assigned, or not stored at all."""
     return _ref(value, "is_null").is_null()
 
 
 def not_(condition: object) -> Filter:
-    """``~condition``, in a lambda where a type checker takes the condition for a bool."""
+    """The opposite: ``~condition``, where a type checker takes the condition for a bool."""
     if not isinstance(condition, Filter):
         raise FilterError(f"not_() takes a filter, not {condition!r}")
     return Not(condition)
@@ -118,7 +121,7 @@ def is_a(cls: type[Span | ModelBase], *, subclasses: bool = True) -> Filter:
     return IsA(cls, subclasses)
 
 
-def under(where: str | Span, *, levels: int | None = None) -> Filter:
+def under(where: AnySpan, *, levels: int | None = None) -> Filter:
     """Below a span: spans below it, or artifacts of it and of those below it.
 
     Args:
@@ -126,29 +129,31 @@ def under(where: str | Span, *, levels: int | None = None) -> Filter:
         levels: How far down; 1 is its children. None is any depth.
 
     Raises:
-        FilterError: The number of levels is negative.
+        FilterError: The number of levels is negative, or beyond any tree.
         SpanError: ``"current"``, and no span is.
     """
-    if levels is not None and (type(levels) is not int or levels < 0):
-        raise FilterError(f"levels is an int of 0 or more, not {levels!r}")
-    return Under(_span_id(where), levels)
+    if levels is not None and (type(levels) is not int or not 0 <= levels <= MAX_LEVELS):
+        raise FilterError(f"levels is an int from 0 to {MAX_LEVELS:,}, not {levels!r}")
+    return Under(given.span_id(where, "where"), levels)
 
 
-def above(where: str | Span) -> Filter:
+def above(where: AnySpan) -> Filter:
     """Above a span: its ancestors, or their artifacts.
 
     Args:
         where: The span, its id, or ``"current"``.
     """
-    return Above(_span_id(where))
-
-
-def _span_id(where: str | Span) -> str:
-    return where.node_id if isinstance(where, Span) else get_current_span_id(where)
+    return Above(given.span_id(where, "where"))
 
 
 def tagged(name: str) -> Filter:
-    """Has this tag."""
+    """Has this tag.
+
+    Raises:
+        FilterError: The name is not a str.
+    """
+    if not isinstance(name, str):
+        raise FilterError(f"tagged() takes the name of a tag, not {name!r}")
     return Tagged(name)
 
 

@@ -1,9 +1,9 @@
-"""One driver and how statements go through it: sessions, retries, error mapping.
+"""One driver and how statements go through it: sessions, deadlines, retries, errors.
 
 A write is one statement in an auto-commit ``session.run``: one turn-around on the network, where
 ``execute_query`` makes two and ``execute_write`` three. Nothing of the driver retries auto-commit,
-so the loop here does. Every write of this library may run twice (it merges by id), so a commit
-whose answer was lost is simply sent again.
+so the loop here does. A commit whose answer was lost is sent again: statements either may run
+twice, or are applied once however often they are sent (``once``).
 """
 
 from __future__ import annotations
@@ -12,17 +12,26 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
-from neo4j import AsyncDriver, AsyncResult, AsyncSession
+from neo4j import AsyncDriver, AsyncResult, AsyncSession, Query
 from neo4j.api import READ_ACCESS, WRITE_ACCESS, AsyncBookmarkManager
-from neo4j.exceptions import AuthError, ConstraintError, DriverError, Neo4jError
+from neo4j.exceptions import DriverError, Neo4jError
 
-from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, EngineError
+from artigraph_neo4j.errors import ConnectionFailed
+from artigraph_neo4j.graph.cypher import once
+from artigraph_neo4j.graph.failures import (
+    Meaning,
+    RefusedError,
+    is_certain,
+    meaning_of,
+    our_error,
+)
+from artigraph_neo4j.graph.lanes import Lanes, Ticket
 
-__all__ = ["Access", "ConflictError", "Connection", "Cursor", "RefusedError", "Statement"]
+__all__ = ["ALLOWANCE", "Access", "Connection", "Cursor", "Once", "Row", "Statement"]
 
 logger = logging.getLogger("artigraph_neo4j.cypher")
 
@@ -31,36 +40,25 @@ Row = list[Any]
 T = TypeVar("T")
 
 MAX_WRITES = 16
-"""Writes in flight at once; more of them under one parent only wait for each other's locks."""
+"""Maximum writes in flight; more of them under one parent only wait for each other's locks."""
 
+ALLOWANCE = 5.0
+"""Maximum seconds from a deadline to the end of the call: for an answer that is on its way, and for
+the server, which looks every 2 s which transactions are out of time."""
 
 STREAM_FETCH = 20
-"""How many rows, of up to 1,000 items each, the driver asks for at once in a stream."""
-
-
-_LESS = (
-    "one transaction needs more memory than the server has for it: record or read less in one call "
-    "(batch() writes 2,000 nodes at a time, stream() reads 1,000), or give the server more"
-)
-
-
-class ConflictError(ArtigraphError):
-    """A unique constraint refused a write. The layer that knows what was written names it."""
-
-
-class RefusedError(EngineError):
-    """The database refused a statement, and would again."""
+"""Number of rows, of up to 1,000 items each, that the driver asks for at once in a stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an observer is told of each attempt at a statement.
+    """Report of one attempt at a statement, as observers get it.
 
     Attributes:
         text: The Cypher text.
         access: Whether it ran as a read or as a write.
         attempt: 0 for the first try.
-        rows: How many rows came back; None when the attempt failed.
+        rows: Number of rows that came back; None when the attempt failed.
         seconds: How long it took.
     """
 
@@ -71,6 +69,37 @@ class Statement:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Result of a write that is applied once.
+
+    Attributes:
+        row: The statement's row; without meaning where it was applied before.
+        before: Whether an earlier attempt had been applied, whose answer was lost.
+    """
+
+    row: Row
+    before: bool
+
+
+class _Noted(Mapping[str, Any]):
+    """Parameters that note when the driver takes them, which it does once it has a connection."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
+        self.taken = False
+
+    def __getitem__(self, key: str) -> Any:
+        return self._parameters[key]
+
+    def __iter__(self) -> Iterator[str]:
+        self.taken = True
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+
 class Connection:
     """Runs statements on one database through one driver, on the driver's own event loop.
 
@@ -78,8 +107,9 @@ class Connection:
         driver: The driver; whoever made it closes it.
         database: The database's name, or None for the server's default.
         bookmarks: Makes later sessions see what earlier ones wrote, also on a cluster.
-        deadline: Seconds after which an operation is no longer retried.
+        deadline: Seconds that a statement may take, with all its attempts.
         observers: Called with every ``Statement``.
+        reached: Called whenever the database answered.
     """
 
     def __init__(
@@ -89,12 +119,15 @@ class Connection:
         bookmarks: AsyncBookmarkManager,
         deadline: float,
         observers: list[Callable[[Statement], None]],
+        reached: Callable[[], None] = lambda: None,
     ) -> None:
         self.driver = driver
         self.database = database
+        self.lanes = Lanes()
         self._bookmarks = bookmarks
         self._deadline = deadline
         self._observers = observers
+        self._reached = reached
         self._writes = asyncio.Semaphore(MAX_WRITES)
 
     async def run(
@@ -103,42 +136,138 @@ class Connection:
         parameters: Mapping[str, Any],
         access: Access,
         *,
-        again: str | None = None,
         deadline: float | None = None,
     ) -> list[Row]:
-        """Run one statement and return its rows, each a list of values.
+        """Run one statement, which may run twice, and return its rows, each a list of values.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
             access: Whether it reads or writes.
-            again: What is sent instead when an attempt before may have been committed.
-            deadline: Seconds after which it is no longer retried.
+            deadline: Seconds that it may take, waiting behind other writes and further attempts
+                included; it ends ``ALLOWANCE`` later at the latest.
 
         Raises:
-            ConnectionFailed: The database stayed out of reach until the deadline, or refused the
-                login.
+            ConnectionFailed: The database could not do it in time.
+            LoginError: It refused the login.
             ConflictError: A unique constraint refused the write.
-            EngineError: The database refused the statement.
+            RefusedError: The database refused the statement for what is in it.
+            DeniedError: It accepts no such statement.
         """
-        texts = text, again or text
 
-        def once(attempt: int) -> Coroutine[Any, Any, list[Row]]:
-            return self._once(texts[attempt > 0], parameters, access, attempt)
+        async def once(attempt: int, left: float) -> list[Row]:
+            return await self._once(text, parameters, access, attempt, left)
 
-        if access == "read":
-            return await self._retry(once, access, deadline or self._deadline)
-        async with self._writes:
-            return await self._retry(once, access, deadline or self._deadline)
+        async def work(end: float) -> list[Row]:
+            if access == "read":
+                return await self._retry(once, access, end)
+            async with self._writes:
+                return await self._retry(once, access, end)
+
+        return await self._within(deadline, access, work)
+
+    async def once(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        ticket: Ticket,
+        *,
+        deadline: float | None = None,
+    ) -> Once:
+        """Run a write that is applied once, however often it is sent and whenever it arrives.
+
+        Args:
+            text: The Cypher text: it begins with ``ONCE`` and returns one row, ``TURN`` first.
+            parameters: Its parameters, but for ``$once``.
+            ticket: The write's identity; with the same ticket it may be sent again later.
+            deadline: As for ``run``.
+
+        Raises:
+            As ``run``. After ``ConnectionFailed`` the ticket says whether it may have been applied.
+        """
+
+        async def once(attempt: int, left: float) -> Once | None:
+            return await self._send_once(text, parameters, ticket, attempt, left)
+
+        async def work(end: float) -> Once:
+            async with self._writes:
+                while time.monotonic() <= end:
+                    result = await self._retry(once, "write", end)
+                    if result is not None:
+                        ticket.unconfirmed = False
+                        return result
+            raise ConnectionFailed("the server's clock is not steady: each write came too late")
+
+        try:
+            return await self._within(deadline, "write", work)
+        except ConnectionFailed as error:
+            if ticket.unconfirmed:
+                error.unconfirmed = True
+                error.args = (f"{error}; it may have been recorded all the same",)
+            raise
+        finally:
+            self.lanes.give_back(ticket)
+
+    async def _send_once(
+        self, text: str, parameters: Mapping[str, Any], ticket: Ticket, attempt: int, left: float
+    ) -> Once | None:
+        """One attempt; None where it came too late, by a clock that is known better now."""
+        lane, number = self.lanes.take(ticket)
+        until = self.lanes.clock() + int(left * 1000)
+        noted = _Noted({**parameters, "once": [lane, number, until]})
+        certain = False
+        try:
+            ((turn, clock, *row),) = await self._once(text, noted, "write", attempt, left)
+            certain = True
+        except Neo4jError as error:
+            certain = is_certain(error)
+            refused = certain and meaning_of(error) is not Meaning.WAIT
+            if refused and ticket.unconfirmed and await self._settled(ticket, attempt, left):
+                return Once([], before=True)
+            raise
+        except (ValueError, TypeError, OverflowError):
+            certain = True  # a parameter that cannot be sent
+            raise
+        finally:
+            if noted.taken and not certain:
+                self.lanes.unsure(ticket)
+        self.lanes.heard(clock)
+        return None if turn == "late" else Once(row, before=turn == "before")
+
+    async def settle(self, ticket: Ticket, *, deadline: float | None = None) -> bool:
+        """Learn whether a write was applied; one that was not never will be. One round trip.
+
+        Raises:
+            As ``run``.
+        """
+
+        async def once(attempt: int, left: float) -> bool:
+            return await self._settled(ticket, attempt, left)
+
+        async def work(end: float) -> bool:
+            return await self._retry(once, "write", end)
+
+        applied = await self._within(deadline, "write", work)
+        self.lanes.give_back(ticket)
+        return applied
+
+    async def _settled(self, ticket: Ticket, attempt: int, left: float) -> bool:
+        lane, number = self.lanes.take(ticket)
+        parameters = {"lane": lane, "number": number}
+        rows = await self._once(once.SETTLE, parameters, "write", attempt, left)
+        ((applied, clock),) = rows
+        self.lanes.heard(clock)
+        ticket.unconfirmed = False
+        return bool(applied)
 
     async def stream(self, text: str, parameters: Mapping[str, Any]) -> Cursor:
         """Start a reading statement whose rows are fetched a few at a time.
 
         Raises:
-            ConnectionFailed, EngineError: As ``run``; only the start is retried.
+            As ``run``; only the start is retried.
         """
 
-        async def start(attempt: int) -> Cursor:
+        async def start(attempt: int, left: float) -> Cursor:
             cursor = Cursor(self, text, attempt)
             try:
                 await cursor.start(parameters)
@@ -147,7 +276,10 @@ class Connection:
                 raise
             return cursor
 
-        return await self._retry(start, "read", self._deadline)
+        async def work(end: float) -> Cursor:
+            return await self._retry(start, "read", end)
+
+        return await self._within(None, "read", work)
 
     def session(self, access: Access, **settings: Any) -> AsyncSession:
         """A session of the driver."""
@@ -163,34 +295,75 @@ class Connection:
         for observer in list(self._observers):
             observer(statement)
 
-    async def _retry(
-        self, once: Callable[[int], Coroutine[Any, Any, T]], access: Access, deadline: float
+    async def within(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for a part of a stream as long as for a statement."""
+
+        async def wait(_: float) -> T:
+            return await work
+
+        return await self._within(None, "read", wait)
+
+    async def _within(
+        self,
+        deadline: float | None,
+        access: Access,
+        work: Callable[[float], Coroutine[Any, Any, T]],
     ) -> T:
-        end = time.monotonic() + deadline
+        seconds = self._deadline if deadline is None else deadline
+        try:
+            async with asyncio.timeout(seconds + ALLOWANCE):
+                return await work(time.monotonic() + seconds)
+        except TimeoutError as error:
+            raise ConnectionFailed(
+                f"Neo4j did not answer a {access} within {seconds:g} s; check that it runs, that "
+                "nothing holds a lock for long (SHOW TRANSACTIONS tells), and the network"
+            ) from error
+
+    async def _retry(
+        self,
+        once: Callable[[int, float], Coroutine[Any, Any, T]],
+        access: Access,
+        end: float,
+    ) -> T:
         attempt = 0
         while True:
             try:
-                return await once(attempt)
+                result = await once(attempt, max(end - time.monotonic(), 0.1))
             except (DriverError, Neo4jError) as error:
                 pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
-                    raise _ours(error, attempt) from error
+                    raise our_error(error, attempt + 1) from error
                 logger.info("retrying a %s after %s", access, type(error).__name__)
+            except (UnicodeEncodeError, OverflowError) as error:  # while it was packed
+                raise RefusedError(f"{_unsendable(error)}; nothing was sent") from error
+            else:
+                self._reached()
+                return result
             attempt += 1
             await asyncio.sleep(pause)
 
     async def _once(
-        self, text: str, parameters: Mapping[str, Any], access: Access, attempt: int
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        access: Access,
+        attempt: int,
+        left: float,
     ) -> list[Row]:
         begin = time.perf_counter()
         rows: list[Row] | None = None
+        # Where the answer is lost, the server must not go on for longer than anybody waits.
+        query = Query(text, timeout=left)  # pyright: ignore[reportArgumentType] # not literal, but never a user's
         try:
             async with self.session(access) as session:
                 result = await session.run(
-                    text,  # pyright: ignore[reportArgumentType] - not literal, but never a user's
-                    dict(parameters),
-                )
+                    query, cast("dict[str, Any]", parameters)
+                )  # any mapping will do
                 rows = await result.values()
+                if self.database is None:
+                    # To look up the default each time, the driver asks only the member of the
+                    # cluster that the URL names. So it is remembered: that member may be away.
+                    self.database = (await result.consume()).database
                 return rows
         finally:
             count = None if rows is None else len(rows)
@@ -221,29 +394,34 @@ class Cursor:
         await self._result.peek()  # what is wrong with the statement shows here
 
     async def fetch(self, items: int) -> list[Row]:
-        """The next rows, until the lists that they begin with have so many items; [] at the end.
+        """The next rows, until the lists that they begin with have ``items`` items; [] at the end.
 
         Raises:
-            ConnectionFailed: The connection broke. What was read before is right.
+            ConnectionFailed: The connection broke, or nothing came for as long as a statement may
+                take. What was read before is right.
         """
-        assert self._result is not None  # noqa: S101 - it was started
         rows: list[Row] = []
         try:
-            async for record in self._result:
-                rows.append(record.values())
-                items -= len(rows[-1][0])
-                if items <= 0:
-                    break
+            await self._connection.within(self._fetch(rows, items))
         except (DriverError, Neo4jError) as error:
-            raise _ours(error, 0) from error
+            raise our_error(error, 1) from error
         self._rows += len(rows)
         return rows
+
+    async def _fetch(self, rows: list[Row], items: int) -> None:
+        assert self._result is not None  # noqa: S101 - it was started
+        async for record in self._result:
+            rows.append(record.values())
+            items -= len(rows[-1][0])
+            if items <= 0:
+                break
 
     async def close(self) -> None:
         """Let go of it; the server stops its work."""
         try:
-            await self._session.close()
-        except (DriverError, Neo4jError) as error:
+            async with asyncio.timeout(ALLOWANCE):
+                await self._session.close()
+        except (DriverError, Neo4jError, TimeoutError) as error:
             logger.info("a stream did not end well: %s", error)
         self._connection.tell(
             Statement(
@@ -252,30 +430,14 @@ class Cursor:
         )
 
 
-def _is_too_much(error: Exception) -> bool:
-    return isinstance(error, Neo4jError) and "OutOfMemory" in (error.code or "")
+def _unsendable(error: UnicodeEncodeError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return "an integer does not fit into 64 bits, which is what Neo4j holds"
+    around = error.object[max(0, error.start - 20) : error.end + 20]
+    return f"a text has a lone surrogate, which UTF-8 cannot hold: {around!r}"
 
 
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:
-    if _is_too_much(error):
-        return False  # classed as transient, but the same statement needs the same memory again
-    if isinstance(error, Neo4jError) and "EntityNotFound" in (error.code or ""):
-        return True  # deleted between match and lock: the next run does not find it, and says so
-    return error.is_retryable()
-
-
-def _ours(error: DriverError | Neo4jError, attempt: int) -> ArtigraphError:
-    if isinstance(error, ConstraintError):
-        return ConflictError(error.message or str(error))
-    if isinstance(error, AuthError):
-        return ConnectionFailed(
-            "Neo4j refused the login; check the user name and the password "
-            "(NEO4J_USERNAME and NEO4J_PASSWORD, or those given to set_engine)"
-        )
     if isinstance(error, Neo4jError):
-        hint = f"; {_LESS}" if _is_too_much(error) else ""
-        return RefusedError(f"Neo4j refused a statement: {error.code}: {error.message}{hint}")
-    return ConnectionFailed(
-        f"Neo4j could not be reached ({attempt + 1} attempts): {error}; "
-        "check that it runs and that the address is right"
-    )
+        return meaning_of(error) is Meaning.WAIT
+    return error.is_retryable()

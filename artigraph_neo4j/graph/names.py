@@ -13,6 +13,7 @@ __all__ = [
     "MARKS",
     "OPEN_LABEL",
     "RESERVED_LABELS",
+    "SPAN_PROPERTIES",
     "STORED_LABEL",
     "check_label",
     "check_text",
@@ -42,6 +43,7 @@ RESERVED_LABELS = frozenset(
         "ArtigraphNote",
         "ArtigraphDeleting",
         "ArtigraphWriter",
+        "ArtigraphLane",
         FAILED_LABEL,
         OPEN_LABEL,
         STORED_LABEL,
@@ -61,9 +63,12 @@ def users_labels(labels: Iterable[str]) -> list[str]:
 LABEL_CHARACTERS = 256
 """How much of a label an index holds, in the property ``label_``; a key has 8 kB at the most."""
 
-INDEX_PROPERTIES = frozenset({"label_", "duration_", "marked_at_"})
+INDEX_PROPERTIES = frozenset({"label_", "duration_", "marked_at_", "lock_"})
 """Properties of spans that hold what indexes and deletes need. (On artifacts nothing can clash with
 them: a field that ends in ``_`` is stored with one more.)"""
+
+SPAN_PROPERTIES = INDEX_PROPERTIES | {"imported_id_", "search_", "seal_"}
+"""Properties of this library on spans, beside those that ``Span`` declares."""
 
 RESERVED_PROPERTIES = frozenset(
     {"node_id", "artifact_label", "model", "model_version", "recorded_at", "codec"}

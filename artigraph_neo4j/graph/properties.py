@@ -16,10 +16,44 @@ from typing import Any, TypeVar, cast
 from neo4j.spatial import CartesianPoint, Point, WGS84Point
 from neo4j.time import Date, DateTime, Duration, Time
 
-__all__ = ["from_json", "to_json", "zoned_properties"]
+__all__ = ["check_storable", "from_json", "to_json", "zoned_properties"]
 
 
 T = TypeVar("T", DateTime, Time)
+
+
+def check_storable(value: object) -> None:
+    """Refuse what the driver, or Neo4j, cannot take as the property of a node.
+
+    Only what is plain is looked at: numbers, texts and lists. What neomodel makes of other types is
+    a value of the driver's.
+
+    Raises:
+        ValueError: An integer has more than 64 bits, or a text has a lone surrogate.
+        TypeError: It is a map, a list in a list, a list of several types, or an unknown type.
+    """
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("an integer has 64 bits in Neo4j")
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, (list, tuple)):
+        _check_list(cast("list[object]", value))
+    elif isinstance(value, _NO_PROPERTIES):
+        raise TypeError(f"a property of a node cannot be a {type(value).__name__}")
+    elif type(value).__module__.partition(".")[0] not in ("builtins", "datetime", "neo4j"):
+        raise TypeError(f"{type(value).__qualname__} is not a type of the driver")
+
+
+_NO_PROPERTIES = (dict, set, frozenset, complex)
+
+
+def _check_list(items: list[object]) -> None:
+    if any(item is None or isinstance(item, (list, tuple)) for item in items):
+        raise TypeError("a list of Neo4j has neither null nor lists in it")
+    if len({float if type(item) is int else type(item) for item in items}) > 1:
+        raise TypeError("a list of Neo4j has values of one type")
+    for item in items:
+        check_storable(item)
 
 
 def to_json(value: object) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.ids import new_id
-from artigraph_neo4j.errors import EngineError, SchemaError
+from artigraph_neo4j.errors import SchemaError
 from artigraph_neo4j.graph.connection import Connection
+from artigraph_neo4j.graph.failures import AlreadyExistsError
 from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
 
 __all__ = [
@@ -57,6 +59,8 @@ _STATEMENTS = (
     "CREATE INDEX artigraph_span_writer IF NOT EXISTS FOR (s:Span) ON (s.writer_id)",
     "CREATE CONSTRAINT artigraph_writer_id IF NOT EXISTS "
     "FOR (w:ArtigraphWriter) REQUIRE w.writer_id IS UNIQUE",
+    "CREATE CONSTRAINT artigraph_lane_id IF NOT EXISTS "
+    "FOR (l:ArtigraphLane) REQUIRE l.lane_id IS UNIQUE",
     "CREATE INDEX artigraph_blob_digest IF NOT EXISTS FOR (b:Blob) ON (b.digest)",
 )
 
@@ -70,7 +74,7 @@ first into the database, and by ``ArtigraphNode`` spans and artifacts would look
 _STATES = "SHOW INDEXES YIELD name, state WHERE name STARTS WITH 'artigraph' RETURN name, state"
 _READ = (
     "OPTIONAL MATCH (g:ArtigraphGraph {name: 'artigraph'}) "
-    "RETURN g.graph_id, g.schema_version, g.library_version"
+    "RETURN g.graph_id, g.schema_version, g.library_version, timestamp()"
 )
 _WRITE = (
     "MERGE (g:ArtigraphGraph {name: 'artigraph'}) "
@@ -101,7 +105,8 @@ async def read_graph(connection: Connection, *, deadline: float | None = None) -
         SchemaError: A newer version of this library made it.
     """
     (row,) = await connection.run(_READ, {}, "read", deadline=deadline)
-    graph_id, version, library = row
+    graph_id, version, library, clock = row
+    connection.lanes.heard(clock)
     if graph_id is None:
         return None
     if version > SCHEMA_VERSION:
@@ -160,8 +165,5 @@ def _name(statement: str) -> str:
 
 
 async def _create(connection: Connection, statement: str) -> None:
-    try:
+    with suppress(AlreadyExistsError):
         await connection.run(statement, {}, "write")
-    except EngineError as error:
-        if "AlreadyExists" not in str(error):
-            raise

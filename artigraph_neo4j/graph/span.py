@@ -142,8 +142,10 @@ class Span(ArtigraphNode):
 
     @property
     def duration(self) -> timedelta | None:
-        """From opening to closing; None while it is open."""
-        return self.closed_at - self.opened_at if self.closed_at and self.opened_at else None
+        """Time from opening to closing; None while it is open, or where the clocks disagree."""
+        if not self.closed_at or not self.opened_at or self.closed_at < self.opened_at:
+            return None
+        return self.closed_at - self.opened_at
 
     @property
     def extra(self) -> dict[str, Any]:

@@ -10,12 +10,16 @@ from typing import Any, TypeVar
 from neo4j.time import DateTime
 from neomodel import AsyncStructuredNode, StringProperty
 from neomodel.async_.node import NodeMeta
-from neomodel.properties import Property, validator  # pyright: ignore[reportUnknownVariableType]
+from neomodel.properties import (
+    AliasProperty,
+    Property,
+    validator,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import ModelError
-from artigraph_neo4j.graph.names import INDEX_PROPERTIES, check_label
+from artigraph_neo4j.graph.names import SPAN_PROPERTIES, check_label
 
 __all__ = [
     "PROVENANCE_PROPERTIES",
@@ -110,23 +114,53 @@ def _note_taken_names(bases: tuple[type, ...], namespace: dict[str, Any]) -> Non
 
 
 def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
-    for key, value in namespace.items():
-        if not isinstance(value, Property) or key in PROVENANCE_PROPERTIES:
-            continue
-        owner = next((b for b in _ancestors(bases) if key in vars(b)), None)
-        if owner is not None and not (
-            isinstance(vars(owner)[key], Property)
-            and owner.__name__ not in ("Span", "ArtigraphNode")
-        ):
+    """Refuse what would read or write a property of this library, however it is spelled.
+
+    Looked at is all that is the user's: the class, the span classes and the mixins it inherits.
+
+    Raises:
+        ModelError: A name, a ``db_property`` or an alias leads to one, or two properties are one.
+    """
+    ancestors = _ancestors(bases)
+    span = next(b for b in ancestors if isinstance(b, SpanMeta) and b.__name__ == "Span")
+    ours = {key for b in span.__mro__ for key, v in vars(b).items() if isinstance(v, Property)}
+    ours -= PROVENANCE_PROPERTIES
+    spaces = [namespace, *(vars(b) for b in ancestors if b not in span.__mro__)]
+    stored_by: dict[str, str] = {}
+    for key in dict.fromkeys(key for space in spaces for key in space):
+        value = next(space[key] for space in spaces if key in space)
+        if key in ours or (isinstance(value, Property) and _is_taken(key, span)):
             raise ModelError(
-                f"span class {name}: {key!r} is a name of {owner.__name__}; "
-                "give the property another name"
+                f"span class {name}: {key!r} is a name of Span; give the property another name"
             )
-        stored = value.get_db_property_name(key)
-        if stored in INDEX_PROPERTIES:
-            raise ModelError(f"span class {name}: {stored!r} is kept by this library for indexes")
+        if not isinstance(value, Property):
+            continue
         if key.startswith("_"):
             raise ModelError(f"span class {name}: a property must not begin with '_': {key!r}")
+        if isinstance(value, AliasProperty):
+            if value.aliased_to() in ours:
+                raise ModelError(
+                    f"span class {name}: {key!r} is an alias of {value.aliased_to()!r}, which this "
+                    "library keeps; read that"
+                )
+            continue
+        stored = value.get_db_property_name(key)
+        foreign = stored in PROVENANCE_PROPERTIES and stored != key
+        if stored in ours or stored in SPAN_PROPERTIES or foreign:
+            raise ModelError(
+                f"span class {name}: {key!r} would be stored as {stored!r}, which this library "
+                "keeps; give it another db_property"
+            )
+        if stored_by.setdefault(stored, key) != key:
+            raise ModelError(
+                f"span class {name}: {key!r} and {stored_by[stored]!r} would both be stored as "
+                f"{stored!r}; give one another db_property"
+            )
+
+
+def _is_taken(key: str, span: type) -> bool:
+    """Whether ``Span`` has an attribute of the name that a property would hide."""
+    return key not in PROVENANCE_PROPERTIES and any(key in vars(b) for b in span.__mro__)
 
 
 class ArtigraphNode(AsyncStructuredNode, metaclass=SpanMeta):

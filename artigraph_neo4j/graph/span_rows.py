@@ -12,7 +12,13 @@ from neomodel.properties import Property
 from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import INDEX_PROPERTIES, LABEL_CHARACTERS
+from artigraph_neo4j.graph.names import (
+    FAILED_LABEL,
+    INDEX_PROPERTIES,
+    LABEL_CHARACTERS,
+    OPEN_LABEL,
+)
+from artigraph_neo4j.graph.properties import check_storable
 from artigraph_neo4j.graph.span import (
     Span,
     own_properties,
@@ -51,20 +57,26 @@ def declared_properties(cls: type[Span]) -> dict[str, Property[Any]]:
     return {name: property_ for name, property_ in defined.items() if name not in own}
 
 
-def _deflated(span: Span) -> dict[str, Any]:
+def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
+    """What the graph gets of the declared properties, and an error for each that it cannot."""
     values = vars(span)
     out: dict[str, Any] = {}
+    problems: list[SpanError] = []
     for name, property_ in declared_properties(type(span)).items():
         value = values.get(name)
         try:
             raw = None if value is None else property_.deflate(value, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
-        except Exception as error:
-            raise SpanError(
+            check_storable(raw)
+        except Exception as cause:
+            error = SpanError(
                 f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored by "
-                f"{type(property_).__name__}: {error}"
-            ) from error
-        out[property_.get_db_property_name(name)] = raw
-    return out
+                f"{type(property_).__name__}: {cause}"
+            )
+            error.__cause__ = cause
+            problems.append(error)
+        else:
+            out[property_.get_db_property_name(name)] = raw
+    return out, problems
 
 
 def new_properties(
@@ -73,10 +85,16 @@ def new_properties(
     """The parameters that create a span: its id, label and what the user declared.
 
     Where the user declared a property by the name of one of provenance, it is the user's.
+
+    Raises:
+        SpanError: A property cannot be stored.
     """
+    declared, problems = _deflated(span)
+    if problems:
+        raise problems[0]
     properties: dict[str, Any] = {
         **(provenance or {}),
-        **_deflated(span),
+        **declared,
         "node_id": span.node_id,
         "status": span.status,
         "writer_id": writer_id,
@@ -87,40 +105,43 @@ def new_properties(
     return {key: value for key, value in properties.items() if value is not None}
 
 
-def changed_properties(span: Span) -> dict[str, Any]:
-    """The declared properties that changed since the span was stored; None where taken away."""
+def changed_properties(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
+    """The declared properties that changed since the span was stored; None where taken away.
+
+    Returns:
+        Them, and an error for each that cannot be stored.
+    """
     stored = span._stored or {}  # noqa: SLF001 - this module fills it
-    return {key: value for key, value in _deflated(span).items() if value != stored.get(key)}
+    declared, problems = _deflated(span)
+    return {key: value for key, value in declared.items() if value != stored.get(key)}, problems
 
 
-def mark_opened(
-    span: Span, rows: list[list[Any]], opened_at: datetime, properties: Mapping[str, Any]
-) -> None:
-    """Note on the object what the graph has of it since it was opened; no row: it was not."""
-    if not rows:
-        return
-    ((element_id, labels, root_id, depth),) = rows
+def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) -> None:
+    """Note on the object what the graph has of it, or will have, since it was opened."""
     own = own_properties(type(span))
     span.__dict__.update(
         {k: v for k, v in properties.items() if k in PROVENANCE_PROPERTIES and k in own},
-        element_id_property=element_id,
         opened_at=opened_at,
-        root_id=root_id,
-        depth=depth,
+        root_id=properties["root_id"],
+        depth=properties["depth"],
         writer_id=properties["writer_id"],
-        _node_labels=tuple(labels),
+        _node_labels=(*type(span).inherited_labels(), OPEN_LABEL),
         _stored={k: v for k, v in properties.items() if k not in own or k == "label"},
     )
 
 
 def mark_lost(span: Span) -> None:
     """Note on the object that the graph has nothing of it after all."""
-    span.__dict__.update(element_id_property=None, _stored=None)
+    span.__dict__.update(element_id_property=None, _stored=None, _node_labels=())
 
 
 def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
-    """Note on the object what was written when it was closed."""
-    span.__dict__["_stored"] = {**(span._stored or {}), **changed}  # noqa: SLF001
+    """Note on the object what is written when it is closed."""
+    labels = [label for label in span.node_labels if label not in (OPEN_LABEL, FAILED_LABEL)]
+    span.__dict__.update(
+        _stored={**(span._stored or {}), **changed},  # noqa: SLF001
+        _node_labels=(*labels, *([FAILED_LABEL] if span.status == "ERROR" else [])),
+    )
 
 
 def span_from_row(row: list[Any]) -> Span:

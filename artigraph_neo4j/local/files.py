@@ -1,8 +1,9 @@
-"""Files that others must not read, and locks that other processes respect."""
+"""Files and directories of this user alone, and locks that other processes respect."""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Generator
@@ -11,11 +12,49 @@ from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
 
-__all__ = ["disk_errors_said", "disk_usage", "exclusive", "write_private"]
+__all__ = [
+    "disk_errors_said",
+    "disk_usage",
+    "exclusive",
+    "private_directory",
+    "refuse_foreign",
+    "write_private",
+]
+
+
+def private_directory(path: Path) -> None:
+    """Make a directory that only this user can enter, or make an existing one so.
+
+    Raises:
+        LocalStackError: It belongs to another user, or is a symbolic link.
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise LocalStackError(f"{path} is a symbolic link; name the directory it leads to instead")
+    refuse_foreign(path)
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        path.chmod(0o700)
+
+
+def refuse_foreign(path: Path) -> None:
+    """Refuse a directory in which another user could exchange files.
+
+    Raises:
+        LocalStackError: It belongs to another user.
+    """
+    if sys.platform != "win32" and path.stat().st_uid != os.getuid():
+        raise LocalStackError(
+            f"{path} belongs to another user; name a directory of your own with ARTIGRAPH_HOME or "
+            "--dir"
+        )
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only this user can read; it appears whole or not at all."""
+    """Write a file that only this user can read; it appears whole or not at all.
+
+    A symbolic link at its place is replaced, not followed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
     try:
@@ -41,9 +80,13 @@ def exclusive(path: Path) -> Generator[None]:
     import fcntl  # not at the top: the library itself is imported on Windows too
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = os.open(path, flags, 0o600)
+    try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(file)
 
 
 @contextmanager

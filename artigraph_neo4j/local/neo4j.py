@@ -15,7 +15,7 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
 from artigraph_neo4j.errors import LocalStackError
-from artigraph_neo4j.local.files import write_private
+from artigraph_neo4j.local.files import private_directory, write_private
 from artigraph_neo4j.local.kit import style_as_json
 from artigraph_neo4j.local.process import Process, tail
 
@@ -63,11 +63,12 @@ _HASH_ROUNDS = 1024
 def prepare_home(home: Path, ports: Mapping[str, int], *, heap: str, password: str) -> None:
     """Write the settings of a server whose data is in ``home``, and its password if it is new."""
     conf = home / "conf"
-    conf.mkdir(parents=True, exist_ok=True)
+    private_directory(home)
+    conf.mkdir(exist_ok=True)
     text = _SETTINGS.format(
         bolt=ports["bolt"], http=ports["http"], heap=heap, style=style_as_json()
     )
-    (conf / "neo4j.conf").write_text(text)
+    write_private(conf / "neo4j.conf", text)
     shutil.rmtree(home / "tmp", ignore_errors=True)
     (home / "tmp").mkdir()
     if not has_data(home):
@@ -99,7 +100,7 @@ def command(version: str, home: Path, java: Path, jars: Sequence[Path], *, heap:
     """The command that runs a version of Neo4j."""
     main = "CommunityEntryPoint" if version.startswith("5.") else "Neo4jCommunity"
     arguments = home / "conf" / "classpath"  # a file, since a command line has a limit
-    arguments.write_text(f'-cp "{os.pathsep.join(map(str, jars))}"\n')
+    write_private(arguments, f'-cp "{os.pathsep.join(map(str, jars))}"\n')
     return [
         str(java),
         f"-Xmx{heap}",

@@ -20,11 +20,13 @@ from artigraph_neo4j.local.needs import need
 __all__ = ["Process", "created_at", "server_environment", "tail"]
 
 # Starts the server in a session of its own and ends at once: so no terminal's Ctrl-C reaches it,
-# and it is no child that somebody would have to wait for.
+# and it is not a child that somebody would have to wait for. Its files are of this user alone.
 _LAUNCH = """
 import json, os, subprocess, sys
 job = json.load(sys.stdin)
-with open(job["log"], "ab") as log:
+os.umask(0o077)
+flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+with os.fdopen(os.open(job["log"], flags, 0o600), "ab") as log:
     server = subprocess.Popen(job["command"], env=job["env"], stdin=subprocess.DEVNULL,
                               stdout=log, stderr=log, start_new_session=True, cwd=job["cwd"])
 print(server.pid, flush=True)

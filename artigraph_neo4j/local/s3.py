@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
+from artigraph_neo4j.local.files import private_directory
 from artigraph_neo4j.local.needs import need
 from artigraph_neo4j.local.process import Process, server_environment, tail
 
@@ -74,7 +75,7 @@ def command(directory: Path, ports: Mapping[str, int]) -> list[str]:
     Raises:
         LocalStackError: The server is not installed.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    private_directory(directory)
     return [
         _binary(),
         "mini",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import neo4j, s3
+from artigraph_neo4j.local.files import private_directory
 from artigraph_neo4j.local.ports import choose_ports, is_free
 from artigraph_neo4j.local.process import Process, server_environment
 from artigraph_neo4j.local.record import Credentials, Record
@@ -157,7 +158,7 @@ class Servers:
     def _new_log(self, name: str) -> Path:
         """An empty log; that of the start before is kept beside it."""
         log = self._log(name)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        private_directory(log.parent)
         if log.exists():
             log.replace(log.with_name(f"{name}.previous.log"))
         return log

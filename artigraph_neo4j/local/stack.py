@@ -9,7 +9,7 @@ from pathlib import Path
 
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import neo4j, s3
-from artigraph_neo4j.local.files import disk_errors_said, exclusive
+from artigraph_neo4j.local.files import disk_errors_said, exclusive, refuse_foreign
 from artigraph_neo4j.local.jars import provision
 from artigraph_neo4j.local.java import find_java
 from artigraph_neo4j.local.paths import cache_directory, default_directory
@@ -124,6 +124,7 @@ class LocalStack:
     @contextmanager
     def _locked(self) -> Generator[Servers]:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        refuse_foreign(self.directory)
         with exclusive(self.directory / "stack.lock"):
             yield Servers(self.directory)
 

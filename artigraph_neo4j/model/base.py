@@ -6,16 +6,15 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from artigraph_neo4j.errors import ArtifactTypeError, ModelError, NotFoundError
+from artigraph_neo4j.errors import ModelError, NotFoundError
 from artigraph_neo4j.graph.names import check_label
 
 __all__ = [
     "ArtifactInfo",
     "ModelBase",
     "ModelInfo",
-    "artifact_id",
     "artifact_info",
     "model_info",
     "note_artifact",
@@ -34,12 +33,14 @@ class ModelInfo:
         version: The version this class writes.
         aliases: Former names under which stored artifacts are this model's too.
         serial: Grows with every definition, so that of two the later is known.
+        strict: Whether values that do not fit the annotations of their fields are refused.
     """
 
     name: str
     version: int
     aliases: tuple[str, ...]
     serial: int
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,33 @@ class ArtifactInfo:
     model: str
     model_version: int
 
+    @property
+    def span(self) -> str | None:
+        """The same as ``span_id``: the id goes wherever a span goes."""
+        return self.span_id
+
+
+class _NotRecordedError(NotFoundError, AttributeError):
+    """An attribute that only recorded artifacts have; ``hasattr`` says that it is missing."""
+
+
+class _NodeId:
+    """The id of a recorded artifact, as an attribute of the object.
+
+    A descriptor that the class itself does not show: a model may have a field of this name, and a
+    dataclass would take what the class shows for the field's default.
+    """
+
+    def __get__(self, artifact: ModelBase | None, owner: type[ModelBase]) -> str:
+        if artifact is None:
+            raise AttributeError(f"only an object has node_id, not the class {owner.__name__}")
+        info = artifact_info(artifact)
+        if info is None:
+            raise _NotRecordedError(
+                f"this {owner.__name__} has no node_id: it was neither read nor recorded"
+            )
+        return info.node_id
+
 
 class ModelBase:
     """The part of ``ArtifactModel`` that needs no database."""
@@ -72,20 +100,26 @@ class ModelBase:
 
     __artifact_model__: ClassVar[ModelInfo | None] = None
 
+    if TYPE_CHECKING:
+        node_id: str  # read-only; declared so that a model may have a field of this name
+    else:
+        node_id = _NodeId()
+
     def __init_subclass__(
         cls,
         *,
         version: int | None = None,
         name: str | None = None,
         aliases: Sequence[str] = (),
+        strict: bool | None = None,
     ) -> None:
         super().__init_subclass__()
         if vars(cls).get("__artifact_model__", ...) is None:
-            return  # a base class that says it is no model itself
+            return  # a base class that says it is not a model itself
         own: ModelInfo | None = vars(cls).get("__artifact_model__")
         if version is None and own is not None:
             # dataclass(slots=True) builds the class a second time, without the keywords.
-            version, name, aliases = own.version, own.name, own.aliases
+            version, name, aliases, strict = own.version, own.name, own.aliases, own.strict
         if version is None:
             raise ModelError(
                 f"model {cls.__qualname__} has no version; "
@@ -102,6 +136,7 @@ class ModelBase:
             version,
             (aliases,) if isinstance(aliases, str) else tuple(aliases),
             next(_serial),
+            _strictness(cls) if strict is None else strict,
         )
 
     def __getstate__(self) -> object:
@@ -117,6 +152,12 @@ class ModelBase:
         return state
 
 
+def _strictness(cls: type[ModelBase]) -> bool:
+    """Whether the model that a class inherits from is strict; one of its own is."""
+    infos = [getattr(base, "__artifact_model__", None) for base in cls.__mro__[1:]]
+    return next((info.strict for info in infos if info is not None), True)
+
+
 def _bases(cls: type) -> str:
     return ", ".join(base.__name__ for base in cls.__bases__ if base is not object)
 
@@ -129,7 +170,7 @@ def model_info(cls: type[ModelBase]) -> ModelInfo:
     """
     info = cls.__artifact_model__
     if info is None:
-        raise ModelError(f"{cls.__name__} itself is no model; subclass it with a version")
+        raise ModelError(f"{cls.__name__} itself is not a model; subclass it with a version")
     return info
 
 
@@ -151,23 +192,3 @@ def artifact_info(artifact: ModelBase) -> ArtifactInfo | None:
     except AttributeError:
         return None
     return info
-
-
-def artifact_id(artifact: str | ModelBase) -> str:
-    """The id of an artifact that was read or created, or the id itself.
-
-    Raises:
-        ArtifactTypeError: It is neither.
-        NotFoundError: The object was never recorded.
-    """
-    if isinstance(artifact, str):
-        return artifact
-    if not isinstance(artifact, ModelBase):
-        raise ArtifactTypeError(f"a {type(artifact).__name__} is no artifact, nor its id")
-    info = artifact_info(artifact)
-    if info is None:
-        raise NotFoundError(
-            f"this {type(artifact).__name__} was neither read nor recorded; create it first, or "
-            "pass the id of the recorded one"
-        )
-    return info.node_id

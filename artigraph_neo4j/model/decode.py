@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from artigraph_neo4j.common.times import instant
-from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.errors import ArtigraphError, SerializationError
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.encode import MODEL_REFERENCE, TREE
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
@@ -15,12 +15,14 @@ from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.lazy import Lazy
 from artigraph_neo4j.model.native import from_native
 from artigraph_neo4j.model.references import BlobRef, reading, serializer_of, storage_of
+from artigraph_neo4j.model.state import UNSET
 from artigraph_neo4j.model.steps import build
 from artigraph_neo4j.model.stored import (
     Entry,
     Stored,
     StoredNode,
 )
+from artigraph_neo4j.model.unreadable import ArtifactRecord
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.msgpack import unpack
 from artigraph_neo4j.storage.base import Storage
@@ -28,6 +30,7 @@ from artigraph_neo4j.storage.base import Storage
 __all__ = [
     "BlobRef",
     "Loading",
+    "info_of",
     "join",
     "loadings",
 ]
@@ -48,6 +51,7 @@ class Loading:
         data: The bytes.
         value: The value, once known.
         lazy: Whether the value is to be a ``Lazy``, which leaves the bytes where they are.
+        error: Why there is no value, where loading it failed and others are to go on.
     """
 
     node: StoredNode
@@ -58,15 +62,16 @@ class Loading:
     data: bytes | None
     value: Any = _MISSING
     lazy: bool = False
+    error: ArtigraphError | None = None
 
     @property
     def where(self) -> str:
         """Names the artifact and the field in messages."""
-        return f"artifact {self.node.node_id}, field {self.node.model}.{self.field}"
+        return self.node.where(self.field)
 
     def plan(self) -> FieldPlan | None:
         """How the class stores the field; None for one that it has not any more."""
-        return plan_of(self.cls).fields.get(self.field)
+        return None if self.cls is ArtifactRecord else plan_of(self.cls).fields.get(self.field)
 
     def storage(self, default: Storage | None) -> Storage:
         """The storage that keeps the bytes: the field's own, the engine's, or one known by name.
@@ -106,25 +111,32 @@ class Loading:
         self.data = None
 
     def finish(self) -> Any:
-        """The value, once all nested models are built."""
+        """The value, once all nested models are built.
+
+        Raises:
+            ArtigraphError: It could not be loaded, or a model in it is gone.
+        """
+        if self.error is not None:
+            raise self.error
         if self.value is not _MISSING or self.data is None:
             return self.value
-        children = self.node.children
 
         def hook(code: int, data: bytes) -> Any:
             if code != MODEL_REFERENCE:
                 raise SerializationError(f"{self.where}: unknown msgpack extension {code}")
-            return children[data.decode("utf-8", "surrogatepass")].value
+            return self.node.child(self.field, data.decode("utf-8", "surrogatepass"))
 
-        return unpack(self.data, ext_hook=hook)
+        with reading(self.where, self.serializer, len(self.data)):
+            return unpack(self.data, ext_hook=hook)
 
 
 def loadings(stored: Stored, resolver: Resolver) -> Iterator[Loading]:
     """The fields of an artifact that are not native, nested models' too."""
     for node in stored.nodes:
-        for name, key, (kind, serializer, *more) in node.codec.apart:
-            blob = node.blobs[name] if kind == "blob" else None
-            raw = None if blob else node.properties[key]
+        for entry in node.codec.apart:
+            name, _, (kind, serializer, *more) = entry
+            blob = node.blob(name) if kind == "blob" else None
+            raw = None if blob else node.stored(entry)
             data = raw.encode() if isinstance(raw, str) else raw
             item = Loading(node, name, _class(node, stored, resolver), serializer, blob, data)
             plan = item.plan()
@@ -157,10 +169,14 @@ def join(
             item = values.get((node.node_id, entry.name)) if values else None
             data[entry.name] = _native(node, entry) if item is None else item.finish()
         cls = _class(node, stored, resolver)
-        plan = plan_of(cls)
-        if plan.lazy:
-            _make_lazy(data, plan.fields)
-        node.value = build(cls, node.version, data, node.node_id)
+        if cls is ArtifactRecord:
+            known = {name: value for name, value in data.items() if value is not UNSET}
+            node.value = ArtifactRecord(node.model, node.version, known)
+        else:
+            plan = plan_of(cls)
+            if plan.lazy:
+                _make_lazy(data, plan.fields)
+            node.value = build(cls, node.version, data, node.node_id)
         _note(node, stored)
         if built is not None:
             built(node)
@@ -172,7 +188,7 @@ def _make_lazy(data: dict[str, Any], plans: dict[str, FieldPlan]) -> None:
     """What was stored natively, or as a container of models, before its field was lazy."""
     for name, value in data.items():
         plan = plans.get(name)
-        if plan and plan.lazy and value is not None and not isinstance(value, Lazy):
+        if plan and plan.lazy and not (value is None or value is UNSET or isinstance(value, Lazy)):
             data[name] = Lazy(value)
 
 
@@ -181,29 +197,41 @@ def _class(node: StoredNode, stored: Stored, resolver: Resolver) -> type[ModelBa
 
 
 def _native(node: StoredNode, entry: Entry) -> Any:
-    name, key, how = entry
+    name, _, how = entry
     if how == "none":
         return None
+    if how == "unset":
+        return UNSET
     if how == "model":
-        return node.children[name].value
+        return node.child(name, name)
+    raw = node.stored(entry)
     try:
-        return from_native(node.properties[key], how)
+        return from_native(raw, how)
     except Exception as error:
         raise SerializationError(
-            f"artifact {node.node_id}, field {node.model}.{name}: the stored {how!r} cannot be "
-            f"read: {type(error).__name__}: {error}"
+            f"{node.where(name)}: the stored {how!r} cannot be read: "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 
 def _note(node: StoredNode, stored: Stored) -> None:
     assert node.value is not None  # noqa: S101 - built just before
     root = node is stored.root
-    info = ArtifactInfo(
-        node.node_id,
-        stored.label if root else node.properties.get("artifact_label"),
-        stored.span_id if root else None,
-        instant(node.properties["recorded_at"]),
-        node.model,
-        node.version,
-    )
-    note_artifact(node.value, info)
+    label = stored.label if root else node.properties.get("artifact_label")
+    note_artifact(node.value, info_of(node, label, stored.span_id if root else None))
+
+
+def info_of(node: StoredNode, label: str | None, span_id: str | None) -> ArtifactInfo:
+    """What is known of an artifact from its node.
+
+    Raises:
+        SerializationError: Its time of recording cannot be read.
+    """
+    at = node.properties.get("recorded_at")
+    try:
+        recorded = instant(at) if isinstance(at, str) else None
+    except ValueError:
+        recorded = None
+    if recorded is None:
+        raise SerializationError(f"artifact {node.node_id}: {at!r} is not a time of recording")
+    return ArtifactInfo(node.node_id, label, span_id, recorded, node.model, node.version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from artigraph_neo4j.model.indexing import check_indexed, search_texts
 from artigraph_neo4j.model.lazy import Lazy
 from artigraph_neo4j.model.native import MAX_INLINE_BYTES, NOT_NATIVE, native_size, to_native
 from artigraph_neo4j.model.pending import Node, Pending, refer, type_name
+from artigraph_neo4j.model.state import UNSET, check_extras, field_value
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.core import bytes_serializer, string_serializer
 from artigraph_neo4j.serializer.msgpack import pack
@@ -89,12 +91,18 @@ class Encoder:
         self._now = datetime.now(UTC)
 
     def new_node(self, artifact: ModelBase) -> Node:
-        """The node of an object, still empty."""
-        return Node(new_id(), plan_of(type(artifact)), self._now)
+        """The node of an object, still empty.
 
-    def value_of(self, artifact: ModelBase, field: str) -> Any:
-        """The value that a field of an object has."""
-        return getattr(artifact, field)
+        Raises:
+            SerializationError: The object has state beside its fields.
+        """
+        plan = plan_of(type(artifact))
+        check_extras(artifact, plan)
+        return Node(new_id(), plan, self._now)
+
+    def value_of(self, artifact: ModelBase, field: FieldPlan) -> Any:
+        """The value that a field of an object has, or ``UNSET``."""
+        return field_value(artifact, field)
 
     def run(self, artifacts: Iterable[ModelBase]) -> Encoded:
         """Split artifacts into nodes; see ``encode``. Once for an encoder."""
@@ -103,7 +111,7 @@ class Encoder:
         while self._todo:
             work = self._todo.pop()
             for plan in work.node.plan.fields.values():
-                self._field(work, plan, self.value_of(work.artifact, plan.name))
+                self._field(work, plan, self.value_of(work.artifact, plan))
         return self._out
 
     def _add(self, artifact: ModelBase, outer: _Work | None) -> Node:
@@ -125,6 +133,10 @@ class Encoder:
 
     def _field(self, work: _Work, plan: FieldPlan, value: Any) -> None:
         node = work.node
+        if value is UNSET:
+            node.entries[plan.name] = "unset"
+            return
+        _check_fits(node, plan, value)
         if plan.searchable:
             node.words.extend(search_texts(f"{node.plan.info.name}.{plan.name}", value))
         if value is None:
@@ -240,6 +252,20 @@ class Encoder:
             items = (self._replace(work, item, f"{path}/{i}") for i, item in enumerate(value))
             return type(value)(items)
         return value
+
+
+def _check_fits(node: Node, plan: FieldPlan, value: Any) -> None:
+    # A default that does not fit is the class's own affair: x: int = None.
+    if plan.fits is None or plan.fits(value) or value is plan.default:
+        return
+    info = node.plan.info
+    raise SerializationError(
+        f"{info.name}.{plan.name} takes {plan.takes}, not the {type_name(value)} "
+        f"{_brief.repr(value)}; convert it, or define the model with strict=False"
+    )
+
+
+_brief = reprlib.Repr()
 
 
 @dataclass(frozen=True, slots=True)

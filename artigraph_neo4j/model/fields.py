@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
-from typing import Any, TypedDict, TypeVar, Unpack, overload
+from functools import cached_property
+from typing import Any, TypedDict, TypeVar, Unpack, cast, overload
 from weakref import WeakKeyDictionary
 
 from artigraph_neo4j.errors import ModelError
 from artigraph_neo4j.graph.names import property_name
+from artigraph_neo4j.model.annotations import hint_of, own_annotations, text_of
 from artigraph_neo4j.model.base import ModelBase, ModelInfo, model_info
+from artigraph_neo4j.model.fitting import Fits, fits_of
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.storage.base import Storage
 
@@ -165,10 +168,15 @@ class FieldPlan:
         serializer: The one given by ``artifact_field``, or None.
         storage: Likewise.
         lazy: Whether it is a ``lazy_field``.
-        required: Whether the class cannot be made without it.
+        required: Whether it has no default.
         index: The label and property of its index, or None. The label is that of the outermost
             model that declares the field indexed, so one index serves all that inherit from it.
         searchable: Whether full-text search looks into it.
+        init: Whether the constructor takes it.
+        default: Its default, or ``dataclasses.MISSING``.
+        factory: The function that makes its default, or None.
+        fits: Tells whether a value fits the annotation; None where it is not checked.
+        takes: The annotation, for messages.
     """
 
     name: str
@@ -179,6 +187,15 @@ class FieldPlan:
     required: bool
     index: tuple[str, str] | None = None
     searchable: bool = False
+    init: bool = True
+    default: Any = dataclasses.field(default_factory=lambda: MISSING)  # not: no default
+    factory: Callable[[], Any] | None = None
+    fits: Fits | None = None
+    takes: str = "anything"
+
+    def make_default(self) -> Any:
+        """A value for a field that is not stored; only where it is not ``required``."""
+        return self.default if self.factory is None else self.factory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +210,9 @@ class ModelPlan:
         origin: ``module:qualname``, stored as a hint for reading.
         indexes: The label and property of every index that its fields ask for.
         lazy: Whether any field is.
+        init_vars: The names of its ``InitVar`` pseudo-fields, which only the constructor takes.
+        cached: The names of its cached properties, which are worked out again.
+        slots: The names of slots that are not fields.
     """
 
     info: ModelInfo
@@ -201,6 +221,9 @@ class ModelPlan:
     origin: str
     indexes: frozenset[tuple[str, str]] = frozenset()
     lazy: bool = False
+    init_vars: frozenset[str] = frozenset()
+    cached: frozenset[str] = frozenset()
+    slots: frozenset[str] = frozenset()
 
 
 _plans: WeakKeyDictionary[type[ModelBase], ModelPlan] = WeakKeyDictionary()
@@ -222,35 +245,19 @@ def plan_of(cls: type[ModelBase]) -> ModelPlan:
 def _make_plan(cls: type[ModelBase]) -> ModelPlan:
     info = model_info(cls)
     if "__dataclass_fields__" not in vars(cls) and _declares_fields(cls):
-        raise ModelError(f"model {cls.__qualname__} is no dataclass; put @dataclass above it")
+        raise ModelError(f"model {cls.__qualname__} is not a dataclass; put @dataclass above it")
     fields: dict[str, FieldPlan] = {}
+    init_vars: set[str] = set()
     for field in _all_fields(cls):
         if field.name in _PUBLIC:
             raise ModelError(
                 f"{cls.__qualname__}.{field.name}: the field would hide a method of every model; "
                 "give it another name"
             )
-        required = field.default is MISSING and field.default_factory is MISSING
         if getattr(field, "_field_type", None) is getattr(dataclasses, "_FIELD_INITVAR", ...):
-            if required:
-                raise ModelError(
-                    f"{cls.__qualname__}.{field.name}: an InitVar is not stored, so it needs a "
-                    "default to be read back"
-                )
-            continue
-        if not field.init:  # __post_init__ computes it again
-            continue
-        config = _config(field)
-        fields[field.name] = FieldPlan(
-            field.name,
-            property_name(field.name),
-            config.serializer,
-            config.storage,
-            config.lazy,
-            required,
-            _index(cls, field.name),
-            config.searchable,
-        )
+            init_vars.add(field.name)
+        else:
+            fields[field.name] = _field_plan(cls, info, field)
     return ModelPlan(
         info,
         fields,
@@ -258,7 +265,47 @@ def _make_plan(cls: type[ModelBase]) -> ModelPlan:
         f"{cls.__module__}:{cls.__qualname__}",
         frozenset(plan.index for plan in fields.values() if plan.index is not None),
         any(plan.lazy for plan in fields.values()),
+        frozenset(init_vars),
+        frozenset(_names_of(cls, cached_property)),
+        _slots(cls) - fields.keys(),
     )
+
+
+def _field_plan(cls: type[ModelBase], info: ModelInfo, field: dataclasses.Field[Any]) -> FieldPlan:
+    config, hint = _config(field), hint_of(cls, field.name)
+    factory = None if field.default_factory is MISSING else field.default_factory
+    return FieldPlan(
+        field.name,
+        property_name(field.name),
+        config.serializer,
+        config.storage,
+        config.lazy,
+        field.default is MISSING and factory is None,
+        _index(cls, field.name),
+        config.searchable,
+        field.init,
+        field.default,
+        factory,
+        fits_of(hint) if info.strict and not config.lazy else None,
+        text_of(hint),
+    )
+
+
+def _names_of(cls: type[Any], kind: type[Any]) -> set[str]:
+    return {name for c in cls.__mro__ for name, value in vars(c).items() if isinstance(value, kind)}
+
+
+def _slots(cls: type[Any]) -> frozenset[str]:
+    found: set[str] = set()
+    for base in cls.__mro__:
+        slots = cast("str | tuple[str, ...]", vars(base).get("__slots__", ()))
+        private = f"_{base.__name__.lstrip('_')}"
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if not name.startswith("__"):
+                found.add(name)
+            elif not name.endswith("__"):
+                found.add(f"{private}{name}")
+    return frozenset(found)
 
 
 def _config(field: dataclasses.Field[Any]) -> _Config:
@@ -282,7 +329,7 @@ def _all_fields(cls: type[ModelBase]) -> list[dataclasses.Field[Any]]:
 
 
 def _declares_fields(cls: type[ModelBase]) -> bool:
-    return bool(vars(cls).get("__annotations__")) or not hasattr(cls, "__dataclass_fields__")
+    return bool(own_annotations(cls)) or not hasattr(cls, "__dataclass_fields__")
 
 
 def _labels(cls: type[ModelBase]) -> list[str]:

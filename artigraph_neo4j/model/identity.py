@@ -1,4 +1,4 @@
-"""Which class of this program a stored artifact is read as."""
+"""Classes of this program that stored artifacts are read as."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ class Resolver:
     """Finds classes for stored models during one read.
 
     The rule: live classes of the stored name (or with it as an alias) are candidates; of one module
-    and qualified name the latest definition counts, so redefining a class is no event. One
+    and qualified name the latest definition counts, so redefining a class changes nothing. One
     candidate is it. Of several, the class that was asked for decides, then the stored module and
     qualified name; ``__main__`` stands for any module, since a script and a notebook are it.
 
     Args:
         wanted: The class that ``read`` was called on or that ``model=`` named, or None.
+        fallback: The class that stands for a model which no class of this program is, or None.
     """
 
-    def __init__(self, wanted: type[ModelBase] | None = None) -> None:
+    def __init__(
+        self, wanted: type[ModelBase] | None = None, *, fallback: type[ModelBase] | None = None
+    ) -> None:
+        self._fallback = fallback
         is_any = wanted is None or vars(wanted).get("__artifact_model__") is None
         self._wanted = None if is_any else wanted
         self._found: dict[tuple[str, str, bool], type[ModelBase]] = {}
@@ -64,6 +68,8 @@ class Resolver:
             candidates = _closest(candidates, origin) or candidates
         if len(candidates) == 1:
             return candidates[0]
+        if not candidates and self._fallback is not None:
+            return self._fallback
         if not candidates:
             raise UnknownModelError(
                 f"artifact {artifact} is of model {name!r}, which no class of this program is; "

@@ -1,14 +1,14 @@
 """Values that Neo4j has a type for: stored as they are, so that Cypher can ask about them.
 
 Decided by exact type: a subclass (an ``IntEnum``, a ``str`` of one's own) would come back as
-something else. What is not native goes through a serializer.
+something else. A scalar of numpy that equals a native value exactly is stored as that value, and
+its entry in the codec names its type: ``float:numpy.float32``. Other values go through a serializer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from math import isfinite
 from typing import Any, cast
 
 from neo4j.time import Date, DateTime
@@ -20,18 +20,19 @@ __all__ = [
     "NOT_NATIVE",
     "as_python",
     "from_native",
+    "kind_of",
     "native_size",
     "to_native",
 ]
 
 NOT_NATIVE = object()
-"""What ``to_native`` returns for a value that needs a serializer."""
+"""Returned by ``to_native`` for a value that needs a serializer."""
 
 MAX_INLINE_BYTES = 64 * 1024 * 1024
-"""What is larger is never a property: Neo4j holds a transaction in memory, and logs it besides."""
+"""Maximum size of a property: Neo4j holds a transaction in memory, and logs it besides."""
 
 Entry = str | Sequence[Any]
-"""How the codec of a node describes one field; a string where there is nothing more to say."""
+"""Description of one field in the codec of a node: its kind, or a list that begins with it."""
 
 _INT64 = range(-(2**63), 2**63)
 _MICROSECOND = timedelta(microseconds=1)
@@ -40,7 +41,25 @@ _MICROSECOND = timedelta(microseconds=1)
 def to_native(value: object) -> tuple[Any, Entry]:
     """The property for a value and its codec entry, or ``(NOT_NATIVE, "")``."""
     convert = _CONVERTERS.get(type(value))
-    return (NOT_NATIVE, "") if convert is None else convert(value)
+    if convert is not None:
+        return convert(value)
+    return _scalar(value) if type(value).__module__ == "numpy" else (NOT_NATIVE, "")
+
+
+def _scalar(value: object) -> tuple[Any, Entry]:
+    from artigraph_neo4j.serializer.numpy import as_native
+
+    found = as_native(value)
+    if found is None:
+        return NOT_NATIVE, ""
+    stored, entry = to_native(found[0])
+    return (NOT_NATIVE, "") if stored is NOT_NATIVE else (stored, f"{entry}:numpy.{found[1]}")
+
+
+def kind_of(entry: Entry) -> str:
+    """The kind of a codec entry, without the type that a scalar had."""
+    kind: str = entry if isinstance(entry, str) else entry[0]
+    return kind.partition(":")[0]
 
 
 def from_native(stored: Any, entry: Entry) -> Any:
@@ -48,6 +67,10 @@ def from_native(stored: Any, entry: Entry) -> Any:
     kind = entry if isinstance(entry, str) else entry[0]
     if kind in _AS_THEY_ARE:
         return stored
+    if ":" in kind:
+        from artigraph_neo4j.serializer.numpy import as_scalar
+
+        return as_scalar(stored, kind.rpartition(".")[2])
     match kind:
         case "date" | "datetime":
             return as_python(stored)
@@ -60,7 +83,7 @@ def from_native(stored: Any, entry: Entry) -> Any:
 
 
 def as_python(stored: Any) -> Any:
-    """A property as Python's own type where the driver has one for it."""
+    """A property as Python's own type, where the driver returns one of its own."""
     return stored.to_native() if isinstance(stored, (Date, DateTime)) else stored
 
 
@@ -81,10 +104,6 @@ def _plain(kind: str) -> Callable[[Any], tuple[Any, Entry]]:
 
 def _int(value: int) -> tuple[Any, Entry]:
     return (value, "int") if value in _INT64 else (NOT_NATIVE, "")
-
-
-def _float(value: float) -> tuple[Any, Entry]:
-    return (value, "float") if isfinite(value) else (NOT_NATIVE, "")
 
 
 def _str(value: str) -> tuple[Any, Entry]:
@@ -135,7 +154,7 @@ _ITEMS = (bool, int, float, str)
 _CONVERTERS: dict[type[Any], Callable[[Any], tuple[Any, Entry]]] = {
     bool: _plain("bool"),
     int: _int,
-    float: _float,
+    float: _plain("float"),  # infinities and NaN too
     str: _str,
     bytes: _plain("bytes"),
     date: _plain("date"),

@@ -9,7 +9,8 @@ from typing import Any
 
 from artigraph_neo4j.errors import SerializationError, StorageError
 from artigraph_neo4j.serializer.base import Serializer, find_serializer
-from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.known import find_storage, how_to_name
 
 __all__ = ["BlobRef", "reading", "serializer_of", "storage_of"]
 
@@ -42,10 +43,10 @@ def reading(where: str, serializer: str, size: int) -> Generator[None]:
 
 
 def storage_of(where: str, name: str, *first: Storage | None) -> Storage:
-    """The storage of a name: one of ``first``, if it has the name, or one known by it.
+    """The storage of a name: one of ``first``, if it has the name, or one that was named here.
 
     Raises:
-        StorageError: No storage of that name is known.
+        StorageError: Neither this program nor its environment named a storage so.
     """
     for storage in first:
         if storage is not None and storage.name == name:
@@ -53,8 +54,8 @@ def storage_of(where: str, name: str, *first: Storage | None) -> Storage:
     found = find_storage(name)
     if found is None:
         raise StorageError(
-            f"{where}: its storage {name!r} is not known to this process; "
-            "make one of that name (and keep it, or register() it)"
+            f"{where}: its storage {name!r} was named neither by this program nor by its "
+            f"environment; {how_to_name(name)}"
         )
     return found
 

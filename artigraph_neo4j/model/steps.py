@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from artigraph_neo4j.errors import MigrationError
 from artigraph_neo4j.model.base import ModelBase, model_info
 from artigraph_neo4j.model.fields import plan_of
+from artigraph_neo4j.model.state import UNSET, construct, restore
 
 __all__ = ["build", "migration", "missing_step", "run_steps"]
 
@@ -67,7 +68,10 @@ def _steps(cls: type[ModelBase]) -> dict[int, tuple[int, Step]]:
 
 
 def run_steps(cls: type[M], version: int, data: Data) -> M:
-    """An object made by the class's ``@migration`` steps; without any, ``cls(**data)``.
+    """An object that the constructor makes from what the class's ``@migration`` steps return.
+
+    Without steps it gets the stored fields as they are. Fields declared ``init=False`` are set
+    after the constructor ran; a step that leaves one out leaves it to ``__post_init__``.
 
     Raises:
         MigrationError: The class has steps, but no chain of them leads to its version.
@@ -87,7 +91,7 @@ def run_steps(cls: type[M], version: int, data: Data) -> M:
             f"model {cls.__qualname__}: the steps from version {version} lead to {current}, "
             f"not to {target}"
         )
-    return cls(**data)
+    return construct(cls, data)
 
 
 def missing_step(cls: type[ModelBase], version: int) -> str:
@@ -112,6 +116,8 @@ def missing_step(cls: type[ModelBase], version: int) -> str:
 def build(cls: type[ModelBase], version: int, data: Data, artifact: str) -> ModelBase:
     """An object of ``cls`` from stored fields, migrated when they are of an older version.
 
+    One of the class's own version is restored without running the constructor.
+
     Args:
         cls: The class.
         version: The stored version of this very artifact; nested ones are judged by their own.
@@ -121,20 +127,20 @@ def build(cls: type[ModelBase], version: int, data: Data, artifact: str) -> Mode
     Raises:
         MigrationError: The data is newer than the class, its migration failed, or it has other
             fields than the class of the same version.
+        ModelError: The class's ``__post_read__`` failed.
     """
     info = model_info(cls)
-    if version == info.version and data.keys() == plan_of(cls).fields.keys():
-        return cls(**data)
     what = f"artifact {artifact} of model {info.name!r}"
+    if version == info.version:
+        return restore(cls, _completed(cls, version, data, what), what)
     if version > info.version:
         raise MigrationError(
             f"{what} has version {version}, and {cls.__qualname__} here is version {info.version}: "
             "it was written by newer code; upgrade this program"
         )
-    if version == info.version:
-        return _make(cls, version, data, what)
+    known = {name: value for name, value in data.items() if value is not UNSET}
     try:
-        migrated = cls.migrate(version, data)  # type: ignore[attr-defined] # of ArtifactModel
+        migrated = cls.migrate(version, known)  # type: ignore[attr-defined] # of ArtifactModel
     except Exception as error:
         raise MigrationError(
             f"{what} could not be migrated from version {version} to {info.version}: "
@@ -148,8 +154,11 @@ def build(cls: type[ModelBase], version: int, data: Data, artifact: str) -> Mode
     return migrated
 
 
-def _make(cls: type[ModelBase], version: int, data: Data, what: str) -> ModelBase:
+def _completed(cls: type[ModelBase], version: int, data: Data, what: str) -> Data:
+    """The stored fields, and defaults of those that the class gained without a new version."""
     fields = plan_of(cls).fields
+    if data.keys() == fields.keys():
+        return data
     foreign = [name for name in data if name not in fields]
     missing = [name for name, f in fields.items() if f.required and name not in data]
     if foreign or missing:
@@ -161,4 +170,6 @@ def _make(cls: type[ModelBase], version: int, data: Data, what: str) -> ModelBas
             f"{what} has version {version} like {cls.__qualname__}, but "
             f"{' and '.join(filter(None, parts))}; give the class a new version and a migration"
         )
-    return cls(**data)
+    return {
+        name: data[name] if name in data else plan.make_default() for name, plan in fields.items()
+    }

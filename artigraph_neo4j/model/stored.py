@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
+from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.references import BlobRef
@@ -15,6 +16,7 @@ from artigraph_neo4j.model.seal import SEAL, TornReadError, seal
 __all__ = [
     "Entry",
     "Stored",
+    "is_entry",
 ]
 
 
@@ -29,6 +31,7 @@ class Stored:
 
     Raises:
         TornReadError: It was being migrated while it was read.
+        SerializationError: A node does not have what every node of an artifact has.
     """
 
     def __init__(self, rows: list[list[Any]], span_id: str | None, label: str | None) -> None:
@@ -82,17 +85,71 @@ class StoredNode:
     ) -> None:
         self.properties = properties
         self.node_id: str = properties["node_id"]
-        self.codec = _read_codec(properties["codec"])
+        self.codec = self._codec()
         self.parent_id, self.path = parents[0] if parents else ("", "")
         self.blobs = {row[0]: BlobRef(*row[1:]) for row in blobs}
         self.children: dict[str, StoredNode] = {}
         self.value: ModelBase | None = None
+
+    def _codec(self) -> Codec:
+        known = self.properties
+        try:
+            if not (isinstance(known["model"], str) and type(known["model_version"]) is int):
+                raise TypeError("its model or version is not one")
+            return _read_codec(known["codec"])
+        except Exception as error:
+            raise SerializationError(
+                f"artifact {self.node_id} of model {known.get('model')!r}: its codec cannot be "
+                f"read: {type(error).__name__}: {error}; it was not written by this library, or "
+                "changed since"
+            ) from error
 
     @property
     def model(self) -> str:
         """The stored model name."""
         name: str = self.properties["model"]
         return name
+
+    def where(self, field: str) -> str:
+        """Names a field of this node in messages."""
+        return f"artifact {self.node_id}, field {self.model}.{field}"
+
+    def stored(self, entry: Entry) -> Any:
+        """The property that holds a field.
+
+        Raises:
+            SerializationError: The node does not have it.
+        """
+        if entry.property not in self.properties:
+            raise SerializationError(
+                f"{self.where(entry.name)}: the property {entry.property!r} that holds it is gone"
+            )
+        return self.properties[entry.property]
+
+    def blob(self, field: str) -> BlobRef:
+        """Where the bytes of a field are.
+
+        Raises:
+            SerializationError: The Blob node that says it is gone.
+        """
+        if field not in self.blobs:
+            raise SerializationError(
+                f"{self.where(field)}: the Blob node that says where its value is, is gone"
+            )
+        return self.blobs[field]
+
+    def child(self, field: str, path: str) -> ModelBase:
+        """The nested model at a path, once it is built.
+
+        Raises:
+            SerializationError: The node is gone.
+        """
+        found = self.children.get(path)
+        if found is None or found.value is None:
+            raise SerializationError(
+                f"{self.where(field)}: the node of the model nested at {path!r} is gone"
+            )
+        return found.value
 
     @property
     def version(self) -> int:
@@ -138,6 +195,15 @@ class Codec:
     apart: tuple[Entry, ...]
 
 
+def is_entry(how: Any) -> bool:
+    """Whether it is how one field is stored: a kind, or a list that begins with it."""
+    if isinstance(how, str):
+        return how not in _APART
+    return isinstance(how, list) and bool(how) and isinstance(how[0], str) and (
+        how[0] not in _APART or (len(how) > 1 and all(isinstance(part, str) for part in how))
+    )  # fmt: skip
+
+
 def _hashable(how: Any) -> Any:
     return tuple(cast("list[object]", how)) if isinstance(how, list) else how
 
@@ -149,6 +215,8 @@ def _is_apart(how: Any) -> bool:
 @lru_cache(maxsize=4096)
 def _read_codec(text: str) -> Codec:
     codec: dict[str, Any] = json.loads(text)
+    if not isinstance(codec["class"], str) or not all(map(is_entry, codec["fields"].values())):
+        raise ValueError(f"{text[:200]!r} is not a codec")
     fields = tuple(
         Entry(name, property_name(name), _hashable(how)) for name, how in codec["fields"].items()
     )

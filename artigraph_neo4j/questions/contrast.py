@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from artigraph_neo4j.common.markup import Html, escaped, table
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import contrast as cypher
 from artigraph_neo4j.graph.names import INDEX_PROPERTIES, RESERVED_PROPERTIES
-from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase, model_info
 from artigraph_neo4j.questions.runs import PROVENANCE
 from artigraph_neo4j.questions.significance import fisher, holm, least_p, log_odds
 
-__all__ = ["Contrast", "Suspect", "contrast"]
+__all__ = ["KINDS", "Contrast", "Suspect", "contrast"]
+
+KINDS = cypher.KINDS
+"""What ``by`` can name."""
 
 LEVEL = 0.05
 """Maximum corrected p-value of a suspect."""
@@ -109,8 +113,8 @@ class Contrast:
 
 
 async def contrast(
-    failed: Iterable[Span | str],
-    good: Iterable[Span | str],
+    failed: Iterable[AnySpan],
+    good: Iterable[AnySpan],
     /,
     *,
     by: Collection[By] = ("inputs", "parameters", "properties", "provenance"),
@@ -145,9 +149,9 @@ async def contrast(
     groups = [_ids(failed), _ids(good)]
     if not all(groups) or set(groups[0]) & set(groups[1]):
         raise ValueError("contrast needs one failed and one good run at least, and none in both")
-    unknown = sorted(set(by) - set(cypher.KINDS))
+    unknown = sorted(set(by) - set(KINDS))
     if unknown or not by:
-        raise ValueError(f"by must name some of {', '.join(cypher.KINDS)}, not {unknown}")
+        raise ValueError(f"by must name some of {', '.join(KINDS)}, not {unknown}")
     chance = random.Random(seed)  # noqa: S311 # for samples, not for secrets
     taken = [ids if len(ids) <= sample else chance.sample(ids, sample) for ids in groups]
     runs = [
@@ -157,7 +161,7 @@ async def contrast(
     ]
     numbers = (len(taken[0]), len(taken[1]))
     rows = await get_engine().read(
-        cypher.contrast(tuple(kind for kind in cypher.KINDS if kind in by)),
+        cypher.contrast(tuple(kind for kind in KINDS if kind in by)),
         {
             "runs": runs,
             "models": sorted(model_info(model).name for model in models),
@@ -172,12 +176,13 @@ async def contrast(
         raise NotFoundError(f"{len(runs) - there} of the runs do not exist, or are no spans")
     tested = _tested([row for row in found if row[0] != "run"], *numbers)
     suspects = [suspect for suspect in tested if suspect.corrected < LEVEL]
-    given = (len(groups[0]), len(groups[1]))
-    return Contrast(*numbers, given, suspects, tested[:limit], len(tested))
+    return Contrast(
+        *numbers, (len(groups[0]), len(groups[1])), suspects, tested[:limit], len(tested)
+    )
 
 
-def _ids(runs: Iterable[Span | str]) -> list[str]:
-    return list(dict.fromkeys(run.node_id if isinstance(run, Span) else run for run in runs))
+def _ids(runs: Iterable[AnySpan]) -> list[str]:
+    return list(dict.fromkeys(map(given.span_id, runs)))
 
 
 def _least(failed: int, good: int) -> int:

@@ -11,10 +11,11 @@ from typing import Any, Literal
 from artigraph_neo4j.common.colours import ERROR, OK, UNSET
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, table
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher.diff import TWO_RUNS
-from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.questions.content import text_of
 from artigraph_neo4j.questions.runs import PROVENANCE, Run, RunSpan, run_from_rows
 
@@ -131,7 +132,7 @@ class RunDiff(Drawable):
         return Html(f"<div>{escaped(title)}</div>{table(heads, rows, note)}")
 
 
-async def diff(first: Span | str, second: Span | str, /) -> RunDiff:
+async def diff(first: AnySpan, second: AnySpan, /) -> RunDiff:
     """Compare two runs: which spans they have, what these used and made, and where they parted.
 
     Spans are aligned by their labels from the run downwards, those of equal label by the order in
@@ -156,7 +157,7 @@ async def diff(first: Span | str, second: Span | str, /) -> RunDiff:
         TornReadError: An artifact was being migrated while it was read; call again.
         ConnectionFailed: The database stayed out of reach.
     """
-    ids = [run.node_id if isinstance(run, Span) else run for run in (first, second)]
+    ids = [given.span_id(first, "first"), given.span_id(second, "second")]
     rows = await get_engine().read(TWO_RUNS, {"first": ids[0], "second": ids[1]})
     runs: list[Run] = []
     for node_id in ids:

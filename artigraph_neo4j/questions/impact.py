@@ -12,7 +12,9 @@ from typing import Any, Literal
 from artigraph_neo4j.common.colours import ARTIFACT, OK
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, dot, escaped, joined, table
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Filter
@@ -23,7 +25,6 @@ from artigraph_neo4j.graph.cypher import impact as cypher
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import span_from_row
-from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 
 __all__ = ["Impact", "ImpactRun", "impact"]
@@ -152,7 +153,7 @@ class Impact(Drawable):
 
 
 async def impact(
-    *artifacts: ArtifactModel | str,
+    *artifacts: AnyArtifact,
     where: Filter | Callable[[Any], Filter | int] | None = None,
     model: type[ArtifactModel] = ArtifactModel,
     until: datetime | None = None,
@@ -192,7 +193,7 @@ async def impact(
         raise ValueError("impact needs one artifact, or its id, at least")
     if versions not in ("this", "all") or through not in ("span", "tree"):
         raise ValueError('versions must be "this" or "all", through "span" or "tree"')
-    ids = tuple(dict.fromkeys(map(artifact_id, artifacts)))
+    ids = tuple(dict.fromkeys(map(given.artifact_id, artifacts)))
     found = Parameters()
     test = ""
     if where is not None or model is not ArtifactModel:

@@ -10,8 +10,10 @@ from typing import Any, Literal
 from artigraph_neo4j.common.diagram import Diagram, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, joined, table
 from artigraph_neo4j.common.wording import time_text
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.find.lineage import (
     LineageLink,
@@ -22,10 +24,8 @@ from artigraph_neo4j.find.lineage import (
     steps_diagram,
 )
 from artigraph_neo4j.graph.cypher import ancestry
-from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.questions.reach import in_order
-from artigraph_neo4j.recording.artifact_model import ArtifactModel
-from artigraph_neo4j.storage.base import find_storage
+from artigraph_neo4j.storage.known import find_storage
 from artigraph_neo4j.values.transfer import together
 
 __all__ = [
@@ -196,7 +196,7 @@ class Recipe(Drawable):
         return Html(f"<div>{escaped(title)}</div>{table(heads, rows, note)}")
 
 
-async def recipe(artifact: ArtifactModel | str, /, *, check_bytes: bool = True) -> Recipe:
+async def recipe(artifact: AnyArtifact, /, *, check_bytes: bool = True) -> Recipe:
     """Read everything that an artifact came from, in an order in which it could be made again.
 
     One round trip, and one request to the storages for each stored value.
@@ -214,7 +214,7 @@ async def recipe(artifact: ArtifactModel | str, /, *, check_bytes: bool = True) 
         StorageError: A storage failed.
         ConnectionFailed: The database stayed out of reach.
     """
-    asked = artifact_id(artifact)
+    asked = given.artifact_id(artifact)
     above = await read_above(ancestry.RECIPE, [asked])
     node_id = above.wholes[asked]
     order, early = in_order(above.steps, above.needs, lambda node: above.steps[node].at)

@@ -9,6 +9,8 @@ from typing import Literal
 from artigraph_neo4j.common.diagram import Diagram, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, joined, table
 from artigraph_neo4j.common.wording import time_text
+from artigraph_neo4j.engine import given
+from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.find.lineage import (
     LineageLink,
     LineageStep,
@@ -17,11 +19,9 @@ from artigraph_neo4j.find.lineage import (
     steps_diagram,
 )
 from artigraph_neo4j.graph.cypher import ancestry
-from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.questions.content import content_from_rows
 from artigraph_neo4j.questions.reach import in_order, reach
 from artigraph_neo4j.questions.recipe import Ancestry, read_above
-from artigraph_neo4j.recording.artifact_model import ArtifactModel
 
 __all__ = ["Cause", "ReplayPlan", "Staleness", "replay_plan", "stale"]
 
@@ -112,7 +112,7 @@ class ReplayPlan(Drawable):
 
 
 async def stale(
-    *artifacts: ArtifactModel | str, code: str | Mapping[str, str] | None = None
+    *artifacts: AnyArtifact, code: str | Mapping[str, str] | None = None
 ) -> list[Staleness]:
     """Tell which artifacts would come out differently today, and because of what.
 
@@ -136,14 +136,14 @@ async def stale(
     """
     if not artifacts:
         raise ValueError("stale needs one artifact, or its id, at least")
-    ids = [artifact_id(artifact) for artifact in artifacts]
+    ids = [given.artifact_id(artifact) for artifact in artifacts]
     above = await read_above(ancestry.STALE, list(dict.fromkeys(ids)))
     causes, _ = _causes(above, code)
     return [Staleness(node_id, _of_one(above, above.wholes[node_id], causes)) for node_id in ids]
 
 
 async def replay_plan(
-    artifact: ArtifactModel | str, /, *, code: str | Mapping[str, str] | None = None
+    artifact: AnyArtifact, /, *, code: str | Mapping[str, str] | None = None
 ) -> ReplayPlan:
     """Tell which spans have to run again, in which order, for an artifact to be fresh.
 
@@ -158,7 +158,7 @@ async def replay_plan(
         NotFoundError: There is no such artifact.
         ConnectionFailed: The database stayed out of reach.
     """
-    asked = artifact_id(artifact)
+    asked = given.artifact_id(artifact)
     above = await read_above(ancestry.STALE, [asked])
     whole = above.wholes[asked]
     causes, cut = _causes(above, code)

@@ -9,7 +9,9 @@ from typing import Any
 from artigraph_neo4j.common.diagram import Diagram, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, joined, table
 from artigraph_neo4j.common.wording import time_text
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnyArtifact, AnyNode
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.find.lineage import (
     LineageLink,
@@ -22,10 +24,7 @@ from artigraph_neo4j.find.lineage import (
     steps_diagram,
 )
 from artigraph_neo4j.graph.cypher.why import SHORTEST_WAY
-from artigraph_neo4j.graph.span import Span
-from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.questions.reach import reach
-from artigraph_neo4j.recording.artifact_model import ArtifactModel
 
 __all__ = ["Way", "why"]
 
@@ -76,9 +75,7 @@ class Way(Drawable):
         return Html(f"<div>{escaped(title)}</div>{below}")
 
 
-async def why(
-    later: ArtifactModel | str, earlier: ArtifactModel | Span | str, /, *, all_ways: bool = False
-) -> Way | None:
+async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False) -> Way | None:
     """Tell by which spans and artifacts one artifact came from another, or from a span.
 
     A nested artifact counts as the one that it is part of. One round trip. For one way the search
@@ -98,8 +95,8 @@ async def why(
         NotFoundError: One of them does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
-    first = artifact_id(later)
-    second = earlier.node_id if isinstance(earlier, Span) else artifact_id(earlier)
+    first = given.artifact_id(later, "later")
+    second = given.node_id(earlier, "earlier")
     parameters = {"later": first, "earlier": second}
     if not all_ways:
         ((a, b, rows),) = await get_engine().read(SHORTEST_WAY, parameters)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.engine import given
+from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.steps import run_steps
 from artigraph_neo4j.recording import artifacts
@@ -29,23 +30,29 @@ class ArtifactModel(ModelBase):
         version: The version of this structure, an int of 1 or more. Required.
         name: The name in the graph, which is also the node's label; by default the class's name.
         aliases: Former names, under which stored artifacts are still this model's.
+        strict: Whether a value that does not fit the annotation of its field is refused when it is
+            recorded; inherited, True by default.
 
     Frozen, slots and keyword-only dataclasses work too, and so do generic ones and models that
     inherit from models. Fields may hold models, also in lists, tuples, dicts and sets; each becomes
-    a node of its own. What ``__post_init__`` computes (``init=False``) is not stored.
+    a node of its own.
+
+    All fields are stored, those declared ``init=False`` too, and reading puts them back without
+    running the constructor. A method ``__post_read__(self)``, where a class has one, is called on
+    each object that was read, to make again what is not a field.
     """
 
     __slots__ = ()
     __artifact_model__ = None
 
-    async def create(self, label: str | None = None, *, span: str | None = None) -> str:
+    async def create(self, label: str | None = None, *, span: AnySpan | None = None) -> str:
         """Record this artifact. One round trip, plus its values that go to a storage.
 
         Recording the same object again makes another artifact.
 
         Args:
             label: Its label; unique within its span.
-            span: The id of the span that produced it, or ``"current"``; by default it has none.
+            span: The span that produced it, its id, or ``"current"``; by default it has none.
 
         Returns:
             The new artifact's id.
@@ -54,19 +61,20 @@ class ArtifactModel(ModelBase):
             DuplicateLabelError: The span has an artifact with this label.
             NotFoundError: The span does not exist.
             ModelError: The class cannot be stored.
-            SerializationError: A field's value cannot be stored as it is.
+            SerializationError: A field's value does not fit its annotation, or cannot be stored as
+                it is; or the object has an attribute that is not a field.
             StorageError: A storage failed.
             ConnectionFailed: The database stayed out of reach.
         """
-        span_id = None if span is None else get_current_span_id(span)
+        span_id = None if span is None else given.span_id(span)
         return (await artifacts.create([self], [label], span_id))[0]
 
     @classmethod
-    async def read(cls, node_id: str) -> Self:
+    async def read(cls, node_id: AnyArtifact) -> Self:
         """Read an artifact by id. One round trip, plus its values that are in a storage.
 
         Args:
-            node_id: What ``create`` returned.
+            node_id: Its id, which ``create`` returned; or an artifact, to read it anew.
 
         Returns:
             The artifact, migrated if an older version is stored; reading never writes. Called on
@@ -77,10 +85,11 @@ class ArtifactModel(ModelBase):
             ArtifactTypeError: It is of another model.
             UnknownModelError: No class of this program fits what is stored, or several do.
             MigrationError: The stored version cannot become today's class.
+            ModelError: The class's ``__post_read__`` failed.
             SerializationError, StorageError: A value could not be read.
             ConnectionFailed: The database stayed out of reach.
         """
-        return await artifacts.read_one(node_id, cls)
+        return await artifacts.read_one(given.artifact_id(node_id, "node_id"), cls)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: its fields; of lazy ones where they are, and nothing is loaded."""
@@ -90,8 +99,10 @@ class ArtifactModel(ModelBase):
     def migrate(cls, version: int, data: dict[str, Any]) -> Self:
         """Make an object from the fields of an older version; override it, or mark steps.
 
-        The default goes through the functions marked ``@migration``; where there are none it tries
-        ``cls(**data)``, which is right when fields with defaults were added.
+        Migrations run the constructor, as nothing else that reads does. The default goes through
+        the functions marked ``@migration`` and passes what they return to the constructor; where
+        there are none the stored fields, which is right when fields with defaults were added.
+        Fields declared ``init=False`` are set after it.
 
         Args:
             version: The stored version of this artifact.

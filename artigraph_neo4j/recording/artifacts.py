@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar, cast, get_args
 
 from artigraph_neo4j.common.pausing import collector_paused
+from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError, SpanError
+from artigraph_neo4j.errors import (
+    ArtifactTypeError,
+    ArtigraphError,
+    NotFoundError,
+    SerializationError,
+    SpanError,
+)
 from artigraph_neo4j.graph.cypher import migrate, read
 from artigraph_neo4j.graph.names import check_text
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.decode import (
     Loading,
+    info_of,
     join,
     loadings,
 )
@@ -25,6 +36,12 @@ from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.seal import TORN_PAUSES, TornReadError
 from artigraph_neo4j.model.stored import (
     Stored,
+)
+from artigraph_neo4j.model.unreadable import (
+    ArtifactRecord,
+    Missing,
+    OnError,
+    UnreadableArtifact,
 )
 from artigraph_neo4j.recording import field_indexes
 from artigraph_neo4j.recording.batch import batch_for
@@ -40,15 +57,19 @@ from artigraph_neo4j.values import fetch
 from artigraph_neo4j.values.upload import Uploads
 
 __all__ = [
+    "Leniency",
     "create",
     "from_rows",
     "read_many",
     "read_one",
     "read_one_by_label",
+    "until_whole",
     "whole",
 ]
 
 M = TypeVar("M", bound=ModelBase)
+K = TypeVar("K")
+R = TypeVar("R")
 T = TypeVar("T")
 
 THREAD_FROM = 200
@@ -87,20 +108,23 @@ async def create(
         return []
     engine = get_engine()
     await engine.ready()
-    limit = engine.offload_bytes if engine.storage is not None else None
-    encoded = await _work(len(artifacts), partial(encode, artifacts, inline_bytes=limit))
+    work = partial(encode, artifacts, inline_bytes=engine.inline_bytes)
+    encoded = await _work(len(artifacts), work)
     await field_indexes.ensure(engine, encoded)
     uploads = Uploads(engine, encoded.pending) if encoded.pending else None
     recording = Recording(encoded, labels, span_id, uploads, revises)
     batch = batch_for(engine) if revises is None else None
-    if uploads is not None:
-        await (uploads.keep() if batch is None else uploads.hold())
-    if batch is not None:
-        await batch.record(recording)
+    if batch is None:
+        await _record(engine, recording)
     else:
-        _, refused = await write(engine, [recording])
-        if refused:
-            raise refused[recording]
+        try:
+            if uploads is not None:
+                await uploads.hold()
+            await batch.record(recording)
+        except BaseException:
+            if uploads is not None:
+                uploads.drop()
+            raise
     for artifact, node, label in zip(artifacts, encoded.roots, labels, strict=True):
         info = node.plan.info
         note_artifact(
@@ -110,6 +134,19 @@ async def create(
             ),
         )  # fmt: skip
     return [node.node_id for node in encoded.roots]
+
+
+async def _record(engine: Engine, recording: Recording) -> None:
+    uploads = recording.uploads
+    try:
+        if uploads is not None:
+            await uploads.keep()
+        _, refused = await write(engine, [recording])
+    finally:
+        if uploads is not None:
+            uploads.drop()
+    if refused:
+        raise refused[recording]
 
 
 def _check(artifacts: Sequence[ModelBase], labels: Sequence[str | None]) -> None:
@@ -134,7 +171,7 @@ async def read_one(node_id: str, wanted: type[M]) -> M:
         raise ArtifactTypeError(f"{node_id!r} is the id of a span, not of an artifact")
     label = nodes[0][0].get("artifact_label") if found_span is None else found_label
     (artifact,) = await _join(await whole([(nodes, found_span, label)]), wanted)
-    return _checked(artifact, wanted)
+    return cast("M", artifact)
 
 
 async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
@@ -152,62 +189,175 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
         hint = f"; it has {', '.join(map(repr, near))}" if near else "; it has no labeled artifact"
         raise NotFoundError(f"span {span_id} has no artifact labeled {label!r}{hint}")
     (artifact,) = await _join(await whole([(nodes, span_id, found_label)]), wanted)
-    return _checked(artifact, wanted)
+    return cast("M", artifact)
+
+
+@dataclass(frozen=True, slots=True)
+class Leniency:
+    """Fate of artifacts in a list that cannot be read, or of which there is no class.
+
+    Raises:
+        ValueError: It is none of the known ones.
+    """
+
+    on_error: OnError = "keep"
+    missing: Missing = "error"
+
+    def __post_init__(self) -> None:
+        for name, options in (("on_error", OnError), ("missing", Missing)):
+            known, value = get_args(options), getattr(self, name)
+            if value not in known:
+                raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
+
+
+STRICT = Leniency(on_error="raise")
+"""For one artifact: there is no other that could be read."""
 
 
 async def read_many(
-    statement: str, span_id: str, wanted: type[M], *, history: bool = False
+    statement: str,
+    span_id: str,
+    wanted: type[M],
+    *,
+    history: bool = False,
+    leniency: Leniency = Leniency(),  # noqa: B008 - frozen
 ) -> list[tuple[str | None, M]]:
     """Labels and artifacts from a statement that returns chunks of ``[owner, label, nodes]``."""
-    rows = await get_engine().read(statement, {"span": span_id, "history": history})
-    if rows == [[None]]:
+    rows = await get_engine().read_chunks(statement, {"span": span_id, "history": history})
+    if rows is None:
         raise await absent(get_engine(), "span", span_id)
-    return await from_rows([row for (chunk,) in rows for row in chunk], wanted)
+    return await from_rows(rows, wanted, leniency)
 
 
-async def from_rows(rows: list[list[Any]], wanted: type[M]) -> list[tuple[str | None, M]]:
-    """Labels and artifacts from rows of ``[owner, label, nodes]``."""
-    stored = await whole([(nodes, owner, label) for owner, label, nodes in rows])
-    artifacts = await _join(stored, wanted)
-    return [
-        (item.label, _checked(artifact, wanted))
-        for item, artifact in zip(stored, artifacts, strict=True)
-    ]
+async def from_rows(
+    rows: list[list[Any]],
+    wanted: type[M],
+    leniency: Leniency = Leniency(),  # noqa: B008 - frozen
+) -> list[tuple[str | None, M]]:
+    """Labels and artifacts from rows of ``[owner, label, nodes]``.
+
+    An artifact that cannot be read takes no other with it: ``leniency`` says what becomes of it.
+    """
+    keep = leniency.on_error != "raise"
+    wholes = await _whole([(nodes, owner, label) for owner, label, nodes in rows], keep=keep)
+    stored = [item for item in wholes if isinstance(item, Stored)]
+    read = iter(await _join(stored, wanted, leniency))
+    found: list[tuple[str | None, Any]] = []
+    for row, item in zip(rows, wholes, strict=True):
+        if isinstance(item, Stored):
+            artifact = next(read)
+        else:
+            artifact = _unreadable(row, item)
+        unreadable = isinstance(artifact, UnreadableArtifact)
+        if not (unreadable and leniency.on_error == "skip"):
+            found.append((row[1], artifact))
+    return found
+
+
+def _unreadable(row: list[Any], error: ArtigraphError) -> UnreadableArtifact:
+    """Stands for an artifact of which not even the nodes can be read."""
+    owner, label, nodes = row
+    known: dict[str, Any] = nodes[0][0]
+    made = UnreadableArtifact(str(known.get("node_id")), str(known.get("model")), error)
+    with suppress(KeyError, ValueError, TypeError):
+        at = instant(known["recorded_at"])
+        version = int(known["model_version"])
+        note_artifact(made, ArtifactInfo(made.node_id, label, owner, at, made.model, version))
+    return made
 
 
 Row = tuple[list[list[Any]], str | None, str | None]
 
 
 async def whole(rows: Sequence[Row]) -> list[Stored]:
-    """Artifacts from what was read of each: its nodes, span and label.
+    """Parse what was read of each artifact: its nodes, span and label.
 
     One that was just being migrated is read again, a round trip for all of them.
 
     Raises:
         NotFoundError: One was deleted meanwhile.
         TornReadError: One does not become whole.
+        SerializationError: The codec of one cannot be read.
     """
-    found: dict[int, Stored] = {}
-    todo = dict(enumerate(rows))
-    for pause in (*TORN_PAUSES, None):
-        todo = await _work(len(todo), partial(_parse, todo, found, last=pause is None))
-        if not todo or pause is None:
-            break
-        await asyncio.sleep(pause)
-        todo = await _again(todo)
+    return cast("list[Stored]", await _whole(rows, keep=False))
+
+
+async def _whole(rows: Sequence[Row], *, keep: bool) -> list[Stored | ArtigraphError]:
+    """As ``whole``; with ``keep`` an error stands in the place of what cannot be parsed."""
+
+    async def again(torn: list[int]) -> dict[int, Row]:
+        return await _again({at: rows[at] for at in torn})
+
+    def parse(row: Row) -> Stored | ArtigraphError:
+        try:
+            return Stored(*row)
+        except SerializationError as error:
+            if not keep:
+                raise
+            return error
+
+    give_up = _itself if keep else None
+    found = await until_whole(dict(enumerate(rows)), parse, again, give_up)
     return [found[at] for at in range(len(rows))]
 
 
-def _parse(rows: dict[int, Row], found: dict[int, Stored], *, last: bool) -> dict[int, Row]:
-    """Those that have to be read again."""
-    torn: dict[int, Row] = {}
-    for at, row in rows.items():
+def _itself(error: TornReadError) -> TornReadError:
+    return error
+
+
+async def until_whole(
+    rows: Mapping[K, R],
+    parse: Callable[[R], T],
+    again: Callable[[list[K]], Awaitable[Mapping[K, R]]],
+    give_up: Callable[[TornReadError], T] | None = None,
+) -> dict[K, T]:
+    """Parse rows, and read those again whose artifacts were just being migrated.
+
+    Args:
+        rows: What was read of each artifact.
+        parse: Makes something of a row; raises ``TornReadError`` for one that is half written.
+        again: Reads some artifacts again. One that it does not return is left out.
+        give_up: Makes something of the error of one that does not become whole; by default it is
+            raised.
+
+    Returns:
+        What ``parse`` made of each, in no particular order.
+
+    Raises:
+        TornReadError: One is still half written after the last reading.
+    """
+    found: dict[K, T] = {}
+    todo = rows
+    for pause in (*TORN_PAUSES, None):
+        last = give_up or _raise if pause is None else None
+        torn = await _work(len(todo), partial(_parse, todo, parse, found, last))
+        if not torn or pause is None:
+            break
+        await asyncio.sleep(pause)
+        todo = await again(torn)
+    return found
+
+
+def _raise(error: TornReadError) -> NoReturn:
+    raise error
+
+
+def _parse(
+    rows: Mapping[K, R],
+    parse: Callable[[R], T],
+    found: dict[K, T],
+    last: Callable[[TornReadError], T] | None,
+) -> list[K]:
+    """Parse rows into ``found``; return the keys of torn artifacts, to be read again."""
+    torn: list[K] = []
+    for key, row in rows.items():
         try:
-            found[at] = Stored(*row)
-        except TornReadError:
-            if last:
-                raise
-            torn[at] = row
+            found[key] = parse(row)
+        except TornReadError as error:
+            if last is None:
+                torn.append(key)
+            else:
+                found[key] = last(error)
     return torn
 
 
@@ -233,25 +383,57 @@ async def _again(rows: dict[int, Row]) -> dict[int, Row]:
 
 def _checked(artifact: ModelBase, wanted: type[M]) -> M:
     """The artifact, which has to be of the class that was asked for."""
-    if not isinstance(artifact, wanted):
+    if not isinstance(artifact, (wanted, ArtifactRecord)):
         raise ArtifactTypeError(
             f"the stored artifact is a {type(artifact).__qualname__}, not a {wanted.__qualname__}"
         )
-    return artifact
+    return artifact  # type: ignore[return-value] # a record stands for any model
 
 
-async def _join(stored: Iterable[Stored], wanted: type[ModelBase]) -> list[ModelBase]:
-    """The artifacts; the current span has used them then."""
-    resolver = Resolver(wanted)
-    items = list(stored)
-    pending: list[list[Loading]] = [list(loadings(item, resolver)) for item in items]
-    await fetch.load(get_engine(), [loading for group in pending for loading in group])
-    found = await _work(len(items), partial(_build, items, pending, resolver))
-    await note_read(item.root.node_id for item in items)
+async def _join(
+    stored: Iterable[Stored], wanted: type[ModelBase], leniency: Leniency = STRICT
+) -> list[ModelBase]:
+    """The artifacts; the current span has used those that could be read."""
+    keep = leniency.on_error != "raise"
+    fallback = ArtifactRecord if leniency.missing == "dict" else None
+    items, resolver = list(stored), Resolver(wanted, fallback=fallback)
+    pending: list[list[Loading] | ArtigraphError] = []
+    for item in items:
+        try:
+            pending.append(list(loadings(item, resolver)))
+        except ArtigraphError as error:
+            if not keep:
+                raise
+            pending.append(error)
+    every = [loading for group in pending if isinstance(group, list) for loading in group]
+    await fetch.load(get_engine(), every, keep_errors=keep)
+    build = partial(_build, items, pending, resolver, wanted, keep=keep)
+    found = await _work(len(items), build)
+    read = zip(items, found, strict=True)
+    await note_read(i.root.node_id for i, a in read if not isinstance(a, UnreadableArtifact))
     return found
 
 
 def _build(
-    items: list[Stored], pending: list[list[Loading]], resolver: Resolver
+    items: list[Stored],
+    pending: list[list[Loading] | ArtigraphError],
+    resolver: Resolver,
+    wanted: type[ModelBase],
+    *,
+    keep: bool,
 ) -> list[ModelBase]:
-    return [join(item, group, resolver) for item, group in zip(items, pending, strict=True)]
+    found: list[ModelBase] = []
+    for item, group in zip(items, pending, strict=True):
+        try:
+            if isinstance(group, ArtigraphError):
+                raise group
+            found.append(_checked(join(item, group, resolver), wanted))
+        except ArtigraphError as error:
+            if not keep:
+                raise
+            root = item.root
+            made = UnreadableArtifact(root.node_id, root.model, error)
+            with suppress(SerializationError):
+                note_artifact(made, info_of(root, item.label, item.span_id))
+            found.append(made)
+    return found

@@ -10,7 +10,7 @@ from artigraph_neo4j.engine.waiting import run
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.recording import batch as batches
 from artigraph_neo4j.recording import spans
-from artigraph_neo4j.recording.batch import Batch
+from artigraph_neo4j.recording.queue import Batch
 
 __all__ = ["batch", "span_context"]
 

@@ -6,7 +6,7 @@ in a batch many are, in one statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from artigraph_neo4j.common.pausing import collector_paused
@@ -14,8 +14,10 @@ from artigraph_neo4j.common.times import epoch
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError, NotFoundError, RevisionError
-from artigraph_neo4j.graph.connection import ConflictError
+from artigraph_neo4j.graph.connection import Once, Row
 from artigraph_neo4j.graph.cypher import write as writing
+from artigraph_neo4j.graph.failures import ConflictError, RefusedError
+from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL
 from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
 from artigraph_neo4j.model.pending import Node
@@ -28,9 +30,15 @@ from artigraph_neo4j.recording.work import (
 from artigraph_neo4j.values.upload import stored_parameters
 
 __all__ = [
+    "UNWRITABLE",
     "properties_of",
     "write",
+    "write_later",
 ]
+
+
+UNWRITABLE = (RefusedError, ConflictError, ValueError, TypeError, OverflowError)
+"""Errors that mean that one of the works cannot be stored."""
 
 
 def properties_of(node: Node, label: str | None) -> dict[str, Any]:
@@ -59,7 +67,13 @@ def _own_properties(node: Node, label: str | None) -> dict[str, Any]:
 
 
 async def write(
-    engine: Engine, works: Sequence[Work], *, again: bool = False
+    engine: Engine,
+    works: Sequence[Work],
+    *,
+    ticket: Ticket | None = None,
+    merge: bool = False,
+    settle: bool = False,
+    deadline: float | None = None,
 ) -> tuple[bool, dict[Work, Exception]]:
     """Write them in one statement, all or none.
 
@@ -68,31 +82,36 @@ async def write(
     Args:
         engine: Where to.
         works: What is written, parents before children.
-        again: Whether an attempt before may have been committed.
+        ticket: Their identity, for a caller that may send the same works again.
+        merge: Whether some of them may be in the graph already, by the same ids.
+        deadline: Seconds that a statement may take; by default the engine's.
+        settle: Whether it comes to its end even when the caller is cancelled.
 
     Returns:
         Whether they were written; if not, what was refused, with the reason. The rest can be
-        written without it then, by a call that says ``again``.
+        written without it then.
 
     Raises:
         ConnectionFailed: The database stayed out of reach.
         EngineError: The database refused the statement.
     """
     with collector_paused():
-        statement = _Statement(engine, works)
+        statement = _Statement(engine, works, merge=merge)
     recordings = statement.recordings
     gone: list[str] = []
     while True:
         for part in statement.uploads:
             await part.renew(gone)
         try:
-            row = await statement.send(again)
+            result = await statement.send(ticket, settle, deadline)
         except ConflictError as error:
-            refused, label = _conflicting(recordings, error)
-            duplicate = _duplicate(refused, label)
-            duplicate.__cause__ = error
-            return False, {refused: duplicate}
-        missing, problems, gone, other, _ = row
+            refused, why = _conflicting(works, error)
+            why.__cause__ = error
+            return False, {refused: why}
+        if result.before:
+            await statement.find_opened()
+            return True, {}
+        missing, problems, gone, other, _ = result.row
         if other is not None:
             moved = EngineError(
                 f"the graph took another id, {other}, since this program connected to it; nothing "
@@ -107,14 +126,14 @@ async def write(
             return False, {revising: await _unrevisable(engine, node_id, problem)}
         if not gone:
             return True, {}
-        again = True
 
 
 class _Statement:
     """The parameters for some work, and what is noted when it was done."""
 
-    def __init__(self, engine: Engine, works: Sequence[Work]) -> None:
+    def __init__(self, engine: Engine, works: Sequence[Work], *, merge: bool) -> None:
         self._engine = engine
+        self._merge = merge
         self._works = works
         self._spans: dict[tuple[str, ...], list[list[Any]]] = {}
         self._children: dict[str, list[str]] = {}
@@ -147,7 +166,7 @@ class _Statement:
                 for work in self.recordings
                 if work.revises is not None
             ],
-            "closed": [[w.span.node_id, w.properties, epoch(w.at)] for w in closings],
+            "closed": [[w.span.node_id, w.properties | w.changed, epoch(w.at)] for w in closings],
             "used": self._used,
         }
 
@@ -155,7 +174,8 @@ class _Statement:
         properties, closed_at = work.properties, None
         mark = [OPEN_LABEL]
         if work.closing is not None:
-            merged = {**properties, **work.closing.properties, "writer_id": None}
+            closing = work.closing
+            merged = {**properties, **closing.properties, **closing.changed, "writer_id": None}
             properties = {key: value for key, value in merged.items() if value is not None}
             closed_at = epoch(work.closing.at)
             mark = [FAILED_LABEL] if properties["status"] == "ERROR" else []
@@ -195,32 +215,45 @@ class _Statement:
             groups[model]["spans"].append([span_id, rows])
         return rows
 
-    async def send(self, again: bool) -> list[Any]:
-        """Send it; the row that comes back."""
+    async def send(self, ticket: Ticket | None, settle: bool, deadline: float | None) -> Once:
+        """Send it; its row is what ``statement`` says, without ``TURN``."""
         writer = self._engine.writer
         writers = writer.opening() if self._staying else []
 
-        def done(rows: list[list[Any]]) -> None:
-            element_ids = dict(rows[0][4])
-            for work in self._works:
-                if isinstance(work, Opening):
-                    element_id = element_ids.get(work.span.node_id)
-                    work.span.__dict__["element_id_property"] = element_id
-                elif isinstance(work, Closing):
-                    writer.closed(work.span.node_id)
-            if element_ids:
-                for span_id in self._staying:
-                    self._engine.span_opened(span_id, bool(writers))
+        def done(result: Once) -> None:
+            if not result.before and not _is_written(result.row):
+                return
+            self._note(dict(result.row[4]) if result.row else {})
+            for span_id in self._staying:
+                self._engine.span_opened(span_id, bool(writers))
 
         parameters = self._parameters | stored_parameters(self.uploads) | {"writers": writers}
-        merging = writing.statement(parameters, again=True)
-        (row,) = await self._engine.write(
-            merging if again else writing.statement(parameters, again=False),
-            parameters,
-            again=merging,
-            done=done,
+        text = writing.statement(parameters, merge=self._merge)
+        return await self._engine.once(
+            text, parameters, ticket=ticket, settle=settle, deadline=deadline, done=done
         )
-        return row
+
+    def _note(self, element_ids: Mapping[str, str]) -> None:
+        """Note on spans what became of them; also for a caller that was cancelled meanwhile."""
+        for work in self._works:
+            if isinstance(work, Opening):
+                work.opened(element_ids.get(work.span.node_id))
+            elif isinstance(work, Closing):
+                self._engine.writer.closed(work.span.node_id)
+
+    async def find_opened(self) -> None:
+        """Ask for what an answer that was lost would have said of spans; a round trip for them."""
+        ids = [work.span.node_id for work in self._works if isinstance(work, Opening)]
+        if ids:
+            ((found,),) = await self._engine.read(
+                writing.ELEMENT_IDS, {"ids": ids}, after_batch=False
+            )
+            self._note(dict(found))
+
+
+def _is_written(row: Row) -> bool:
+    missing, problems, gone, other, _ = row
+    return not (missing or problems or gone) and other is None
 
 
 def _owner(work: Work) -> str | None:
@@ -237,30 +270,41 @@ def _owner(work: Work) -> str | None:
 # -- what was refused ----------------------------------------------------------------------------
 
 
-def _conflicting(recordings: Iterable[Recording], error: ConflictError) -> tuple[Recording, str]:
-    message = str(error)
-    for work in recordings:
-        for label, key in zip(work.labels, work.keys, strict=True):
-            if key is not None and key in message:
-                return work, str(label)
-    raise error
+def _conflicting(works: Sequence[Work], error: ConflictError) -> tuple[Work, Exception]:
+    for work in works:
+        if isinstance(work, Recording):
+            for label, key in zip(work.labels, work.keys, strict=True):
+                if key is not None and error.names(key):
+                    return work, DuplicateLabelError(
+                        f"span {work.span_id} has an artifact labeled {label!r} already; use "
+                        "another label, or None for an artifact without one"
+                    )
+    if len(works) > 1:  # a constraint of the user's; which of them it is shows when they are alone
+        raise error
+    return works[0], RefusedError(f"a constraint of this database refused the write: {error}")
 
 
-def _duplicate(work: Recording, label: str) -> DuplicateLabelError:
-    return DuplicateLabelError(
-        f"span {work.span_id} has an artifact labeled {label!r} already; use another label, or "
-        "None for an artifact without one"
-    )
+def write_later(engine: Engine, closing: Closing, ticket: Ticket) -> None:
+    """Have the end of a span written once the database is in reach again."""
+
+    async def again() -> None:
+        _, refused = await write(engine, [closing], ticket=ticket, deadline=engine.short_deadline)
+        for why in refused.values():
+            raise why
+
+    engine.later(again)
 
 
 async def _orphans(
-    engine: Engine, works: Iterable[Work], missing: set[str]
+    engine: Engine, works: Sequence[Work], missing: set[str]
 ) -> dict[Work, Exception]:
     """What hangs on spans that are not there, also by way of spans that now cannot be opened."""
-    why: dict[str | None, Exception] = {
-        span_id: await absent(engine, "span", span_id, "; nothing was recorded")
-        for span_id in sorted(missing)
-    }
+    parents = {work.parent for work in works if isinstance(work, Opening)}
+    why: dict[str | None, Exception] = {}
+    for span_id in sorted(missing):
+        parent = span_id in parents
+        more = ", the parent of the one to open" if parent else "; nothing was recorded"
+        why[span_id] = await absent(engine, "span", span_id, more)
     found: dict[Work, Exception] = {}
     for work in works:
         owner = _owner(work)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.errors import EngineError
+from artigraph_neo4j.graph.failures import AlreadyExistsError
 from artigraph_neo4j.graph.names import quoted
 from artigraph_neo4j.model.encode import Encoded
 
@@ -36,15 +37,12 @@ async def ensure(engine: Engine, encoded: Encoded) -> None:
     wanted = {index for plan in plans.values() for index in plan.indexes}
     for index in wanted - engine.field_indexes:
         label, property_ = index
-        try:
+        with suppress(AlreadyExistsError):
             await engine.write(
                 f"CREATE INDEX {_name(index)} IF NOT EXISTS "
                 f"FOR (n:{quoted(label)}) ON (n.{quoted(property_)})",
                 {},
             )
-        except EngineError as error:
-            if "AlreadyExists" not in str(error):
-                raise
         engine.field_indexes.add(index)
 
 

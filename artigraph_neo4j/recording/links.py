@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.engine.scope import current_cell, get_current_span_id
+from artigraph_neo4j.engine.scope import current_cell
 from artigraph_neo4j.errors import (
     DuplicateLabelError,
     RevisionError,
     SpanError,
 )
-from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.cypher import links
+from artigraph_neo4j.graph.failures import ConflictError
 from artigraph_neo4j.graph.names import check_text
-from artigraph_neo4j.model.base import artifact_id
-from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.work import (
     artifact_key,
 )
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-def use(*artifacts: ArtifactModel | str) -> None:
+def use(*artifacts: AnyArtifact) -> None:
     """Say that the current span uses artifacts which it did not read: they came another way.
 
     Works inside ``record_used(False)`` too. No round trip: it is recorded when the span ends. An
@@ -40,7 +40,7 @@ def use(*artifacts: ArtifactModel | str) -> None:
         SpanError: No span is current.
         NotFoundError: An artifact was neither read nor recorded.
     """
-    ids = [artifact_id(artifact) for artifact in artifacts]
+    ids = [given.artifact_id(artifact, "artifacts") for artifact in artifacts]
     cell = current_cell()
     if cell is None:
         raise SpanError(
@@ -51,7 +51,7 @@ def use(*artifacts: ArtifactModel | str) -> None:
 
 
 async def link_artifact(
-    span: str, artifact: ArtifactModel | str, /, *, label: str | None = None
+    span: AnySpan, artifact: AnyArtifact, /, *, label: str | None = None
 ) -> None:
     """Share an artifact with another span, which then has it as if it were its own.
 
@@ -59,7 +59,7 @@ async def link_artifact(
     link it again changes nothing. One round trip.
 
     Args:
-        span: The id of the span that gets it, or ``"current"``.
+        span: The span that gets it, its id, or ``"current"``.
         artifact: An artifact that was read or recorded, or its id.
         label: Its label there, unique within that span; or None.
 
@@ -71,7 +71,7 @@ async def link_artifact(
         NotFoundError: The span or the artifact does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
-    span_id, node_id = get_current_span_id(span), artifact_id(artifact)
+    span_id, node_id = given.span_id(span), given.artifact_id(artifact)
     if label is not None:
         check_text(label, "artifact label", SpanError)
     parameters = {
@@ -83,13 +83,15 @@ async def link_artifact(
     }
     engine = get_engine()
     try:
-        rows = await engine.write(links.LINK_ARTIFACT, parameters)
+        result = await engine.once(links.LINK_ARTIFACT, parameters)
     except ConflictError as error:
         raise DuplicateLabelError(
             f"span {span_id} has another artifact labeled {label!r} already; use another label, "
             "or None to link without one"
         ) from error
-    found_span, found, whole, newer, labels = rows[0]
+    if result.before:
+        return
+    found_span, found, whole, newer, labels = result.row
     if found_span is None:
         raise await absent(engine, "span", span_id, "; nothing was linked")
     if found is None:

@@ -17,6 +17,7 @@ from artigraph_neo4j.graph.span import (
 )
 from artigraph_neo4j.model.base import ModelBase, artifact_info
 from artigraph_neo4j.model.lazy import Lazy
+from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
 from artigraph_neo4j.values.stored_value import StoredValue
 
 __all__ = [
@@ -106,17 +107,24 @@ def _lazy_text(lazy: Lazy[Any]) -> str:
 
 
 def _model_name(artifact: ModelBase) -> str:
+    if isinstance(artifact, ArtifactRecord):
+        return f"{artifact.model} v{artifact.version}"
+    if isinstance(artifact, UnreadableArtifact):
+        return f"{artifact.model}, unreadable"
     info = artifact.__artifact_model__
     return type(artifact).__name__ if info is None else f"{info.name} v{info.version}"
 
 
 def _fields(artifact: ModelBase) -> list[tuple[str, Any]]:
+    if isinstance(artifact, ArtifactRecord):
+        return list(artifact.fields.items())
+    if isinstance(artifact, UnreadableArtifact):
+        return [("error", str(artifact.error))]
     if not dataclasses.is_dataclass(artifact):
         return []
     return [
         (field.name, getattr(artifact, field.name, "(not set)"))
         for field in dataclasses.fields(artifact)
-        if field.init
     ]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
-from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.engine.given import AnyArtifact
+from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.graph.cypher import changes
-from artigraph_neo4j.model.base import artifact_id
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.results import ResultList
@@ -15,7 +16,7 @@ from artigraph_neo4j.recording.results import ResultList
 __all__ = ["read_revisions", "revise_artifact"]
 
 
-async def revise_artifact(old: str | ArtifactModel, new: ArtifactModel, /) -> str:
+async def revise_artifact(old: AnyArtifact, new: ArtifactModel, /) -> str:
     """Record an artifact as the new version of another one.
 
     The new version takes over the label, in every span that has the old one; a read by label
@@ -38,10 +39,10 @@ async def revise_artifact(old: str | ArtifactModel, new: ArtifactModel, /) -> st
         ModelError, SerializationError, StorageError, ConnectionFailed: As
             ``ArtifactModel.create``. Nothing is recorded then.
     """
-    return (await artifacts.create([new], [None], None, revises=artifact_id(old)))[0]
+    return (await artifacts.create([new], [None], None, revises=given.artifact_id(old, "old")))[0]
 
 
-async def read_revisions(artifact: str | ArtifactModel, /) -> list[Any]:
+async def read_revisions(artifact: AnyArtifact, /) -> list[Any]:
     """Read all versions of an artifact, newest first. One round trip, plus values in storages.
 
     ``artifact_info`` tells the id of each, and when it was recorded.
@@ -54,9 +55,8 @@ async def read_revisions(artifact: str | ArtifactModel, /) -> list[Any]:
         UnknownModelError, MigrationError, SerializationError, StorageError, ConnectionFailed: As
             ``ArtifactModel.read``.
     """
-    node_id = artifact_id(artifact)
-    rows = await get_engine().read(changes.REVISIONS, {"node_id": node_id})
-    found = [row for (chunk,) in rows for row in chunk]
+    node_id = given.artifact_id(artifact)
+    found = await get_engine().read_chunks(changes.REVISIONS, {"node_id": node_id})
     if not found:
-        raise NotFoundError(f"there is no artifact with id {node_id!r}")
+        raise await absent(get_engine(), "artifact", node_id)
     return ResultList(item for _, item in await artifacts.from_rows(found, ArtifactModel))

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
 
-from artigraph_neo4j.engine import provenance
+from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.engine.scope import Cell, current_cell, enter, get_current_span_id
-from artigraph_neo4j.errors import NotFoundError, SpanError
+from artigraph_neo4j.engine.given import AnySpan
+from artigraph_neo4j.engine.scope import Cell, current_cell, enter
+from artigraph_neo4j.errors import ConnectionFailed, SpanError
 from artigraph_neo4j.graph.cypher import read
+from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import (
     changed_properties,
     mark_closed,
-    mark_opened,
     new_properties,
     seconds_of,
 )
+from artigraph_neo4j.model.unreadable import Missing, OnError
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import batch_for
+from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
+from artigraph_neo4j.recording.queue import write_first
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
 from artigraph_neo4j.recording.work import (
     Closing,
     Opening,
+    Work,
 )
 
 __all__ = [
@@ -45,7 +51,10 @@ S = TypeVar("S", bound=Span)
 M = TypeVar("M", bound=ArtifactModel)
 
 TRACE_CHARACTERS = 32_768
-"""How much of a traceback is kept: its end, where the error is."""
+"""Maximum characters of a traceback that are kept: its end, where the error is."""
+
+MESSAGE_CHARACTERS = 8_192
+"""Maximum characters of an exception's message that are kept: its beginning."""
 
 
 class span_context(Generic[S]):  # noqa: N801 - used like a function
@@ -89,6 +98,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         self._engine: Engine | None = None
         self._cell: Cell | None = None
         self._opened = False
+        self._began = 0.0
 
     @property
     def cell(self) -> Cell | None:
@@ -98,6 +108,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     async def __aenter__(self) -> S:
         span: Span = self._span
         self._opened = False  # the same context may be entered again later
+        self._began = time.monotonic()
         if not span.is_recorded:
             self._engine = get_engine()
             self._opened = True
@@ -106,12 +117,15 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             except BaseException as error:
                 # Cancelled while the write was under way: it settled, so the span has to end.
                 if span.is_recorded:
-                    await _close(self._engine, span, None, error)
+                    await _close(self._engine, span, None, error, self._seconds())
                 raise
         else:
             self._engine = get_engine()
         self._cell = enter(span.node_id, self._engine, root_id=span.root_id, depth=span.depth)
         return self._span  # type: ignore[no-any-return]
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
 
     async def __aexit__(
         self,
@@ -125,14 +139,13 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         cell.leave()
         try:
             if self._opened:
-                await _close(engine, self._span, cell, error)
+                await _close(engine, self._span, cell, error, self._seconds())
             else:
                 await write_used(engine, cell)
         except Exception as failed:
             if error is None:
                 raise
-            # The user's error matters more than ours.
-            error.add_note(f"the end of span {self._span.node_id} was not recorded: {failed}")
+            error.add_note(str(failed))  # the user's error matters more than ours
 
 
 async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
@@ -140,37 +153,19 @@ async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
     facts = await _provenance(engine) if parent is None else {}
     now = datetime.now(UTC)
     properties = new_properties(span, engine.writer.id, facts)
+    properties["root_id"], properties["depth"] = place
+    opening = Opening(span, properties, now, parent)
     batch = batch_for(engine)
     if batch is not None:
-        batch.complain()
-        # The place in the tree is known here: nobody has to be asked for it.
-        properties["root_id"], properties["depth"] = place
-        labels = type(span).inherited_labels()
-        mark_opened(span, [[None, labels, *place]], now, properties)
-        await batch.open(Opening(span, properties, now, parent))
-        return
-    writers = engine.writer.opening()
+        await batch.open(opening)
+    else:
+        await _write_alone(engine, opening)
 
-    def opened(rows: list[list[Any]]) -> None:
-        mark_opened(span, rows, now, properties)
-        if rows:
-            engine.span_opened(span.node_id, bool(writers))
 
-    rows = await engine.write(
-        read.OPEN_SPAN,
-        {
-            "parent": parent,
-            "properties": properties,
-            "opened_at": now.isoformat(),
-            "labels": type(span).inherited_labels(),
-            "writers": writers,
-        },
-        settle=True,
-        # Also for a caller that was cancelled meanwhile, so that it can close what it opened.
-        done=opened,
-    )
-    if not rows:
-        raise await absent(engine, "span", str(parent), ", the parent of the one to open")
+async def _write_alone(engine: Engine, work: Work, ticket: Ticket | None = None) -> None:
+    _, refused = await write(engine, [work], ticket=ticket, settle=True)
+    if refused:
+        raise refused[work]
 
 
 async def _provenance(engine: Engine) -> dict[str, Any]:
@@ -183,44 +178,72 @@ async def _provenance(engine: Engine) -> dict[str, Any]:
 
 
 async def _close(
-    engine: Engine, span: Span, cell: Cell | None, error: BaseException | None
+    engine: Engine, span: Span, cell: Cell | None, error: BaseException | None, seconds: float
 ) -> None:
+    """Record the end of a span; what it cannot be recorded with is left out, and then reported."""
+    problems: list[Exception] = []
     if cell is not None and len(cell.used) > MAX_USED:
-        await write_used(engine, cell, leave=MAX_USED)
-    now = datetime.now(UTC)
-    if error is not None and not isinstance(error, GeneratorExit):
-        outcome = _failure(error)
+        try:
+            await write_used(engine, cell, leave=MAX_USED)
+        except Exception as failed:
+            problems.append(failed)
+    outcome = _outcome(span, error)
+    changed, unstorable = changed_properties(span)
+    problems += unstorable
+    ended = _end_of(span, seconds)
+    span.__dict__.update(outcome, closed_at=ended, writer_id=None)
+    properties = outcome | {"duration_": seconds_of(span)}
+    closing = Closing(span, properties, ended, take_used(cell, MAX_USED), changed)
+    mark_closed(span, changed)
+    batch = batch_for(engine)
+    if batch is not None:
+        await batch.close(closing)
     else:
-        # No exception: also for a span that was taken for lost and lives after all.
-        outcome = {
+        await _write_end(engine, closing, problems)
+    if problems:
+        raise SpanError(
+            f"span {span.node_id} ended as {span.status}, without what could not be recorded: "
+            + "; ".join(map(str, problems))
+        ) from problems[0]
+
+
+async def _write_end(engine: Engine, closing: Closing, problems: list[Exception]) -> None:
+    await write_first(engine, {artifact_id for artifact_id, _ in closing.used})
+    ticket = Ticket()
+    try:
+        await _write_alone(engine, closing, ticket)
+    except UNWRITABLE as error:
+        if not closing.changed:
+            raise
+        closing.changed = {}
+        problems.append(error)
+        await _write_end(engine, closing, problems)
+    except ConnectionFailed:
+        write_later(engine, closing, ticket)
+        raise
+
+
+def _end_of(span: Span, seconds: float) -> datetime:
+    """Now; or, where the clock was set back meanwhile, as long after the beginning as it took."""
+    now = datetime.now(UTC)
+    return now if now >= span.opened_at else span.opened_at + timedelta(seconds=seconds)
+
+
+def _outcome(span: Span, error: BaseException | None) -> dict[str, Any]:
+    """The properties that say how a span ended."""
+    if error is None or isinstance(error, GeneratorExit) or _is_success(error):
+        # Without an exception also for a span that was taken for lost and lives after all.
+        return {
             "status": "OK" if span.status == "UNSET" else span.status,
             "exception_type": None,
             "exception_message": None,
             "exception_stacktrace": None,
         }
-    changed = changed_properties(span)
-    span.__dict__.update(outcome, closed_at=now, writer_id=None)
-    properties = outcome | changed | {"duration_": seconds_of(span)}
-    used = take_used(cell, MAX_USED)
-    batch = batch_for(engine)
-    if batch is not None:
-        mark_closed(span, changed)
-        await batch.close(Closing(span, properties, now, used))
-        return
-    rows = await engine.write(
-        read.CLOSE_SPAN,
-        {
-            "node_id": span.node_id,
-            "properties": properties,
-            "closed_at": now.isoformat(),
-            "used": used,
-        },
-        settle=True,
-        done=lambda _: engine.writer.closed(span.node_id),
-    )
-    mark_closed(span, changed)
-    if not rows:
-        raise NotFoundError(f"span {span.node_id} was deleted before it was closed")
+    return _failure(error)
+
+
+def _is_success(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
@@ -231,16 +254,25 @@ def _failure(error: BaseException) -> dict[str, Any]:
         message = str(error)
     except Exception as broken:  # an exception whose text cannot be made
         message = f"<no text: {type(broken).__name__}>"
-    try:
-        trace = "".join(traceback.format_exception(error))
-    except Exception:
+    trace = None
+    if len(message) <= MESSAGE_CHARACTERS:  # else a traceback would be of nothing but it
+        with suppress(Exception):
+            trace = "".join(traceback.format_exception(error))
+    if trace is None:
         trace = "".join(traceback.format_tb(error.__traceback__))
+        trace += f"{module}{kind.__qualname__}: {_cut(message)}"
     return {
         "status": "ERROR",
         "exception_type": _storable(f"{module}{kind.__qualname__}"),
-        "exception_message": _storable(message),
+        "exception_message": _storable(_cut(message)),
         "exception_stacktrace": _storable(trace[-TRACE_CHARACTERS:]),
     }
+
+
+def _cut(message: str) -> str:
+    if len(message) <= MESSAGE_CHARACTERS:
+        return message
+    return f"{message[:MESSAGE_CHARACTERS]}… ({len(message):,} characters)"
 
 
 def _storable(text: str) -> str:
@@ -248,12 +280,12 @@ def _storable(text: str) -> str:
 
 
 async def create_span_artifact(
-    span: str, /, *, label: str | None = None, data: ArtifactModel
+    span: AnySpan, /, *, label: str | None = None, data: ArtifactModel
 ) -> str:
     """Record an artifact as one that a span produced. One round trip.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         label: The artifact's label, unique within the span; or None.
         data: The artifact.
 
@@ -265,14 +297,16 @@ async def create_span_artifact(
         DuplicateLabelError, NotFoundError, ModelError, SerializationError, StorageError,
         ConnectionFailed: As ``ArtifactModel.create``.
     """
-    return (await artifacts.create([data], [label], get_current_span_id(span)))[0]
+    return (await artifacts.create([data], [label], given.span_id(span)))[0]
 
 
-async def create_span_artifacts(span: str, data: Mapping[str, ArtifactModel], /) -> dict[str, str]:
+async def create_span_artifacts(
+    span: AnySpan, data: Mapping[str, ArtifactModel], /
+) -> dict[str, str]:
     """Record artifacts by label as those of a span: all or none, one round trip however many.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         data: Artifacts by label.
 
     Returns:
@@ -283,21 +317,21 @@ async def create_span_artifacts(span: str, data: Mapping[str, ArtifactModel], /)
         ConnectionFailed: As ``create_span_artifact``.
     """
     labels = list(data)
-    ids = await artifacts.create(list(data.values()), labels, get_current_span_id(span))
+    ids = await artifacts.create(list(data.values()), labels, given.span_id(span))
     return dict(zip(labels, ids, strict=True))
 
 
 @overload
-async def read_span_artifact(span: str, /, *, label: str) -> Any: ...
+async def read_span_artifact(span: AnySpan, /, *, label: str) -> Any: ...
 @overload
-async def read_span_artifact(span: str, /, *, label: str, model: type[M]) -> M: ...
+async def read_span_artifact(span: AnySpan, /, *, label: str, model: type[M]) -> M: ...
 async def read_span_artifact(
-    span: str, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
+    span: AnySpan, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
 ) -> Any:
     """Read the artifact that a span has under a label. One round trip, plus values in storages.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         label: The artifact's label.
         model: The class it must be of; tells type checkers, and decides where several classes fit.
 
@@ -310,22 +344,30 @@ async def read_span_artifact(
         ArtifactTypeError, UnknownModelError, MigrationError, SerializationError, StorageError,
         ConnectionFailed: As ``ArtifactModel.read``.
     """
-    return await artifacts.read_one_by_label(get_current_span_id(span), label, model)
+    return await artifacts.read_one_by_label(given.span_id(span), label, model)
 
 
-async def read_span_artifacts(span: str, /) -> dict[str, Any]:
+async def read_span_artifacts(
+    span: AnySpan, /, *, on_error: OnError = "keep", missing: Missing = "error"
+) -> dict[str, Any]:
     """Read all labeled artifacts of a span. One round trip, plus values in storages.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
+        on_error: What becomes of an artifact that cannot be read; see ``read_child_artifacts``.
+        missing: What becomes of an artifact of an unknown model; see there.
 
     Returns:
         Artifacts by label, in order of recording. Those without a label are left out;
         ``read_child_artifacts`` has them.
 
     Raises:
-        SpanError, NotFoundError, UnknownModelError, MigrationError, SerializationError,
-        StorageError, ConnectionFailed: As ``read_span_artifact``.
+        SpanError, NotFoundError, ConnectionFailed: As ``read_span_artifact``.
+        UnknownModelError, MigrationError, SerializationError, StorageError: Where ``on_error`` is
+            ``"raise"``.
     """
-    found = await artifacts.read_many(read.ARTIFACTS_OF, get_current_span_id(span), ArtifactModel)
+    leniency = artifacts.Leniency(on_error, missing)
+    found = await artifacts.read_many(
+        read.ARTIFACTS_OF, given.span_id(span), ArtifactModel, leniency=leniency
+    )
     return {label: artifact for label, artifact in found if label is not None}

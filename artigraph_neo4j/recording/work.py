@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.graph.span_rows import mark_opened
 from artigraph_neo4j.model.encode import Encoded
 from artigraph_neo4j.values.upload import Uploads
 
@@ -18,6 +19,7 @@ __all__ = [
     "Recording",
     "Work",
     "artifact_key",
+    "closing_of",
 ]
 
 
@@ -27,15 +29,18 @@ class Closing:
 
     Attributes:
         span: The span.
-        properties: What is set: status, exception, properties that changed.
+        properties: The library's own: status, exception, duration.
         at: When.
         used: What it used: pairs of id and time, sorted by id.
+        changed: The user's properties that changed since the span was stored. The end of a span is
+            written without them rather than not at all.
     """
 
     span: Span
     properties: dict[str, Any]
     at: datetime
     used: list[list[str]]
+    changed: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +49,7 @@ class Opening:
 
     Attributes:
         span: The span.
-        properties: All of them, but for the times.
+        properties: All of them, but for the times; its place in the tree included.
         at: When.
         parent: The id of its parent, or None.
         closing: Its end, where that is written together with it.
@@ -55,6 +60,12 @@ class Opening:
     at: datetime
     parent: str | None
     closing: Closing | None = None
+
+    def opened(self, element_id: str | None = None) -> None:
+        """Note on the span that it is open, and its element id once the graph has given one."""
+        if not self.span.is_recorded:
+            mark_opened(self.span, self.at, self.properties)
+        self.span.__dict__["element_id_property"] = element_id
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +97,13 @@ class Recording:
 
 
 Work = Opening | Closing | Recording
+
+
+def closing_of(work: Work) -> Closing | None:
+    """The end of a span that is written with some work, if one is."""
+    if isinstance(work, Opening):
+        return work.closing
+    return work if isinstance(work, Closing) else None
 
 
 def artifact_key(span_id: str, label: str) -> str:

@@ -6,5 +6,13 @@ from artigraph_neo4j.serializer.base import (
     infer_serializer,
     serializer_names,
 )
+from artigraph_neo4j.serializer.class_names import trust_modules, trusted_modules
 
-__all__ = ["Serializer", "find_serializer", "infer_serializer", "serializer_names"]
+__all__ = [
+    "Serializer",
+    "find_serializer",
+    "infer_serializer",
+    "serializer_names",
+    "trust_modules",
+    "trusted_modules",
+]

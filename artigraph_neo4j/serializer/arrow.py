@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import IO, Any, ClassVar
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, check_part, exactly
+from artigraph_neo4j.serializer.base import (
+    Serializer,
+    check_part,
+    exactly,
+    unreadable,
+    unwritable,
+)
+from artigraph_neo4j.serializer.held_file import HeldFile
+from artigraph_neo4j.serializer.ipc import check_file
 from artigraph_neo4j.serializer.parquet import from_parquet, restored_schema, to_parquet
 
 # After the module above, which explains a missing extra.
@@ -22,24 +30,19 @@ __all__ = [
     "record_batch_serializer",
 ]
 
-_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
-
-
 _BATCH_BYTES = 16 * 1024 * 1024
-"""A large table is written in batches of about this size, each compressed in memory."""
+"""Approximate bytes of a batch of a large table; each is compressed in memory."""
 
 
+@unwritable("an Arrow file")
 def _write(schema: pa.Schema, content: pa.Table | pa.RecordBatch, sink: IO[bytes]) -> None:
     options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
-    try:
-        with pa.ipc.new_file(sink, schema, options=options) as writer:
-            if isinstance(content, pa.Table) and content.nbytes > _BATCH_BYTES:
-                rows = content.num_rows * _BATCH_BYTES // content.nbytes
-                writer.write_table(content, max_chunksize=max(rows, 1))
-            else:
-                writer.write(content)
-    except pa.ArrowException as error:
-        raise SerializationError(f"an Arrow file cannot hold it: {error}") from error
+    with pa.ipc.new_file(sink, schema, options=options) as writer:
+        if isinstance(content, pa.Table) and content.nbytes > _BATCH_BYTES:
+            rows = content.num_rows * _BATCH_BYTES // content.nbytes
+            writer.write_table(content, max_chunksize=max(rows, 1))
+        else:
+            writer.write(content)
 
 
 def _bytes(schema: pa.Schema, content: pa.Table | pa.RecordBatch) -> bytes:
@@ -48,10 +51,20 @@ def _bytes(schema: pa.Schema, content: pa.Table | pa.RecordBatch) -> bytes:
     return sink.getvalue()
 
 
-def _open(
-    source: IO[bytes], options: pa.ipc.IpcReadOptions | None = None
+def _whole(source: IO[bytes]) -> pa.ipc.RecordBatchFileReader:
+    """Open a file that will be read whole, after its structure was checked."""
+    check_file(HeldFile(source))
+    source.seek(0)
+    return pa.ipc.open_file(source)
+
+
+def _part(
+    file: HeldFile, batches: Sequence[int], options: pa.ipc.IpcReadOptions | None = None
 ) -> pa.ipc.RecordBatchFileReader:
-    return pa.ipc.open_file(source, options=options)
+    """Open a file of which only some batches will be read, after these were checked."""
+    check_file(file, batches)
+    file.seek(0)
+    return pa.ipc.open_file(file, options=options)
 
 
 def _positions(schema: pa.Schema, columns: Sequence[Any] | None) -> list[int] | None:
@@ -95,10 +108,10 @@ class FeatherSerializer(Serializer[pa.Table]):
 
     def read(self, file: IO[bytes], /) -> pa.Table:
         """The table."""
-        try:
-            return _open(file).read_all()
-        except _UNREADABLE as error:
-            raise SerializationError(f"no Arrow file: {error}") from error
+        with unreadable("an Arrow file"):
+            table = _whole(file).read_all()
+            table.validate(full=True)
+            return table
 
     def read_part(
         self,
@@ -109,19 +122,21 @@ class FeatherSerializer(Serializer[pa.Table]):
         row_groups: Sequence[int] | None = None,
     ) -> pa.Table:
         """The columns in the order of the table; a group of rows is a record batch of the file."""
-        try:
-            opened = _open(file)
-            included = _positions(opened.schema, columns)
-            if included is not None and opened.schema.names:
-                file.seek(0)  # no fields at all would mean all of them
-                opened = _open(file, pa.ipc.IpcReadOptions(included_fields=included or [0]))
+        with unreadable("an Arrow file"):
+            source = HeldFile(file)
+            opened = _part(source, ())
             check_part("row group", row_groups, range(opened.num_record_batches))
             groups = range(opened.num_record_batches) if row_groups is None else row_groups
+            included = _positions(opened.schema, columns)
+            options = pa.ipc.IpcReadOptions()
+            if included is not None and opened.schema.names:
+                # No fields at all would mean all of them.
+                options = pa.ipc.IpcReadOptions(included_fields=included or [0])
+            opened = _part(source, groups, options)
             batches = [opened.get_batch(i) for i in groups]
             table = pa.Table.from_batches(batches, opened.schema)
+            table.validate(full=True)
             return table.select([]) if included == [] else table
-        except _UNREADABLE as error:
-            raise SerializationError(f"no Arrow file: {error}") from error
 
 
 class RecordBatchSerializer(Serializer[pa.RecordBatch]):
@@ -145,13 +160,13 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
         Raises:
             SerializationError: The bytes are no such file, or one of several batches.
         """
-        try:
-            opened = _open(pa.BufferReader(data))
+        with unreadable("an Arrow file"):
+            opened = _whole(pa.BufferReader(data))
             if opened.num_record_batches != 1:
                 raise SerializationError(f"it has {opened.num_record_batches} batches, not one")
-            return opened.get_batch(0)
-        except _UNREADABLE as error:
-            raise SerializationError(f"no Arrow file: {error}") from error
+            batch = opened.get_batch(0)
+            batch.validate(full=True)
+            return batch
 
 
 class ParquetSerializer(Serializer[pa.Table]):
@@ -191,14 +206,9 @@ class ParquetSerializer(Serializer[pa.Table]):
     def write(self, value: pa.Table, file: IO[bytes], /) -> None:
         """The same, a group of rows at a time."""
         table = exactly(pa.Table, value)
-        try:
-            found = restored_schema(table.schema)
-            _refuse_changed(table.schema, found)
+        with unwritable("Parquet", "use feather_serializer"):
+            _refuse_changed(table.schema, restored_schema(table.schema))
             to_parquet(table, file, self.row_group_rows)
-        except pa.ArrowException as error:
-            raise SerializationError(
-                f"Parquet cannot hold this table: {error}; use feather_serializer"
-            ) from error
 
     def read(self, file: IO[bytes], /) -> pa.Table:
         """The table."""
@@ -213,10 +223,8 @@ class ParquetSerializer(Serializer[pa.Table]):
         row_groups: Sequence[int] | None = None,
     ) -> pa.Table:
         """The columns in the order of the table."""
-        try:
+        with unreadable("a Parquet file"):
             return from_parquet(file, columns, row_groups)
-        except _UNREADABLE as error:
-            raise SerializationError(f"no Parquet file: {error}") from error
 
 
 def _refuse_changed(schema: pa.Schema, found: pa.Schema) -> None:

@@ -1,17 +1,19 @@
-"""What a serializer is, and how the one for a value is found."""
+"""The base class of serializers, their registry, and how the one for a value is found."""
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
 from artigraph_neo4j.common.registry import Registry, load_entry_points
-from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.errors import ArtigraphError, SerializationError
 
 __all__ = [
-    "MAX_DEPTH",
     "Serializer",
     "check_part",
     "exactly",
@@ -19,13 +21,12 @@ __all__ = [
     "infer_serializer",
     "serializer_names",
     "shorten_path",
+    "shown",
+    "unreadable",
+    "unwritable",
 ]
 
 T = TypeVar("T")
-
-MAX_DEPTH = 200
-"""How deep containers may be nested, so that what could be written can also be read back, from
-whatever depth of calls."""
 
 
 class Serializer(ABC, Generic[T]):
@@ -33,15 +34,16 @@ class Serializer(ABC, Generic[T]):
 
     Subclass it, set ``name`` and implement the two methods. An instance is used for one field by
     ``artifact_field(serializer=...)``, or for all values of its ``types`` after ``register()``.
+    Anyone who can write to the graph or the bucket chooses the bytes that it reads.
 
     Attributes:
-        name: A short stable name; it is stored with every value, so never change it.
+        name: A short name that never changes, since it is stored with every value.
         types: The types whose values it is inferred for once registered, subclasses included.
-        text: Whether the bytes are UTF-8 text; then they are stored as a string in the graph, which
+        text: Whether the bytes are UTF-8 text. They are then stored as a string in the graph, which
             a person can read in Neo4j Browser.
-        heavy: Whether the work is worth a worker thread (parquet is, a number is not).
-        version: Of the format that it writes; it has to read all former ones.
-        raw: Whether the bytes are the value's own, of which any range means something.
+        heavy: Whether the work runs in a worker thread, as Parquet does and a number does not.
+        version: The version of the format it writes; it reads all earlier ones.
+        raw: Whether the bytes are the value itself, so that any range of them can be read.
     """
 
     name: ClassVar[str]
@@ -53,39 +55,39 @@ class Serializer(ABC, Generic[T]):
 
     @abstractmethod
     def serialize(self, value: T, /) -> bytes:
-        """The value as bytes.
+        """Return the value as bytes.
 
         A serializer that would give back another value or type must refuse the value here.
 
         Raises:
-            SerializationError: The value cannot come back as it is.
+            SerializationError: The value cannot come back unchanged.
         """
 
     @abstractmethod
     def deserialize(self, data: bytes, /) -> T:
-        """The value that ``data`` was made from.
+        """Return the value that ``data`` was made from.
 
         Raises:
             SerializationError: The bytes are not of this serializer's format.
         """
 
     def write(self, value: T, file: IO[bytes], /) -> None:
-        """Write to ``file`` what ``serialize`` would return.
+        """Write the bytes that ``serialize`` would return to ``file``.
 
-        The default does just that. Override it, for a format that can be written piece by piece,
-        and large values need no second copy in memory.
+        The default calls ``serialize``. Override it for a format that can be written piece by
+        piece, so that large values need no second copy in memory.
 
         Args:
             value: The value.
-            file: Open for writing; it can neither seek nor be read.
+            file: A file open for writing, which can neither seek nor be read.
 
         Raises:
-            SerializationError: The value cannot come back as it is.
+            SerializationError: The value cannot come back unchanged.
         """
         file.write(self.serialize(value))
 
     def read(self, file: IO[bytes], /) -> T:
-        """The value that was written to ``file``, which is at its beginning and can seek.
+        """Return the value that was written to ``file``, which is at its start and can seek.
 
         The default reads all bytes and calls ``deserialize``. Override it together with ``write``.
 
@@ -102,25 +104,26 @@ class Serializer(ABC, Generic[T]):
         columns: Sequence[Any] | None = None,
         row_groups: Sequence[int] | None = None,
     ) -> T:
-        """Some columns, or groups of rows, of the value in ``file``; see ``Lazy.load``.
+        """Return some columns, or groups of rows, of the value in ``file``; see ``Lazy.load``.
 
         Args:
-            file: Each read of it may be a request to a storage, so read no more than is needed.
+            file: A file that can seek. Each read may be a request to a storage, so read no more
+                than is needed.
             columns: Labels of the columns; None for all.
             row_groups: Numbers of the groups, from 0; None for all.
 
         Raises:
-            SerializationError: The format has no such parts, as the default says, or the value has
-                not these.
+            SerializationError: The format has no parts, as in the default, or the value does not
+                have these.
         """
         raise SerializationError(
             f"serializer {self.name!r} cannot read a part of a value; load all of it"
         )
 
     def register(self) -> Self:
-        """Make this the inferred serializer for its ``types``; returns itself.
+        """Make this the inferred serializer for its ``types``, and return it.
 
-        Of two serializers for one type the one registered last is inferred.
+        Of two serializers for one type, the one registered last is inferred.
 
         Raises:
             ValueError: Another serializer has this name.
@@ -135,10 +138,10 @@ class Serializer(ABC, Generic[T]):
 
 
 def exactly(type_: type[T], value: T) -> T:
-    """The value, which is of this very type: a subclass would come back as something else.
+    """Return a value of exactly this type; a subclass would come back as something else.
 
     Raises:
-        SerializationError: It is of another type.
+        SerializationError: The value is of another type.
     """
     if type(value) is type_:
         return value
@@ -151,17 +154,25 @@ def exactly(type_: type[T], value: T) -> T:
 
 
 def check_part(kind: str, wanted: Sequence[Any] | None, there: Sequence[Any]) -> None:
-    """Refuse to read a part of a value that is not there.
+    """Refuse to read a part that the value does not have.
+
+    Args:
+        kind: The name of such a part, for the message.
+        wanted: The parts to read; None for all.
+        there: The parts that the value has.
 
     Raises:
-        SerializationError: One of ``wanted`` is none of ``there``; it says which there are.
+        SerializationError: One of ``wanted`` is not in ``there``; the message lists ``there``.
     """
-    found = there if isinstance(there, range) else set(there)
+    try:
+        found = there if isinstance(there, range) else set(there)
+    except TypeError:  # labels that cannot be hashed
+        found = there
     missing = next((item for item in wanted or () if item not in found), _NOTHING)
     if missing is not _NOTHING:
-        known = f"0 to {len(there) - 1}" if isinstance(there, range) else f"{list(there)[:20]}"
+        known = f"0 to {len(there) - 1}" if isinstance(there, range) else shown(list(there)[:20])
         raise SerializationError(
-            f"there is no {kind} {missing!r}; there are {known if len(there) else 'none'}"
+            f"there is no {kind} {shown(missing)}; there are {known if len(there) else 'none'}"
         )
 
 
@@ -169,9 +180,85 @@ _NOTHING = object()
 
 
 def shorten_path(steps: list[str]) -> str:
-    """The way to a place in a value as text, from its steps, inner ones first."""
+    """Return the path to a place in a value as text, given its steps, innermost first."""
     path = steps[::-1]
     return "".join(path if len(path) <= 20 else [*path[:10], "…", *path[-10:]])
+
+
+def shown(value: object, characters: int = 80) -> str:
+    """Return the start of a value's ``repr`` for a message, or its type where ``repr`` fails.
+
+    An integer of too many digits fails, and a class's own ``__repr__`` may.
+    """
+    try:
+        return repr(value)[:characters]
+    except Exception:  # of a class that is not ours
+        return f"(a {type(value).__qualname__})"
+
+
+@contextmanager
+def unreadable(form: str) -> Generator[None]:
+    """Turn every error of a block or function that reads stored bytes into one of ours.
+
+    Args:
+        form: The format that the bytes should have, with an article: ``"an Arrow file"``.
+
+    Raises:
+        SerializationError: The block failed. Errors of this library, such as those of a storage
+            that is read piece by piece, pass unchanged.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, _PASSING):
+            raise
+        raise SerializationError(
+            f"the bytes are not {form} ({_reason(error)}); they were damaged, or written by "
+            "something else: restore them from a backup, or record the value again"
+        ) from error
+
+
+@contextmanager
+def unwritable(form: str, advice: str = "") -> Generator[None]:
+    """Turn every error of a block or function that writes a value into one of ours.
+
+    Args:
+        form: The format that is written, with an article.
+        advice: Another next step than to convert the value.
+
+    Raises:
+        SerializationError: The block failed. Errors of this library pass unchanged.
+    """
+    try:
+        yield
+    except BaseException as error:
+        is_of_file = isinstance(error, OSError) and error.errno is not None  # pyarrow sets none
+        if is_of_file or isinstance(error, _PASSING):
+            raise
+        raise SerializationError(
+            f"{form} cannot hold the value ({_reason(error)}); {advice or _ADVICE}"
+        ) from error
+
+
+_ADVICE = "convert it, or give the field another serializer: artifact_field(serializer=...)"
+
+_PASSING = (
+    ArtigraphError,
+    KeyboardInterrupt,
+    GeneratorExit,
+    asyncio.CancelledError,
+    concurrent.futures.CancelledError,
+)
+"""Errors that are not about the bytes. Others that are no ``Exception`` are: those of polars, or a
+``SystemExit`` from a module that is imported."""
+
+
+def _reason(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # of a class that is not ours
+        text = ""
+    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 
 
 _by_name: Registry[Serializer[Any]] = Registry("serializer")
@@ -184,7 +271,7 @@ _OF_PACKAGE = {
     "polars": "artigraph_neo4j.serializer.polars",
     "pyarrow": "artigraph_neo4j.serializer.arrow",
 }
-"""Modules of ours that register serializers for a package's types, imported when one turns up."""
+"""Our modules that register serializers for a package's types; imported with the first value."""
 
 _OF_NAME = {
     "arrow": "artigraph_neo4j.serializer.arrow",
@@ -196,17 +283,17 @@ _OF_NAME = {
     "time": "artigraph_neo4j.serializer.datetime",
     "timedelta": "artigraph_neo4j.serializer.datetime",
 }
-"""The same by the first part of a stored name."""
+"""Our modules by the first part of a stored serializer name."""
 
 ENTRY_POINTS = "artigraph.serializers"
-"""Third parties name their module here: ``name = "package.module"``; importing it registers."""
+"""Entry point group in which a package names the module that registers its serializers."""
 
 
 def find_serializer(name: str) -> Serializer[Any] | None:
-    """The serializer of this name, or None.
+    """Return the serializer of this name, or None.
 
-    Looks at what is registered, then imports what may register it: a module of this library, then
-    those that installed packages name in the entry point group ``artigraph.serializers``.
+    A name that is not registered makes it import the module that may register it: one of this
+    library, then those in the entry point group ``artigraph.serializers``.
     """
     found = _by_name.get(name)
     if found is None and (module := _OF_NAME.get(name.split(".")[0])):
@@ -218,7 +305,7 @@ def find_serializer(name: str) -> Serializer[Any] | None:
 
 
 def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
-    """The registered serializer for the nearest class in ``type_.__mro__``, or None."""
+    """Return the serializer registered for the nearest class in ``type_.__mro__``, or None."""
     for cls in type_.__mro__:
         if cls not in _by_type and (module := _OF_PACKAGE.get(cls.__module__.split(".")[0])):
             importlib.import_module(module)
@@ -230,5 +317,5 @@ def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
 
 
 def serializer_names() -> list[str]:
-    """The names of all registered serializers, sorted."""
+    """Return the names of all registered serializers, sorted."""
     return _by_name.names()

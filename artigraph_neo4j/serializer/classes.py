@@ -1,14 +1,12 @@
 """Instances of the caller's own classes as plain data: enums, NamedTuples, dataclasses, pydantic.
 
-A class is stored by name, ``module:qualname``, and checked when it is written to be found again by
-it. Reading imports that module, then only accepts a class of the kind that was stored, and restores
-the state of an instance without calling its ``__init__``; no other code is named by stored data.
+Stored are the kind and name of the class (``class_names``) and the fields. Reading accepts only a
+class of the stored kind and restores the fields without calling ``__init__``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import sys
 from collections.abc import Callable
 from enum import Enum, Flag
@@ -16,6 +14,8 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple, cast
 
 from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import shown
+from artigraph_neo4j.serializer.class_names import class_of, name_of
 
 __all__ = ["Kind", "State", "restore", "state_of"]
 
@@ -26,7 +26,7 @@ _MISSING = object()
 
 
 class State(NamedTuple):
-    """What is stored of an instance: the kind and name of its class, and plain data."""
+    """The stored form of an instance: the kind and name of its class, and plain data."""
 
     kind: Kind
     name: str
@@ -34,28 +34,30 @@ class State(NamedTuple):
 
 
 def state_of(value: object) -> State | None:
-    """The state of an instance of such a class; None where it is of no such class.
+    """Return the state of an instance, or None when its class is of another kind.
 
     Raises:
-        SerializationError: It is, but would not come back: its class cannot be found by name, or it
-            has more to it than its fields.
+        SerializationError: The instance would not come back: its class cannot be found by name, or
+            it has more than its fields.
     """
     cls = type(value)
     kind = _kind_of(cls)
     if kind is None:
         return None
-    return State(kind, _name_of(cls), _TAKE[kind](value, cls))
+    return State(kind, name_of(cls), _TAKE[kind](value, cls))
 
 
 def restore(kind: Kind, name: str, data: Any) -> Any:
-    """The instance that ``state_of`` described.
+    """Return the instance that ``state_of`` described.
 
     Raises:
-        SerializationError: The class is not there, is of another kind, or has other fields now.
+        SerializationError: The class cannot be found, is of another kind, or has other fields now.
     """
-    cls = _find(name)
+    cls = class_of(name)
     if _kind_of(cls) != kind:
-        raise SerializationError(f"{name} was a {kind} when the value was stored, and is none now")
+        raise SerializationError(f"{name} was a {kind} when the value was stored, but is not now")
+    if type(data) is not _DATA[kind]:
+        raise SerializationError(f"the stored {kind} {name} has {type(data).__name__} for its data")
     return _GIVE[kind](cls, data)
 
 
@@ -73,48 +75,13 @@ def _kind_of(cls: type[Any]) -> Kind | None:
     return None
 
 
-# Names ------------------------------------------------------------------------------------------
-
-
-def _name_of(cls: type[Any]) -> str:
-    name = f"{cls.__module__}:{cls.__qualname__}"
-    try:
-        found = _find(name)
-    except SerializationError:
-        found = None
-    if (
-        found is not cls or "[" in name
-    ):  # pydantic keeps Model[int] where only this process finds it
-        raise SerializationError(
-            f"class {name} could not be found by that name when it is read back; define it at the "
-            "top of a module"
-        )
-    return name
-
-
-def _find(name: str) -> type[Any]:
-    """Only ever steps from a module to a class, and from a class to a class in it."""
-    module, _, path = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = vars(found)[part]
-            if not isinstance(found, type):
-                raise SerializationError(f"{name} is no class")
-    except (ImportError, KeyError, ValueError) as error:
-        raise SerializationError(
-            f"class {name} of the stored value is not there: {type(error).__name__}: {error}"
-        ) from error
-    return found  # type: ignore[no-any-return]  # a loop over at least one part has run
-
-
 # Enums ------------------------------------------------------------------------------------------
 
 
 def _take_enum(value: Enum, cls: type[Enum]) -> str:
     if cls.__members__.get(value.name) is not value:  # made by the class's own _missing_
         raise SerializationError(
-            f"{value!r} is not among the members of {cls.__qualname__}; use its value"
+            f"{shown(value)} is not among the members of {cls.__qualname__}; use its value"
         )
     return value.name
 
@@ -125,12 +92,31 @@ def _give_enum(cls: type[Enum], data: str) -> Enum:
     except KeyError:
         known = ", ".join(cls.__members__)
         raise SerializationError(
-            f"{cls.__qualname__} has no member {data!r} now; it has {known}"
+            f"{cls.__qualname__} has no member {shown(data)} now; it has {known:.500}"
         ) from None
 
 
+def _take_flag(value: Flag, cls: type[Flag]) -> int:
+    number: object = value.value
+    if type(number) is not int or not _fits_flag(cls, number):
+        raise SerializationError(f"{shown(value)} has bits beyond those of {cls.__qualname__}")
+    return number
+
+
 def _give_flag(cls: type[Flag], data: int) -> Flag:
-    return cls(data)
+    found = cls(data) if _fits_flag(cls, data) else None
+    if found is None or type(found) is not cls or found.value != data:
+        raise SerializationError(f"{cls.__qualname__} has no flags {shown(data)} now")
+    return found
+
+
+def _fits_flag(cls: type[Flag], number: int) -> bool:
+    """Whether it takes no more than 64 bits, or those of the class's members.
+
+    Python works through every bit of a flag, and keeps each one it has made.
+    """
+    highest = max((int(member.value).bit_length() for member in cls), default=0)
+    return number.bit_length() <= max(highest, 64)
 
 
 # NamedTuples ------------------------------------------------------------------------------------
@@ -206,6 +192,8 @@ def _take_pydantic(value: Any, cls: Any) -> dict[str, Any]:
 
 def _give_pydantic(cls: Any, data: dict[str, Any]) -> Any:
     defaults = {name: _pydantic_default(field) for name, field in cls.model_fields.items()}
+    if not _is_pydantic_state(data):
+        raise SerializationError(f"the stored state of {cls.__qualname__} has another form")
     made = cls.__new__(cls)
     made.__setstate__(
         {
@@ -218,35 +206,46 @@ def _give_pydantic(cls: Any, data: dict[str, Any]) -> Any:
     return made
 
 
+def _is_pydantic_state(data: dict[Any, Any]) -> bool:
+    names: Any = data.get("set")
+    return (
+        {"fields", "set"} <= data.keys() <= {"fields", "set", "extra", "private"}
+        and type(names) is list
+        and all(type(name) is str for name in cast("list[object]", names))
+        and all(type(part) is dict for key, part in data.items() if key != "set")
+    )
+
+
 def _pydantic_default(field: Any) -> Callable[[str, Any], Any]:
     if field.is_required():
         return lambda _name, otherwise: otherwise
     return lambda _name, _else: field.get_default(call_default_factory=True, validated_data={})
 
 
-# Both -------------------------------------------------------------------------------------------
+# Fields -----------------------------------------------------------------------------------------
 
 
 def _refuse_more(cls: type[Any], names: Any) -> None:
-    """Attributes that are no fields would be lost; what ``cached_property`` kept may be.
+    """Refuse attributes that are not fields, which would be lost.
 
-    ``__orig_class__`` is what ``Box[int](1)`` leaves on an instance of a generic class.
+    Values kept by ``cached_property`` may be lost, as may the ``__orig_class__`` that ``Box[int](1)``
+    leaves on an instance of a generic class.
     """
     for name in names:
         cached = isinstance(getattr(cls, name, None), cached_property)
         if not cached and name != "__orig_class__":
             raise SerializationError(
-                f"{cls.__qualname__}: attribute {name!r} is no field, and would be lost"
+                f"{cls.__qualname__}: attribute {name!r} is not a field and would be lost"
             )
 
 
 def _fill(
     cls: type[Any], data: dict[str, Any], defaults: dict[str, Callable[..., Any]]
 ) -> list[Any]:
-    """The values of all fields of today's class, in order."""
+    """Return the values of all fields of today's class, in order."""
     if gone := [name for name in data if name not in defaults]:
         raise SerializationError(
-            f"{cls.__qualname__} has no field {gone[0]!r} any more, which the stored value has"
+            f"{cls.__qualname__} has no field {shown(gone[0])} any more, which the stored value has"
         )
     values = [
         data[name] if name in data else default(name, _MISSING)
@@ -256,14 +255,14 @@ def _fill(
         if value is _MISSING:
             raise SerializationError(
                 f"{cls.__qualname__} has a field {name!r} without a default, which the stored "
-                "value has not"
+                "value does not have"
             )
     return values
 
 
 _TAKE: dict[Kind, Callable[[Any, Any], Any]] = {
     "enum": _take_enum,
-    "flag": lambda value, _cls: value.value,
+    "flag": _take_flag,
     "namedtuple": _take_namedtuple,
     "dataclass": _take_dataclass,
     "pydantic": _take_pydantic,
@@ -274,4 +273,11 @@ _GIVE: dict[Kind, Callable[[Any, Any], Any]] = {
     "namedtuple": _give_namedtuple,
     "dataclass": _give_dataclass,
     "pydantic": _give_pydantic,
+}
+_DATA: dict[Kind, type[Any]] = {
+    "enum": str,
+    "flag": int,
+    "namedtuple": dict,
+    "dataclass": dict,
+    "pydantic": dict,
 }

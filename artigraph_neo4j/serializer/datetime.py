@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, ClassVar, TypeVar
+from zoneinfo import ZoneInfoNotFoundError
 
 from artigraph_neo4j.common.times import ZoneEntry, zone_from, zone_to
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable
 
 __all__ = [
     "DateSerializer",
@@ -23,6 +24,7 @@ __all__ = [
     "time_serializer",
     "time_to_text",
     "timedelta_serializer",
+    "zone_of",
 ]
 
 T = TypeVar("T", datetime, time)
@@ -35,11 +37,14 @@ _PATTERN = re.compile(
 )
 _MICROSECOND = timedelta(microseconds=1)
 
+_MAX_TEXT = 2_000
+"""Maximum characters of a time; the name of a zone may be long."""
+
 
 def time_to_text(value: datetime | time) -> bytes:
-    """ISO 8601, with the zone's name in brackets (as RFC 9557), and ``;fold=1`` where it is 1.
+    """Return ISO 8601 text, the zone's name in brackets (RFC 9557), and ``;fold=1`` if it is 1.
 
-    The local time is what is kept, so that a time which a change of clocks skipped comes back too.
+    The local time is kept, so that a time that a change of clocks skipped comes back too.
 
     Raises:
         SerializationError: The zone is neither a ``timezone`` nor a ``ZoneInfo`` found by its key.
@@ -47,9 +52,12 @@ def time_to_text(value: datetime | time) -> bytes:
     zone = "" if value.tzinfo is None else _zone_to_text(value.tzinfo)
     fold = ";fold=1" if value.fold else ""
     try:
-        return f"{value.replace(tzinfo=None, fold=0).isoformat()}{zone}{fold}".encode()
+        text = f"{value.replace(tzinfo=None, fold=0).isoformat()}{zone}{fold}".encode()
     except UnicodeEncodeError as error:
         raise SerializationError("the name of the time zone has a lone surrogate") from error
+    if len(text) > _MAX_TEXT:
+        raise SerializationError("the name of the time zone is too long")
+    return text
 
 
 def _zone_to_text(zone: tzinfo) -> str:
@@ -69,48 +77,59 @@ def _zone_to_text(zone: tzinfo) -> str:
 
 
 def time_from_text(cls: type[T], data: bytes) -> T:
-    """The ``datetime`` or ``time`` that ``time_to_text`` wrote.
+    """Return the ``datetime`` or ``time`` that ``time_to_text`` wrote.
 
     Raises:
-        SerializationError: The text has another form, or this machine has no such zone.
+        SerializationError: The text has another form, or this machine does not have the zone.
+    """
+    with unreadable(f"a {cls.__name__}"):
+        found = _PATTERN.fullmatch(data.decode()) if len(data) <= _MAX_TEXT else None
+        if found is None:
+            raise SerializationError(f"{data[:80]!r} is not a {cls.__name__}")
+        local = cls.fromisoformat(found["local"])
+        return local.replace(tzinfo=_zone_from_text(found), fold=1 if found["fold"] else 0)
+
+
+def zone_of(entry: ZoneEntry) -> tzinfo:
+    """Return the time zone that ``zone_to`` described.
+
+    Raises:
+        SerializationError: This machine does not have the zone.
     """
     try:
-        found = _PATTERN.fullmatch(data.decode())
-        if found is not None:
-            local = cls.fromisoformat(found["local"])
-            return local.replace(tzinfo=_zone_from_text(found), fold=1 if found["fold"] else 0)
-    except (ValueError, KeyError) as error:  # an unknown zone is a KeyError
-        raise SerializationError(f"no {cls.__name__}: {error}") from error
-    raise SerializationError(f"no {cls.__name__}: {data[:80]!r} has another form")
+        return zone_from(entry)
+    except ZoneInfoNotFoundError as error:
+        raise SerializationError(
+            f"this machine does not have the time zone {shown(entry[-1])}; if it is a real one, "
+            "install tzdata: pip install tzdata"
+        ) from error
 
 
 def _zone_from_text(found: re.Match[str]) -> tzinfo | None:
     if found["utc"]:
         return UTC
     if found["sign"] is None:
-        return None if found["name"] is None else zone_from(["zone", found["name"]])
+        return None if found["name"] is None else zone_of(["zone", found["name"]])
     # By hand, since datetime.fromisoformat loses an offset of less than a second.
     hours, minutes, seconds, micros = (int(found[part] or 0) for part in ("h", "m", "s", "us"))
     offset = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros
     entry: ZoneEntry = ["offset", -offset if found["sign"] == "-" else offset]
-    return zone_from(entry if found["name"] is None else [*entry, found["name"]])
+    return zone_of(entry if found["name"] is None else [*entry, found["name"]])
 
 
 def duration_to_text(value: timedelta) -> bytes:
-    """The number of microseconds."""
+    """Return the number of microseconds."""
     return str(value // _MICROSECOND).encode()
 
 
 def duration_from_text(data: bytes) -> timedelta:
-    """The duration of so many microseconds.
+    """Return the duration of a number of microseconds.
 
     Raises:
-        SerializationError: It is no number, or too large a one.
+        SerializationError: The text is not a number, or too large a one.
     """
-    try:
-        return int(data) * _MICROSECOND
-    except (ValueError, OverflowError) as error:
-        raise SerializationError(f"no number of microseconds: {error}") from error
+    with unreadable("a number of microseconds"):
+        return int(data[:_MAX_TEXT]) * _MICROSECOND
 
 
 class DatetimeSerializer(Serializer[datetime]):
@@ -121,27 +140,27 @@ class DatetimeSerializer(Serializer[datetime]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: datetime, /) -> bytes:
-        """The text; see ``time_to_text``."""
+        """Return the text; see ``time_to_text``."""
         return time_to_text(exactly(datetime, value))
 
     def deserialize(self, data: bytes, /) -> datetime:
-        """The time; see ``time_from_text``."""
+        """Return the time; see ``time_from_text``."""
         return time_from_text(datetime, data)
 
 
 class TimeSerializer(Serializer[time]):
-    """The same for a time of day."""
+    """ISO 8601 text of a time of day, with zone and fold; see ``time_to_text``."""
 
     name: ClassVar[str] = "time"
     types: ClassVar[tuple[type[Any], ...]] = (time,)
     text: ClassVar[bool] = True
 
     def serialize(self, value: time, /) -> bytes:
-        """The text; see ``time_to_text``."""
+        """Return the text; see ``time_to_text``."""
         return time_to_text(exactly(time, value))
 
     def deserialize(self, data: bytes, /) -> time:
-        """The time; see ``time_from_text``."""
+        """Return the time; see ``time_from_text``."""
         return time_from_text(time, data)
 
 
@@ -153,15 +172,13 @@ class DateSerializer(Serializer[date]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: date, /) -> bytes:
-        """The text."""
+        """Return the text."""
         return exactly(date, value).isoformat().encode()
 
     def deserialize(self, data: bytes, /) -> date:
-        """The date."""
-        try:
+        """Return the date."""
+        with unreadable("a date"):
             return date.fromisoformat(data.decode())
-        except ValueError as error:
-            raise SerializationError(f"no date: {error}") from error
 
 
 class TimedeltaSerializer(Serializer[timedelta]):
@@ -172,11 +189,11 @@ class TimedeltaSerializer(Serializer[timedelta]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: timedelta, /) -> bytes:
-        """The number; see ``duration_to_text``."""
+        """Return the number; see ``duration_to_text``."""
         return duration_to_text(exactly(timedelta, value))
 
     def deserialize(self, data: bytes, /) -> timedelta:
-        """The duration; see ``duration_from_text``."""
+        """Return the duration; see ``duration_from_text``."""
         return duration_from_text(data)
 
 

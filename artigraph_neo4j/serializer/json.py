@@ -1,26 +1,28 @@
-"""JSON, for what JSON gives back as it was: readable in the graph by anyone."""
+"""JSON, for values that it gives back unchanged; people can read it in the graph."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from math import isfinite
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import MAX_DEPTH, Serializer, shorten_path
+from artigraph_neo4j.serializer.base import Serializer, shorten_path, shown, unreadable
+from artigraph_neo4j.serializer.limits import MAX_DEPTH
 
 __all__ = ["JSONSerializer", "json_serializer", "json_sorted_serializer", "why_not_json"]
 
 _MAX_INT_BITS = 13_000
-"""Python refuses to make text of integers of more than 4,300 digits."""
+"""Maximum size of integers; Python refuses to write or read more than 4,300 digits."""
 
 _SAFE = frozenset({type(None), bool})
 
 
 def why_not_json(value: Any) -> str | None:
-    """What in ``value`` JSON would change, and where; None when it comes back equal.
+    """Return what JSON would change in the value, and where; None when it comes back unchanged.
 
-    Exact types only: dict with string keys, list, str, int, finite float, bool and None.
+    It does for exactly these types: dict with text keys, list, str, int, finite float, bool, None.
     """
     fault = _fault(value, 0)
     if fault is None:
@@ -30,11 +32,11 @@ def why_not_json(value: Any) -> str | None:
 
 
 _AT = "\0at"
-"""Where a reason names the place, which is only known once it has come up through the value."""
+"""Mark in a reason that is replaced by the place, which is known last."""
 
 
 def _fault(value: Any, depth: int) -> list[str] | None:
-    """The reason and the steps that lead to it, inner ones first; paths of good values cost."""
+    """Return the reason and the steps that lead to it, innermost first; good values need none."""
     kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind in _SAFE:
         return None
@@ -44,7 +46,7 @@ def _fault(value: Any, depth: int) -> list[str] | None:
         fits = value.bit_length() <= _MAX_INT_BITS
         return None if fits else [f"the integer{_AT} has too many digits"]
     if kind is float:
-        return None if isfinite(value) else [f"{value!r}{_AT} is no JSON"]
+        return None if isfinite(value) else [f"{value!r}{_AT} is not JSON"]
     if kind is not list and kind is not dict:
         return [f"a {kind.__qualname__}{_AT} would come back as something else"]
     if depth > MAX_DEPTH:
@@ -63,10 +65,10 @@ def _list_fault(value: list[Any], depth: int) -> list[str] | None:
 def _dict_fault(value: dict[Any, Any], depth: int) -> list[str] | None:
     for key, item in value.items():
         if type(key) is not str:
-            return [f"the key {key!r:.80}{_AT} is no string"]
+            return [f"the key {shown(key)}{_AT} is not text"]
         fault = _text_fault(key) or _fault(item, depth)
         if fault is not None:
-            return [*fault, f"[{key!r:.80}]"]
+            return [*fault, f"[{shown(key)}]"]
     return None
 
 
@@ -88,10 +90,10 @@ class JSONSerializer(Serializer[Any]):
     sort_keys: ClassVar[bool] = False
 
     def serialize(self, value: Any, /) -> bytes:
-        """The value as JSON text.
+        """Return the value as JSON text.
 
         Raises:
-            SerializationError: JSON would change it; the message says what and where.
+            SerializationError: JSON would change the value; the message says what and where.
         """
         fault = why_not_json(value)
         if fault is not None:
@@ -107,19 +109,40 @@ class JSONSerializer(Serializer[Any]):
         ).encode()
 
     def deserialize(self, data: bytes, /) -> Any:
-        """The value.
+        """Return the value.
 
         Raises:
-            SerializationError: The bytes are no JSON.
+            SerializationError: The bytes are not JSON as it is written here.
         """
-        try:
-            return json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise SerializationError(f"no JSON: {error}") from error
+        with unreadable("JSON"):
+            found = json.loads(data.decode(), parse_constant=_refuse_constant)
+            if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+                _check_depth(found)
+            return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise SerializationError(f"{name} is not JSON")
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return
+    if any(type(item) in (list, dict) for item in level):
+        raise SerializationError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _children(item: Any) -> Iterable[Any]:
+    if type(item) is list:
+        return item
+    return item.values() if type(item) is dict else ()
 
 
 class SortedJSONSerializer(JSONSerializer):
-    """The same with the keys of all objects sorted, so that equal dicts are equal bytes."""
+    """JSON with the keys of all objects sorted, so that equal dicts are equal bytes."""
 
     name: ClassVar[str] = "json-sorted"
     sort_keys: ClassVar[bool] = True

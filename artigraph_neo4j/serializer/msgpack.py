@@ -1,11 +1,11 @@
 """msgpack with extension types, for plain values that JSON would change.
 
-None, numbers, text, bytes, lists and dicts with plain keys are plain msgpack; lone surrogates of a
-text pass as UTF-8 would write them. A single value of another type is an extension type of its own
-(``msgpack_leaves``), mostly readable text. Several values together are an array that starts with an
-empty extension, a mark that says what they make (``MARKS``): a tuple is ``[mark 1, first, …]``. So
-any msgpack reader shows the whole value. Exact types only: a subclass of a built-in type is
-refused, never flattened.
+None, numbers, text, bytes, lists and dicts with plain keys are plain msgpack; lone surrogates in
+text are written as UTF-8 would write them. A single value of another type is an extension type of
+its own (``msgpack_leaves``), mostly readable text. A group of values is an array that starts with
+an empty extension, a mark that names what the array stands for (``MARKS``): a tuple is ``[mark 1,
+first, …]``. So any msgpack reader shows the whole value. Only exact types are taken: a subclass of
+a built-in type is refused, never flattened.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from msgpack import ExtType
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import (
-    MAX_DEPTH,
     Serializer,
     find_serializer,
     infer_serializer,
     shorten_path,
+    shown,
+    unreadable,
 )
 from artigraph_neo4j.serializer.classes import Kind, restore, state_of
+from artigraph_neo4j.serializer.limits import MAX_DEPTH, nested
 from artigraph_neo4j.serializer.msgpack_leaves import BIG_INT, LEAVES
 
 __all__ = ["MARKS", "MsgpackSerializer", "msgpack_serializer", "pack", "unpack"]
@@ -45,7 +47,7 @@ MARKS: dict[int, str] = {
     34: "pydantic",  # [mark, class, {"fields", "set", "extra", "private"}]
     40: "serialized",  # [mark, serializer name, bytes]
 }
-"""Extension types without data, by code, that say what the rest of an array makes.
+"""Extension types without data, by code; each names what the rest of its array stands for.
 
 Codes from 100 on are for ``default`` and ``ext_hook``; 127 is the reference to a nested model.
 """
@@ -58,19 +60,20 @@ _GROUPS: dict[type[Any], str] = {tuple: "tuple", set: "set", frozenset: "frozens
 
 
 def pack(value: Any, *, default: Default | None = None) -> bytes:
-    """The value as msgpack bytes.
+    """Return the value as msgpack bytes.
 
     Args:
         value: The value.
-        default: Asked first about everything but None, bool, int, float, str, bytes, list and dict;
-            returns an ``ExtType`` of a code from 100 on, or None.
+        default: A function that is asked first about everything but None, bool, int, float, str,
+            bytes, list and dict. It returns an ``ExtType`` of a code from 100 on, or None.
 
     Raises:
-        SerializationError: It holds something of another type, itself, or is nested too deeply; the
-            message says where.
+        SerializationError: The value holds something of another type or itself, or is nested too
+            deeply; the message says where.
     """
     try:
-        return _packb(_Packing(default).tree(value, 0))
+        with nested():
+            return _packb(_Packing(default).tree(value, 0))
     except _RefusedError as refused:
         raise SerializationError(refused.message) from refused.__cause__
     except (RecursionError, ValueError) as error:  # the message of ValueError is msgpack's own
@@ -85,12 +88,12 @@ def _packb(tree: Any) -> bytes:
 
 
 def _big_int(value: int) -> ExtType:
-    """Asked by msgpack about integers of more than 64 bits, the one thing left that it cannot."""
+    """Return the form of an integer of more than 64 bits, the only thing left to msgpack's caller."""
     return ExtType(BIG_INT, LEAVES[BIG_INT].to_data(value))
 
 
 class _RefusedError(Exception):
-    """Something that cannot be packed, and the way to it, inner steps first."""
+    """Something cannot be packed; ``steps`` lead to it, innermost first."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -103,7 +106,7 @@ class _RefusedError(Exception):
 
 
 class _Packing:
-    """Makes of a value a tree of what msgpack packs as it is."""
+    """Turns a value into a tree of what msgpack packs by itself."""
 
     def __init__(self, default: Default | None) -> None:
         self._default = default
@@ -148,7 +151,7 @@ class _Packing:
             try:
                 pairs.append((self.tree(key, depth + 1), self.tree(item, depth + 1)))
             except _RefusedError as refused:
-                refused.steps.append(f"[{key!r:.80}]")
+                refused.steps.append(f"[{shown(key)}]")
                 raise
         return dict(pairs) if plain_keys else [_MARK_OF["dict"], *_flat(pairs)]
 
@@ -166,8 +169,10 @@ class _Packing:
 def _attempt(work: Callable[[Any], Any], value: Any) -> Any:
     try:
         return work(value)
-    except (SerializationError, ValueError) as error:
+    except SerializationError as error:
         raise _RefusedError(str(error)) from error
+    except Exception as error:  # of a class or serializer that is not ours
+        raise _RefusedError(f"{type(error).__name__}: {error}") from error
 
 
 def _flat(pairs: Iterable[tuple[Any, Any]]) -> Iterable[Any]:
@@ -191,39 +196,31 @@ _SHAPES = frozenset({list, dict, *_GROUPS, *_CODE_OF})
 
 
 def unpack(data: bytes, *, ext_hook: ExtHook | None = None) -> Any:
-    """The value that ``pack`` made the bytes from.
+    """Return the value that ``pack`` made the bytes from.
 
     Args:
         data: The bytes.
-        ext_hook: Makes values of codes from 100 on.
+        ext_hook: A function that makes values of the extension types from 100 on.
 
     Raises:
-        SerializationError: The bytes are something else, or name a class that is not there.
+        SerializationError: ``pack`` does not make such bytes, they are nested too deeply, or they
+            name a class or serializer that this program does not have.
     """
 
     def ext(code: int, inner: bytes) -> Any:
         if code in LEAVES:
             return LEAVES[code].from_data(inner)
-        if code in MARKS:
+        if code in MARKS and not inner:
             return _Mark(code)
         if code >= _FIRST_FREE_CODE and ext_hook is not None:
             return ext_hook(code, inner)
         raise SerializationError(f"unknown msgpack extension type {code}")
 
-    try:
-        return msgpack.unpackb(
-            data,
-            ext_hook=ext,
-            list_hook=_list,
-            strict_map_key=False,
-            unicode_errors="surrogatepass",
+    with nested(), unreadable("msgpack of this library"):
+        tree = msgpack.unpackb(
+            data, ext_hook=ext, strict_map_key=False, unicode_errors="surrogatepass"
         )
-    except SerializationError:
-        raise
-    except Exception as error:
-        raise SerializationError(
-            f"no msgpack of this library: {type(error).__name__}: {error}"
-        ) from error
+        return _grown(tree)
 
 
 class _Mark:
@@ -233,20 +230,80 @@ class _Mark:
         self.code = code
 
 
-def _list(items: list[Any]) -> Any:
-    """Called for each array, inner ones first."""
-    if not items or type(items[0]) is not _Mark:
-        return items
+Place = tuple[Any, Any]
+"""A container, and the index or key in it."""
+
+
+def _grown(tree: Any) -> Any:
+    """Return the value of a tree in which marked arrays stand for other values.
+
+    All of the tree is checked before anything is made of it. It is walked level by level, and built
+    from the bottom up, so that its depth costs no stack.
+    """
+    whole = [tree]
+    marked: list[Place] = []
+    level: list[Place] = [(whole, 0)]
+    for _ in range(MAX_DEPTH + 1):
+        level = [place for parent, key in level for place in _below(parent, key, marked)]
+        if not level:
+            break
+    else:
+        raise SerializationError(f"it is nested more than {MAX_DEPTH} deep")
+    for parent, key in reversed(marked):
+        parent[key] = _made(parent[key])
+    return whole[0]
+
+
+def _below(parent: Any, key: Any, marked: list[Place]) -> Iterable[Place]:
+    """Return the places of the containers in one; note it when it is a marked array."""
+    item = parent[key]
+    kind: type[object] = type(item)
+    children: Iterable[tuple[Any, Any]]
+    if kind is dict:
+        if not _PLAIN.issuperset(map(type, item)):
+            raise SerializationError("a map has a key that is not plain")
+        if _PLAIN.issuperset(map(type, item.values())):
+            return ()
+        children = item.items()
+    elif kind is list:
+        if _PLAIN.issuperset(map(type, item)):
+            return ()
+        children = enumerate(item)
+        if type(item[0]) is _Mark:
+            marked.append((parent, key))
+            next(children)
+    else:
+        return _refuse_stray(item)
+    return [(item, at) for at, child in children if type(child) in _NOT_VALUES]
+
+
+def _refuse_stray(item: object) -> tuple[()]:
+    """Refuse objects that are not values: marks elsewhere, and msgpack's own time stamps."""
+    if type(item) in _STRAY:
+        raise SerializationError("an extension type is where none can be")
+    return ()
+
+
+_STRAY = frozenset({_Mark, msgpack.Timestamp})
+_NOT_VALUES = frozenset({list, dict, *_STRAY})
+
+
+def _made(items: list[Any]) -> Any:
+    """Return what a marked array stands for; what is in it is made already."""
     what, rest = MARKS[items[0].code], items[1:]
     match what:
         case "tuple":
             return tuple(rest)
-        case "set":
-            return set(rest)
-        case "frozenset":
-            return frozenset(rest)
+        case "set" | "frozenset":
+            found = set(rest) if what == "set" else frozenset(rest)
+            if len(found) != len(rest):
+                raise SerializationError(f"a {what} has an item twice")
+            return found
         case "dict":
-            return dict(zip(rest[::2], rest[1::2], strict=True))
+            pairs = dict(zip(rest[::2], rest[1::2], strict=True))
+            if 2 * len(pairs) != len(rest):
+                raise SerializationError("a dict has a key twice")
+            return pairs
         case "serialized":
             return _serialized(*rest)
         case _:
@@ -256,13 +313,18 @@ def _list(items: list[Any]) -> Any:
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 
 
-def _serialized(name: str, data: bytes) -> Any:
+def _serialized(name: object, data: object) -> Any:
+    if type(name) is not str or type(data) is not bytes:
+        raise SerializationError("a serialized value is not a name and bytes")
     serializer = find_serializer(name)
     if serializer is None:
         raise SerializationError(
             f"serializer {name!r} is not known to this process; register() one of that name"
         )
-    return serializer.deserialize(data)
+    if not serializer.types:
+        raise SerializationError(f"serializer {name!r} is never used inside a container")
+    with unreadable(f"of serializer {name!r}"):
+        return serializer.deserialize(data)
 
 
 class MsgpackSerializer(Serializer[Any]):
@@ -271,11 +333,11 @@ class MsgpackSerializer(Serializer[Any]):
     name: ClassVar[str] = "msgpack"
 
     def serialize(self, value: Any, /) -> bytes:
-        """The value as msgpack; see ``pack``."""
+        """Return the value as msgpack; see ``pack``."""
         return pack(value)
 
     def deserialize(self, data: bytes, /) -> Any:
-        """The value; see ``unpack``."""
+        """Return the value; see ``unpack``."""
         return unpack(data)
 
 

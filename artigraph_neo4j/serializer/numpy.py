@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import math
+import re
+import struct
+import sys
 import zipfile
 from typing import IO, Any, ClassVar
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable, unwritable
+from artigraph_neo4j.serializer.limits import check_decoded
 
 try:
     import numpy as np
 except ImportError as error:  # pragma: no cover - an install without it
-    raise ImportError("this serializer needs numpy: pip install numpy") from error
+    raise ImportError(
+        'this serializer needs numpy: pip install "artigraph-neo4j[numpy]"'
+    ) from error
 
 __all__ = [
     "ArraySerializer",
     "MaskedArraySerializer",
     "ScalarSerializer",
     "array_serializer",
+    "as_native",
+    "as_scalar",
     "masked_array_serializer",
     "scalar_serializer",
 ]
 
 
 _MAX_HEADER = 2**20
-"""More than numpy allows unasked, which is little for a record of many fields."""
+"""Maximum bytes of a header; numpy's default is too few for a record of many fields."""
+
+_MAX_BRACKETS = 100
+"""Maximum brackets inside one another in a header: two for each record within a record."""
+
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+_PLAIN = re.compile(r"(?:[\s\d{}()\[\],:]|True|False|None)*")
 
 
 def _save(value: np.ndarray[Any, Any]) -> bytes:
@@ -36,29 +52,88 @@ def _save(value: np.ndarray[Any, Any]) -> bytes:
 
 def _write(value: np.ndarray[Any, Any], sink: IO[bytes]) -> None:
     _refuse_unfaithful(value.dtype)
+    check_decoded(value.size, value.nbytes)  # of a dtype without bytes
     for version in ((1, 0), (3, 0)):  # named, for numpy warns where it has to choose
         try:
             np.lib.format.write_array(sink, value, version, allow_pickle=False)
-        except ValueError:  # names of fields that Latin-1 has not, or too many; nothing is written
+        except ValueError:  # field names outside Latin-1, or too many; nothing is written yet
             continue
         return
     raise SerializationError(f"a .npy file cannot hold {value.dtype}: its header is too large")
 
 
 def _load(source: IO[bytes]) -> np.ndarray[Any, Any]:
-    try:
+    with unreadable("a .npy file"):
+        start = source.tell()
+        dtype, shape = _header(source)
+        size = _end(source) - source.tell()
+        if dtype.hasobject:
+            raise SerializationError("it holds Python objects as pickle, which is not read")
+        items = math.prod(shape)
+        if items * dtype.itemsize != size:
+            raise SerializationError(
+                f"an array of shape {shape} and dtype {shown(dtype)} does not take {size} bytes"
+            )
+        check_decoded(items, size)  # of a dtype without bytes
+        source.seek(start)
         found: np.ndarray[Any, Any] = np.lib.format.read_array(
             source, allow_pickle=False, max_header_size=_MAX_HEADER
         )
-    except (ValueError, EOFError, TypeError, SyntaxError, MemoryError) as error:
-        raise SerializationError(f"no .npy file: {error}") from error
-    if source.read(1):
-        raise SerializationError("no .npy file: there are bytes after the array")
-    return found
+        _check_characters(found)
+        return found
+
+
+def _check_characters(array: Any) -> None:
+    """Refuse text with numbers that are not characters, of which Python makes no text."""
+    dtype = array.dtype
+    if dtype.kind == "U" and array.size and dtype.itemsize:
+        order = dtype.str[0]
+        if np.ascontiguousarray(array).reshape(-1).view(f"{order}u4").max() > sys.maxunicode:
+            raise SerializationError("a text has a character that Unicode does not have")
+    for name in dtype.names or ():
+        _check_characters(array[name])
+
+
+def _header(source: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Read the header of a ``.npy`` file, which is a dict as Python writes it."""
+    version = np.lib.format.read_magic(source)
+    form = "<H" if version == (1, 0) else "<I"
+    (length,) = struct.unpack(form, source.read(struct.calcsize(form)))
+    if length > _MAX_HEADER:
+        raise SerializationError(f"the header takes {length} bytes")
+    text = source.read(length).decode("latin-1" if version[0] < 3 else "utf-8")
+    _check_text(text)
+    header = ast.literal_eval(text)
+    if type(header) is not dict or header.keys() != {"descr", "fortran_order", "shape"}:
+        raise SerializationError("the header has another form")
+    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(header["descr"])
+    shape = header["shape"]
+    if type(shape) is not tuple or any(type(side) is not int or side < 0 for side in shape):
+        raise SerializationError("the header has no shape")
+    return dtype, shape
+
+
+def _check_text(text: str) -> None:
+    """Refuse a header that Python's parser, which recurses, should not see."""
+    rest = _QUOTED.sub("", text)
+    deepest = depth = 0
+    for sign in re.findall(r"[\[({})\]]", rest):
+        depth += 1 if sign in "[({" else -1
+        deepest = max(deepest, depth)
+    if deepest > _MAX_BRACKETS or _PLAIN.fullmatch(rest) is None:
+        raise SerializationError("the header has another form, or records within too many records")
+
+
+def _end(source: IO[bytes]) -> int:
+    """Return the position of the end, and stay where the file is."""
+    at = source.tell()
+    end = source.seek(0, io.SEEK_END)
+    source.seek(at)
+    return end
 
 
 def _refuse_unfaithful(dtype: np.dtype[Any]) -> None:
-    """Refuse a dtype of which the header of a ``.npy`` file would lose something."""
+    """Refuse a dtype that the header of a ``.npy`` file cannot describe in full."""
     if dtype.hasobject:
         raise SerializationError(
             f"an array of {dtype} holds Python objects, which .npy keeps only as pickle; convert "
@@ -68,11 +143,10 @@ def _refuse_unfaithful(dtype: np.dtype[Any]) -> None:
         raise SerializationError(
             f"a .npy file would lose the metadata of {dtype}; copy the array to a dtype without"
         )
-    try:
+    with unwritable(f"a .npy file of {dtype}"):
         header: Any = np.lib.format.dtype_to_descr(dtype)
         back = np.lib.format.descr_to_dtype(header)
-    except (ValueError, TypeError) as error:
-        raise SerializationError(f"a .npy file cannot hold {dtype}: {error}") from error
+    _check_text(repr(header))
     if _description(back) != _description(dtype):
         raise SerializationError(
             f"a .npy file would change {dtype!r} to {back!r}; convert it with astype first"
@@ -80,7 +154,7 @@ def _refuse_unfaithful(dtype: np.dtype[Any]) -> None:
 
 
 def _description(dtype: np.dtype[Any]) -> Any:
-    """All there is to a dtype; ``==`` overlooks alignment and the class of scalars."""
+    """Return all parts of a dtype; ``==`` overlooks alignment and the class of scalars."""
     inner: Any = None
     if dtype.subdtype is not None:
         inner = (_description(dtype.subdtype[0]), dtype.subdtype[1])
@@ -171,13 +245,8 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
         Raises:
             SerializationError: The bytes are no such file.
         """
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                names = archive.namelist()
-                parts: dict[str, Any] = {
-                    name.removesuffix(".npy"): _load(io.BytesIO(archive.read(name)))
-                    for name in names
-                }
+        with unreadable("a .npz file of this serializer"):
+            parts = _parts(data)
             make: Any = np.ma.MaskedArray
             found: np.ma.MaskedArray[Any, Any] = make(
                 parts["data"],
@@ -186,9 +255,24 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
                 hard_mask=bool(parts["hard"]),
                 copy=False,
             )
-        except (zipfile.BadZipFile, KeyError, ValueError, TypeError, np.ma.MAError) as error:
-            raise SerializationError(f"no .npz file of this serializer: {error}") from error
-        return found
+            return found
+
+
+def _parts(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the arrays of a ``.npz`` file, which are stored one after the other, as they are."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise SerializationError("a member is compressed")
+        if sum(member.file_size for member in members) > len(data):
+            raise SerializationError("its members take more bytes than the file")
+        parts = {m.filename.removesuffix(".npy"): archive.read(m) for m in members}
+    if len(parts) < len(members) or not {"data", "hard"} <= parts.keys() <= _MEMBERS:
+        raise SerializationError(f"its members are {shown(list(parts))}")
+    return {name: _load(io.BytesIO(part)) for name, part in parts.items()}
+
+
+_MEMBERS = {"data", "hard", "mask", "fill"}
 
 
 class ScalarSerializer(Serializer[np.generic]):
@@ -211,7 +295,7 @@ class ScalarSerializer(Serializer[np.generic]):
         longer = isinstance(value, (np.str_, np.bytes_)) and value != back
         if longer or type(back) is not type(value) or back.dtype.str != value.dtype.str:
             raise SerializationError(
-                f"numpy would change {value!r} to {back!r}; use {type(value.item()).__name__}"
+                f"numpy would change {shown(value)} to {shown(back)}; use {type(value.item()).__name__}"
             )
         return data
 
@@ -223,9 +307,47 @@ class ScalarSerializer(Serializer[np.generic]):
         """
         array: Any = _load(io.BytesIO(data))
         if array.shape:
-            raise SerializationError(f"no single value: the shape is {array.shape}")
+            raise SerializationError(f"the bytes are not one value: the shape is {array.shape}")
         found: np.generic = array[()]
         return found
+
+
+_NATIVE: dict[type[Any], tuple[str, type[Any]]] = {
+    np.bool_: ("bool_", bool),
+    np.str_: ("str_", str),
+    np.longdouble: ("longdouble", float),
+    **{getattr(np, name): (name, float) for name in ("float16", "float32", "float64")},
+    **{getattr(np, f"{sign}int{bits}"): (f"{sign}int{bits}", int)
+       for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}  # fmt: skip
+for _name in ("longlong", "ulonglong"):  # types of their own, though of 64 bits too
+    _NATIVE.setdefault(getattr(np, _name), (_name, int))
+_BY_NAME = {name: type_ for type_, (name, _) in _NATIVE.items()}
+
+
+def as_native(value: object) -> tuple[bool | int | float | str, str] | None:
+    """Python's own value that a scalar equals exactly, and the scalar's type; else None."""
+    found = _NATIVE.get(type(value))
+    if found is None:
+        return None
+    name, python = found
+    native = python(value)
+    back = _BY_NAME[name](native)
+    same = back == value or (back != back and value != value)  # NaN equals nothing
+    return (native, name) if same else None
+
+
+def as_scalar(native: object, name: str) -> np.generic:
+    """The scalar that ``as_native`` gave ``native`` and ``name`` for.
+
+    Raises:
+        SerializationError: There is no such type.
+    """
+    found = _BY_NAME.get(name)
+    if found is None:
+        raise SerializationError(f"numpy has no scalar {name!r} that is stored natively")
+    made: np.generic = found(native)
+    return made
 
 
 array_serializer = ArraySerializer().register()

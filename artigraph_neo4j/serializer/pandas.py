@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, TypeVar
 
 try:
     import pandas as pd
@@ -21,15 +21,15 @@ except ImportError as error:  # pragma: no cover - an install without the extra
     ) from error
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable, unwritable
 from artigraph_neo4j.serializer.msgpack import pack
 from artigraph_neo4j.serializer.pandas_arrays import Recipe, to_arrow, values_of
 from artigraph_neo4j.serializer.pandas_file import (
     FORMAT,
     KEY,
+    PARQUET,
     FrameFile,
     positions_of,
-    unreadable,
     written,
 )
 from artigraph_neo4j.serializer.pandas_index import index_to_arrow, pack_index, unpack_index
@@ -57,6 +57,9 @@ __all__ = [
 ]
 
 
+T = TypeVar("T")
+
+
 def _write(
     columns: list[tuple[str, Any]],
     index: Any,
@@ -68,16 +71,10 @@ def _write(
     arrays: list[Any] = []
     recipes: list[Recipe] = []
     for name, values in columns:
-        try:
-            array, recipe = to_arrow(values)
-        except (SerializationError, ValueError, TypeError, pa.ArrowException) as error:
-            raise SerializationError(f"column {name}: {error}") from error
+        array, recipe = _part(f"column {name}", lambda values=values: to_arrow(values))
         arrays.append(array)
         recipes.append(recipe)
-    try:
-        index_arrays, index_recipe = index_to_arrow(index)
-    except (SerializationError, ValueError, TypeError, pa.ArrowException) as error:
-        raise SerializationError(f"the index: {error}") from error
+    index_arrays, index_recipe = _part("the index", lambda: index_to_arrow(index))
     names = _distinct([name for name, _ in columns], len(index_arrays))
     about = {
         "format": FORMAT,
@@ -86,13 +83,31 @@ def _write(
         "index": index_recipe,
         **more,
     }
-    table = pa.table([*arrays, *index_arrays], names=names)
-    metadata = {KEY: base64.b64encode(pack(about)), b"pandas": _for_pandas(names, index)}
-    to_parquet(table.replace_schema_metadata(metadata), file, row_group_rows)
+    with unwritable("Parquet"):
+        table = pa.table([*arrays, *index_arrays], names=names)
+        metadata = {KEY: base64.b64encode(pack(about)), b"pandas": _for_pandas(names, index)}
+        to_parquet(table.replace_schema_metadata(metadata), file, row_group_rows)
+
+
+def _part(name: str, work: Callable[[], T]) -> T:
+    """Return what ``work`` makes of a part of the value; errors name the part."""
+    try:
+        with unwritable("Parquet"):
+            return work()
+    except SerializationError as error:
+        raise SerializationError(f"{name}: {error}") from error
+
+
+def _text(label: object) -> str:
+    """Return a label as text; one without a text of its own, such as 10**5000, by its type."""
+    try:
+        return str(label)
+    except Exception:  # of a class that is not ours
+        return shown(label)
 
 
 def _distinct(names: list[str], index_levels: int) -> list[str]:
-    """Names of the file's columns: the labels where they can be, else numbered."""
+    """Return names for the file's columns: the labels where they differ, else numbered ones."""
     index_names = [f"__index_level_{i}__" for i in range(index_levels)]
     names = [name.encode("utf-8", "replace").decode() for name in names]
     if len({*names, *index_names}) < len(names) + index_levels:
@@ -101,7 +116,7 @@ def _distinct(names: list[str], index_levels: int) -> list[str]:
 
 
 def _for_pandas(names: list[str], index: Any) -> bytes:
-    """What lets ``pandas.read_parquet`` know which columns are the index."""
+    """Return the metadata by which ``pandas.read_parquet`` knows the index."""
     levels: list[Any] = names[len(names) - index.nlevels :]
     columns = [
         {"name": None, "field_name": n, "pandas_type": "", "numpy_type": "object", "metadata": None}
@@ -117,10 +132,7 @@ def _for_pandas(names: list[str], index: Any) -> bytes:
 
 
 def _attrs(value: Any) -> dict[str, Any]:
-    try:
-        pack(value.attrs)
-    except SerializationError as error:
-        raise SerializationError(f"attrs: {error}") from error
+    _part("attrs", lambda: pack(value.attrs))
     return dict(value.attrs)
 
 
@@ -160,14 +172,10 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         """The same, a group of rows at a time; the whole frame is an Arrow table meanwhile."""
         frame = exactly(pd.DataFrame, value)
         columns = [
-            (str(label), values_of(frame.iloc[:, i])) for i, label in enumerate(frame.columns)
+            (_text(label), values_of(frame.iloc[:, i])) for i, label in enumerate(frame.columns)
         ]
-        try:
-            labels = pack_index(frame.columns)
-        except SerializationError as error:
-            raise SerializationError(f"the column labels: {error}") from error
         more = {
-            "labels": labels,
+            "labels": _part("the column labels", lambda: pack_index(frame.columns)),
             "attrs": _attrs(frame),
             "duplicates": frame.flags.allows_duplicate_labels,
         }
@@ -186,10 +194,12 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         row_groups: Sequence[int] | None = None,
     ) -> pd.DataFrame:
         """The columns in the order of the frame, with their part of the index."""
-        with unreadable():
+        with unreadable(PARQUET):
             some = columns is not None or row_groups is not None
             parts = FrameFile(file, part=some)
             labels = unpack_index(parts.about["labels"])
+            if len(labels) != parts.width:
+                raise SerializationError("it has more labels than columns, or fewer")
             places = positions_of(labels, columns)
             index = parts.index(row_groups)
             # As series, since a frame would guess at the dtype of objects.
@@ -234,11 +244,11 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
             "attrs": _attrs(series),
             "duplicates": series.flags.allows_duplicate_labels,
         }
-        _write([(str(series.name), values_of(series))], series.index, more, file)
+        _write([(_text(series.name), values_of(series))], series.index, more, file)
 
     def read(self, file: IO[bytes], /) -> pd.Series[Any]:
         """The series."""
-        with unreadable():
+        with unreadable(PARQUET):
             parts = FrameFile(file)
             (values,) = parts.columns([0])
             name = parts.about["name"]
@@ -276,7 +286,7 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
 
     def read(self, file: IO[bytes], /) -> pd.Index[Any]:
         """The index."""
-        with unreadable():
+        with unreadable(PARQUET):
             found: pd.Index[Any] = FrameFile(file).index()
         return found
 

@@ -1,8 +1,8 @@
 """The arrays that frames and indexes of pandas are made of, as Arrow arrays, and exactly back.
 
 pandas' own conversion guesses: it turns ``nan`` into a missing value, integer categories into
-numbers, seconds into milliseconds. Here each array says how it has to be made again, as a short
-list beside it, and what has no such recipe is refused.
+numbers, seconds into milliseconds. Here each array has a recipe, a short list that tells how it is
+made again; arrays without a recipe are refused.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import shown, unreadable
 from artigraph_neo4j.serializer.msgpack import pack, unpack
 from artigraph_neo4j.serializer.pandas_times import (
     freq_to_text,
@@ -33,7 +34,7 @@ from artigraph_neo4j.serializer.parquet import column_from_parquet, column_to_pa
 __all__ = ["Recipe", "from_arrow", "from_categories", "to_arrow", "to_categories", "values_of"]
 
 Recipe = list[Any]
-"""Which of the functions below makes the array again, and its arguments."""
+"""The key of one of the functions below, which makes the array again, and its arguments."""
 
 _NUMBERS = "biuf"
 _MASKED = {
@@ -45,15 +46,15 @@ _MASKED = {
 
 
 def values_of(series: Any) -> Any:
-    """The array behind a series or an index, without a copy."""
+    """Return the array behind a series or an index, without a copy."""
     return series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
 
 
 def to_arrow(values: Any) -> tuple[Any, Recipe]:
-    """An array of pandas or numpy as an Arrow array, and the recipe.
+    """Return an array of pandas or numpy as an Arrow array, and its recipe.
 
     Raises:
-        SerializationError: There is no recipe for its dtype, or one of its items.
+        SerializationError: There is no recipe for its dtype, or for one of its items.
     """
     dtype = values.dtype
     if isinstance(dtype, np.dtype):
@@ -67,9 +68,22 @@ def to_arrow(values: Any) -> tuple[Any, Recipe]:
 
 
 def from_arrow(array: Any, recipe: Recipe) -> Any:
-    """The array that ``to_arrow`` was given."""
+    """Return the array that ``to_arrow`` was given.
+
+    Raises:
+        SerializationError: ``to_arrow`` gives no such recipe, or not for an array of this type.
+    """
     kind, *arguments = recipe
-    return _MAKERS[kind](array, *arguments)
+    with unreadable(f"a column made by {shown(recipe)}"):
+        return _MAKERS[kind](array, *arguments)
+
+
+def _dtype(text: object, kinds: str) -> np.dtype[Any]:
+    """Return the dtype of a stored name, which has to be of some kinds of numbers."""
+    dtype = np.dtype(str(text))
+    if dtype.kind not in kinds or dtype.str != text:
+        raise SerializationError(f"{shown(text)} is not a dtype of numbers")
+    return dtype
 
 
 # Numbers ----------------------------------------------------------------------------------------
@@ -90,18 +104,19 @@ def _from_numpy(values: Any) -> tuple[Any, Recipe]:
 
 
 def _numbers(array: Any, dtype: str) -> Any:
-    return own(array.to_numpy()).astype(dtype, copy=False)
+    return own(array.to_numpy()).astype(_dtype(dtype, _NUMBERS), copy=False)
 
 
 def _complex(array: Any, dtype: str) -> Any:
     flat = pa.chunked_array([chunk.flatten() for chunk in _chunks(array)], array.type.value_type)
-    return own(flat.to_numpy()).view(dtype)
+    return own(flat.to_numpy()).view(_dtype(dtype, "c"))
 
 
 def _masked(array: Any, dtype: str) -> Any:
     zero = pa.scalar(False if array.type == pa.bool_() else 0, array.type)
-    values = own(pc.fill_null(array, zero).to_numpy()).astype(dtype, copy=False)
-    return _MASKED[np.dtype(dtype).kind](values, own(pc.is_null(array).to_numpy()))
+    found = _dtype(dtype, _NUMBERS)
+    values = own(pc.fill_null(array, zero).to_numpy()).astype(found, copy=False)
+    return _MASKED[found.kind](values, own(pc.is_null(array).to_numpy()))
 
 
 # Texts and objects ------------------------------------------------------------------------------
@@ -146,7 +161,7 @@ def _make_cells(array: Any) -> Any:
 
 
 def _object_array(items: list[Any]) -> Any:
-    """One item a cell, lists and tuples too."""
+    """Return an array with one item a cell, lists and tuples too."""
     made = np.empty(len(items), dtype=object)
     for position, item in enumerate(items):
         made[position] = item
@@ -157,9 +172,9 @@ def _object_array(items: list[Any]) -> Any:
 
 
 def to_categories(codes: Any, categories: Any) -> tuple[Any, Recipe]:
-    """Values by their positions in ``categories``, -1 where one is missing.
+    """Return the values at some positions in ``categories``, missing at -1, and a recipe.
 
-    The array has the values themselves, so that others can read it.
+    The array has the values themselves, so that other tools can read it.
 
     Raises:
         SerializationError: The categories have no faithful form, or cannot be told apart.
@@ -178,7 +193,7 @@ def to_categories(codes: Any, categories: Any) -> tuple[Any, Recipe]:
 
 
 def _beside(categories: Any) -> list[Any]:
-    """What there is to an index beside its values."""
+    """Return what an index has beside its values."""
     if isinstance(categories, pd.RangeIndex):
         return ["range", categories.start, categories.stop, categories.step]
     freq = freq_to_text(categories)
@@ -186,12 +201,15 @@ def _beside(categories: Any) -> list[Any]:
 
 
 def from_categories(array: Any, data: bytes, recipe: Recipe, *beside: Any) -> tuple[Any, Any]:
-    """The codes and the categories."""
+    """Return the codes and the categories."""
     inner = column_from_parquet(data)
     codes = _positions(array, _combined(inner))
     match beside:
         case ("range", start, stop, step):
-            return codes, pd.RangeIndex(start, stop, step)
+            categories = pd.RangeIndex(start, stop, step)
+            if len(categories) != len(inner):
+                raise SerializationError("a range has another length than its values")
+            return codes, categories
         case ("freq", freq):
             return codes, with_freq(_index(from_arrow(inner, recipe)), freq)
         case _:
@@ -250,7 +268,7 @@ def _arrow(values: Any) -> tuple[Any, Recipe]:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """Whether two Arrow arrays are, nan and all, which Arrow's own comparison takes for unequal."""
+    """Whether two Arrow arrays are equal; unlike for Arrow, nan equals nan."""
     if pa.types.is_floating(right.type):
         return True  # Parquet has them as they are
     if pa.types.is_nested(right.type):
@@ -289,4 +307,4 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "interval": _make_intervals,
     "arrow": pd.arrays.ArrowExtensionArray,
 }
-"""Recipes, by the first item. Never change one; add others."""
+"""Makers of arrays by the key of their recipe. New ones are added; none is ever changed."""

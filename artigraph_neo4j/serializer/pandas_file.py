@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
-import pyarrow as pa
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, check_part
+from artigraph_neo4j.serializer.base import Serializer, check_part, shown
 from artigraph_neo4j.serializer.msgpack import unpack
 from artigraph_neo4j.serializer.pandas_arrays import from_arrow
 from artigraph_neo4j.serializer.pandas_index import index_from_arrow
-from artigraph_neo4j.serializer.parquet import open_parquet, read_parquet
+from artigraph_neo4j.serializer.parquet import ParquetSource
 
-__all__ = ["FORMAT", "KEY", "FrameFile", "positions_of", "unreadable", "written"]
+__all__ = ["FORMAT", "KEY", "PARQUET", "FrameFile", "positions_of", "written"]
 
 KEY = b"artigraph"
-"""The file's metadata under this key says how each column is made again."""
+"""Key of the file's metadata that tells how each column is made again."""
 
 FORMAT = 1
+"""Version of what the metadata has to say."""
 
-_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError)
-
-
-@contextmanager
-def unreadable() -> Generator[None]:
-    """Whatever goes wrong with bytes that are something else, as an error of this library."""
-    try:
-        yield
-    except _UNREADABLE as error:
-        raise SerializationError(f"no Parquet file of this serializer: {error}") from error
+PARQUET = "a Parquet file of this serializer"
+"""Name of the format in messages."""
 
 
 def written(serializer: Serializer[Any], value: Any) -> bytes:
-    """What the serializer writes to a file, as bytes."""
+    """Return what the serializer writes to a file, as bytes."""
     sink = BytesIO()
     serializer.write(value, sink)
     return sink.getvalue()
@@ -49,46 +40,49 @@ class FrameFile:
 
     Args:
         source: The file, open. Only its metadata is read at first.
-        part: Whether only a part will be read; see ``open_parquet``.
+        part: Whether only a part will be read; see ``ParquetSource``.
 
     Attributes:
         about: How the columns are made again, and what else was written.
+        width: The number of columns, without those of the index.
 
     Raises:
-        SerializationError: It was written by something else.
+        SerializationError: The file was written by something else.
     """
 
     def __init__(self, source: IO[bytes], *, part: bool = False) -> None:
-        self._file = open_parquet(source, part=part)
-        packed = (self._file.schema_arrow.metadata or {}).get(KEY)
+        self._file = ParquetSource(source, part=part)
+        packed = self._file.metadata.get(KEY)
         if packed is None:
             raise SerializationError("the Parquet file was not written by this library")
-        self.about: dict[str, Any] = unpack(base64.b64decode(packed))
-        if self.about["format"] > FORMAT:
+        about = unpack(base64.b64decode(packed, validate=True))
+        number: object = about["format"]
+        if type(number) is not int or not 1 <= number <= FORMAT:
             raise SerializationError(
-                f"a newer version of this library wrote format {self.about['format']}"
+                f"its format is {shown(number)}, which a newer version of this library may read"
             )
-        self._names: list[str] = self._file.schema_arrow.names
+        self.about: dict[str, Any] = about
+        self._recipes = cast("list[object]", about["columns"])
+        self.width = len(self._recipes)
+        if type(self._recipes) is not list or self.width > len(self._file.names):
+            raise SerializationError("it tells of more columns than it has")
 
     def columns(self, places: list[int], row_groups: Sequence[int] | None = None) -> list[Any]:
-        """The columns at some places, as arrays."""
-        table = read_parquet(self._file, [self._names[i] for i in places], row_groups)
-        recipes = [self.about["columns"][i] for i in places]
-        return list(map(from_arrow, table.itercolumns(), recipes))
+        """Return the columns at some places, as arrays."""
+        table = self._file.read([self._file.names[i] for i in places], row_groups)
+        recipes = [self._recipes[i] for i in places]
+        return [from_arrow(*pair) for pair in zip(table.itercolumns(), recipes, strict=True)]
 
     def index(self, row_groups: Sequence[int] | None = None) -> Any:
-        """The index; all of it is read, also for a part of the rows."""
-        names = self._names[len(self.about["columns"]) :]
-        whole = index_from_arrow(read_parquet(self._file, names).columns, self.about["index"])
+        """Return the index; all of it is read, also for a part of the rows."""
+        names = self._file.names[self.width :]
+        whole = index_from_arrow(self._file.read(names).columns, self.about["index"])
         return whole if row_groups is None else _rows(whole, self._runs(row_groups))
 
     def _runs(self, row_groups: Sequence[int]) -> list[range]:
-        """The rows of some groups, adjoining ones together."""
-        check_part("row group", row_groups, range(self._file.num_row_groups))
-        sizes = [
-            self._file.metadata.row_group(i).num_rows
-            for i in range(max(row_groups, default=-1) + 1)
-        ]
+        """Return the rows of some groups, adjoining ones together."""
+        sizes = self._file.group_sizes
+        check_part("row group", row_groups, range(len(sizes)))
         ends = np.cumsum([0, *sizes]).tolist()
         runs: list[range] = []
         for group in row_groups:
@@ -106,7 +100,7 @@ def _rows(index: Any, runs: list[range]) -> Any:
 
 
 def positions_of(labels: Any, wanted: Sequence[Any] | None) -> list[int]:
-    """Where columns of these labels are, in the order of the frame; all that have one of them."""
+    """Return the places of all columns that have one of these labels, in the frame's order."""
     there = list(labels)
     check_part("column", wanted, there)
     return [i for i, label in enumerate(there) if wanted is None or label in wanted]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.pandas_arrays import (
     from_arrow,
     from_categories,
@@ -20,7 +21,7 @@ __all__ = ["index_from_arrow", "index_to_arrow", "pack_index", "unpack_index"]
 
 
 def index_to_arrow(index: Any) -> tuple[list[Any], dict[str, Any]]:
-    """The index as Arrow arrays, one a level, and plain data that says how to make it again.
+    """Return the index as Arrow arrays, one a level, and plain data that tells how to make it.
 
     Raises:
         SerializationError: A level or the ``freq`` has no faithful form.
@@ -44,7 +45,13 @@ def index_to_arrow(index: Any) -> tuple[list[Any], dict[str, Any]]:
 
 
 def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
-    """The index that ``index_to_arrow`` was given."""
+    """Return the index that ``index_to_arrow`` was given.
+
+    Raises:
+        SerializationError: ``index_to_arrow`` does not write such data, or not for these arrays.
+    """
+    if len(arrays) != (0 if about["kind"] == "range" else len(about["names"])):
+        raise SerializationError("an index has more names than levels, or fewer")
     match about["kind"]:
         case "multi":
             parts = [
@@ -72,13 +79,13 @@ def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
 
 
 def pack_index(index: Any) -> list[Any]:
-    """An index as plain data: its arrays as Parquet files, and how to make it of them."""
+    """Return an index as plain data: its arrays as Parquet files, and how to make it of them."""
     arrays, about = index_to_arrow(index)
     return [[column_to_parquet(array) for array in arrays], about]
 
 
 def unpack_index(data: list[Any]) -> Any:
-    """The index that ``pack_index`` was given."""
+    """Return the index that ``pack_index`` was given."""
     files, about = data
     arrays = [column_from_parquet(file) for file in files]
     return index_from_arrow(arrays, about)

@@ -1,4 +1,4 @@
-"""pandas' single values: timestamps, durations, periods, intervals, and what is missing."""
+"""pandas' single values: timestamps, durations, periods, intervals, and those for missing ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable
 from artigraph_neo4j.serializer.msgpack import pack, unpack
 from artigraph_neo4j.serializer.pandas_times import zone_from_entry, zone_to_entry
 
@@ -21,12 +21,21 @@ __all__ = [
 ]
 
 
-def _counted(data: bytes, length: int) -> list[Any]:
+_UNITS = ("s", "ms", "us", "ns")
+
+
+def _items(data: bytes, *types: type[Any]) -> list[Any]:
+    """Return the items of an array in msgpack, of these types."""
     found = unpack(data)
-    items = cast("list[object]", found) if type(found) is list else None
-    if items is None or len(items) != length:
-        raise SerializationError(f"no array of {length} items")
+    items = cast("list[object]", found) if type(found) is list else []
+    if len(items) != len(types) or not all(map(isinstance, items, types)):
+        raise SerializationError(f"it is not an array of {', '.join(t.__name__ for t in types)}")
     return items
+
+
+def _check_unit(unit: object) -> None:
+    if unit not in _UNITS:
+        raise SerializationError(f"{shown(unit)} is not a unit of pandas")
 
 
 class TimestampSerializer(Serializer[pd.Timestamp]):
@@ -36,7 +45,7 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
     types: ClassVar[tuple[type[Any], ...]] = (pd.Timestamp,)
 
     def serialize(self, value: pd.Timestamp, /) -> bytes:
-        """Msgpack of the number of units since 1970 (UTC where it has a zone), unit, zone, fold.
+        """Return msgpack of the number of units since 1970 (in UTC if it has a zone), unit, zone, fold.
 
         Raises:
             SerializationError: It is of a subclass, or its zone is neither of the standard library
@@ -47,12 +56,14 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
         return pack([int(value.asm8.astype("int64")), value.unit, entry, value.fold])
 
     def deserialize(self, data: bytes, /) -> pd.Timestamp:
-        """The timestamp."""
-        count, unit, zone, fold = _counted(data, 4)
-        found = pd.Timestamp(np.datetime64(count, unit))
-        if zone is None:
-            return found.replace(fold=fold)
-        return found.tz_localize("UTC").tz_convert(zone_from_entry(zone))
+        """Return the timestamp."""
+        with unreadable("a timestamp of pandas"):
+            count, unit, zone, fold = _items(data, int, str, object, int)
+            _check_unit(unit)
+            found = pd.Timestamp(np.datetime64(count, unit))
+            if zone is None:
+                return found.replace(fold=fold)
+            return found.tz_localize("UTC").tz_convert(zone_from_entry(zone))
 
 
 class TimedeltaSerializer(Serializer[pd.Timedelta]):
@@ -62,14 +73,16 @@ class TimedeltaSerializer(Serializer[pd.Timedelta]):
     types: ClassVar[tuple[type[Any], ...]] = (pd.Timedelta,)
 
     def serialize(self, value: pd.Timedelta, /) -> bytes:
-        """Msgpack of the number of units and the unit."""
+        """Return msgpack of the number of units and the unit."""
         exactly(pd.Timedelta, value)
         return pack([int(value.asm8.astype("int64")), value.unit])
 
     def deserialize(self, data: bytes, /) -> pd.Timedelta:
-        """The duration."""
-        count, unit = _counted(data, 2)
-        return pd.Timedelta(np.timedelta64(count, unit))
+        """Return the duration."""
+        with unreadable("a duration of pandas"):
+            count, unit = _items(data, int, str)
+            _check_unit(unit)
+            return pd.Timedelta(np.timedelta64(count, unit))
 
 
 class PeriodSerializer(Serializer[pd.Period]):
@@ -79,33 +92,35 @@ class PeriodSerializer(Serializer[pd.Period]):
     types: ClassVar[tuple[type[Any], ...]] = (pd.Period,)
 
     def serialize(self, value: pd.Period, /) -> bytes:
-        """Msgpack of the number of the span, counted from 1970, and its length."""
+        """Return msgpack of the number of the span, counted from 1970, and its length."""
         exactly(pd.Period, value)
         return pack([value.ordinal, value.freqstr])
 
     def deserialize(self, data: bytes, /) -> pd.Period:
-        """The span."""
-        ordinal, freq = _counted(data, 2)
-        periods: Any = pd.PeriodIndex
-        found: pd.Period = periods.from_ordinals([ordinal], freq=freq)[0]
-        return found
+        """Return the span."""
+        with unreadable("a period of pandas"):
+            ordinal, freq = _items(data, int, str)
+            periods: Any = pd.PeriodIndex
+            found: pd.Period = periods.from_ordinals([ordinal], freq=freq)[0]
+            return found
 
 
 class IntervalSerializer(Serializer["pd.Interval[Any]"]):
-    """Two ends, and which of them belong to it."""
+    """An interval: two ends, and which of them belong to it."""
 
     name: ClassVar[str] = "pandas.interval"
     types: ClassVar[tuple[type[Any], ...]] = (pd.Interval,)
 
     def serialize(self, value: pd.Interval[Any], /) -> bytes:
-        """Msgpack of both ends and the closed side."""
+        """Return msgpack of both ends and the closed side."""
         exactly(pd.Interval, value)
         return pack([value.left, value.right, value.closed])
 
     def deserialize(self, data: bytes, /) -> pd.Interval[Any]:
-        """The interval."""
-        left, right, closed = _counted(data, 3)
-        return pd.Interval(left, right, closed)
+        """Return the interval."""
+        with unreadable("an interval of pandas"):
+            left, right, closed = _items(data, object, object, str)
+            return pd.Interval(left, right, cast("Any", closed))
 
 
 class MissingSerializer(Serializer[Any]):
@@ -116,11 +131,11 @@ class MissingSerializer(Serializer[Any]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: Any, /) -> bytes:
-        """Its name."""
+        """Return its name."""
         return b"NaT" if value is pd.NaT else b"NA"
 
     def deserialize(self, data: bytes, /) -> Any:
-        """The one of that name."""
+        """Return the one of that name."""
         if data not in (b"NaT", b"NA"):
             raise SerializationError(f"{data[:80]!r} is neither NaT nor NA")
         return pd.NaT if data == b"NaT" else pd.NA

@@ -10,8 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from artigraph_neo4j.common.times import zone_from, zone_to
+from artigraph_neo4j.common.times import zone_to
 from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import shown
+from artigraph_neo4j.serializer.datetime import zone_of
 
 __all__ = [
     "freq_to_text",
@@ -29,12 +31,12 @@ __all__ = [
 
 
 def own(array: Any) -> Any:
-    """An array that may be written to; those that lie in Arrow's memory may not."""
+    """Return an array that may be written to; arrays in Arrow's memory may not, and are copied."""
     return array if array.flags.writeable else array.copy()
 
 
 def zone_to_entry(zone: Any) -> list[Any]:
-    """A time zone as plain data; pytz's too, which pandas used before its version 3.
+    """Return a time zone as plain data; pytz's too, which pandas used before its version 3.
 
     Raises:
         SerializationError: It is neither of the standard library nor of pytz.
@@ -50,17 +52,25 @@ def zone_to_entry(zone: Any) -> list[Any]:
 
 
 def zone_from_entry(entry: Any) -> Any:
-    """The zone that ``zone_to_entry`` described."""
+    """Return the zone that ``zone_to_entry`` described.
+
+    Raises:
+        SerializationError: This machine does not have the zone.
+    """
     if entry[0] == "pytz":
         return importlib.import_module("pytz").timezone(entry[1])
-    return zone_from(entry)
+    return zone_of(entry)
 
 
 def from_times(values: Any, zone: Any) -> tuple[Any, list[Any]]:
-    """Times, in UTC where they have a zone, or durations of numpy; missing ones as nulls.
+    """Return times or durations of numpy, missing ones as nulls, and the recipe.
+
+    Args:
+        values: The array; its times are in UTC when they have a zone.
+        zone: Their zone, or None.
 
     Raises:
-        SerializationError: The zone is none of the standard library's.
+        SerializationError: The zone is not one of the standard library or pytz.
     """
     unit, kind = np.datetime_data(values.dtype)[0], values.dtype.kind
     entry = [] if zone is None else zone_to_entry(zone)
@@ -74,39 +84,41 @@ def from_times(values: Any, zone: Any) -> tuple[Any, list[Any]]:
 
 
 def make_times(array: Any, kind: str, unit: str) -> Any:
-    """Times or durations of numpy."""
-    # Parquet keeps no seconds; a value that was counted in seconds is still a whole number of them.
+    """Return times or durations of numpy."""
+    if kind not in ("m", "M"):
+        raise SerializationError(f"{shown(kind)} is neither a kind of times nor of durations")
+    # Parquet has no seconds; what was counted in seconds is still a whole number of them.
     arrow = pa.duration(unit) if kind == "m" else pa.timestamp(unit)
     counts = pc.fill_null(array.cast(arrow).cast(pa.int64()), np.iinfo("i8").min)
     return own(counts.to_numpy()).view(f"{kind}8[{unit}]")
 
 
 def make_zoned(array: Any, unit: str, *zone: Any) -> Any:
-    """Times with a zone."""
+    """Return times with a zone."""
     instants = make_times(array.cast(pa.timestamp(array.type.unit, "UTC")), "M", unit)
     return pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(zone_from_entry(zone)).array
 
 
 def from_zoned(values: Any) -> tuple[Any, list[Any]]:
-    """Times with a zone; see ``from_times``."""
+    """Return times with a zone, and the recipe; see ``from_times``."""
     return from_times(values.tz_convert("UTC").tz_localize(None).to_numpy(), values.dtype.tz)
 
 
 def from_periods(values: Any) -> tuple[Any, list[Any]]:
-    """Periods, as their numbers counted from 1970."""
+    """Return periods as their numbers counted from 1970, and the recipe."""
     ordinals = pa.array(values.asi8, mask=np.asarray(values.isna()))
     return ordinals, ["period", values.freqstr]
 
 
 def make_periods(array: Any, freq: str) -> Any:
-    """Periods."""
+    """Return periods."""
     ordinals = own(pc.fill_null(array, np.iinfo("i8").min).to_numpy())
     periods: Any = pd.PeriodIndex
     return periods.from_ordinals(ordinals, freq=freq).array
 
 
 def freq_to_text(index: Any) -> str | None:
-    """The ``freq`` of an index, where it has one beside its dtype.
+    """Return the ``freq`` of an index, when it has one beside its dtype.
 
     Raises:
         SerializationError: Its text does not tell all of it.
@@ -115,13 +127,29 @@ def freq_to_text(index: Any) -> str | None:
     if freq is None:
         return None
     text: str = freq.freqstr
-    if pd.tseries.frequencies.to_offset(text) != freq:
+    if pd.tseries.frequencies.to_offset(text) != freq or not _is_short(freq):
         raise SerializationError(f"its freq {freq!r} cannot come back; set another, or freq = None")
     return text
 
 
 def with_freq(index: Any, freq: str | None) -> Any:
-    """The index with a ``freq`` that ``freq_to_text`` wrote."""
+    """Return the index with a ``freq`` that ``freq_to_text`` wrote.
+
+    Raises:
+        SerializationError: ``freq_to_text`` does not write it.
+    """
     if freq is not None:
-        index.freq = freq
+        offset = pd.tseries.frequencies.to_offset(freq)
+        if not _is_short(offset):
+            raise SerializationError(f"the freq {shown(freq)} takes too many steps")
+        index.freq = offset
     return index
+
+
+def _is_short(offset: Any) -> bool:
+    """Whether pandas finds the next time quickly; it walks business hours one after the other."""
+    return isinstance(offset, pd.tseries.offsets.Tick) or abs(offset.n) <= _MAX_STEPS
+
+
+_MAX_STEPS = 10_000
+"""Maximum multiple of a freq that is not a fixed duration."""

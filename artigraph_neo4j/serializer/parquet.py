@@ -1,36 +1,101 @@
-"""Tables of pyarrow as Parquet files in memory, for the serializers that use this format."""
+"""Tables of pyarrow as Parquet files, for the serializers that use this format."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import IO, Any
 
-from artigraph_neo4j.serializer.base import check_part
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import check_part, shown
+from artigraph_neo4j.serializer.held_file import HeldFile
+from artigraph_neo4j.serializer.limits import SMALL_BYTES, check_decoded
 
 try:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
+
+    from artigraph_neo4j.serializer.parquet_structure import SCHEMA_KEY, Chunk, Structure
 except ImportError as error:  # pragma: no cover - an install without the extra
     raise ImportError(
         'this serializer needs pyarrow: pip install "artigraph-neo4j[arrow]"'
     ) from error
 
 __all__ = [
+    "ParquetSource",
     "column_from_parquet",
     "column_to_parquet",
     "from_parquet",
-    "open_parquet",
-    "read_parquet",
     "restored_schema",
     "to_parquet",
 ]
 
 
 def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = None) -> None:
-    """Write the table as a Parquet file."""
-    pq.write_table(table, file, row_group_size=row_group_rows)
+    """Write the table as a Parquet file.
+
+    Raises:
+        SerializationError: A column is of a type that Parquet writes but cannot read back, or the
+            file is so much smaller than the table that reading would be refused.
+    """
+    for field in table.schema:
+        if why := _why_unreadable(field.type):
+            raise SerializationError(f"column {shown(field.name)}: Parquet cannot give back {why}")
+    written: list[pq.FileMetaData] = []
+    pq.write_table(table, file, row_group_size=row_group_rows, metadata_collector=written)
+    decoded = table.nbytes + 8 * table.num_rows * table.num_columns
+    if decoded > SMALL_BYTES:
+        check_decoded(decoded, _stored_bytes(*written))
+
+
+def _stored_bytes(written: pq.FileMetaData) -> int:
+    groups = map(written.row_group, range(written.num_row_groups))
+    columns = (group.column(i) for group in groups for i in range(written.num_columns))
+    return written.serialized_size + sum(column.total_compressed_size for column in columns)
+
+
+def _why_unreadable(
+    kind: pa.DataType, *, nested: bool = False, viewed: bool = False
+) -> str | None:
+    """Return the part of a type that cannot be read back, or only damaged, or None.
+
+    Args:
+        kind: The type.
+        nested: Whether it is inside of another type.
+        viewed: Whether one of the types around it is a list view.
+    """
+    if isinstance(kind, pa.BaseExtensionType):
+        return _why_unreadable(kind.storage_type, nested=nested, viewed=viewed)
+    if pa.types.is_dictionary(kind):
+        inner = kind.value_type
+        if pa.types.is_null(inner) or viewed or (nested and not _is_text(inner)):
+            return f"{kind}{' inside lists, maps or structs' if nested else ''}"
+        return None
+    if nested and pa.types.is_null(kind):
+        return "nothing but missing values inside lists, maps or structs"
+    if viewed and kind in _CAST:
+        return f"{kind} inside list views"
+    if pa.types.is_fixed_size_list(kind) and kind.list_size == 0:
+        return "lists of no items each"
+    viewed = viewed or pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
+    parts = (kind.field(i).type for i in range(kind.num_fields))
+    reasons = (_why_unreadable(part, nested=True, viewed=viewed) for part in parts)
+    return next(filter(None, reasons), None)
+
+
+_CAST = (pa.date64(), pa.time32("s"), pa.timestamp("s"))
+"""Types that Parquet has only in other units, so that they are cast when they are read."""
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
 
 
 def from_parquet(
@@ -38,10 +103,10 @@ def from_parquet(
     columns: Sequence[str] | None = None,
     row_groups: Sequence[int] | None = None,
 ) -> pa.Table:
-    """The table in a Parquet file, with the very schema it was written with where there is a way.
+    """Return the table in a Parquet file, with the schema it was written with.
 
     Parquet has fewer types than Arrow, and other names inside lists, but the file keeps the schema
-    in its metadata; Arrow by itself goes back only half the way.
+    in its metadata; Arrow by itself restores only some of it.
 
     Args:
         source: The file, open.
@@ -49,65 +114,115 @@ def from_parquet(
         row_groups: Numbers of groups of rows to read, by default all.
 
     Raises:
-        SerializationError: The file has no such column or group.
+        SerializationError: The file has no such column or group, or would take far more memory than
+            it has bytes.
     """
     part = columns is not None or row_groups is not None
-    return read_parquet(open_parquet(source, part=part), columns, row_groups)
+    return ParquetSource(source, part=part).read(columns, row_groups)
 
 
-def open_parquet(source: IO[bytes], *, part: bool) -> pq.ParquetFile:
-    """A reader of the file, of which it has read the metadata only.
+class ParquetSource:
+    """A Parquet file of which the metadata was read and checked.
 
-    For a part it asks at once for all ranges of bytes it will need, and holds them meanwhile.
+    Args:
+        source: The file.
+        part: Whether only a part will be read. Then the ranges of bytes that it needs are fetched
+            first, adjoining ones at once, and held.
+
+    Attributes:
+        names: Names of its columns.
+        metadata: What was written beside the columns, by key.
+        group_sizes: Numbers of rows of its groups.
     """
-    return pq.ParquetFile(source, pre_buffer=part)  # unlike read_table it takes equal column names
+
+    def __init__(self, source: IO[bytes], *, part: bool) -> None:
+        held = HeldFile(source)
+        self._structure = Structure(held)
+        self._part = part
+        self._source: Any = held if part else source
+        self._file = self._open()
+        self.names: list[str] = self._file.schema_arrow.names
+        self.metadata = self._structure.metadata
+        self.group_sizes = self._structure.group_sizes
+
+    def _open(self, texts: Sequence[str] = ()) -> pq.ParquetFile:
+        """Open the file; columns of ``texts`` are read as dictionaries."""
+        self._source.seek(0)
+        # Unlike read_table it takes equal column names.
+        return pq.ParquetFile(self._source, read_dictionary=list(texts), pre_buffer=False)
+
+    def read(
+        self, columns: Sequence[str] | None = None, row_groups: Sequence[int] | None = None
+    ) -> pa.Table:
+        """Return the table, or a part of it; see ``from_parquet``."""
+        check_part("column", columns, self.names)
+        check_part("row group", row_groups, range(len(self.group_sizes)))
+        self._structure.check(columns, row_groups, self._measure, hold=self._part)
+        names = None if columns is None else set(columns)
+        # Each name once, in the order of the file, which is that of the result.
+        some = None if names is None else [n for n in dict.fromkeys(self.names) if n in names]
+        file = self._file
+        groups = None if row_groups is None else list(row_groups)
+        table = file.read(some) if groups is None else file.read_row_groups(groups, some)
+        table.validate(full=True)
+        if names is not None:  # a dot in a name is a path to Parquet: "a" brings "a.b" too
+            table = table.select([i for i, name in enumerate(table.schema.names) if name in names])
+        return _restored(table, self.metadata.get(SCHEMA_KEY), names)
+
+    def _measure(self, group: int, chunk: Chunk) -> int:
+        """Return the bytes that texts take in a group of rows, each kept once for it."""
+        path = ".".join(chunk.path)
+        table = self._open([path]).read_row_group(group, [path])
+        table.validate(full=True)
+        total = 0
+        for column in table.itercolumns():
+            for texts in _dictionaries(column.chunks):
+                lengths = pc.cast(pc.binary_length(texts.dictionary), pa.int64())
+                total += pc.sum(lengths.take(texts.indices)).as_py() or 0
+        return total
 
 
-def read_parquet(
-    file: pq.ParquetFile,
-    columns: Sequence[str] | None = None,
-    row_groups: Sequence[int] | None = None,
-) -> pa.Table:
-    """The table, or a part of it; see ``from_parquet``."""
-    check_part("column", columns, file.schema_arrow.names)
-    check_part("row group", row_groups, range(file.num_row_groups))
-    names = None if columns is None else set(columns)
-    # Each name once, in the order of the file, which is that of the result.
-    some = (
-        None if names is None else [n for n in dict.fromkeys(file.schema_arrow.names) if n in names]
-    )
-    table = file.read(some) if row_groups is None else file.read_row_groups(list(row_groups), some)
-    if names is not None:  # a dot in a name is a path to Parquet: "a" brings "a.b" too
-        table = table.select([i for i, name in enumerate(table.schema.names) if name in names])
-    return _restored(table, file.metadata.metadata, names)
+def _dictionaries(arrays: Sequence[Any]) -> Iterator[Any]:
+    """Return the arrays with a dictionary of texts among arrays, and in what these consist of."""
+    for array in arrays:
+        kind = array.type
+        if isinstance(array, pa.ExtensionArray):
+            yield from _dictionaries([array.storage])
+        elif pa.types.is_dictionary(kind):
+            if not pa.types.is_primitive(kind.value_type):
+                yield array
+        elif pa.types.is_struct(kind):
+            yield from _dictionaries([array.field(i) for i in range(kind.num_fields)])
+        elif pa.types.is_map(kind):
+            yield from _dictionaries([array.keys, array.items])
+        elif kind.num_fields:
+            yield from _dictionaries([array.values])
 
 
 def restored_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema that a table of this one would come back with."""
+    """Return the schema that a table of this schema comes back with."""
     sink = BytesIO()
     to_parquet(schema.empty_table(), sink)
     return from_parquet(pa.BufferReader(sink.getvalue())).schema
 
 
-def _restored(
-    table: pa.Table, metadata: dict[bytes, bytes] | None, names: set[str] | None
-) -> pa.Table:
-    written = (metadata or {}).get(b"ARROW:schema")
+def _restored(table: pa.Table, written: bytes | None, names: set[str] | None) -> pa.Table:
+    """Return the table with the schema that it was written with."""
     if written is None:
         return table
-    wanted = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written)))
+    wanted = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written, validate=True)))
     if names is not None:
         wanted = pa.schema([field for field in wanted if field.name in names], wanted.metadata)
     return table if table.schema.serialize() == wanted.serialize() else table.cast(wanted)
 
 
 def column_to_parquet(array: Any) -> bytes:
-    """One Arrow array as a Parquet file of its own."""
+    """Return one Arrow array as a Parquet file of its own."""
     sink = BytesIO()
     to_parquet(pa.table({"values": array}), sink)
     return sink.getvalue()
 
 
 def column_from_parquet(data: bytes) -> Any:
-    """The array that ``column_to_parquet`` wrote."""
+    """Return the array that ``column_to_parquet`` wrote."""
     return from_parquet(pa.BufferReader(data)).column(0)

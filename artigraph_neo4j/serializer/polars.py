@@ -6,11 +6,12 @@ import io
 from typing import Any, ClassVar, NoReturn
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable, unwritable
+from artigraph_neo4j.serializer.held_file import HeldFile
+from artigraph_neo4j.serializer.ipc import check_file
 
 try:
     import polars as pl
-    from polars.exceptions import PanicException, PolarsError
 except ImportError as error:  # pragma: no cover - an install without the extra
     raise ImportError(
         'this serializer needs polars: pip install "artigraph-neo4j[polars]"'
@@ -25,19 +26,13 @@ __all__ = [
     "series_serializer",
 ]
 
-_FAILURES = (PolarsError, PanicException, OSError, ValueError, TypeError)
-"""``PanicException`` is none of ``Exception``, so that it would pass through every handler."""
-
-
 def _write(frame: pl.DataFrame) -> bytes:
     for name, dtype in frame.schema.items():
         if why := _unfaithful(dtype):
-            raise SerializationError(f"column {name!r}: {why}")
+            raise SerializationError(f"column {shown(name)}: {why}")
     sink = io.BytesIO()
-    try:
+    with unwritable("an Arrow file"):
         frame.write_ipc(sink, compression="lz4")
-    except _FAILURES as error:
-        raise SerializationError(f"an Arrow file cannot hold it: {error}") from error
     data = sink.getvalue()
     if frame.width == 0 and _read(data).height != frame.height:
         raise SerializationError("the rows of a frame without columns would be lost")
@@ -45,7 +40,7 @@ def _write(frame: pl.DataFrame) -> bytes:
 
 
 def _unfaithful(dtype: Any) -> str | None:
-    """Why a column of this type, or one inside it, would not come back."""
+    """Return why a column of this type, or of a type inside it, would not come back."""
     if dtype == pl.Object:
         return "Python objects have no Arrow type; convert it to a type of its own"
     if isinstance(dtype, pl.Array) and dtype.size == 0:
@@ -56,10 +51,9 @@ def _unfaithful(dtype: Any) -> str | None:
 
 
 def _read(data: bytes) -> pl.DataFrame:
-    try:
+    with unreadable("an Arrow file"):
+        check_file(HeldFile(io.BytesIO(data)))
         return pl.read_ipc(io.BytesIO(data))
-    except _FAILURES as error:
-        raise SerializationError(f"no Arrow file: {error}") from error
 
 
 class DataFrameSerializer(Serializer[pl.DataFrame]):
@@ -70,7 +64,7 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pl.DataFrame, /) -> bytes:
-        """The frame as an Arrow IPC file.
+        """Return the frame as an Arrow IPC file.
 
         Raises:
             SerializationError: It is of a subclass, or has a column of Python objects.
@@ -78,10 +72,10 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
         return _write(exactly(pl.DataFrame, value))
 
     def deserialize(self, data: bytes, /) -> pl.DataFrame:
-        """The frame.
+        """Return the frame.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         return _read(data)
 
@@ -94,7 +88,7 @@ class SeriesSerializer(Serializer[pl.Series]):
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pl.Series, /) -> bytes:
-        """The series as an Arrow IPC file of one column.
+        """Return the series as an Arrow IPC file of one column.
 
         Raises:
             SerializationError: It is of a subclass, or of Python objects.
@@ -102,40 +96,40 @@ class SeriesSerializer(Serializer[pl.Series]):
         return _write(exactly(pl.Series, value).to_frame())
 
     def deserialize(self, data: bytes, /) -> pl.Series:
-        """The series.
+        """Return the series.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         frame = _read(data)
         if frame.width != 1:
-            raise SerializationError(f"no single column, but {frame.width}")
+            raise SerializationError(f"the frame has {frame.width} columns, and a series is one")
         return frame.to_series()
 
 
 class LazyFrameSerializer(Serializer[pl.LazyFrame]):
-    """Refuses lazy frames: what they will give is not known before they are collected."""
+    """Refuses lazy frames, whose data is not known before they are collected."""
 
     name: ClassVar[str] = "polars.lazy"
     types: ClassVar[tuple[type[Any], ...]] = (pl.LazyFrame,)
 
     def serialize(self, value: pl.LazyFrame, /) -> NoReturn:
-        """Raises.
+        """Refuse the value.
 
         Raises:
             SerializationError: Always.
         """
         raise SerializationError(
-            "a LazyFrame is a query, not yet data; store the frame that collect() gives"
+            "a LazyFrame is a query, not data; store the frame that collect() returns"
         )
 
     def deserialize(self, data: bytes, /) -> NoReturn:
-        """Raises.
+        """Refuse the bytes.
 
         Raises:
             SerializationError: Always.
         """
-        raise SerializationError("no lazy frame was ever stored")
+        raise SerializationError("lazy frames are never stored")
 
 
 dataframe_serializer = DataFrameSerializer().register()

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import re
+from base64 import b64decode, b64encode
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from typing import Any, Self
 
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
-from artigraph_neo4j.storage.aws_client import (
+from artigraph_neo4j.storage.aws_client import Connection, Patience, Request, close_clients
+from artigraph_neo4j.storage.aws_errors import (
     CONNECTION_ERRORS,
     ClientError,
-    Connection,
-    close_clients,
     error_code,
     mapped_errors,
+    with_hint,
 )
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key, slices
+from artigraph_neo4j.storage.names import digest_in
 
 __all__ = ["S3Storage", "close_clients"]
 
@@ -28,15 +29,15 @@ _PARTS_AT_ONCE = 4
 _READ_BYTES = _MIB
 _READ_ATTEMPTS = 4
 _PAGE_KEYS = 1000
-_CONTENT_NAMED = re.compile(r"(?:.*/)?[0-9a-f]{64}-[^/]+")
 
 
 class S3Storage(Storage):
     """Keeps each value as an object of a bucket. Nothing has to be registered or opened first.
 
     Credentials, region and endpoint are found the AWS way (``AWS_*`` variables, profiles, roles;
-    ``AWS_ENDPOINT_URL_S3`` for MinIO, SeaweedFS and others) unless they are given here. The bucket
-    has to exist. Storages that connect in the same way share their connections.
+    ``AWS_ENDPOINT_URL_S3`` for MinIO, SeaweedFS and others) unless they are given here, and found
+    anew when the variables or files have changed. The bucket has to exist. Storages that connect in
+    the same way share their connections. Locations outside of the prefix are refused.
 
     Args:
         bucket: The bucket.
@@ -49,11 +50,16 @@ class S3Storage(Storage):
         access_key: The access key's id.
         secret_key: The access key's secret; never shown.
         session_token: The token that belongs to temporary credentials.
-        session: An ``aioboto3.Session`` of your own, for credentials that are found otherwise.
+        session: An ``aioboto3.Session`` or ``aiobotocore`` session of your own, for credentials
+            that are found otherwise.
         put_extra_args: Further arguments of every upload, such as
             ``{"ServerSideEncryption": "aws:kms"}``.
-        max_concurrency: Requests at once; as many downloads beside them.
-        multipart_threshold: From this size on a value goes up in parts.
+        max_concurrency: Maximum requests at once; as many downloads beside them.
+        multipart_threshold: Size in bytes from which on a value goes up in parts.
+        timeout: Seconds without a byte moving after which a request, with all its attempts, ends in
+            a ``StorageError``.
+        use_environment: Whether ``AWS_*`` variables, AWS configuration files and proxies of the
+            environment count; without them a service is reached by the arguments alone.
     """
 
     def __init__(
@@ -72,9 +78,13 @@ class S3Storage(Storage):
         put_extra_args: dict[str, Any] | None = None,
         max_concurrency: int = 16,
         multipart_threshold: int = 64 * _MIB,
+        timeout: float = 60.0,
+        use_environment: bool = True,
     ) -> None:
         self.bucket = bucket
         self.prefix = prefix.strip("/")
+        if self.prefix:
+            _refuse_dots(self.prefix, bucket)
         self.name = name or f"s3:{bucket}" + (f"/{self.prefix}" if self.prefix else "")
         self._put_extra_args = dict(put_extra_args or {})
         self._multipart_threshold = multipart_threshold
@@ -87,6 +97,8 @@ class S3Storage(Storage):
             session_token,
             session,
             max_concurrency,
+            timeout,
+            use_environment,
         )
 
     @classmethod
@@ -102,13 +114,14 @@ class S3Storage(Storage):
     async def put(self, data: bytes, /, *, key: str) -> str:
         """Upload ``data`` under ``key``, behind the prefix; returns the whole key.
 
-        A key that ``blob_key`` made is only ever written once, since it names its content.
+        A key that ``blob_key`` made is only ever written once, since it names its content; the
+        service checks the content against it, where it knows SHA-256.
 
         Raises:
             StorageError: The service refused it or was out of reach.
         """
         location = self._location(key)
-        await self._upload(location, data, once=_CONTENT_NAMED.fullmatch(key) is not None)
+        await self._upload(location, data, digest_in(key))
         return location
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
@@ -117,51 +130,75 @@ class S3Storage(Storage):
         await self._upload_parts(location, chunks)
         return location
 
-    async def _upload(self, location: str, data: bytes, *, once: bool) -> None:
+    async def _upload(self, location: str, data: bytes, digest: str | None) -> None:
+        """Upload ``data``; with the digest that its key names, only if no object is there."""
         if len(data) >= self._multipart_threshold:
             await self._upload_parts(location, slices(data, _PART_BYTES))
             return
-        condition = {"IfNoneMatch": "*"} if once else {}
-        async with self._request("store", location) as client:
+        content = {} if digest is None else self._content_args(digest)
+        async with self._request("store", location) as request:
             try:
-                await client.put_object(
-                    Bucket=self.bucket,
-                    Key=location,
-                    Body=data,
-                    **condition,
-                    **self._put_extra_args,
+                await request.send(
+                    request.client.put_object(
+                        Bucket=self.bucket,
+                        Key=location,
+                        Body=request.body(data),
+                        **content,
+                        **self._put_extra_args,
+                    )
                 )
             except ClientError as error:
                 # It is there, put by an attempt whose answer was lost: its name says what it is.
-                if not once or error_code(error) not in ("PreconditionFailed", "412"):
+                if digest is None or error_code(error) not in ("PreconditionFailed", "412"):
                     raise
+
+    def _content_args(self, digest: str) -> dict[str, str]:
+        """Arguments by which the service checks and keeps the digest, and puts it only once."""
+        once = {"IfNoneMatch": "*"}
+        if any(name.startswith("Checksum") for name in self._put_extra_args):
+            return once
+        return once | {"ChecksumSHA256": b64encode(bytes.fromhex(digest)).decode()}
 
     async def _upload_parts(self, location: str, chunks: AsyncIterable[bytes]) -> None:
         target = {"Bucket": self.bucket, "Key": location}
-        async with self._request("store", location) as client:
-            upload = await client.create_multipart_upload(**target, **self._put_extra_args)
+        async with self._request("store", location) as request:
+            create = request.client.create_multipart_upload(**target, **self._put_extra_args)
+            upload = await request.send(create)
         target["UploadId"] = upload["UploadId"]
         try:
-            parts = await self._send_parts(target, chunks)
-            async with self._request("store", location) as client:
-                await client.complete_multipart_upload(
-                    **target, MultipartUpload={"Parts": parts}, **_complete_args(upload)
-                )
+            parts, size = await self._send_parts(target, chunks)
+            await self._complete(target | {"MultipartUpload": {"Parts": parts}}, upload, size)
         except BaseException:
             with suppress(StorageError):
-                async with self._request("abort", location) as client:
-                    await client.abort_multipart_upload(**target)
+                async with self._request("abort", location) as request:
+                    await request.send(request.client.abort_multipart_upload(**target))
             raise
+
+    async def _complete(self, target: dict[str, Any], upload: dict[str, Any], size: int) -> None:
+        location = target["Key"]
+        kind = upload.get("ChecksumType")
+        sums = {"ChecksumType": kind} if kind else {}
+        try:
+            async with self._request("store", location) as request:
+                await request.send(request.client.complete_multipart_upload(**target, **sums))
+        except StorageError as error:
+            # Done already, by an attempt whose answer was lost?
+            if _code_of(error) != "NoSuchUpload" or await self.size(location) != size:
+                raise
 
     async def _send_parts(
         self, target: dict[str, str], chunks: AsyncIterable[bytes]
-    ) -> list[dict[str, Any]]:
+    ) -> tuple[list[dict[str, Any]], int]:
+        """The uploaded parts, in order, and the size of all together."""
+        total = 0
         room = asyncio.Semaphore(_PARTS_AT_ONCE)
 
         async def send(number: int, data: bytes) -> dict[str, Any]:
             try:
-                async with self._request("store a part of", target["Key"]) as client:
-                    answer = await client.upload_part(**target, PartNumber=number, Body=data)
+                async with self._request("store a part of", target["Key"]) as request:
+                    body = request.body(data)
+                    part = request.client.upload_part(**target, PartNumber=number, Body=body)
+                    answer = await request.send(part)
             finally:
                 room.release()
             sums = {name: value for name, value in answer.items() if name.startswith("Checksum")}
@@ -172,10 +209,11 @@ class S3Storage(Storage):
             async with asyncio.TaskGroup() as group:
                 async for data in _parts(chunks):
                     await room.acquire()
+                    total += len(data)
                     tasks.append(group.create_task(send(len(tasks) + 1, data)))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        return [task.result() for task in tasks]
+        return [task.result() for task in tasks], total
 
     async def read(self, location: str, /) -> bytes:
         """The bytes of the object.
@@ -196,8 +234,7 @@ class S3Storage(Storage):
         try:
             return b"".join([chunk async for chunk in self._chunks(location, start, stop)])
         except StorageError as error:
-            cause = error.__cause__
-            if isinstance(cause, ClientError) and error_code(cause) in ("InvalidRange", "416"):
+            if _code_of(error) in ("InvalidRange", "416"):
                 return b""  # it ends before
             raise
 
@@ -208,18 +245,23 @@ class S3Storage(Storage):
     async def _chunks(
         self, location: str, start: int = 0, stop: int | None = None
     ) -> AsyncGenerator[bytes]:
+        location = self._inside(location)
         done, last, etag = start, "" if stop is None else stop - 1, ""
+        patience = Patience(self._connection.timeout)
         for attempt in range(1, _READ_ATTEMPTS + 1):
             rest = {"Range": f"bytes={done}-{last}"} if done or stop else {}
             rest |= {"IfMatch": etag} if etag else {}
-            async with self._request("read", location) as client:
-                answer = await client.get_object(Bucket=self.bucket, Key=location, **rest)
+            async with self._request("read", location, patience) as request:
+                get = request.client.get_object(Bucket=self.bucket, Key=location, **rest)
+                answer = await patience.wait(get)
                 etag = answer["ETag"]
                 try:
                     async with answer["Body"]:
-                        async for chunk in answer["Body"].iter_chunks(_READ_BYTES):
+                        chunks = answer["Body"].iter_chunks(_READ_BYTES)
+                        while chunk := await request.send(anext(chunks, b"")):
                             done += len(chunk)
                             yield chunk
+                            request.moved()  # the reader's time is not the service's
                 except CONNECTION_ERRORS:
                     if attempt == _READ_ATTEMPTS:
                         raise
@@ -230,47 +272,74 @@ class S3Storage(Storage):
         """Replace the object at ``location``."""
         if not await self.exists(location):
             raise BlobNotFoundError(f"bucket {self.bucket!r} has no object {location!r}")
-        await self._upload(location, data, once=False)
+        await self._upload(location, data, None)
 
     async def delete(self, location: str, /) -> None:
         """Delete the object, if there is one."""
+        location = self._inside(location)
         with suppress(BlobNotFoundError):
-            async with self._request("delete", location) as client:
-                await client.delete_object(Bucket=self.bucket, Key=location)
+            async with self._request("delete", location) as request:
+                delete = request.client.delete_object(Bucket=self.bucket, Key=location)
+                await request.send(delete)
 
     async def delete_many(self, locations: Sequence[str], /) -> None:
         """Delete these objects, as far as they are there, 1,000 a request."""
         for start in range(0, len(locations), _PAGE_KEYS):
-            keys = locations[start : start + _PAGE_KEYS]
-            async with self._request("delete", keys[0]) as client:
-                answer = await client.delete_objects(
-                    Bucket=self.bucket,
-                    Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+            keys = [self._inside(key) for key in locations[start : start + _PAGE_KEYS]]
+            async with self._request("delete", keys[0]) as request:
+                answer = await request.send(
+                    request.client.delete_objects(
+                        Bucket=self.bucket,
+                        Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+                    )
                 )
             failed = [e for e in answer.get("Errors", ()) if e.get("Code") != "NoSuchKey"]
             if failed:
+                code, key = str(failed[0].get("Code")), failed[0].get("Key")
                 raise StorageError(
-                    f"could not delete {failed[0].get('Key')!r} in bucket {self.bucket!r} and "
-                    f"{len(failed) - 1} more: {failed[0].get('Code')}"
+                    f"could not delete {len(failed)} objects in bucket {self.bucket!r}, such as "
+                    f"{key!r}: {with_hint(code)}"
                 )
 
     async def exists(self, location: str, /) -> bool:
         """Whether there is an object at ``location``."""
-        try:
-            async with self._request("look for", location) as client:
-                await client.head_object(Bucket=self.bucket, Key=location)
-        except BlobNotFoundError:
+        return await self._head(location) is not None
+
+    async def size(self, location: str, /) -> int | None:
+        """The size of the object at ``location`` in bytes, or None if there is none."""
+        found = await self._head(location)
+        return None if found is None else int(found["ContentLength"])
+
+    async def holds(self, location: str, /, *, size: int, digest: str) -> bool:
+        """Whether the object has this size, and this SHA-256 where the service keeps it."""
+        found = await self._head(location, ChecksumMode="ENABLED")
+        if found is None or found["ContentLength"] != size:
             return False
-        return True
+        kept = found.get("ChecksumSHA256")
+        if kept is None or "-" in kept or found.get("ChecksumType") == "COMPOSITE":
+            return True
+        return b64decode(kept).hex() == digest
+
+    async def _head(self, location: str, **more: str) -> dict[str, Any] | None:
+        location = self._inside(location)
+        try:
+            async with self._request("look for", location) as request:
+                head = request.client.head_object(Bucket=self.bucket, Key=location, **more)
+                found: dict[str, Any] = await request.send(head)
+        except BlobNotFoundError:
+            return None
+        return found
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
         """What is kept below ``prefix``, a key that ``put`` may be given, in pages."""
         start = self._location(prefix) if prefix else f"{self.prefix}/".lstrip("/")
         more: dict[str, str] = {}
         while True:
-            async with self._request("list", start) as client:
-                page = await client.list_objects_v2(
-                    Bucket=self.bucket, Prefix=start, MaxKeys=_PAGE_KEYS, **more
+            async with self._request("list", start) as request:
+                page = await request.send(
+                    request.client.list_objects_v2(
+                        Bucket=self.bucket, Prefix=start, MaxKeys=_PAGE_KEYS, **more
+                    )
                 )
             for found in page.get("Contents", ()):
                 yield StoredBytes(found["Key"], found["Size"], found["LastModified"])
@@ -279,31 +348,50 @@ class S3Storage(Storage):
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def aclose(self) -> None:
-        """Close the connections of the running loop; the next call opens others."""
+        """Close the running loop's connections once they are idle; the next call opens others."""
         await self._connection.aclose()
 
     def _location(self, key: str) -> str:
         key = key.lstrip("/")
         if not key:
             raise StorageError(f"an empty key cannot be used in bucket {self.bucket!r}")
+        _refuse_dots(key, self.bucket)
         return f"{self.prefix}/{key}" if self.prefix else key
 
+    def _inside(self, location: str) -> str:
+        """The location, unless it is outside of the prefix."""
+        if self.prefix and not location.startswith(f"{self.prefix}/"):
+            raise StorageError(
+                f"{location!r} is not a location of {self.name!r}: it is outside of its prefix"
+            )
+        _refuse_dots(location, self.bucket)
+        return location
+
     @asynccontextmanager
-    async def _request(self, action: str, location: str) -> AsyncGenerator[Any]:
-        held = await self._connection.client()
+    async def _request(
+        self, action: str, location: str, patience: Patience | None = None
+    ) -> AsyncGenerator[Request]:
         what = f"could not {action} {location!r} in bucket {self.bucket!r}"
+        turn = self._connection.request(download=action == "read", patience=patience)
         with mapped_errors(what, self.bucket, location):
-            async with held.downloads if action == "read" else held.gate:
-                yield held.client
+            async with turn as request:
+                yield request
 
 
-def _complete_args(upload: dict[str, Any]) -> dict[str, str]:
-    kind = upload.get("ChecksumType")
-    return {"ChecksumType": kind} if kind else {}
+def _refuse_dots(key: str, bucket: str) -> None:
+    """Refuse parts that some services take for the directory above, in another bucket perhaps."""
+    if {".", ".."} & set(key.split("/")) or "\0" in key:
+        raise StorageError(f"{key!r} is not a key for bucket {bucket!r}")
+
+
+def _code_of(error: StorageError) -> str:
+    """The service's name for the cause of an error, or an empty string."""
+    cause = error.__cause__
+    return error_code(cause) if isinstance(cause, ClientError) else ""
 
 
 async def _parts(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Chunks put together to parts, larger ones later: 10,000 is all that an upload may have."""
+    """Chunks put together to parts, larger ones later: an upload may have 10,000 parts."""
     held: list[bytes] = []
     size = number = 0
     async for chunk in chunks:

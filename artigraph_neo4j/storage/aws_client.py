@@ -1,48 +1,58 @@
 """S3 clients: one for each event loop and way to connect, made when first used, and kept.
 
 A client cannot leave the loop it was made on, and making one costs ten times what a request does.
+What it was made of may change while the process lives: credentials are renewed, an endpoint or a
+CA file is corrected. So each request compares the environment and the AWS configuration files
+(about 25 µs), and a client that was made of others is replaced, once its requests have ended.
 """
 
-# What aioboto3 returns is only typed with stubs for every AWS service.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# botocore and aiobotocore are only typed with stubs for every AWS service.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Generator
-from contextlib import AsyncExitStack, contextmanager
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from io import BytesIO
+from typing import Any, TypeVar
 
 from artigraph_neo4j.common import iothread
-from artigraph_neo4j.errors import BlobNotFoundError, StorageError
+from artigraph_neo4j.storage.aws_errors import mapped_errors
 
 try:
-    import aioboto3
-    import aiohttp
     from aiobotocore.config import AioConfig
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from aiobotocore.session import AioSession
 except ImportError as error:  # pragma: no cover - an install without the extra
-    raise ImportError('S3Storage needs aioboto3: pip install "artigraph-neo4j[s3]"') from error
+    raise ImportError('S3Storage needs aiobotocore: pip install "artigraph-neo4j[s3]"') from error
 
-__all__ = [
-    "CONNECTION_ERRORS",
-    "ClientError",
-    "Connection",
-    "OpenClient",
-    "close_clients",
-    "error_code",
-    "mapped_errors",
-]
+__all__ = ["Connection", "Patience", "Request", "close_clients"]
 
-CONNECTION_ERRORS = (BotoCoreError, aiohttp.ClientError, OSError)
-"""What a failing connection raises; a body that ends early raises aiohttp's own error."""
+T = TypeVar("T")
+
+_PROXIES = frozenset({"http_proxy", "https_proxy", "no_proxy"})
+_SESSION_FILES = ("config_file", "credentials_file", "ca_bundle")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """How a bucket is reached; what is None is found the AWS way."""
+    """How a bucket is reached; what is None is found the AWS way.
+
+    Attributes:
+        endpoint_url: The service's address.
+        region_name: The region.
+        profile_name: The profile of the AWS configuration files.
+        access_key: The access key's id.
+        secret_key: The access key's secret.
+        session_token: The token that belongs to temporary credentials.
+        session: A session of aioboto3 or aiobotocore to make clients with.
+        max_concurrency: Maximum requests at once, and as many downloads beside them.
+        timeout: Seconds without a byte after which a request ends, its further attempts included.
+        use_environment: Whether AWS variables, AWS files and proxies of the environment count.
+    """
 
     endpoint_url: str | None = None
     region_name: str | None = None
@@ -50,31 +60,50 @@ class Connection:
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
-    session: aioboto3.Session | None = field(default=None, repr=False)
+    session: Any = field(default=None, repr=False)
     max_concurrency: int = 16
+    timeout: float = 60.0
+    use_environment: bool = True
 
-    async def client(self) -> OpenClient:
-        """The open client of the running loop.
+    def request(
+        self, *, download: bool = False, patience: Patience | None = None
+    ) -> AbstractAsyncContextManager[Request]:
+        """A turn with the client of the running loop, as an asynchronous context manager.
+
+        Args:
+            download: Whether the turn lasts until its reader has taken all bytes.
+            patience: How long to wait; for several requests that are one to the caller.
 
         Raises:
-            StorageError: The settings are not complete, or name what is not there.
+            StorageError: The settings are not complete, or name what is not there; or no turn came.
         """
-        return await _clients.of(self)
+        return _clients.request(self, download, patience or Patience(self.timeout))
 
     async def aclose(self) -> None:
-        """Close the client of the running loop; the next use opens another."""
+        """Close the client of the running loop when it is idle; the next use opens another."""
         await _clients.close(self)
 
-    def new_client(self) -> Any:
+    def new_session(self) -> Any:
+        """The session that makes the client: the given one, or a new one of aiobotocore."""
+        if self.session is not None:
+            return self.session
+        if self.use_environment:
+            return AioSession(profile=self.profile_name)
+        known: dict[str, tuple[Any, ...]] = AioSession.SESSION_VARIABLES
+        deaf = {name: (None, None, *rest) for name, (_, _, *rest) in known.items()}
+        return AioSession(session_vars=deaf | dict.fromkeys(_SESSION_FILES, (None,) * 4))
+
+    def new_client(self, session: Any) -> Any:
         """An asynchronous context manager that gives a client."""
-        session = self.session or aioboto3.Session(profile_name=self.profile_name)
         config = AioConfig(
             retries={"mode": "standard", "max_attempts": 4},
-            connect_timeout=5,
-            read_timeout=60,
+            connect_timeout=min(5.0, self.timeout / 2),
+            read_timeout=self.timeout / 2,  # so that a connection gone dead is tried anew once
             max_pool_connections=2 * self.max_concurrency,  # a connection for each in a gate
+            proxies=None if self.use_environment else {},
         )
-        return session.client(
+        create = getattr(session, "create_client", None) or session.client  # aioboto3 has the other
+        return create(
             "s3",
             config=config,
             endpoint_url=self.endpoint_url,
@@ -85,7 +114,87 @@ class Connection:
         )
 
 
-class OpenClient:
+class Patience:
+    """How long a request waits for a byte to move, either way.
+
+    Args:
+        seconds: The time from the last byte that moved until the request ends with an error.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._running: asyncio.Timeout | None = None
+        self.moved()
+
+    def moved(self) -> None:
+        """Start to count anew: a byte has moved, or nobody waited for one."""
+        self.until = asyncio.get_running_loop().time() + self.seconds
+        if self._running is not None and not self._running.expired():
+            self._running.reschedule(self.until)
+
+    async def wait(self, work: Awaitable[T]) -> T:
+        """Await ``work``.
+
+        Raises:
+            TimeoutError: Nothing has moved for too long.
+        """
+        try:
+            async with asyncio.timeout_at(self.until) as self._running:
+                return await work
+        finally:
+            self._running = None
+
+
+class _Body(BytesIO):
+    """Bytes on their way up; that a piece is taken shows that the service still takes them."""
+
+    def __init__(self, data: bytes, taken: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._taken = taken
+        self._loop = asyncio.get_running_loop()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes; the client calls this on its loop, or in a thread."""
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            here = False
+        if here:
+            self._taken()
+        else:
+            self._loop.call_soon_threadsafe(self._taken)
+        return super().read(size)
+
+
+class Request:
+    """A turn with a client.
+
+    Attributes:
+        client: The client.
+    """
+
+    def __init__(self, client: Any, patience: Patience, moved: Callable[[], None]) -> None:
+        self.client = client
+        self._patience = patience
+        self._moved = moved
+
+    async def send(self, call: Awaitable[T]) -> T:
+        """Await a call of the client, as long as bytes move."""
+        answer = await self._patience.wait(call)
+        self.moved()
+        return answer
+
+    def body(self, data: bytes) -> BytesIO:
+        """Bytes to be sent, which tell of their progress."""
+        return _Body(data, self.moved)
+
+    def moved(self) -> None:
+        """Start to count anew, for this request and for those that wait for their turn."""
+        self._patience.moved()
+        self._moved()
+
+
+class _Client:
     """A client of one loop, and the gates that bound its requests at once.
 
     Downloads have a gate of their own. They hold it for as long as their reader takes, who may be
@@ -93,47 +202,143 @@ class OpenClient:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self.client: Any = None
-        self.gate = asyncio.Semaphore(connection.max_concurrency)
-        self.downloads = asyncio.Semaphore(connection.max_concurrency)
-        self._connection = connection
+        self.connection = connection
+        self.settings: tuple[object, ...] = ()
+        self.retired = False
+        self.users = 0
+        self._client: Any = None
+        self._files: tuple[str, ...] = ()
+        self._gate = asyncio.Semaphore(connection.max_concurrency)
+        self._downloads = asyncio.Semaphore(connection.max_concurrency)
+        self._moved = 0.0
         self._lock = asyncio.Lock()
         self._stack = AsyncExitStack()
 
-    async def open(self) -> None:
-        """Connect, unless that is done."""
+    def is_current(self) -> bool:
+        """Whether it would be made of the same settings now."""
+        return self._client is None or self.settings == self._settings()
+
+    def _settings(self) -> tuple[object, ...]:
+        if not self.connection.use_environment:
+            return ()
+        return (_variables(), _stamps(self._files))
+
+    async def _open(self) -> None:
         async with self._lock:
-            if self.client is None:
-                made = self._connection.new_client()
-                self.client = await self._stack.enter_async_context(made)
+            if self._client is not None:
+                return
+            session = self.connection.new_session()
+            if isinstance(session, AioSession) and self.connection.use_environment:
+                self._files = _files_of(session)
+            self.settings = self._settings()
+            made = self.connection.new_client(session)
+            self._client = await self._stack.enter_async_context(made)
+
+    @asynccontextmanager
+    async def request(self, download: bool, patience: Patience) -> AsyncGenerator[Request]:
+        """A turn, when there is room for one more."""
+        self.users += 1  # before anything is awaited: from now on it is not closed
+        try:
+            with mapped_errors("could not set up the S3 client", "", ""):
+                await self._open()
+            if download:
+                async with self._downloads:
+                    patience.moved()  # others' readers took their time, not the service
+                    yield Request(self._client, patience, self._note)
+            else:
+                await self._enter(patience)
+                try:
+                    yield Request(self._client, patience, self._note)
+                finally:
+                    self._gate.release()
+        finally:
+            self.users -= 1
+            if self.retired and not self.users:
+                await self.aclose()
+
+    async def _enter(self, patience: Patience) -> None:
+        """Wait for a turn for as long as the requests that have theirs move bytes."""
+        while True:
+            try:
+                await patience.wait(self._gate.acquire())
+            except TimeoutError:
+                if self._moved + patience.seconds <= asyncio.get_running_loop().time():
+                    raise
+                patience.until = self._moved + patience.seconds
+            else:
+                patience.moved()
+                return
+
+    def _note(self) -> None:
+        self._moved = asyncio.get_running_loop().time()
+
+    async def retire(self) -> None:
+        """Close, now or when the last request has ended."""
+        self.retired = True
+        if not self.users:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Close all connections."""
         async with self._lock:
-            self.client = None
+            self._client = None
             await self._stack.aclose()
+
+
+def _files_of(session: AioSession) -> tuple[str, ...]:
+    """The files that a session's settings come from."""
+    named = (session.get_config_variable(name) for name in _SESSION_FILES)
+    return tuple(os.path.expanduser(path) for path in named if path)
+
+
+def _variables() -> tuple[tuple[str, str | None], ...]:
+    names = (n for n in os.environ if n.startswith("AWS_") or n.lower() in _PROXIES)
+    return tuple((name, os.environ.get(name)) for name in names)
+
+
+def _stamps(paths: Iterable[str]) -> tuple[tuple[int, int] | None, ...]:
+    return tuple(map(_stamp, paths))
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 class _Clients:
     def __init__(self) -> None:
-        self._of_loop: dict[asyncio.AbstractEventLoop, dict[Connection, OpenClient]] = {}
+        self._of_loop: dict[asyncio.AbstractEventLoop, dict[Connection, _Client]] = {}
 
-    async def of(self, connection: Connection) -> OpenClient:
+    @asynccontextmanager
+    async def request(
+        self, connection: Connection, download: bool, patience: Patience
+    ) -> AsyncGenerator[Request]:
+        held, replaced = self._held(connection)
+        async with held.request(download, patience) as request:
+            if replaced is not None:
+                await replaced.retire()
+            yield request
+
+    def _held(self, connection: Connection) -> tuple[_Client, _Client | None]:
+        """The client for a connection, and the one that it replaces, if any."""
         for loop in [loop for loop in self._of_loop if loop.is_closed()]:
             del self._of_loop[loop]
         mine = self._of_loop.setdefault(asyncio.get_running_loop(), {})
-        if connection not in mine:
-            mine[connection] = OpenClient(connection)
-            # A bound method: a forked child keeps what it is bound to from closing itself.
-            iothread.at_shutdown(self.close_all)
-        with mapped_errors("could not set up the S3 client", "", ""):
-            await mine[connection].open()
-        return mine[connection]
+        old = mine.get(connection)
+        if old is not None and old.is_current():
+            return old, None
+        mine[connection] = made = _Client(connection)
+        # A bound method: a forked child keeps what it is bound to from closing itself.
+        iothread.at_shutdown(self.close_all)
+        return made, old
 
     async def close(self, connection: Connection) -> None:
         held = self._of_loop.get(asyncio.get_running_loop(), {}).pop(connection, None)
         if held is not None:
-            await held.aclose()
+            await held.retire()
 
     async def close_all(self) -> None:
         for held in self._of_loop.pop(asyncio.get_running_loop(), {}).values():
@@ -146,42 +351,3 @@ _clients = _Clients()
 async def close_clients() -> None:
     """Close all clients of the running loop. The library does so on its own loop at the end."""
     await _clients.close_all()
-
-
-_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
-_HINTS = {
-    "NoSuchBucket": "create the bucket first",
-    "AccessDenied": "the credentials lack this permission",
-    "403": "the credentials lack this permission",
-    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
-    "ExpiredToken": "the credentials have expired; get new ones",
-    "PermanentRedirect": "the bucket is in another region; set AWS_DEFAULT_REGION or region_name",
-    "SlowDown": "the service asks for fewer requests at once; lower max_concurrency",
-}
-_LOGIN_IN_URL = re.compile(r"://[^/@\s]*@")
-
-
-def error_code(error: ClientError) -> str:
-    """The service's name for an error, or its HTTP status."""
-    return str(error.response.get("Error", {}).get("Code", "?"))
-
-
-@contextmanager
-def mapped_errors(what: str, bucket: str, location: str) -> Generator[None]:
-    """Turn the client's errors into ours, with the next step in the message."""
-    try:
-        yield
-    except ClientError as error:
-        code = error_code(error)
-        if code in _MISSING:
-            raise BlobNotFoundError(f"bucket {bucket!r} has no object {location!r}") from error
-        raise StorageError(f"{what}: {code}; {_HINTS.get(code, 'see the cause')}") from error
-    except NoCredentialsError as error:
-        raise StorageError(
-            f"{what}: no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-            "AWS_PROFILE, or pass access_key and secret_key"
-        ) from error
-    except (*CONNECTION_ERRORS, ValueError) as error:
-        text = _LOGIN_IN_URL.sub("://…@", f"{type(error).__name__}: {error}")
-        raise StorageError(f"{what}: {text}; check the endpoint and the AWS_* settings") from error

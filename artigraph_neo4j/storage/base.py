@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -11,11 +10,11 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 from weakref import WeakValueDictionary
 
-from artigraph_neo4j.common.registry import Registry, load_entry_points
-from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.common.registry import Registry
+from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.names import blob_name
 
-__all__ = ["Storage", "StoredBytes", "blob_key", "find_storage", "slices", "storage_names"]
+__all__ = ["Storage", "StoredBytes", "blob_key", "living", "registered", "slices"]
 
 
 class StoredBytes(NamedTuple):
@@ -98,6 +97,41 @@ class Storage(ABC):
             StorageError: The storage failed.
         """
 
+    async def size(self, location: str, /) -> int | None:
+        """The size in bytes of what is kept at ``location``, or None if nothing is.
+
+        The default reads it; storages that can tell without reading do that instead.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        found = 0
+        try:
+            async with aclosing(self.stream(location)) as chunks:
+                async for chunk in chunks:
+                    found += len(chunk)
+        except BlobNotFoundError:
+            return None
+        return found
+
+    async def holds(self, location: str, /, *, size: int, digest: str) -> bool:
+        """Whether what is kept at ``location`` can be the content of this size and digest.
+
+        The library asks before it shares content that is stored already, so that a damaged object
+        is replaced rather than shared. The default compares the size; storages that keep a checksum
+        compare that too.
+
+        Args:
+            location: Where it is.
+            size: The size of the content in bytes.
+            digest: Its SHA-256 in hex.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        del digest
+        return await self.size(location) == size
+
     async def put(self, data: bytes, /, *, key: str) -> str:
         """Keep ``data``, under ``key`` where this storage lets its callers name things.
 
@@ -167,60 +201,20 @@ class Storage(ABC):
         Raises:
             ValueError: Another storage has this name.
         """
-        _registered.add(self.name, self)
+        registered.add(self.name, self)
         return self
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
         if attribute == "name":
-            _living[self.name] = self
+            living[self.name] = self
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {getattr(self, 'name', '?')!r}>"
 
 
-_registered: Registry[Storage] = Registry("storage")
-_living: WeakValueDictionary[str, Storage] = WeakValueDictionary()
-_rebuilt: dict[str, Storage] = {}
-
-_OF_SCHEME = {
-    "file": ("artigraph_neo4j.storage.file", "FileSystemStorage"),
-    "fsspec": ("artigraph_neo4j.storage.fsspec", "FsspecStorage"),
-    "s3": ("artigraph_neo4j.storage.aws", "S3Storage"),
-}
-"""Storages whose default name, after the scheme, says what they are made of."""
-
-ENTRY_POINTS = "artigraph.storages"
-"""Third parties name a module here, ``name = "package.module"``; importing it registers."""
-
-
-def find_storage(name: str) -> Storage | None:
-    """The registered storage of this name, else the newest living one, else a new one, else None.
-
-    One that has its default name is made anew when this process has none: the name of a
-    ``FileSystemStorage`` or ``S3Storage`` says where it is, and credentials are in the environment.
-    At last, what installed packages name in the entry point group ``artigraph.storages`` is loaded.
-    """
-    found = _registered.get(name) or _living.get(name) or _rebuild(name)
-    if found is None and load_entry_points(ENTRY_POINTS):
-        found = _registered.get(name)
-    return found
-
-
-def _rebuild(name: str) -> Storage | None:
-    scheme, _, rest = name.partition(":")
-    if not rest or scheme not in _OF_SCHEME:
-        return None
-    module, cls = _OF_SCHEME[scheme]
-    found: Storage | None = getattr(importlib.import_module(module), cls).from_name(rest)
-    if found is not None:
-        _rebuilt[name] = found  # keeps it alive; a storage that the user makes takes its place
-    return found
-
-
-def storage_names() -> list[str]:
-    """The names of all storages known to this process, sorted."""
-    return sorted({*_registered.names(), *_living})
+registered: Registry[Storage] = Registry("storage")
+living: WeakValueDictionary[str, Storage] = WeakValueDictionary()
 
 
 def blob_key(data: bytes) -> str:

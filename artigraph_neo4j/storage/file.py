@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,18 +13,23 @@ from typing import IO, Self
 
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
+from artigraph_neo4j.storage.names import unfinished_name
 
 __all__ = ["FileSystemStorage"]
 
-_TEMPORARY = ".tmp-"
 _CHUNK = 1024 * 1024
 
 
 class FileSystemStorage(Storage):
     """Keeps each value as a file.
 
-    A file appears whole or not at all, and is on the disk when a call returns: written beside its
-    place, synced, then renamed. Directories are made as needed. All disk work is in threads.
+    A file appears whole or not at all, and is on the disk when a call returns: it is written under
+    a temporary name beside its place, synced, then renamed. Directories are made as needed. Files
+    and directories get the permissions that the umask leaves and the group of a setgid directory,
+    so a team can share one. All disk work is in threads.
+
+    Locations never lead out of the directory, not by ``..``, not as absolute paths, and not by
+    symbolic links in it; the directory itself may be a symbolic link.
 
     Args:
         directory: Where the files go.
@@ -38,7 +43,7 @@ class FileSystemStorage(Storage):
 
     @classmethod
     def from_name(cls, rest: str) -> Self | None:
-        """The storage whose default name is ``file:`` and ``rest``, if that is a whole path."""
+        """The storage whose default name is ``file:`` and ``rest``, if that is an absolute path."""
         return cls(rest) if Path(rest).is_absolute() else None
 
     async def create(self, data: bytes, /) -> str:
@@ -56,7 +61,7 @@ class FileSystemStorage(Storage):
         return key
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
-        """The same, writing chunks to the disk as they come."""
+        """Keep what ``chunks`` gives under ``key``; chunks go to the disk as they come."""
         path = self._path(key)
         with _errors(path, "written"), self._replacing(path) as file:
             async for chunk in chunks:
@@ -66,15 +71,13 @@ class FileSystemStorage(Storage):
 
     async def read(self, location: str, /) -> bytes:
         """The bytes at ``location``."""
-        path = self._path(location)
-        with _errors(path, "read"):
-            return await asyncio.to_thread(path.read_bytes)
+        return await asyncio.to_thread(self._read, self._path(location), 0, None)
 
     async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
         """The bytes at ``location``, a chunk at a time."""
         path = self._path(location)
         with _errors(path, "read"):
-            file = await asyncio.to_thread(path.open, "rb")
+            file = await asyncio.to_thread(self._open, path)
             try:
                 while chunk := await asyncio.to_thread(file.read, _CHUNK):
                     yield chunk
@@ -83,9 +86,7 @@ class FileSystemStorage(Storage):
 
     async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
         """The bytes from ``start`` to ``stop``; nothing else is read."""
-        path = self._path(location)
-        with _errors(path, "read"):
-            return await asyncio.to_thread(_read_range, path, start, stop)
+        return await asyncio.to_thread(self._read, self._path(location), start, stop)
 
     async def update(self, location: str, data: bytes, /) -> None:
         """Replace the bytes at ``location``."""
@@ -95,26 +96,31 @@ class FileSystemStorage(Storage):
 
     async def delete(self, location: str, /) -> None:
         """Delete the file at ``location``, if there is one."""
-        path = self._path(location)
-        with suppress(BlobNotFoundError), _errors(path, "deleted"):
-            await asyncio.to_thread(path.unlink)
+        await asyncio.to_thread(self._delete, self._path(location))
 
     async def exists(self, location: str, /) -> bool:
         """Whether there is a file at ``location``."""
-        return await asyncio.to_thread(self._path(location).is_file)
+        return await self.size(location) is not None
+
+    async def size(self, location: str, /) -> int | None:
+        """The size of the file at ``location`` in bytes, or None if there is none."""
+        return await asyncio.to_thread(self._size, self._path(location))
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """What is kept under keys that begin with ``prefix``, a directory at a time."""
+        """What is kept under keys that begin with ``prefix``, a directory at a time.
+
+        Files that a writer has not finished are listed under names of their own, so that garbage
+        collection finds those of killed writers.
+        """
         directories = [self._path(prefix).parent if prefix else self.directory]
         while directories:
-            with _errors(directories[-1], "listed"):
-                entries = await asyncio.to_thread(_scan, directories.pop())
+            entries = await asyncio.to_thread(self._scan, directories.pop())
             for entry in entries:
                 location = Path(entry.path).relative_to(self.directory).as_posix()
                 if entry.is_dir(follow_symlinks=False):
                     if f"{location}/".startswith(prefix) or prefix.startswith(f"{location}/"):
                         directories.append(Path(entry.path))
-                elif location.startswith(prefix) and not entry.name.startswith(_TEMPORARY):
+                elif location.startswith(prefix):
                     with suppress(FileNotFoundError):  # deleted since
                         yield _stored(entry, location)
 
@@ -122,8 +128,45 @@ class FileSystemStorage(Storage):
         path = self.directory / location
         inside = path.is_relative_to(self.directory) and path != self.directory
         if not inside or ".." in path.parts or "\0" in location:
-            raise StorageError(f"{location!r} is no location in {self.directory}")
+            raise StorageError(f"{location!r} is not a location in {self.directory}")
         return path
+
+    # -- in threads ----------------------------------------------------------------------------
+
+    def _refuse_outside(self, path: Path) -> None:
+        """Refuse a path that symbolic links lead out of the directory."""
+        root = os.path.realpath(self.directory)
+        if not Path(os.path.realpath(path)).is_relative_to(root):
+            raise StorageError(
+                f"a symbolic link leads from {path} out of {self.directory}, which this storage "
+                "does not follow; make a storage of the other directory"
+            )
+
+    def _open(self, path: Path) -> IO[bytes]:
+        self._refuse_outside(path)
+        return path.open("rb")
+
+    def _read(self, path: Path, start: int, stop: int | None) -> bytes:
+        with _errors(path, "read"), self._open(path) as file:
+            file.seek(start)
+            return file.read(-1 if stop is None else max(stop - start, 0))
+
+    def _size(self, path: Path) -> int | None:
+        with _errors(path, "looked for"):
+            self._refuse_outside(path)
+            return path.stat().st_size if path.is_file() else None
+
+    def _delete(self, path: Path) -> None:
+        with suppress(BlobNotFoundError), _errors(path, "deleted"):
+            self._refuse_outside(path.parent)
+            path.unlink()
+
+    def _scan(self, directory: Path) -> Sequence[os.DirEntry[str]]:
+        with suppress(BlobNotFoundError), _errors(directory, "listed"):
+            self._refuse_outside(directory)
+            with os.scandir(directory) as entries:
+                return list(entries)
+        return []  # nothing was ever kept there
 
     def _write(self, path: Path, data: bytes) -> None:
         with _errors(path, "written"), self._replacing(path) as file:
@@ -133,25 +176,20 @@ class FileSystemStorage(Storage):
     @contextmanager
     def _replacing(self, path: Path) -> Generator[IO[bytes]]:
         """A file beside ``path`` that takes its place at the end, unless something goes wrong."""
+        self._refuse_outside(path.parent)
         made = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
+        temporary = path.with_name(unfinished_name(path.name, secrets.token_hex(4)))
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:  # never an existing file or symbolic link
                 yield file
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
             with suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
             raise
         for folder in [path.parent, *(folder.parent for folder in made)]:
             _sync_directory(folder)
-
-
-def _read_range(path: Path, start: int, stop: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read(max(stop - start, 0))
 
 
 def _sync(file: IO[bytes]) -> None:
@@ -160,7 +198,7 @@ def _sync(file: IO[bytes]) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Without this, a crash may forget the names in it. Windows cannot, and need not."""
+    """Make the names in a directory survive a crash. Windows cannot do this, and need not."""
     if os.name == "nt":
         return
     handle = os.open(directory, os.O_RDONLY)
@@ -168,14 +206,6 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _scan(directory: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(directory) as entries:
-            return list(entries)
-    except FileNotFoundError:  # nothing was ever kept there
-        return []
 
 
 def _stored(entry: os.DirEntry[str], location: str) -> StoredBytes:

@@ -180,7 +180,7 @@ class FsspecStorage(Storage):
     def _path(self, location: str) -> str:
         location = location.lstrip("/")
         if not location or ".." in location.split("/") or "\0" in location:
-            raise StorageError(f"{location!r} is no location in {self.name}")
+            raise StorageError(f"{location!r} is not a location in {self.name}")
         return f"{self._root.rstrip('/')}/{location}"
 
     async def _call(self, action: str, path: str, work: Callable[[], T]) -> T:

@@ -1,7 +1,7 @@
-"""How stored values are named: below their graph's prefix, by content and a fresh id.
+"""Names of stored values: below the prefix of their graph, made of their content and a fresh id.
 
-``ag/<graph id>/<SHA-256>-<UUIDv7>``: garbage collection goes by these names, touches no other, and
-reads from each whose graph it is, what it holds and when it was begun.
+A key is ``ag/<graph id>/<SHA-256>-<UUIDv7>``. Garbage collection looks at names of this form only,
+and reads from each which graph it belongs to, its content and when its upload began.
 """
 
 from __future__ import annotations
@@ -13,35 +13,63 @@ from typing import NamedTuple, Self
 
 from artigraph_neo4j.common.ids import made_at, new_id
 
-__all__ = ["BlobName", "blob_name", "graph_prefix", "marker", "marker_key"]
+__all__ = [
+    "BlobName",
+    "blob_name",
+    "digest_in",
+    "graph_prefix",
+    "marker",
+    "marker_key",
+    "unfinished_name",
+]
 
 _NAME = re.compile(
     r"([0-9a-f]{64})-([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
+    r"(\.unfinished-[0-9a-f]+)?"
 )
+
+_LONGEST = 200
+"""Maximum characters that an unfinished file keeps of its name; file systems allow 255 bytes."""
 
 
 def graph_prefix(graph_id: str) -> str:
-    """What all keys of a graph begin with."""
+    """The beginning of all keys of a graph."""
     return f"ag/{graph_id}/"
 
 
 def blob_name(digest: str) -> str:
-    """A fresh name for content of this SHA-256."""
+    """A fresh name for content with this SHA-256, in hex."""
     return f"{digest}-{new_id()}"
 
 
+def unfinished_name(name: str, mark: str) -> str:
+    """The name of a file that will be renamed to ``name`` once it is whole.
+
+    Args:
+        name: The final name.
+        mark: Hex digits that no other writer of this name uses.
+    """
+    return f"{name[:_LONGEST]}.unfinished-{mark}"
+
+
+def digest_in(key: str) -> str | None:
+    """The SHA-256, in hex, that a key of the library's own form names; else None."""
+    found = _NAME.fullmatch(key.rpartition("/")[2])
+    return None if found is None or found[3] else found[1]
+
+
 def marker_key(graph_id: str) -> str:
-    """The key of the object that says whose prefix it is in."""
+    """The key of the object that says which graph a prefix belongs to."""
     return f"{graph_prefix(graph_id)}graph.json"
 
 
 def marker(graph_id: str) -> bytes:
-    """What that object holds."""
+    """The content of that object."""
     return json.dumps({"graph_id": graph_id, "written_by": "artigraph-neo4j"}).encode()
 
 
 class BlobName(NamedTuple):
-    """A name of our own form, taken apart.
+    """A name of the library's own form, taken apart.
 
     Attributes:
         name: The whole name, the last part of a location.
@@ -55,7 +83,10 @@ class BlobName(NamedTuple):
 
     @classmethod
     def of(cls, location: str, graph_id: str) -> Self | None:
-        """The name at the end of a location, or None when it is none of this graph's."""
+        """The name at the end of a location, or None if it is not one of this graph's.
+
+        The name of an unfinished file counts too: nothing ever refers to it.
+        """
         name = location.rpartition("/")[2]
         found = _NAME.fullmatch(name)
         if found is None or not f"/{location}".endswith(f"/{graph_prefix(graph_id)}{name}"):

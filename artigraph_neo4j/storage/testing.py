@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
-from artigraph_neo4j.storage.base import Storage, StoredBytes, find_storage, slices
+from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key, slices
+from artigraph_neo4j.storage.known import find_storage
 
 __all__ = ["StorageTests"]
 
@@ -63,13 +65,32 @@ class StorageTests:
             await storage.read(location)
         await storage.delete(location)  # once more is no error
 
+    async def test_size(self, storage: Storage) -> None:
+        for data in (b"", b"content", os.urandom(100_000)):
+            assert await storage.size(await storage.create(data)) == len(data)
+
+    async def test_size_of_what_is_missing(self, storage: Storage) -> None:
+        location = await storage.create(b"gone")
+        await storage.delete(location)
+        assert await storage.size(location) is None
+        assert not await storage.holds(location, size=4, digest=sha256(b"gone").hexdigest())
+
+    async def test_what_is_held_is_told_from_what_is_damaged(self, storage: Storage) -> None:
+        data, key = b"content", blob_key(b"content")
+        location = await storage.put(data, key=key)
+        digest = sha256(data).hexdigest()
+        assert await storage.holds(location, size=len(data), digest=digest)
+        for damaged in (b"", b"conten", b"content!"):
+            await storage.update(location, damaged)
+            assert not await storage.holds(location, size=len(data), digest=digest)
+
     async def test_put_under_a_key(self, storage: Storage) -> None:
         location = await storage.put(b"content", key=f"ag/graph/{new_id()}")
         assert await storage.read(location) == b"content"
 
     async def test_put_again_is_no_error(self, storage: Storage) -> None:
         """A write whose answer was lost is made again."""
-        key = f"{'0' * 64}-{new_id()}"
+        key = blob_key(b"content")
         first = await storage.put(b"content", key=key)
         second = await storage.put(b"content", key=key)
         assert await storage.read(first) == await storage.read(second) == b"content"

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.errors import ArtifactTypeError, EngineError, NotFoundError, SpanError
-from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.cypher import delete
+from artigraph_neo4j.graph.failures import ConflictError, TooLargeError
 
 __all__ = [
     "DeleteReport",
@@ -32,14 +34,14 @@ IDLE_SECONDS = 300
 
 
 async def delete_span(
-    span_id: str, /, *, dry_run: bool = False, progress: Progress | None = None
+    span: AnySpan, /, *, dry_run: bool = False, progress: Progress | None = None
 ) -> DeleteReport:
     """Delete a span with all spans and artifacts below it; see ``delete_spans``."""
-    return await delete_spans(span_id, dry_run=dry_run, progress=progress)
+    return await delete_spans(span, dry_run=dry_run, progress=progress)
 
 
 async def delete_spans(
-    *span_ids: str, dry_run: bool = False, progress: Progress | None = None
+    *spans: AnySpan, dry_run: bool = False, progress: Progress | None = None
 ) -> DeleteReport:
     """Delete spans with all spans and artifacts below them. There is no way back.
 
@@ -52,7 +54,7 @@ async def delete_spans(
     is one, which reads all of the trees.
 
     Args:
-        *span_ids: Their ids; one that is being deleted already is joined.
+        *spans: Spans, their ids, or ``"current"``; one that is being deleted already is joined.
         dry_run: Only count.
         progress: Called with what was deleted so far, after every transaction, in the event loop.
 
@@ -65,18 +67,19 @@ async def delete_spans(
         SpanError: An id is that of an artifact.
         ConnectionFailed: The database stayed out of reach; ``resume_deletes`` finishes it.
     """
-    return await delete_nodes(spans=span_ids, dry_run=dry_run, progress=progress)
+    ids = [given.span_id(span, "spans") for span in spans]
+    return await delete_nodes(spans=ids, dry_run=dry_run, progress=progress)
 
 
 async def delete_artifacts(
-    *artifact_ids: str, dry_run: bool = False, progress: Progress | None = None
+    *artifacts: AnyArtifact, dry_run: bool = False, progress: Progress | None = None
 ) -> DeleteReport:
     """Delete artifacts with what is nested in them, from all spans that have or used them.
 
     Three round trips, and one more for each 10,000 nodes. A dry run is one.
 
     Args:
-        *artifact_ids: Their ids.
+        *artifacts: Artifacts, or their ids.
         dry_run: Only count.
         progress: As in ``delete_spans``.
 
@@ -88,7 +91,8 @@ async def delete_artifacts(
         ArtifactTypeError: An id is that of a span, or of a model nested in an artifact.
         ConnectionFailed: The database stayed out of reach; ``resume_deletes`` finishes it.
     """
-    return await delete_nodes(artifacts=artifact_ids, dry_run=dry_run, progress=progress)
+    ids = [given.artifact_id(artifact, "artifacts") for artifact in artifacts]
+    return await delete_nodes(artifacts=ids, dry_run=dry_run, progress=progress)
 
 
 async def delete_nodes(
@@ -307,8 +311,8 @@ class Deleter:
         except ConflictError as error:  # someone is writing below: what they wrote goes next
             await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311
             failed: EngineError | ConflictError = error
-        except EngineError as error:
-            if "OutOfMemory" not in str(error) or self._size == 1:
+        except TooLargeError as error:
+            if self._size == 1:
                 raise
             self._size = max(1, self._size // 4)
             failed = error

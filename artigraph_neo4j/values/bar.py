@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.common.progress import (
-    Transfer,
-)
+from artigraph_neo4j.common.bar import progress_bars
+from artigraph_neo4j.common.progress import Transfer
+from artigraph_neo4j.common.wording import visible
+from artigraph_neo4j.engine.engine import Engine
 
-__all__ = [
-    "transfer_bar",
-]
+__all__ = ["transfer_bar"]
 
 
 @contextmanager
@@ -28,17 +24,8 @@ def transfer_bar(engine: Engine, *, at_least: int = 1024 * 1024) -> Generator[No
     Raises:
         ImportError: rich is not installed; it comes with the extra ``[cli]``.
     """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, DownloadColumn, TaskID, TransferSpeedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     bars: dict[int, TaskID] = {}
 
     def show(transfer: Transfer) -> None:
@@ -47,21 +34,14 @@ def transfer_bar(engine: Engine, *, at_least: int = 1024 * 1024) -> Generator[No
         arrow = "↑" if transfer.direction == "upload" else "↓"
         if transfer.serial not in bars:
             bars[transfer.serial] = progress.add_task(
-                f"{arrow} {transfer.what}", total=transfer.total
+                visible(f"{arrow} {transfer.what}"), total=transfer.total
             )
         progress.update(bars[transfer.serial], completed=transfer.done)
         if transfer.state != "running":
             progress.remove_task(bars.pop(transfer.serial))
 
     before = engine.on_transfer
-    console = Console(stderr=True)
-    with Progress(
-        *columns,
-        TransferSpeedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
+    with progress_bars(BarColumn(), DownloadColumn(), TransferSpeedColumn()) as progress:
         engine.on_transfer = show
         try:
             yield

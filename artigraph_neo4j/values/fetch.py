@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 
 from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed
 from artigraph_neo4j.model.decode import Loading
 from artigraph_neo4j.model.encode import TREE
 from artigraph_neo4j.values.stored_value import lazy_of, read_blob
@@ -19,8 +20,15 @@ __all__ = [
 ]
 
 
-async def load(engine: Engine, loadings: list[Loading]) -> None:
+async def load(
+    engine: Engine, loadings: list[Loading], *, keep_errors: bool = False
+) -> None:
     """Fetch what is kept outside and turn all bytes into values.
+
+    Args:
+        engine: The graph.
+        loadings: The fields.
+        keep_errors: Note an error on its field, whose ``finish`` raises it, and load the others.
 
     Raises:
         BlobNotFoundError: A value is missing from its storage.
@@ -33,7 +41,17 @@ async def load(engine: Engine, loadings: list[Loading]) -> None:
     for item in lazy:
         item.value = lazy_of(engine, graph_id, item)
         item.data = None
-    await together(partial(_load_one, engine, item) for item in loadings if not item.lazy)
+    one = _load_or_note if keep_errors else _load_one
+    await together(partial(one, engine, item) for item in loadings if not item.lazy)
+
+
+async def _load_or_note(engine: Engine, item: Loading) -> None:
+    try:
+        await _load_one(engine, item)
+    except ConnectionFailed:  # nothing else can be read either
+        raise
+    except ArtigraphError as error:
+        item.error = error
 
 
 async def _load_one(engine: Engine, item: Loading) -> None:

@@ -188,13 +188,7 @@ class StoredValue(Reference):
         if self.blob is None:
             return transfer.Content(self.data or b"")
         engine, storage = await self._places(self.blob)
-        spool = transfer.Spool()
-        try:
-            await transfer.download(engine, storage, self.blob, self.where, spool)
-        except BaseException:
-            spool.discard()
-            raise
-        return spool.content()
+        return await transfer.download_again(engine, storage, self.blob, self.where)
 
     def _range_file(self, engine: Engine, storage: Storage, blob: BlobRef) -> IO[bytes]:
         def fetch(start: int, stop: int) -> bytes:
@@ -211,7 +205,8 @@ class StoredValue(Reference):
 
     async def _range(self, storage: Storage, blob: BlobRef, start: int, stop: int) -> bytes:
         with transfer.fetching(self.where, blob):
-            return await storage.read_range(blob.location, start, stop)
+            async with transfer.moving(self._engine or get_engine()):
+                return await storage.read_range(blob.location, start, stop)
 
 
 def _umask() -> int:

@@ -12,8 +12,8 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterable
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, cast
@@ -29,9 +29,12 @@ __all__ = [
     "TRANSFERS",
     "Content",
     "Spool",
+    "StalledError",
     "download",
+    "download_again",
     "fetch",
     "fetching",
+    "moving",
     "place",
     "put",
     "temporary",
@@ -46,23 +49,44 @@ SPOOL_BYTES = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
 _TAKEN_AT_ONCE = 2 * 1024 * 1024
-"""So many bytes that come are hashed and written at once, in a thread; they come in small pieces,
-for each of which the way there would take longer."""
+"""Downloaded chunks are collected to this size before one thread hop hashes and writes them."""
 
 _HASHED_AT_ONCE = 64 * 1024
-"""So many bytes take no longer to hash than a thread to be asked."""
+"""Up to this size, hashing inline is cheaper than handing it to a thread."""
+
+
+class StalledError(StorageError):
+    """Nothing moved to or from a storage for as long as the engine waits."""
 
 
 class Content:
-    """Bytes to be stored, in memory or in a temporary file."""
+    """Bytes to be stored, in memory or in a temporary file.
+
+    Args:
+        data: The bytes, if they are in memory.
+        file: Else the file that has them.
+        digest: Their SHA-256 in hex, if it is known.
+        size: Their number, if they are in a file.
+        start: Where they begin in the file.
+        shared: Whether the file has other contents too, and somebody else closes it.
+    """
 
     def __init__(
-        self, data: bytes | None, file: IO[bytes] | None = None, digest: str = "", size: int = 0
+        self,
+        data: bytes | None,
+        file: IO[bytes] | None = None,
+        digest: str = "",
+        size: int = 0,
+        *,
+        start: int = 0,
+        shared: bool = False,
     ) -> None:
         self.data = data
         self.size = size if data is None else len(data)
         self._file = file
         self._digest = digest
+        self._start = start
+        self._shared = shared
 
     async def digest(self) -> str:
         """Their SHA-256 in hex."""
@@ -74,23 +98,48 @@ class Content:
         """All bytes, in memory."""
         if self.data is not None:
             return self.data
-        assert self._file is not None  # noqa: S101 - it is in one of both
-        self._file.seek(0)
-        return self._file.read()
+        return self._read(0, self.size)
+
+    def _read(self, start: int, count: int) -> bytes:
+        assert self._file is not None  # noqa: S101 - they are in one of both
+        found = b""
+        while len(found) < count:
+            more = os.pread(
+                self._file.fileno(), count - len(found), self._start + start + len(found)
+            )
+            if not more:
+                raise StorageError(
+                    f"a temporary file lost {count - len(found)} bytes of a value; "
+                    "nothing may delete or cut files in the directory for them"
+                )
+            found = found + more if found else more
+        return found
+
+    @property
+    def is_own(self) -> bool:
+        """Whether nothing else shares the memory or the file."""
+        return not self._shared
+
+    def move_to(self, file: IO[bytes]) -> None:
+        """Move bytes that are in memory to the end of an open file with others."""
+        if self.data is not None:
+            self._start = file.seek(0, os.SEEK_END)
+            _write_all(file, self.data)
+            self._file, self._shared, self.data = file, True, None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes in pieces."""
         if self.data is not None:
             for start in range(0, len(self.data), _CHUNK):
                 yield self.data[start : start + _CHUNK]
-        elif self._file is not None:
-            self._file.seek(0)
-            while chunk := await asyncio.to_thread(self._file.read, _CHUNK):
-                yield chunk
+        else:
+            for start in range(0, self.size, _CHUNK):
+                count = min(_CHUNK, self.size - start)
+                yield await asyncio.to_thread(self._read, start, count)
 
     def close(self) -> None:
-        """Delete the temporary file."""
-        if self._file is not None:
+        """Delete the temporary file, unless others use it."""
+        if self._file is not None and not self._shared:
             self._file.close()
 
 
@@ -173,21 +222,49 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
 
     async def work() -> str:
         with reporting(engine.on_transfer, "upload", what, storage.name, content.size) as step:
-            if whole and content.data is not None:
-                return await storage.put(content.data, key=key)
+            async with moving(engine) as moved:
+                if whole and content.data is not None:
+                    return await storage.put(content.data, key=key)
 
-            async def chunks() -> AsyncIterator[bytes]:
-                async for chunk in content.chunks():
-                    yield chunk
-                    step(len(chunk))
+                async def chunks() -> AsyncIterator[bytes]:
+                    async for chunk in content.chunks():
+                        yield chunk
+                        step(len(chunk))
+                        moved()
 
-            return await storage.put_stream(chunks(), key=key)
+                return await storage.put_stream(chunks(), key=key)
 
     try:
         return await engine.call(work)
+    except StalledError as error:
+        raise StalledError(
+            f"{what}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
+        ) from error
     except Exception as error:
         raise StorageError(
             f"{what}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
+        ) from error
+
+
+@asynccontextmanager
+async def moving(engine: Engine) -> AsyncGenerator[Callable[[], None]]:
+    """End the block where nothing moves for as long as the engine waits; on the I/O loop.
+
+    Yields:
+        A function to be called whenever bytes have moved.
+
+    Raises:
+        StalledError: Nothing did.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(engine.deadline) as limit:
+            yield lambda: limit.reschedule(loop.time() + engine.deadline)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise StalledError(
+            f"nothing moved for {engine.deadline:g} s; check the network and the storage"
         ) from error
 
 
@@ -208,7 +285,8 @@ async def fetch(engine: Engine, storage: Storage, blob: BlobRef, what: str) -> b
 
     async def read() -> bytes:
         with reporting(engine.on_transfer, "download", what, storage.name, blob.size):
-            return await storage.read(blob.location)
+            async with moving(engine):
+                return await storage.read(blob.location)
 
     with fetching(what, blob):
         data = await engine.call(read)
@@ -240,8 +318,9 @@ async def download(engine: Engine, storage: Storage, blob: BlobRef, what: str, s
         nonlocal size
         held, held_bytes = list[bytes](), 0
         with reporting(engine.on_transfer, "download", what, storage.name, blob.size) as step:
-            async with aclosing(storage.stream(blob.location)) as chunks:
+            async with moving(engine) as moved, aclosing(storage.stream(blob.location)) as chunks:
                 async for chunk in chunks:
+                    moved()
                     held.append(chunk)
                     held_bytes += len(chunk)
                     size += len(chunk)
@@ -257,16 +336,33 @@ async def download(engine: Engine, storage: Storage, blob: BlobRef, what: str, s
     _check(what, blob, size, hashing.hexdigest() if engine.verify_blobs else None)
 
 
+async def download_again(engine: Engine, storage: Storage, blob: BlobRef, what: str) -> Content:
+    """The stored bytes, to be stored anew, checked; large ones in a temporary file.
+
+    Raises:
+        BlobNotFoundError, IntegrityError, StorageError: See ``Lazy.load``.
+    """
+    spool = Spool()
+    try:
+        await download(engine, storage, blob, what, spool)
+    except BaseException:
+        spool.discard()
+        raise
+    return spool.content()
+
+
 class _SinkError(Exception):
     """The local disk failed, not the storage."""
 
 
 @contextmanager
 def fetching(what: str, blob: BlobRef) -> Generator[None]:
-    """Whatever a storage raises, as an error that names the field and the place."""
+    """Turn what a storage raises into errors that name the field and the place."""
     at = place(what, blob)
     try:
         yield
+    except StalledError as error:
+        raise StalledError(f"{at} could not be read: {error}") from error
     except BlobNotFoundError as error:
         raise BlobNotFoundError(f"{at} is gone") from error
     except _SinkError as error:

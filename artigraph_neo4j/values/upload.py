@@ -10,12 +10,13 @@ older than ``MIN_AGE``; whoever needs half of that to get from upload to commit 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from artigraph_neo4j.common.ids import new_id
@@ -23,6 +24,7 @@ from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.graph.cypher import blobs as cypher
 from artigraph_neo4j.model.encode import Pending
+from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.names import blob_name, graph_prefix, marker, marker_key
 from artigraph_neo4j.values.stored_value import StoredValue
@@ -30,11 +32,22 @@ from artigraph_neo4j.values.transfer import (
     TRANSFERS,
     Content,
     Spool,
+    StalledError,
+    download_again,
+    moving,
     put,
     together,
 )
 
-__all__ = ["MIN_AGE", "WAVE_BYTES", "Uploads", "mark", "stored_parameters"]
+__all__ = [
+    "MIN_AGE",
+    "WAVE_BYTES",
+    "Uploads",
+    "blob_row",
+    "mark",
+    "stored_parameters",
+    "upload",
+]
 
 T = TypeVar("T")
 
@@ -42,7 +55,7 @@ MIN_AGE = timedelta(days=1)
 """What no Blob node names may be deleted at this age, and is committed before half of it."""
 
 WAVE_BYTES = 256 * 1024 * 1024
-"""Of so many bytes it is asked at once whether they are stored already; they are held meanwhile."""
+"""Bytes held in memory while one query checks which contents are already stored."""
 
 _marked: WeakValueDictionary[tuple[int, str], Storage] = WeakValueDictionary()
 """Storages where the marker of a graph was seen or put, by identity and the graph's id."""
@@ -50,9 +63,11 @@ _marked: WeakValueDictionary[tuple[int, str], Storage] = WeakValueDictionary()
 
 @dataclass(slots=True, eq=False)
 class _Content:
-    """Bytes that fields of a call have in common. Dropped as soon as they are kept somewhere.
+    """Bytes that fields of a call have in common. They are made once.
 
-    ``data`` is None where a ``Lazy`` has them: they are fetched only if they are not found.
+    ``data`` is None where a ``Lazy`` has them: they are fetched only if they are not found. What
+    was uploaded is dropped, since it can be fetched again; what leans on the Blob node of others is
+    kept until the commit, since they may delete it.
     """
 
     where: str
@@ -107,12 +122,13 @@ class Uploads:
         self._wave: list[tuple[_Reference, _Content]] = []
         self._contents: dict[tuple[str, str, int], _Content] = {}
         self._graph_id: str | None = None
+        self._shelf: IO[bytes] | None = None
 
     async def keep(self, *, adopt: bool = True) -> None:
         """Make the bytes of all fields and keep them. One round trip when some go to a storage.
 
         Values are held in memory up to ``WAVE_BYTES`` while it is asked which are stored already:
-        one round trip for each time that they reach it.
+        one round trip for each time that they reach it. ``drop`` has to be called at the end.
 
         Args:
             adopt: Whether bytes that are stored already are used again. Whoever says no has no
@@ -141,44 +157,70 @@ class Uploads:
     async def hold(self) -> None:
         """Make the bytes of all fields; what is too much to be held is stored, not left to do."""
         await self.make()
-        while self.held >= WAVE_BYTES:
+        while self._made >= WAVE_BYTES:
             await self.store()
             await self.make()
 
     async def store(self, *, adopt: bool = True) -> None:
-        """Send what was made to the storages, and let go of it."""
-        try:
-            fresh = self._grouped()
-            if adopt and fresh:
-                await self._adopt(fresh)
-            await together(partial(self._upload, c) for c in fresh if c.location is None)
-        finally:
-            self.drop()
+        """Send what was made to the storages. After a failure it can be called again."""
+        fresh = [content for content in self._grouped() if content.location is None]
+        if adopt and fresh:
+            await self._adopt(fresh)
+        await together(partial(self._upload, c) for c in fresh if c.location is None)
+        for item, made in self._wave:
+            if made is not item.content:
+                made.drop()
+        self._wave.clear()
+        if self.held >= WAVE_BYTES:
+            await asyncio.to_thread(self._shelve)
+
+    def _shelve(self) -> None:
+        if self._shelf is None:
+            self._shelf = tempfile.TemporaryFile(prefix="artigraph-", buffering=0)  # noqa: SIM115
+        for content in self._contents.values():
+            if content.data is not None:
+                content.data.move_to(self._shelf)
+
+    @property
+    def _made(self) -> int:
+        return sum(content.size for _, content in self._wave)
 
     @property
     def held(self) -> int:
-        """How many bytes were made and not yet stored; from ``WAVE_BYTES`` on there may be more."""
-        return sum(content.size for _, content in self._wave)
+        """Bytes in memory, or in files of their own: not stored yet, or kept until the end."""
+        contents = {*self._contents.values(), *(content for _, content in self._wave)}
+        return sum(c.size for c in contents if c.data is not None and c.data.is_own)
 
     def drop(self) -> None:
-        """Let go of what was made."""
-        for _, content in self._wave:
+        """Let go of all bytes: what they are for is in the graph, or never will be."""
+        for content in (*self._contents.values(), *(content for _, content in self._wave)):
             content.drop()
         self._wave.clear()
+        if self._shelf is not None:
+            self._shelf.close()
+            self._shelf = None
 
     async def renew(self, gone: Iterable[str] = ()) -> None:
-        """Upload anew what was uploaded too long ago, or leaned on one of these Blob nodes."""
+        """Upload anew what was uploaded too long ago, or leaned on one of these Blob nodes.
+
+        Raises:
+            StorageError: A storage failed; or what was uploaded long ago is not there any more.
+        """
         lost = set(gone)
         limit = time.time() - MIN_AGE.total_seconds() / 2
-        again = {
+        again = [
             content
             for content in self._contents.values()
             if content.leaned_on in lost or (content.uploaded or limit) < limit
-        }
-        for content in again:
-            del self._contents[content.key]
-        self._todo = iter([item for item in self._references if item.content in again])
-        await self.keep(adopt=False)
+        ]
+        await together(partial(self._upload_again, content) for content in again)
+
+    async def _upload_again(self, content: _Content) -> None:
+        if content.data is None and content.location is not None and content.leaned_on is None:
+            blob = BlobRef(content.storage.name, content.location, content.digest, content.size)
+            content.data = await download_again(self._engine, content.storage, blob, content.where)
+        content.leaned_on = None
+        await self._upload(content)
 
     def leaned_on(self) -> list[str]:
         """The Blob nodes whose locations are used again; a write locks them."""
@@ -194,7 +236,7 @@ class Uploads:
         return [_row(item, item.content) for item in self._references if item.content]
 
     async def _serialize(self) -> None:
-        while self.held < WAVE_BYTES and (item := next(self._todo, None)) is not None:
+        while self._made < WAVE_BYTES and (item := next(self._todo, None)) is not None:
             content = await self._make(item)
             if content is not None:
                 self._wave.append((item, content))
@@ -256,22 +298,27 @@ class Uploads:
 
         async def look(content: _Content) -> None:
             blob_id, location = found[content.key]
-            there = self._engine.call(lambda: content.storage.exists(location))
-            if await self._on(content, "looked for", there):
+            size, digest = content.size, content.digest
+
+            async def holds() -> bool:
+                async with moving(self._engine):
+                    return await content.storage.holds(location, size=size, digest=digest)
+
+            if await self._on(content, "looked for", self._engine.call(holds)):
                 content.leaned_on, content.location = blob_id, location
 
         await together(partial(look, content) for content in contents if content.key in found)
 
     async def _upload(self, content: _Content) -> None:
-        graph_id = await self._graph()
-        storage = content.storage
         if content.data is None and content.lazy is not None:
             content.data = await content.lazy.content()
         assert content.data is not None  # noqa: S101 - made, or fetched just now
-        key = f"{graph_prefix(graph_id)}{blob_name(content.digest)}"
-        content.uploaded = time.time()
-        await self._on(content, "stored", mark(self._engine, storage, graph_id))
-        content.location = await put(self._engine, storage, content.data, key, content.where)
+        at = time.time()
+        content.location = await upload(
+            self._engine, content.storage, content.data, content.where, await self._graph()
+        )
+        content.uploaded = at
+        content.drop()
 
     async def _graph(self) -> str:
         if self._graph_id is None:
@@ -281,11 +328,50 @@ class Uploads:
     async def _on(self, content: _Content, done: str, work: Coroutine[Any, Any, T]) -> T:
         try:
             return await work
+        except StalledError:
+            raise
         except Exception as error:
             raise StorageError(
                 f"{content.where}: {content.size} bytes could not be {done} in "
                 f"{content.storage.name!r}: {error}"
             ) from error
+
+
+async def upload(
+    engine: Engine, storage: Storage, content: Content, where: str, graph_id: str
+) -> str:
+    """Store one content under the prefix of a graph, behind the mark of that prefix.
+
+    Returns:
+        Its location.
+
+    Raises:
+        StorageError: The storage failed; ``StalledError`` where it does not answer.
+    """
+    key = f"{graph_prefix(graph_id)}{blob_name(await content.digest())}"
+    try:
+        await mark(engine, storage, graph_id)
+    except StorageError:
+        raise
+    except Exception as error:
+        raise StorageError(
+            f"{where}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
+        ) from error
+    return await put(engine, storage, content, key, where)
+
+
+def blob_row(
+    owner: str, field: str, blob_id: str, digest: str, size: int, storage: str, location: str
+) -> dict[str, Any]:
+    """The row by which a statement stores the Blob node of one field."""
+    properties = {
+        "blob_id": blob_id,
+        "digest": digest,
+        "size": size,
+        "storage": storage,
+        "location": location,
+    }
+    return {"owner": owner, "field": field, "properties": properties}
 
 
 def stored_parameters(uploads: Iterable[Uploads]) -> dict[str, Any]:
@@ -317,17 +403,16 @@ async def _bytes(pending: Pending) -> Content:
 
 
 def _row(item: _Reference, content: _Content) -> dict[str, Any]:
-    return {
-        "owner": item.pending.node.node_id,
-        "field": item.pending.field.name,
-        "properties": {
-            "blob_id": item.blob_id,
-            "digest": content.digest,
-            "size": content.size,
-            "storage": content.storage.name,
-            "location": content.location,
-        },
-    }
+    assert content.location is not None  # noqa: S101 - stored, before rows are made
+    return blob_row(
+        item.pending.node.node_id,
+        item.pending.field.name,
+        item.blob_id,
+        content.digest,
+        content.size,
+        content.storage.name,
+        content.location,
+    )
 
 
 async def mark(engine: Engine, storage: Storage, graph_id: str) -> None:
@@ -338,15 +423,16 @@ async def mark(engine: Engine, storage: Storage, graph_id: str) -> None:
     """
     if type(storage).list is Storage.list or (id(storage), graph_id) in _marked:
         return
-    await engine.call(lambda: _put_marker(storage, graph_id))
+    await engine.call(lambda: _put_marker(engine, storage, graph_id))
     _marked[id(storage), graph_id] = storage
 
 
-async def _put_marker(storage: Storage, graph_id: str) -> None:
+async def _put_marker(engine: Engine, storage: Storage, graph_id: str) -> None:
     key = marker_key(graph_id)
-    try:
-        found = [item async for item in storage.list(key)]
-    except StorageError:
-        found = []
-    if not found:
-        await storage.put(marker(graph_id), key=key)
+    async with moving(engine):
+        try:
+            found = [item async for item in storage.list(key)]
+        except StorageError:
+            found = []
+        if not found:
+            await storage.put(marker(graph_id), key=key)

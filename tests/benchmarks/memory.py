@@ -172,7 +172,7 @@ def main(report: Callable[[str], object] = print) -> int:
     parser.add_argument("--mib", type=int, default=2048, help="how large each value is")
     parser.add_argument("kinds", nargs="*", default=KINDS)
     options = parser.parse_args()
-    stack = new_stack("memory")
+    stack = new_stack("memory", on_disk=True)
     failed = 0
     try:
         info = stack.up(timeout=180)

@@ -14,7 +14,8 @@ UNNAMED = {".gitignore"}
 
 
 def named() -> set[str]:
-    rows = TABLE.findall((ROOT / "CONTRIBUTING.md").read_text())[2:]
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where things are")[2]
+    rows = TABLE.findall(section.partition("\n## ")[0])[2:]
     found = [path.rstrip("/") for cell, _ in rows for path in re.findall(r"`([^`]+)`", cell)]
     assert len(found) == len(set(found)), "a path has two rows"
     return set(found)
@@ -46,6 +47,15 @@ def test_every_path_that_is_named_exists() -> None:
 def test_every_path_has_its_purpose() -> None:
     missing = sorted(tracked() - named())
     assert missing == [], "give them a row in the table of CONTRIBUTING.md"
+
+
+def test_tests_stand_in_rooms_of_the_library() -> None:
+    rooms = {path.parent.name for path in (ROOT / "artigraph_neo4j").rglob("__init__.py")}
+    for root in ("unit", "graph"):
+        found = {path.parent.name for path in (ROOT / "tests" / root).glob("*/__init__.py")}
+        assert len(found) >= 8
+        assert found - rooms == set(), "tests/unit and tests/graph have a directory a room"
+        assert list((ROOT / "tests" / root).glob("test_*.py")) == []
 
 
 def test_the_layers_name_every_module() -> None:

@@ -9,7 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-from artigraph_neo4j import engine_context, read_child_spans, read_descendant_artifacts
+from artigraph_neo4j import (
+    Transfer,
+    engine_context,
+    read_child_spans,
+    read_descendant_artifacts,
+)
 from artigraph_neo4j.cli.demo.models import Baseline, FlightTable, Predictions, TrainedModel, Trial
 from artigraph_neo4j.cli.demo.report import report
 from artigraph_neo4j.cli.demo.study import CANDIDATES, FOLDS, run_study
@@ -36,6 +41,8 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         storage=storage,
     ) as engine:
         study = await run_study(said.append)
+        transfers: list[Transfer] = []
+        engine.on_transfer = transfers.append
         await report(study, console)
         trials = [s for s in await read_child_spans(study) if isinstance(s, Trial)]
         artifacts = await read_descendant_artifacts(study)
@@ -56,6 +63,9 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
     assert 0.7 < baseline.accuracy < 0.8
     assert stored == folds + 2
     assert size > 5_000_000
+    # Where it says so; drawing the tree loads nothing.
+    frames = [t for t in transfers if "FlightTable" in t.what and t.state == "done"]
+    assert [t.direction for t in frames] == ["download"]
     best = max(trials[:-1], key=lambda t: t.mean_auc)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     for text in (

@@ -1,25 +1,20 @@
-"""A Neo4j of these tests' own: a database holds one graph, and theirs is of another layout."""
+"""The spare Neo4j: a database holds one graph, and that of these tests is of another layout."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from artigraph_neo4j.local import StackInfo
+from artigraph_neo4j.local import LocalStack, StackInfo
 from tests.layout import models
 from tests.layout.load import load, storage_of
-from tests.services import discard, new_stack
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[StackInfo]:
-    stack = new_stack("layout", s3=False)
-    try:
-        yield stack.up(timeout=180)
-    finally:
-        discard(stack)
+@pytest.fixture
+def server(spare_stack: LocalStack) -> StackInfo:
+    return spare_stack.up(timeout=180)
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from neo4j import AsyncDriver, AsyncSession
+from neo4j import AsyncDriver
 
 from tests.layout.write import DATA
+from tests.services import empty, run
 
-__all__ = ["empty", "load", "storage_of"]
+__all__ = ["load", "storage_of"]
 
 
 def storage_of(version: int) -> Path:
@@ -50,23 +51,6 @@ async def load(driver: AsyncDriver, database: str | None, version: int) -> dict[
             )
         await run(session, "MATCH (n) REMOVE n.loaded_at")
     return graph
-
-
-async def empty(session: AsyncSession) -> None:
-    """Remove all that is in the database, its constraints and indexes too."""
-    for (name,) in await run(session, "SHOW CONSTRAINTS YIELD name"):
-        await run(session, f"DROP CONSTRAINT `{name}` IF EXISTS")
-    for (name,) in await run(
-        session, "SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name"
-    ):
-        await run(session, f"DROP INDEX `{name}` IF EXISTS")
-    await run(session, "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS")
-
-
-async def run(session: AsyncSession, text: str, **parameters: Any) -> list[list[Any]]:
-    """One statement; its rows."""
-    result = await session.run(text, parameters)  # type: ignore[arg-type]
-    return await result.values()
 
 
 def _properties(values: dict[str, Any]) -> dict[str, Any]:

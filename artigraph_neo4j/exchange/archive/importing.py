@@ -12,10 +12,11 @@ from typing import Any
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArchiveError, EngineError
+from artigraph_neo4j.exchange.archive.checking import check_file
 from artigraph_neo4j.exchange.archive.lines import Line, read_lines
 from artigraph_neo4j.exchange.archive.uploading import BlobWriter
-from artigraph_neo4j.graph.connection import ConflictError
 from artigraph_neo4j.graph.cypher import archive as cypher
+from artigraph_neo4j.graph.failures import ConflictError
 from artigraph_neo4j.graph.properties import from_json, zoned_properties
 from artigraph_neo4j.storage.base import Storage
 
@@ -39,8 +40,9 @@ class ImportReport:
         bytes: Their size.
         shared: How many references lead to values in the storage of the graph that they come from,
             since the file has not their bytes.
-        left_out: How many relationships lead to what is in neither the file nor the graph:
-            artifacts that were used but made elsewhere, spans elsewhere that share an artifact.
+        left_out: How many relationships lead to what is in neither the file nor the graph: to
+            artifacts that were used but made elsewhere, and from spans and newer versions
+            elsewhere.
     """
 
     span: str
@@ -63,9 +65,10 @@ async def import_graph(
 ) -> ImportReport:
     """Bring what ``export_graph`` wrote as JSON lines into the graph of the current engine.
 
-    Ids stay; what is there already stays as it is. So importing again does no harm: after an error,
-    or to get relationships to what came meanwhile. Each batch of 500 nodes is one transaction, so
-    an artifact is there as a whole or not at all.
+    The whole file is checked first: that its lines fit each other, and that it holds what its last
+    line says. Ids stay; what is there already stays as it is. So importing again does no harm:
+    after an error, or to get relationships to what came meanwhile. Each batch of 500 nodes is one
+    transaction, so an artifact is there as a whole or not at all.
 
     The span at the top goes below the parent that it had, where that is in the graph, else it
     becomes a root. Open spans stay open; no process is known for them.
@@ -83,17 +86,19 @@ async def import_graph(
         What was imported.
 
     Raises:
-        ArchiveError: The file is none, ends early or is broken, or says what cannot be beside what
-            the graph has. The message names the lines, and what was imported before them.
+        ArchiveError: The file cannot be read, is broken, or is not what its last line says:
+            nothing is imported. Or it contradicts what the graph has: the message names the lines,
+            and what was imported before them.
         StorageError: A stored value cannot be kept, or is not the one that was exported.
         EngineError: The graph took another id since this program connected to it.
         ConnectionFailed: The database stayed out of reach. What came before is imported.
     """
     engine = get_engine()
     source = Path(path)
-    lines = read_lines(source)
-    _, header = await asyncio.to_thread(next, lines)
+    header = await asyncio.to_thread(check_file, source)
     place = await _Place.of(engine, header)
+    lines = read_lines(source)
+    await asyncio.to_thread(next, lines)
     report = ImportReport(header["span"])
     blobs = BlobWriter(engine, storage, source.with_name(f"{source.name}.blobs"), report)
     left = _Batch()
@@ -185,13 +190,13 @@ class _Batch:
             parent = place.parent
         if parent is not None:
             self.parents.append([parent, node_id])
-        self._node(record)
+        self._node(record, "Span")
 
     def _artifact(self, record: Line) -> None:
         self.counts["artifacts"] += 1
         for node in record["nodes"]:
             node_id = node["properties"]["node_id"]
-            self._node(node)
+            self._node(node, "Artifact")
             if "in" in node and node is not record["nodes"][0]:
                 owner, path = node["in"]
                 self.fields.append([owner, node_id, path])
@@ -203,14 +208,22 @@ class _Batch:
         ]
         if record["supersedes"]:
             self.supersedes.append([node_id, *record["supersedes"]])
+        self.supersedes += [[newer, node_id, at] for newer, at in record["superseded"]]
+        self.used += [[span, node_id, at] for span, at in record["used_by"]]
 
-    def _node(self, record: Line) -> None:
+    def _node(self, record: Line, kind: str) -> None:
         properties = record["properties"]
         zoned = zoned_properties(properties)
         node_id = properties["node_id"]
         values = {name: from_json(value) for name, value in properties.items()}
         self.nodes.append(
-            {"id": node_id, "labels": record["labels"], "properties": values, "zoned": zoned}
+            {
+                "id": node_id,
+                "kind": kind,
+                "labels": record["labels"],
+                "properties": values,
+                "zoned": zoned,
+            }
         )
         self.tags += [[node_id, name, at] for name, at in record["tags"]]
         if record["note"]:
@@ -249,9 +262,7 @@ async def _write(
     graph_id = (await engine.graph()).graph_id
     parameters = batch.parameters() | {"blobs": rows, "graph": graph_id}
     try:
-        ((other, written, no_parent, no_older, no_span, unused),) = await engine.write(
-            cypher.IMPORT_BATCH, parameters
-        )
+        ((other, wrong, written, *left_over),) = await engine.write(cypher.IMPORT_BATCH, parameters)
     except ConflictError as error:
         raise ArchiveError(
             f"{source}, lines {batch.first} to {batch.last}: the graph has another artifact under "
@@ -262,11 +273,17 @@ async def _write(
             f"the graph took another id, {other}, since this program connected to it; close the "
             "engine, or start the program again, then import again"
         )
+    if wrong:
+        raise ArchiveError(
+            f"{source}, lines {batch.first} to {batch.last}: the graph has "
+            f"something else under the id {wrong[0]}"
+        )
     report.spans += batch.counts["spans"]
     report.artifacts += batch.counts["artifacts"]
     report.nested += len(batch.fields)
     report.new += len(written)
+    no_parent, not_both, no_span, unused = left_over
     left.parents += no_parent
-    left.supersedes += no_older
+    left.supersedes += not_both
     left.has += no_span
     left.used += unused

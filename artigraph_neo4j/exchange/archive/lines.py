@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from artigraph_neo4j.errors import ArchiveError
+from artigraph_neo4j.exchange.archive.totals import COUNTED, Totals
 from artigraph_neo4j.graph.names import MARKS, RESERVED_LABELS
 
 __all__ = ["FORMAT", "Line", "blob_path", "dump", "open_text", "read_lines"]
@@ -49,20 +50,25 @@ def read_lines(path: Path) -> Iterator[tuple[int, Line]]:
     """The records of a file with their line numbers, the header first.
 
     Raises:
-        ArchiveError: It is no file of this kind, or a line is broken; the message says which.
+        ArchiveError: It is not a file of this kind, a line is broken, or the last line says that
+            something is missing; the message says which line.
     """
-    number, ended = 0, False
+    number, ended, totals = 0, False, Totals()
     try:
         with open_text(path, path, "r") as file:
             for number, text in enumerate(file, 1):
                 record = _record(text)
                 _check_place(record, number, ended)
                 ended = record.get("kind") == "end"
+                if ended:
+                    _check_totals(totals, record)
+                else:
+                    totals.add(record, text)
                 yield number, record
     except _BrokenError as error:
         raise ArchiveError(f"{path}, line {number}: {error}") from error
     except UnicodeDecodeError as error:
-        raise ArchiveError(f"{path}, after line {number}: no UTF-8 text: {error}") from error
+        raise ArchiveError(f"{path}, after line {number}: not UTF-8 text: {error}") from error
     except (OSError, EOFError) as error:
         raise ArchiveError(f"{path} cannot be read after line {number}: {error}") from error
     if not number:
@@ -74,6 +80,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, Line]]:
         )
 
 
+def _check_totals(totals: Totals, last: Line) -> None:
+    problem = totals.difference(last)
+    if problem is not None:
+        raise _BrokenError(f"the file is not what its last line says: {problem}")
+
+
 class _BrokenError(Exception):
     """What is wrong with a line."""
 
@@ -82,14 +94,14 @@ def _record(text: str) -> Line:
     try:
         record = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise _BrokenError(f"no JSON: {error}") from error
+        raise _BrokenError(f"not JSON: {error}") from error
     if not isinstance(record, dict):
-        raise _BrokenError("no JSON object")
+        raise _BrokenError("not a JSON object")
     return cast("Line", record)
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _check_place(record: Line, number: int, ended: bool) -> None:
@@ -100,7 +112,7 @@ def _check_place(record: Line, number: int, ended: bool) -> None:
 
 def _check_header(record: Line) -> None:
     if record.get("artigraph") != "export":
-        raise _BrokenError("no header of an exported file; write one with: artigraph export")
+        raise _BrokenError("not the header of an exported file; artigraph export writes such files")
     version = record.get("format")
     if type(version) is not int or version < 1:
         raise _BrokenError("the header has no version of the format")
@@ -116,7 +128,7 @@ def _check(record: Line) -> None:
     kind = record.get("kind")
     check = _KINDS.get(kind) if isinstance(kind, str) else None
     if check is None:
-        raise _BrokenError(f"a line of kind {kind!r}, which format {FORMAT} has not")
+        raise _BrokenError(f"a line of kind {kind!r}; format {FORMAT} has no such kind")
     check(record)
 
 
@@ -127,7 +139,13 @@ def _span(record: Line) -> None:
 
 
 def _artifact(record: Line) -> None:
-    _fields(record, {"nodes": _rows(), "spans": _rows(4), "supersedes": _list})
+    _fields(
+        record,
+        {
+            "nodes": _rows(), "spans": _rows(4), "supersedes": _list, "superseded": _rows(2),
+            "used_by": _rows(2),
+        },
+    )  # fmt: skip
     nodes = record["nodes"]
     known: set[str] = set()
     if not nodes:
@@ -139,13 +157,14 @@ def _artifact(record: Line) -> None:
         if known:
             _fields(node, {"in": _list})
             if len(node["in"]) != 2 or node["in"][0] not in known:
-                raise _BrokenError(f"node {node['properties']['node_id']} is in none before it")
+                node_id = node["properties"]["node_id"]
+                raise _BrokenError(f"node {node_id} is nested in a node that is not before it")
         known.add(node["properties"]["node_id"])
         for held in node["blobs"]:
             blob = _as_object(held, "blob")
             _fields(blob, {**dict.fromkeys(_BLOB, _text), "size": _whole})
             if len(blob["digest"]) != 64 or not set(blob["digest"]) <= set("0123456789abcdef"):
-                raise _BrokenError(f"{blob['digest']!r} is no SHA-256")
+                raise _BrokenError(f"{blob['digest']!r} is not a SHA-256")
 
 
 _BLOB = ("field", "storage", "location", "digest", "blob_id")
@@ -160,7 +179,7 @@ def _node(record: Line, label: str) -> None:
     own = {"ArtigraphNode", label}
     ours = RESERVED_LABELS - MARKS - own
     if not all(isinstance(name, str) and name and "\0" not in name for name in labels):
-        raise _BrokenError("a label that is none")
+        raise _BrokenError("a label that is empty or not text")
     if not own <= set(labels) or set(labels) & ours:
         raise _BrokenError(f"labels that no {label} has: {', '.join(labels)}")
 
@@ -170,7 +189,7 @@ def _used(record: Line) -> None:
 
 
 def _end(record: Line) -> None:
-    _fields(record, {"spans": _whole, "artifacts": _whole})
+    _fields(record, {**dict.fromkeys(COUNTED, _whole), "sha256": _text})
 
 
 _KINDS: dict[str, Callable[[Line], None]] = {
@@ -189,7 +208,7 @@ class _Kind:
 
 def _as_object(value: Any, what: str) -> Line:
     if not isinstance(value, dict):
-        raise _BrokenError(f"a {what} that is no object")
+        raise _BrokenError(f"a {what} that is not an object")
     return cast("Line", value)
 
 
@@ -198,7 +217,7 @@ def _fields(record: Line, kinds: dict[str, _Kind]) -> None:
         if name not in record:
             raise _BrokenError(f"{name!r} is missing")
         if not kind.fits(record[name]):
-            raise _BrokenError(f"{name!r} is no {kind.name}: {str(record[name])[:100]}")
+            raise _BrokenError(f"{name!r} is not a {kind.name}: {str(record[name])[:100]}")
 
 
 def _rows(length: int | None = None) -> _Kind:

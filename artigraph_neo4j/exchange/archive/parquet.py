@@ -15,12 +15,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from artigraph_neo4j.errors import ArchiveError
+from artigraph_neo4j.errors import ArchiveError, ArtigraphError
 from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.exchange.archive.reading import GraphReader
 from artigraph_neo4j.graph.names import property_name, users_labels
 from artigraph_neo4j.graph.properties import from_json
-from artigraph_neo4j.model.native import as_python, from_native
+from artigraph_neo4j.model.native import as_python, from_native, kind_of
 
 try:
     import pyarrow as pa
@@ -124,13 +124,20 @@ def _fields(node: Line) -> dict[str, Any]:
     """The native fields of a node, as Python's values; those that are None, too."""
     properties = node["properties"]
     found: dict[str, Any] = {}
-    for name, entry in json.loads(properties["codec"])["fields"].items():
-        if entry == "none":
-            found[name] = None
-        elif entry != "model" and not _is_serialized(entry):
-            value = from_native(from_json(properties[property_name(name)]), entry)
-            found[name] = value.astimezone(UTC) if _has_zone(value) else value
+    try:
+        for name, entry in json.loads(properties["codec"])["fields"].items():
+            if entry in ("none", "unset"):
+                found[name] = None
+            elif entry != "model" and not _is_serialized(entry):
+                plain = kind_of(entry) if isinstance(entry, str) else entry  # no scalars in columns
+                value = from_native(from_json(properties[property_name(name)]), plain)
+                found[name] = value.astimezone(UTC) if _has_zone(value) else value
+    except _UNREADABLE:
+        pass  # it keeps its row, with the fields that could be read
     return found
+
+
+_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArtigraphError)
 
 
 def _is_serialized(entry: Any) -> bool:

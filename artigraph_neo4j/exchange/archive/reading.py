@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import ArchiveError
+from artigraph_neo4j.errors import ArchiveError, SerializationError
 from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.graph.cypher import archive as cypher
 from artigraph_neo4j.graph.properties import to_json
-from artigraph_neo4j.model.seal import SEAL, TORN_PAUSES, TornReadError
-from artigraph_neo4j.model.stored import (
-    Stored,
-)
+from artigraph_neo4j.model.seal import SEAL, TornReadError
+from artigraph_neo4j.model.stored import Stored
+from artigraph_neo4j.recording.artifacts import until_whole
 
 __all__ = ["NODES", "SPANS", "GraphReader"]
 
@@ -90,24 +89,16 @@ class GraphReader:
             yield await self._artifacts(batch)
 
     async def _artifacts(self, ids: list[str]) -> list[Line]:
-        records: dict[str, Line] = {}
-        todo = ids
-        for pause in TORN_PAUSES:
-            ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, {"ids": todo})
-            torn: list[str] = []
-            for row in rows:
-                node_id = row[0][0][0]["node_id"]
-                try:
-                    records[node_id] = _artifact(*row)
-                except TornReadError:
-                    torn.append(node_id)
-            if not torn:
-                break
-            todo = torn
-            await asyncio.sleep(pause)
-        else:
-            raise ArchiveError(f"artifact {todo[0]} does not become whole: is it being migrated?")
+        try:
+            records = await until_whole(await self._rows(ids), _artifact, self._rows)
+        except TornReadError as error:
+            raise ArchiveError(f"{error}; nothing was exported") from error
         return [records[node_id] for node_id in ids if node_id in records]
+
+    async def _rows(self, ids: list[str]) -> dict[str, list[Any]]:
+        parameters = {"ids": ids, "span": self.span_id, "root": self.root_id}
+        ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, parameters)
+        return {row[0][0][0]["node_id"]: row for row in rows}
 
     async def used(self) -> AsyncIterator[list[Line]]:
         """What the spans used, one round trip a batch."""
@@ -138,13 +129,18 @@ def _span(
     }
 
 
-def _artifact(nodes: list[list[Any]], spans: list[list[Any]], older: list[list[str]]) -> Line:
-    Stored([[node[0], node[1], [blob[:5] for blob in node[2]]] for node in nodes], None, None)
+def _artifact(row: list[Any]) -> Line:
+    nodes, spans, older, newer, users = row
+    with suppress(SerializationError, ValueError, TypeError, AttributeError):
+        # Only to see whether it is whole: what cannot be read is copied as it is.
+        Stored([[node[0], node[1], [blob[:5] for blob in node[2]]] for node in nodes], None, None)
     return {
         "kind": "artifact",
         "nodes": _in_order([_node(*node) for node in nodes]),
         "spans": sorted(spans, key=lambda row: row[0]),
         "supersedes": older[0] if older else [],
+        "superseded": sorted(newer),
+        "used_by": sorted(users),
     }
 
 

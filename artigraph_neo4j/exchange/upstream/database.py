@@ -195,7 +195,10 @@ class _Sqlalchemy(Database):
                 isolation_level="REPEATABLE READ" if found.get_backend_name() != "sqlite" else None
             )
         except ImportError as error:
-            raise StorageError(f"its driver is not installed: {error}") from error
+            raise StorageError(
+                f"the database's driver is not installed: {error}; for PostgreSQL: "
+                'pip install "artigraph-neo4j[postgresql]"'
+            ) from error
         except SQLAlchemyError as error:
             raise StorageError(f"the database cannot be opened: {_short(error)}") from error
 

@@ -78,10 +78,10 @@ class RecordEncoder(Encoder):
         assert isinstance(artifact, Record)  # noqa: S101 - all are
         return Node(artifact.node_id, artifact.plan, artifact.recorded_at)
 
-    def value_of(self, artifact: ModelBase, field: str) -> Any:
+    def value_of(self, artifact: ModelBase, field: FieldPlan) -> Any:
         """The value of a field of a record."""
         assert isinstance(artifact, Record)  # noqa: S101 - all are
-        return artifact.values[field]
+        return artifact.values[field.name]
 
 
 _SEQUENCES: dict[str, Callable[[Iterable[Any]], Any]] = {

@@ -98,7 +98,7 @@ class Writer:
                 row = item.rows[0]
                 counts.skipped.append(ImportNote(row.node_id, named(row), str(error)))
         if records:
-            limit = self._engine.offload_bytes if self._engine.storage is not None else None
+            limit = self._engine.inline_bytes
             encoded = [RecordEncoder(inline_bytes=limit).run([record]) for _, record in records]
             _free_labels([item for item, _ in records], taken, counts)
             if not self._dry_run:
@@ -117,12 +117,12 @@ class Writer:
             node.properties[OLD_ID] = old_ids[node.node_id]
         # The values of all of them are stored together, so that it is one look for equal ones.
         together = Uploads(self._engine, [field for one in encoded for field in one.pending])
-        await together.keep()
+        await together.keep()  # what it keeps in memory goes with it
         works = [
             Recording(one, [item.label], item.span_id, together if i == 0 else None)
             for i, (item, one) in enumerate(zip(artifacts, encoded, strict=True))
         ]
-        _, refused = await write(self._engine, works, again=True)
+        _, refused = await write(self._engine, works, merge=True)
         for error in refused.values():
             raise type(error)(f"{error}; start the import again") from error
 

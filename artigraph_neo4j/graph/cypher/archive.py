@@ -86,9 +86,15 @@ CALL (a) {{
 RETURN collect([
   nodes,
   [(s:Span)-[h:HAS_ARTIFACT]->(a) | [s.node_id, h.label, h.key, toString(h.linked_at)]],
-  [(a)-[u:SUPERSEDES]->(o) | [o.node_id, toString(u.at)]]
+  [(a)-[u:SUPERSEDES]->(o) | [o.node_id, toString(u.at)]],
+  [(o)-[u:SUPERSEDES]->(a) | [o.node_id, toString(u.at)]],
+  [(s:Span)-[u:USED]->(a)
+    WHERE s.root_id <> $root
+      OR $span <> $root AND NOT $span IN [(s)<-[:PARENT_OF*0..]-(p) | p.node_id]
+    | [s.node_id, toString(u.at)]]
 ])
 """
+"""With what leads to them from elsewhere: newer versions, and spans that used them."""
 
 EXPORT_USED = f"""
 {_PAGE}
@@ -107,16 +113,16 @@ RETURN collect([b.blob_id, b.storage, b.location])
 """
 
 _ANNOTATE = """
-CALL (written) {
-  UNWIND $tags AS r
+CALL (written, fits) {
+  UNWIND CASE WHEN fits THEN $tags ELSE [] END AS r
   MATCH (n:ArtigraphNode {node_id: r[0]})
   MERGE (t:ArtigraphTag {name: r[1]})
   MERGE (n)-[k:TAGGED]->(t)
     ON CREATE SET k.at = datetime(r[2])
   RETURN count(*) AS tagged
 }
-CALL (written) {
-  UNWIND $notes AS r
+CALL (written, fits) {
+  UNWIND CASE WHEN fits THEN $notes ELSE [] END AS r
   MATCH (n:ArtigraphNode {node_id: r[0]})
   MERGE (n)-[:HAS_NOTE]->(o:ArtigraphNote)
     ON CREATE SET o.text = r[1], o.written_at = datetime(r[2])
@@ -126,8 +132,15 @@ CALL (written) {
 IMPORT_BATCH = f"""
 OPTIONAL MATCH (g:ArtigraphGraph {{name: 'artigraph'}}) WHERE g.graph_id <> $graph
 WITH g.graph_id AS other
-CALL (other) {{
-  UNWIND CASE WHEN other IS NULL THEN $nodes ELSE [] END AS r
+CALL () {{
+  UNWIND $nodes AS r
+  MATCH (was:ArtigraphNode {{node_id: r.id}})
+  WHERE NOT r.kind IN labels(was)
+    OR was.recorded_at <> r.properties.recorded_at
+  RETURN collect(r.id) AS wrong
+}}
+CALL (other, wrong) {{
+  UNWIND CASE WHEN other IS NULL AND size(wrong) = 0 THEN $nodes ELSE [] END AS r
   OPTIONAL MATCH (was:ArtigraphNode {{node_id: r.id}})
   WITH r, was IS NULL AS new
   MERGE (n:ArtigraphNode {{node_id: r.id}})
@@ -137,42 +150,44 @@ CALL (other) {{
     SET n.root_id = r.properties.root_id, n.depth = r.properties.depth)
   RETURN collect(CASE WHEN new THEN r.id END) AS written
 }}
-CALL (written) {{
-  UNWIND $parents AS r
+WITH other, wrong, written, other IS NULL AND size(wrong) = 0 AS fits
+CALL (written, fits) {{
+  UNWIND CASE WHEN fits THEN $parents ELSE [] END AS r
   MATCH (c:ArtigraphNode {{node_id: r[1]}})
   OPTIONAL MATCH (p:ArtigraphNode {{node_id: r[0]}}) WHERE p:Span
   FOREACH (_ IN CASE WHEN p IS NULL OR EXISTS {{ ()-[:PARENT_OF]->(c) }} THEN [] ELSE [1] END |
     MERGE (p)-[:PARENT_OF]->(c))
   RETURN collect(CASE WHEN p IS NULL THEN r END) AS no_parent
 }}
-CALL (written) {{
-  UNWIND $fields AS r
+CALL (written, fits) {{
+  UNWIND CASE WHEN fits THEN $fields ELSE [] END AS r
   MATCH (a:ArtigraphNode {{node_id: r[0]}})
   MATCH (b:ArtigraphNode {{node_id: r[1]}})
   MERGE (a)-[f:HAS_FIELD]->(b)
     ON CREATE SET f.path = r[2]
   RETURN count(*) AS nested
 }}
-CALL (written) {{
-  UNWIND $blobs AS r
+CALL (written, fits) {{
+  UNWIND CASE WHEN fits THEN $blobs ELSE [] END AS r
 {STORE_BLOB}
   RETURN count(*) AS stored
 }}
-CALL (written) {{
-  UNWIND $supersedes AS r
-  MATCH (n:ArtigraphNode {{node_id: r[0]}})
+CALL (written, fits) {{
+  UNWIND CASE WHEN fits THEN $supersedes ELSE [] END AS r
+  OPTIONAL MATCH (n:ArtigraphNode {{node_id: r[0]}}) WHERE n:Artifact
   OPTIONAL MATCH (o:ArtigraphNode {{node_id: r[1]}}) WHERE o:Artifact
-  FOREACH (_ IN CASE WHEN o IS NULL THEN [] ELSE [1] END |
+  WITH r, n, o, n IS NOT NULL AND o IS NOT NULL AS both
+  FOREACH (_ IN CASE WHEN both THEN [1] ELSE [] END |
     MERGE (n)-[u:SUPERSEDES]->(o)
       ON CREATE SET u.at = datetime(r[2]))
-  WITH r, o
-  OPTIONAL MATCH (:Span)-[h:HAS_ARTIFACT]->(o)
+  WITH r, o, both
+  OPTIONAL MATCH (:Span)-[h:HAS_ARTIFACT]->(o) WHERE both
   REMOVE h.key
-  WITH DISTINCT r, o
-  RETURN collect(CASE WHEN o IS NULL THEN r END) AS no_older
+  WITH DISTINCT r, both
+  RETURN collect(CASE WHEN NOT both THEN r END) AS not_both
 }}
-CALL (written, no_older) {{
-  UNWIND $has AS r
+CALL (written, fits, not_both) {{
+  UNWIND CASE WHEN fits THEN $has ELSE [] END AS r
   MATCH (a:ArtigraphNode {{node_id: r[1]}})
   OPTIONAL MATCH (s:ArtigraphNode {{node_id: r[0]}}) WHERE s:Span
   FOREACH (_ IN CASE WHEN s IS NULL THEN [] ELSE [1] END |
@@ -182,8 +197,8 @@ CALL (written, no_older) {{
     MERGE (a)-[:MADE_BY]->(s))
   RETURN collect(CASE WHEN s IS NULL THEN r END) AS no_span
 }}
-CALL (written) {{
-  UNWIND $used AS r
+CALL (written, fits) {{
+  UNWIND CASE WHEN fits THEN $used ELSE [] END AS r
   OPTIONAL MATCH (s:ArtigraphNode {{node_id: r[0]}}) WHERE s:Span
   OPTIONAL MATCH (a:ArtigraphNode {{node_id: r[1]}}) WHERE a:Artifact
   FOREACH (_ IN CASE WHEN s IS NULL OR a IS NULL THEN [] ELSE [1] END |
@@ -192,10 +207,11 @@ CALL (written) {{
   RETURN collect(CASE WHEN s IS NULL OR a IS NULL THEN r END) AS no_artifact
 }}
 {_ANNOTATE}
-RETURN other, written, no_parent, no_older, no_span, no_artifact
+RETURN other, wrong, written, no_parent, not_both, no_span, no_artifact
 """
 """One transaction. What is there already stays as it is; ``written`` are the ids of nodes that were
-not. What links to a node that is not there comes back, to be tried again after the others.
+not. What links to a node that is not there comes back, to be tried again after the others. Nothing
+is written when an id is that of another thing here, or recorded at another time: ``wrong``.
 
 An older version gives up its key, which makes labels unique, before the newer one takes it.
 """

@@ -15,6 +15,7 @@ __all__ = [
     "NEW_GRAPH_ID",
     "REFERENCES",
     "REFERENCES_TO",
+    "UNOWNED",
 ]
 
 LIVE_BLOBS = """
@@ -36,6 +37,7 @@ BLOB_STORAGES = "MATCH (b:Blob) RETURN collect(DISTINCT b.storage)"
 REFERENCES = """
 MATCH (b:Blob) USING INDEX b:Blob(digest)
 WHERE b.digest STARTS WITH $part
+  AND b.storage IS NOT NULL AND b.location IS NOT NULL AND b.size IS NOT NULL
 WITH b.storage AS storage, b.digest AS digest, b.location AS location, min(b.size) AS size,
   collect(CASE WHEN EXISTS {()-[:STORED_IN]->(b)} THEN null ELSE b.blob_id END) AS unowned
 WITH collect([storage, digest, location, size, unowned]) AS found
@@ -43,7 +45,18 @@ UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]
 """
 """Every location that is referred to, of the digests that begin with ``$part``, and the ids of Blob
-nodes there that no artifact has."""
+nodes there that no artifact seems to have.
+
+Neo4j applies a commit record by record, so a node may be seen before it has its properties, and
+before its relationship. What is behind the former is young, or named by another node as well; for
+the latter ``UNOWNED`` looks again."""
+
+UNOWNED = """
+UNWIND $blob_ids AS blob_id
+MATCH (b:Blob {blob_id: blob_id}) WHERE NOT EXISTS {()-[:STORED_IN]->(b)}
+RETURN collect(b.blob_id)
+"""
+"""Those of some Blob nodes that no artifact has."""
 
 NAMES_REFERRED_TO = """
 UNWIND $names AS n

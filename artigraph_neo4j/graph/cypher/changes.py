@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
     OWNER,
     ROOTS_TO_ROWS,
     artifact_stays,
     is_newest,
+    lock,
     span_stays,
 )
 
@@ -37,48 +39,58 @@ WHERE n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}
 
 _TAGS = "[(n)-[:TAGGED]->(t:ArtigraphTag) | t.name]"
 
-TAG = f"""
-{_FOUND}
-CALL (n) {{
-  UNWIND $names AS name
-  MERGE (t:ArtigraphTag {{name: name}})
+
+def _change(parts: str, result: str) -> str:
+    """A statement that changes the node ``n`` once; ``found`` is null where there is none."""
+    return f"""
+{DELETES}
+{ONCE}
+OPTIONAL MATCH (n:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK n:ArtigraphNode(node_id)
+WHERE n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}
+WITH lane, turn, n, n IS NOT NULL AND turn = 'now' AS fine
+CALL (n, fine) {{
+  WITH n WHERE fine
+  {parts}
+}}
+{applied_if("fine")}
+RETURN {TURN}, n.node_id AS found, {result}
+"""
+
+
+TAG = _change(
+    """UNWIND $names AS name
+  MERGE (t:ArtigraphTag {name: name})
   MERGE (n)-[k:TAGGED]->(t)
     ON CREATE SET k.at = datetime($at)
-  RETURN count(*) AS tagged
-}}
-RETURN {_TAGS}
-"""
-"""No row: there is no such node."""
+  RETURN count(*) AS tagged""",
+    _TAGS,
+)
 
-UNTAG = f"""
-{_FOUND}
-CALL (n) {{
-  MATCH (n)-[k:TAGGED]->(t:ArtigraphTag)
+UNTAG = _change(
+    """MATCH (n)-[k:TAGGED]->(t:ArtigraphTag)
   WHERE t.name IN $names
   DELETE k
-  RETURN count(*) AS untagged
-}}
-RETURN {_TAGS}
-"""
+  RETURN count(*) AS untagged""",
+    _TAGS,
+)
 
-NOTE = f"""
-{_FOUND}
-SET n.node_id = $node_id
-WITH n
-CALL (n) {{
-  WITH n WHERE $text IS NULL
-  MATCH (n)-[:HAS_NOTE]->(o:ArtigraphNote)
-  DETACH DELETE o
-  RETURN count(*) AS changed
-UNION
-  WITH n WHERE $text IS NOT NULL
-  MERGE (n)-[:HAS_NOTE]->(o:ArtigraphNote)
-  SET o.text = $text, o.written_at = datetime($at)
-  RETURN count(*) AS changed
-}}
-RETURN n.node_id
-"""
-"""Setting its own id locks the node, so that of two writers none makes a second note."""
+NOTE = _change(
+    f"""{lock("n", "ArtigraphNode")}
+  WITH n
+  OPTIONAL MATCH (n)-[:HAS_NOTE]->(old:ArtigraphNote)
+  CALL (old) {{
+    WITH old WHERE $text IS NULL
+    DETACH DELETE old
+  }}
+  CALL (n) {{
+    WITH n WHERE $text IS NOT NULL
+    MERGE (n)-[:HAS_NOTE]->(o:ArtigraphNote)
+    SET o.text = $text, o.written_at = datetime($at)
+  }}
+  RETURN count(*) AS changed""",
+    "null",
+)
+"""The lock comes first, so that of two writers none makes a second note."""
 
 ANNOTATIONS = f"""
 {_FOUND}

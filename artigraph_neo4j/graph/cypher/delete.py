@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher.parts import (
     _DOOMED_SPAN,
-    LOCK_ARTIFACT,
+    lock,
 )
 
 __all__ = [
@@ -119,7 +119,7 @@ UNLINK_ARTIFACTS = f"""
 UNWIND $ids AS id
 MATCH (:ArtigraphNode {{node_id: id}})-[h:HAS_ARTIFACT]->(a)
 WITH h, a LIMIT $limit
-{LOCK_ARTIFACT}
+{lock("a", "Artifact")}
 DELETE h
 WITH collect(DISTINCT a) AS found, count(*) AS links
 CALL (found) {{
@@ -143,7 +143,7 @@ that only spans outside of all deletes still have counts as kept."""
 DELETE_ARTIFACTS = f"""
 UNWIND $ids AS id
 MATCH (a:ArtigraphNode {{node_id: id}})
-{LOCK_ARTIFACT}
+{lock("a", "Artifact")}
 WITH id
 MATCH p = (:ArtigraphNode {{node_id: id}})-[:HAS_FIELD*0..]->(x)
 WITH x, min(length(p)) AS height ORDER BY height DESC LIMIT $limit
@@ -179,32 +179,32 @@ RETURN artifacts, nested, blobs, bytes, uses, size(nodes) = $limit OR links = $l
 
 Locked, then matched again: who waited for another delete counts nothing that the other deleted."""
 
-DELETE_SPANS = """
+DELETE_SPANS = f"""
 UNWIND $ids AS id
-MATCH (s:ArtigraphNode {node_id: id})
-SET s:Span
+MATCH (s:ArtigraphNode {{node_id: id}})
+{lock("s", "Span")}
 WITH id
-MATCH (s:ArtigraphNode {node_id: id})
+MATCH (s:ArtigraphNode {{node_id: id}})
 WITH collect(s) AS nodes
-CALL (nodes) {
+CALL (nodes) {{
   UNWIND nodes AS s
   MATCH (s)-[:HAS_NOTE]->(note)
   DETACH DELETE note
-}
-CALL (nodes) {
+}}
+CALL (nodes) {{
   UNWIND nodes AS s
   MATCH (s)-[r]-() WHERE NOT type(r) IN ['PARENT_OF', 'HAS_ARTIFACT']
   WITH DISTINCT r LIMIT $links
   DELETE r
   RETURN count(*) AS links
-}
-CALL (nodes, links) {
+}}
+CALL (nodes, links) {{
   UNWIND CASE WHEN links < $links THEN nodes ELSE [] END AS s
   OPTIONAL MATCH (s)<-[r:PARENT_OF]-()
   DELETE r
   DELETE s
   RETURN count(*) AS spans
-}
+}}
 RETURN spans, links = $links AS more
 """
 """Refused as a whole when one of the spans has an artifact, or a child that is not among them."""

@@ -6,9 +6,11 @@ only. All times here are those of the server's clock: nobody's clock has to agre
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.cypher.once import FORGET_LANES
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
     SPAN_MAP,
+    lock,
     mark_closed_as,
     span_stays,
 )
@@ -25,6 +27,9 @@ __all__ = [
 SPAN_LOST = "artigraph_neo4j.SpanLost"
 """The ``exception_type`` of a span whose process was gone before it could close it."""
 
+LANE_MILLISECONDS = 24 * 3_600_000
+"""Time after which a lane that carried nothing is forgotten: no write of it can still arrive."""
+
 ANNOUNCE = """\
 FOREACH (w IN $writers |
   MERGE (x:ArtigraphWriter {writer_id: w.writer_id})
@@ -35,17 +40,26 @@ FOREACH (w IN $writers |
 
 ANNOUNCE_WRITER = f"{ANNOUNCE}\nRETURN 1"
 
-END_WRITER = """
-MATCH (w:ArtigraphWriter {writer_id: $writer_id})
-CALL (w) {
-  OPTIONAL MATCH (s:Span {writer_id: $writer_id})
-  RETURN count(s) AS open
-}
-SET w.ended_at = datetime({timezone: 'Z'}), w.seen_at = datetime({timezone: 'Z'})
-WITH w, open WHERE open = 0
-DELETE w
+END_WRITER = f"""
+CALL () {{
+  {FORGET_LANES}
+  RETURN count(*) AS forgotten
+}}
+CALL () {{
+  UNWIND $writers AS id
+  MATCH (w:ArtigraphWriter {{writer_id: id}})
+  CALL (w) {{
+    OPTIONAL MATCH (s:Span {{writer_id: w.writer_id}})
+    RETURN count(s) AS open
+  }}
+  SET w.ended_at = datetime({{timezone: 'Z'}}), w.seen_at = datetime({{timezone: 'Z'}})
+  WITH w, open WHERE open = 0
+  DELETE w
+  RETURN count(*) AS ended
+}}
+RETURN ended
 """
-"""A writer that leaves no span open leaves nothing."""
+"""A writer that leaves no span open leaves nothing, but for lanes of writes that may come late."""
 
 OPEN_SPANS = f"""
 {DELETES}
@@ -69,8 +83,9 @@ CLOSE_LOST_SPANS = f"""
 CALL () {{
   UNWIND $lost AS l
   MATCH (s:ArtigraphNode {{node_id: l.node_id}})
-  SET s._lock = true
-  REMOVE s._lock
+  {lock("s", "Span")}
+  WITH l
+  MATCH (s:ArtigraphNode {{node_id: l.node_id}})
   WITH s, l WHERE s.closed_at IS NULL AND s.writer_id = l.writer_id
   OPTIONAL MATCH (w:ArtigraphWriter {{writer_id: l.writer_id}})
   WITH s, l, w, coalesce(w.seen_at, s.opened_at) AS seen
@@ -90,6 +105,11 @@ CALL (closed) {{
   WITH w, count(s) AS open WHERE open = 0
   DELETE w
   RETURN count(*) AS forgotten
+}}
+CALL (forgotten) {{
+  MATCH (lane:ArtigraphLane) WHERE lane.seen_at < timestamp() - {LANE_MILLISECONDS}
+  DELETE lane
+  RETURN count(*) AS lanes
 }}
 UNWIND $lost AS l
 MATCH (s:ArtigraphNode {{node_id: l.node_id}}) WHERE s.exception_type = $type

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
-    LOCK_ARTIFACT,
     artifact_stays,
+    lock,
     span_stays,
 )
 
@@ -48,22 +49,25 @@ RETURN n.node_id
 
 LINK_ARTIFACT = f"""
 {DELETES}
+{ONCE}
 OPTIONAL MATCH (s:ArtigraphNode {{node_id: $span}}) WHERE s:Span
 OPTIONAL MATCH (a:ArtigraphNode {{node_id: $node_id}}) WHERE a:Artifact
-SET s:Span
-{LOCK_ARTIFACT}
-WITH DISTINCT deletes
+{lock("s", "Span")}
+{lock("a", "Artifact")}
+WITH DISTINCT deletes, lane, turn
 OPTIONAL MATCH (s:ArtigraphNode {{node_id: $span}}) WHERE s:Span AND {span_stays("s")}
 OPTIONAL MATCH (a:ArtigraphNode {{node_id: $node_id}}) WHERE a:Artifact AND {artifact_stays("a")}
 OPTIONAL MATCH (whole)-[:HAS_FIELD]->(a)
 OPTIONAL MATCH (newer)-[:SUPERSEDES]->(a)
-CALL (s, a, whole, newer) {{
-  WITH s, a, whole, newer
-  WHERE s IS NOT NULL AND a IS NOT NULL AND whole IS NULL AND newer IS NULL
+WITH lane, turn, s, a, whole, newer,
+  turn = 'now' AND s IS NOT NULL AND a IS NOT NULL AND whole IS NULL AND newer IS NULL AS fine
+CALL (s, a, fine) {{
+  WITH s, a WHERE fine
   MERGE (s)-[h:HAS_ARTIFACT]->(a)
     ON CREATE SET h.label = $label, h.key = $key, h.linked_at = datetime($at)
   RETURN collect(h.label) AS labels
 }}
-RETURN s.node_id, a.node_id, whole.node_id, newer.node_id, labels
+{applied_if("fine")}
+RETURN {TURN}, s.node_id, a.node_id, whole.node_id, newer.node_id, labels
 """
 """``linked_at`` tells sharing from producing: an artifact comes from the one span without it."""

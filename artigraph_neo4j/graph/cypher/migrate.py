@@ -9,7 +9,7 @@ longer than that could miss the first and meet the second.
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher.parts import ROOTS_TO_ROWS, STORE_BLOB
+from artigraph_neo4j.graph.cypher.parts import ROOTS_TO_ROWS, STORE_BLOB, lock
 
 __all__ = ["ARTIFACTS_AGAIN", "BACKLOG", "OLD_ARTIFACTS", "OLD_PAGE", "REWRITE", "SEAL"]
 
@@ -61,18 +61,15 @@ CALL (a) {
 RETURN collect(nodes)
 """
 
-# A write takes a node's lock until the end of the transaction, and what is matched after it reads
-# what others committed before. (``SET a.codec = a.codec`` would not do: it may write back what it
-# read before it had the lock.)
-_LOCK = """
-CALL () {
+_LOCK = f"""
+CALL () {{
   UNWIND $locks AS id
-  MATCH (a:ArtigraphNode {node_id: id})
-  SET a.lock_ = true
-  REMOVE a.lock_
+  MATCH (a:ArtigraphNode {{node_id: id}})
+  {lock("a", "Artifact")}
   RETURN count(*) AS locked
-}
+}}
 """
+"""What is matched behind the locks is what others committed before."""
 
 SEAL = f"""
 {_LOCK}

@@ -7,13 +7,13 @@ from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL
 __all__ = [
     "DELETES",
     "KINDS",
-    "LOCK_ARTIFACT",
     "OWNER",
     "ROOTS_TO_ROWS",
     "SPAN_MAP",
     "STORE_BLOB",
     "artifact_stays",
     "is_newest",
+    "lock",
     "mark_closed_as",
     "span_stays",
 ]
@@ -89,10 +89,14 @@ def artifact_stays(name: str) -> str:
 }})"""
 
 
-LOCK_ARTIFACT = "SET a:Artifact"
-"""Locks the artifact ``a``, by a label that it has already, until the end. Whoever links
-an artifact to another span does so before looking whether it stays: so either the link comes
-before the look of a delete, and the artifact is kept, or after it, and the link fails."""
+def lock(name: str, label: str) -> str:
+    """Lock a node until the end of the transaction, by a label that it has already.
+
+    To set a label that is there writes nothing. A node that another transaction deletes while this
+    one waits for the lock still counts as matched afterwards: whatever hangs on the node has to be
+    matched anew behind the lock.
+    """
+    return f"SET {name}:{label}"
 
 
 KINDS = """

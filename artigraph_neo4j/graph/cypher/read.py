@@ -1,36 +1,28 @@
-"""Every statement that opens or closes one span, or reads spans and artifacts; see ``writing``.
+"""Statements that read spans and artifacts.
 
 Constant text, values only as parameters: no label, id or value of a user becomes Cypher. Each holds
-on Neo4j 5.26 and 2026. Writes merge by id, so that running one twice is the same as once. Reads
-return chunks of 1,000 plain values: the driver pays for every row, and more for every node.
+on Neo4j 5.26 and 2026. They return chunks of 1,000 plain values: the driver pays for every row, and
+more for every node.
 ``USING INDEX SEEK`` is there because, soon after a bulk load, the planner may scan instead. What is
 being deleted is not found: see ``deleting``.
 """
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher.heartbeat import ANNOUNCE
-from artigraph_neo4j.graph.cypher.links import (
-    used_artifacts,
-)
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
     ROOTS_TO_ROWS,
     SPAN_MAP,
     artifact_stays,
     is_newest,
-    mark_closed_as,
     span_stays,
 )
-from artigraph_neo4j.graph.names import OPEN_LABEL
 
 __all__ = [
     "ARTIFACTS_BELOW",
     "ARTIFACTS_OF",
     "ARTIFACT_BY_ID",
     "ARTIFACT_BY_LABEL",
-    "CLOSE_SPAN",
-    "OPEN_SPAN",
     "SPANS_ABOVE",
     "SPANS_BELOW",
     "SPAN_BY_ID",
@@ -38,34 +30,6 @@ __all__ = [
     "SPAN_PARENT",
     "SPAN_ROOTS",
 ]
-
-OPEN_SPAN = f"""
-{DELETES}
-OPTIONAL MATCH (p:ArtigraphNode {{node_id: $parent}}) WHERE p:Span AND {span_stays("p")}
-CALL (p) {{
-  WITH p WHERE p IS NOT NULL OR $parent IS NULL
-  MERGE (n:ArtigraphNode {{node_id: $properties.node_id}})
-    ON CREATE SET n = $properties, n.opened_at = datetime($opened_at), n:$($labels), n:{OPEN_LABEL},
-      n.root_id = coalesce(p.root_id, p.node_id, $properties.node_id),
-      n.depth = CASE WHEN p IS NULL THEN 0 ELSE coalesce(p.depth, 0) + 1 END
-  FOREACH (_ IN CASE WHEN p IS NULL THEN [] ELSE [1] END | MERGE (p)-[:PARENT_OF]->(n))
-  {ANNOUNCE}
-  RETURN n
-}}
-RETURN elementId(n), labels(n), n.root_id, n.depth
-"""
-"""No row: the parent does not exist, or is being deleted."""
-
-CLOSE_SPAN = f"""
-{DELETES}
-MATCH (n:ArtigraphNode {{node_id: $node_id}}) WHERE {span_stays("n")}
-SET n += $properties, n.closed_at = datetime($closed_at), n.writer_id = null
-{mark_closed_as("n")}
-WITH n WHERE n.node_id IS NOT NULL
-{used_artifacts("$used")}
-RETURN n.node_id
-"""
-"""No row: the span is gone; perhaps since it was matched, when ``SET`` quietly does nothing."""
 
 ARTIFACT_BY_ID = f"""
 {DELETES}

@@ -1,9 +1,8 @@
 """The statement that writes spans and artifacts, however many: one call's, or a batch's.
 
 It has only the parts that there is something for: the first time, the planner takes much longer for
-all of them together, and few combinations occur. There are two texts of each: one creates, which is
-faster; whoever cannot know whether an earlier attempt was committed sends the other, which merges
-by id, so that twice is the same as once.
+all of them together, and few combinations occur. It is applied once, however often it is sent, so
+what is new is created; only imports, which may find by id what an earlier one left, merge.
 """
 
 from __future__ import annotations
@@ -16,16 +15,23 @@ from artigraph_neo4j.graph.cypher.heartbeat import ANNOUNCE
 from artigraph_neo4j.graph.cypher.links import (
     used_artifacts,
 )
+from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
-    LOCK_ARTIFACT,
     STORE_BLOB,
     artifact_stays,
+    lock,
     mark_closed_as,
     span_stays,
 )
 
-__all__ = ["PARTS", "is_write", "statement"]
+__all__ = ["ELEMENT_IDS", "PARTS", "is_write", "statement"]
+
+ELEMENT_IDS = """
+UNWIND $ids AS id
+MATCH (n:ArtigraphNode {node_id: id})
+RETURN collect([id, elementId(n)])
+"""
 
 _NAME = "// artigraph-neo4j: write"
 
@@ -34,7 +40,7 @@ _CHECKS = {
 CALL (deletes) {{
   UNWIND $owners AS id
   OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span
-  SET s:Span
+  {lock("s", "Span")}
   WITH deletes, id
   OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span AND {span_stays("s")}
   WITH id, s WHERE s IS NULL
@@ -44,10 +50,10 @@ CALL (deletes) {{
 CALL (deletes) {{
   UNWIND $revises AS r
   OPTIONAL MATCH (a:ArtigraphNode {{node_id: r.old}}) WHERE a:Artifact
-  {LOCK_ARTIFACT}
+  {lock("a", "Artifact")}
   WITH deletes, r, a
   OPTIONAL MATCH (s:Span)-[:HAS_ARTIFACT]->(a)
-  SET s:Span
+  {lock("s", "Span")}
   WITH DISTINCT deletes, r
   OPTIONAL MATCH (o:ArtigraphNode {{node_id: r.old}}) WHERE o:Artifact AND {artifact_stays("o")}
   WITH r, CASE
@@ -58,17 +64,17 @@ CALL (deletes) {{
   WHERE problem IS NOT NULL
   RETURN collect([r.old, problem]) AS problems
 }}""",
-    "leaned_on": """
-CALL () {
+    "leaned_on": f"""
+CALL () {{
   UNWIND $leaned_on AS id
-  OPTIONAL MATCH (b:Blob {blob_id: id})
-  SET b.size = b.size
+  OPTIONAL MATCH (b:Blob {{blob_id: id}})
+  {lock("b", "Blob")}
   WITH collect(id) AS ids
   UNWIND ids AS id
-  OPTIONAL MATCH (b:Blob {blob_id: id})
+  OPTIONAL MATCH (b:Blob {{blob_id: id}})
   WITH id, b WHERE b IS NULL
   RETURN collect(id) AS gone
-}""",
+}}""",
     "graph": """
 CALL () {
   OPTIONAL MATCH (g:ArtigraphGraph {name: 'artigraph'}) WHERE g.graph_id <> $graph
@@ -79,7 +85,7 @@ CALL () {
 lock was waited for is still found by the first look. A label that a span has already locks it, so
 that it cannot be deleted between the look and the links to it, which would leave artifacts that no
 span has. Likewise what is revised is locked, with the spans that have it; so of two revisions one
-sees the other. Blob nodes whose locations are used again are locked by ``SET`` as well."""
+sees the other. Blob nodes whose locations are used again are locked likewise."""
 
 _RESULTS = {
     "owners": ("missing", "[]"),
@@ -207,7 +213,7 @@ PARTS = frozenset({*_CHECKS, *_TEXTS[False]})
 """The parameters that each bring a part of their own."""
 
 
-def statement(parameters: Mapping[str, Any], *, again: bool) -> str:
+def statement(parameters: Mapping[str, Any], *, merge: bool = False) -> str:
     """The statement for what there is.
 
     Args:
@@ -227,14 +233,14 @@ def statement(parameters: Mapping[str, Any], *, again: bool) -> str:
             - ``used``: ``[span id, pairs]``; ``writers``: see ``ANNOUNCE``;
 
             and ``graph``: the graph's id, if values were stored under it.
-        again: Whether it may have been committed before.
+        merge: Whether some of it may be in the graph already, by the same ids.
 
     Returns:
-        A text whose result is one row: ``missing`` owners, ``problems`` of revisions, ``gone`` Blob
-        nodes, the ``other`` id of the graph; where any of them says something nothing is written.
-        Then ``[id, element id]`` of the spans that were opened.
+        A text whose result is one row: ``TURN``, ``missing`` owners, ``problems`` of revisions,
+        ``gone`` Blob nodes, the ``other`` id of the graph; where any of them says something nothing
+        is written. Then ``[id, element id]`` of the spans that were opened.
     """
-    return _compose(frozenset(name for name, value in parameters.items() if value), again)
+    return _compose(frozenset(name for name, value in parameters.items() if value), merge)
 
 
 def is_write(text: str) -> bool:
@@ -243,11 +249,11 @@ def is_write(text: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _compose(wanted: frozenset[str], again: bool) -> str:
+def _compose(wanted: frozenset[str], merge: bool) -> str:
     # Nodes come before links, and each in a call of its own: a row cannot match what its own UNWIND
     # creates.
     checks = [text for name, text in _CHECKS.items() if name in wanted]
-    parts = [text for name, text in _TEXTS[again].items() if name in wanted]
+    parts = [text for name, text in _TEXTS[merge].items() if name in wanted]
     results = ", ".join(
         name if check in wanted else f"{default} AS {name}"
         for check, (name, default) in _RESULTS.items()
@@ -255,10 +261,11 @@ def _compose(wanted: frozenset[str], again: bool) -> str:
     names = ", ".join(name for name, _ in _RESULTS.values())
     return "\n".join(
         [
-            f"{_NAME}{' again' if again else ''}\n{DELETES}{''.join(checks)}",
-            f"WITH {results}",
-            f"WITH {names}, size(missing) + size(problems) + size(gone) = 0 AND other IS NULL "
-            f"AS fine{''.join(parts)}",
-            f"RETURN {names}, {'opened' if 'opened' in wanted else '[] AS opened'}",
+            f"{_NAME}{', merging' if merge else ''}\n{DELETES}\n{ONCE}{''.join(checks)}",
+            f"WITH lane, turn, {results}",
+            f"WITH lane, turn, {names}, turn = 'now' AND other IS NULL "
+            f"AND size(missing) + size(problems) + size(gone) = 0 AS fine{''.join(parts)}",
+            applied_if("fine"),
+            f"RETURN {TURN}, {names}, {'opened' if 'opened' in wanted else '[] AS opened'}",
         ]
     )

@@ -16,7 +16,8 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.graph.cypher import blobs as cypher
-from artigraph_neo4j.storage.base import Storage, find_storage
+from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.known import find_storage, how_to_name
 from artigraph_neo4j.upkeep.garbage.scan import BlobReference, Collection, GarbageReport, Tally
 from artigraph_neo4j.values.upload import MIN_AGE
 
@@ -83,9 +84,11 @@ async def _storages(engine: Engine) -> list[Storage]:
         else:
             found[name] = place
     if unknown:
+        first = min(unknown)
         raise StorageError(
-            f"storage {', '.join(sorted(unknown))} of this graph is not known to this process; "
-            "make one of that name (and keep it, or register() it), or name the storage to look in"
+            f"this graph has values in {', '.join(map(repr, sorted(unknown)))}, which neither this "
+            f"program nor its environment named; {how_to_name(first)}, or say which storage to "
+            "look in"
         )
     return [found[name] for name in sorted(found)]
 

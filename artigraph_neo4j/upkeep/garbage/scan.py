@@ -164,27 +164,33 @@ class Collection:
         """Everything whose digest begins with ``part``, in the graph and in the storage."""
         names: set[str] = set()
         unseen: dict[str, str] = {}
+        unowned: list[BlobReference] = []
         rows = await self._engine.read(cypher.REFERENCES, {"part": part})
         for storage, digest, location, size, alone in (row for (chunk,) in rows for row in chunk):
             names.add(location.rpartition("/")[2])
             if storage == self._storage.name:
                 unseen[location] = digest
-                self._note_unowned(location, size, alone)
+                unowned += [BlobReference(location, size, b, None, None, None) for b in alone]
         async for batch in self._list(f"{graph_prefix(self._report.graph_id)}{part}"):
             for item in batch:
                 self._judge(item, names)
                 unseen.pop(item.location, None)
             await self._collect(all_of_them=False)
         await self._collect(all_of_them=True)
+        await self._note_unowned(unowned)
         await self._note_dangling(unseen)
 
-    def _note_unowned(self, location: str, size: int, blob_ids: list[str]) -> None:
+    async def _note_unowned(self, seen: list[BlobReference]) -> None:
+        """Of the Blob nodes that seemed to have no artifact: those that still have none."""
         report = self._report
-        report.unowned += len(blob_ids)
-        report.unowned_examples += [
-            BlobReference(location, size, blob_id, None, None, None)
-            for blob_id in blob_ids[: EXAMPLES - len(report.unowned_examples)]
-        ]
+        for start in range(0, len(seen), BATCH):
+            part = seen[start : start + BATCH]
+            parameters = {"blob_ids": [item.blob_id for item in part]}
+            ((ids,),) = await self._engine.read(cypher.UNOWNED, parameters)
+            alone = set(ids)
+            report.unowned += len(alone)
+            room = EXAMPLES - len(report.unowned_examples)
+            report.unowned_examples += [i for i in part if i.blob_id in alone][:room]
 
     async def _note_dangling(self, unseen: dict[str, str]) -> None:
         """Of what Blob nodes refer to and was not listed: what is not there, and still named."""

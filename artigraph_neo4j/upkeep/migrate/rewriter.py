@@ -192,7 +192,7 @@ class Rewriter:
         return old
 
     def _change(self, loaded: list[OldArtifact], tally: Tally) -> list[Change]:
-        limit = self._engine.offload_bytes if self._engine.storage is not None else None
+        limit = self._engine.inline_bytes
         changes: list[Change] = []
         for old in loaded:
             with self._failures(old.root.node_id, tally):

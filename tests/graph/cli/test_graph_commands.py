@@ -15,6 +15,8 @@ from artigraph_neo4j import engine_context
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION
 
+pytestmark = pytest.mark.statements
+
 OLD = """
 import asyncio, sys
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +38,8 @@ from artigraph_neo4j.cli.options import age
 from artigraph_neo4j.cli.show import DEPTH, tree_of
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.storage.file import FileSystemStorage
+
+pytestmark = pytest.mark.statements
 
 
 @dataclass
@@ -131,7 +133,7 @@ async def test_ls(
         assert await found("--open") == [still.node_id]
         assert "open" in await run("ls", "--label", label, "--open")
     assert "no run fits" in await run("ls", "--label", new_id())
-    assert "is no age" in await run("ls", "--since", "soon", code=2)
+    assert "is not an age" in await run("ls", "--since", "soon", code=2)
 
 
 def test_ages() -> None:
@@ -265,9 +267,16 @@ async def test_export_and_import(run: Any, tmp_path: Path) -> None:
     assert json.loads(await run("import", str(path), "--json"))["new"] == 0
     tables = await run("export", made.top.node_id, str(tmp_path / "t"), "--format", "parquet")
     assert "1 artifacts" in tables
+    async with span_context(label="nothing stored") as plain:
+        pass
+    said = await run("export", plain.node_id, str(path), "--blobs")
+    assert said == f"exported 1 spans, 0 artifacts with 0 nested models to {path}\n"
+    await run("export", made.top.node_id, str(path))
     path.write_text(path.read_text()[:-20])
     assert f"{path}, line" in await run("import", str(path), code=1)
-    assert "is no storage" in await run("import", str(path), "--storage", "nowhere", code=1)
+    assert "'nowhere' does not say where the storage is" in await run(
+        "import", str(path), "--storage", "nowhere", code=1
+    )
     assert "there is no span" in await run("export", "nowhere", str(path), code=1)
     assert "leave --blobs away" in await run(
         "export", "x", "y", "--blobs", "--format", "parquet", code=2
@@ -302,6 +311,21 @@ async def test_doctor(
     assert "wrong-and-secret" not in said
     monkeypatch.delenv("NEO4J_URI")
     assert "nothing says where the graph is" in await run("doctor", code=1)
+
+
+async def test_doctor_tells_of_the_oldest_lost_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    ages = timedelta(minutes=5), timedelta(days=3, hours=2), timedelta(hours=1)
+    lost = [SimpleNamespace(span=SimpleNamespace(opened_at=now - age)) for age in ages]
+
+    async def found() -> Any:
+        return lost
+
+    monkeypatch.setattr(checks, "find_lost_spans", found)
+    monkeypatch.setattr(checks, "read_open_spans", found)
+    assert (await checks._open_spans()).text == (
+        "3 open, 3 of them lost, the oldest opened 3 d 2 h ago"
+    )
 
 
 def test_what_doctor_makes_of_what_it_finds() -> None:
@@ -340,7 +364,9 @@ def test_every_command_has_json() -> None:
     import typer
 
     def commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-        for name, command in group.commands.items():
+        ctx = group.context_class(group)
+        for name in group.list_commands(ctx):
+            command = group.get_command(ctx, name)
             if hasattr(command, "commands"):
                 yield from commands(command, f"{above}{name} ")
             else:

@@ -33,10 +33,6 @@ async def command(*words: str, code: int = 0) -> str:
     return result.output
 
 
-class AskedItem(ArtifactModel, version=1):
-    n: int
-
-
 class Asked:
     """A table, a model made from it by either of two runs, and a newer table."""
 

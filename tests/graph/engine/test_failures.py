@@ -45,6 +45,7 @@ class Item(ArtifactModel, version=1):
     nested: Any = None
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize("times", [1, 2])
 async def test_an_answer_lost_after_the_commit_changes_nothing(
     graph_service: Any, session_engine: Engine, times: int, query: Any
@@ -65,15 +66,15 @@ async def test_an_answer_lost_after_the_commit_changes_nothing(
     ):
         await through.graph()
         context = span_context(label="lossy")
-        proxy.cut = times
+        proxy.losing = times
         span = await context.__aenter__()
-        proxy.cut = times
+        proxy.losing = times
         await create_span_artifact("current", label="one", data=Item(1, [Item(2), "x" * 2000]))
-        proxy.cut = times
+        proxy.losing = times
         await create_span_artifacts("current", {f"m{i}": Item(i, Item(-i)) for i in range(20)})
-        proxy.cut = times
+        proxy.losing = times
         await Item(3).create("alone")
-        proxy.cut = times
+        proxy.losing = times
         await context.__aexit__(None, None, None)
         assert proxy.lost == 5 * times
     with engine_context(session_engine):

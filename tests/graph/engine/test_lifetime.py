@@ -22,7 +22,7 @@ HEAD = """
 import asyncio, json, os, sys, threading
 from dataclasses import dataclass
 from artigraph_neo4j import *
-from artigraph_neo4j.current import get_engine
+from artigraph_neo4j import get_engine
 
 @dataclass
 class Thing(ArtifactModel, version=1):

@@ -21,6 +21,8 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.graph.cypher import lineage, read, span_tree, write
 from tests.graph import plans
 
+pytestmark = pytest.mark.statements
+
 Profile = Callable[[str, dict[str, Any]], Awaitable[tuple[int, list[str]]]]
 
 FEW, MANY = 20, 120

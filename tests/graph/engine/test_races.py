@@ -35,7 +35,9 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.upkeep import delete as upkeep_delete
-from tests.graph.upkeep.test_deletion import LINK
+from tests.graph.models import LINK
+
+pytestmark = pytest.mark.statements
 
 TRIALS = 100
 
@@ -139,7 +141,7 @@ asyncio.run(main())
 
 
 async def test_two_processes_create_the_same_labels(graph_service: Any) -> None:
-    trials = 200
+    trials = 50
     async with span_context(label="race") as span:
         pass
     processes = [

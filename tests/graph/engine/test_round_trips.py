@@ -31,6 +31,8 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 from tests.proxy import Proxy
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class Leaf(ArtifactModel, version=1):

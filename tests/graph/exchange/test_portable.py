@@ -24,6 +24,7 @@ from artigraph_neo4j import (
     create_span_artifact,
     delete_span,
     export_graph,
+    get_engine,
     import_graph,
     link_artifact,
     read_annotations,
@@ -40,8 +41,12 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ArchiveError, IntegrityError
 from artigraph_neo4j.exchange.archive import exporting, importing, reading
 from artigraph_neo4j.graph.properties import from_json, to_json, zoned_properties
+from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.storage.file import FileSystemStorage
+from tests.graph.exchange.test_archive_checks import written
 from tests.unit.serializer.type_differences import any_difference
+
+pytestmark = pytest.mark.statements
 
 
 @dataclass
@@ -99,12 +104,37 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def without_places(path: Path) -> list[Any]:
     """All but the header and where blobs are, which another graph has elsewhere."""
-    found = lines(path)[1:]
+    found = lines(path)[1:-1]
     for record in found:
         for node in record.get("nodes", ()):
             for blob in node["blobs"]:
                 del blob["location"]
     return found
+
+
+async def test_the_last_reading_of_a_torn_artifact_counts(
+    tmp_path: Path, query: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was slept for, too: what became whole in the last pause was thought torn."""
+    async with span_context(label="torn") as top:
+        node_id = await create_span_artifact("current", label="one", data=PortableLeaf(1))
+    set_seal = "MATCH (a:ArtigraphNode {node_id: $id}) SET a.seal_ = $seal RETURN 1"
+    await get_engine().write(set_seal, {"id": node_id, "seal": "of something else"})
+    pauses: list[float] = []
+
+    async def becomes_whole(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            await get_engine().write(set_seal, {"id": node_id, "seal": None})
+
+    monkeypatch.setattr(artifacts, "TORN_PAUSES", (0.0, 0.01))
+    monkeypatch.setattr(artifacts.asyncio, "sleep", becomes_whole)
+    report = await export_graph(top, tmp_path / "torn.jsonl")
+    assert (report.artifacts, len(pauses)) == (1, 2)
+    await get_engine().write(set_seal, {"id": node_id, "seal": "of something else"})
+    with pytest.raises(ArchiveError, match=f"artifact {node_id}.*seal.*nothing was exported"):
+        await export_graph(top, tmp_path / "torn.jsonl")
+    await delete_span(top)
 
 
 async def test_out_and_in_again(stored: Any, tmp_path: Path) -> None:
@@ -115,7 +145,8 @@ async def test_out_and_in_again(stored: Any, tmp_path: Path) -> None:
     assert (report.used, report.blobs, report.bytes, report.open) == (1, 2, 500, 0)
     header, *_, end = lines(path)
     assert (header["format"], header["span"], header["blobs"]) == (1, top.node_id, True)
-    assert end == {"kind": "end", "spans": 2, "artifacts": 4, "used": 1}
+    counts = {"spans": 2, "artifacts": 4, "nodes": 9, "blobs": 2, "used": 1}
+    assert end == {"kind": "end", **counts, "sha256": end["sha256"]}
     assert (await import_graph(path)).new == 0
 
     await delete_span(top.node_id)
@@ -162,13 +193,13 @@ async def test_one_batch_after_the_other(
     assert told[-1] == 2
     unzipped = tmp_path / "unzipped.jsonl"
     unzipped.write_bytes(gzip.decompress(parts.read_bytes()))
-    assert sorted(map(str, lines(unzipped)[1:])) == sorted(map(str, lines(whole)[1:]))
+    assert sorted(map(str, lines(unzipped)[1:-1])) == sorted(map(str, lines(whole)[1:-1]))
     await delete_span(top.node_id)
     statements.clear()
     done = await import_graph(parts)
     assert (done.new, done.left_out, done.shared) == (9, 0, 2)
     await export_graph(top.node_id, unzipped)
-    assert sorted(map(str, lines(unzipped)[1:])) == sorted(map(str, lines(whole)[1:]))
+    assert sorted(map(str, lines(unzipped)[1:-1])) == sorted(map(str, lines(whole)[1:-1]))
 
 
 async def test_part_of_a_tree(tmp_path: Path, query: Any) -> None:
@@ -340,25 +371,25 @@ async def test_broken_files(stored: Any, tmp_path: Path, monkeypatch: pytest.Mon
         return str(caught.value)
 
     assert "is empty" in await error()
-    assert "line 1: no header" in await error("{}")
+    assert "line 1: not the header" in await error("{}")
     newer = json.dumps(json.loads(text[0]) | {"format": 9, "library": "7.0"})
     assert "format 9, written by artigraph-neo4j 7.0" in await error(newer)
     said = await error(*text[:2], text[2][:40])
-    assert "line 3: no JSON" in said
-    assert "Imported before: 1 spans, 0 artifacts" in said
-    assert (await read_span(top.node_id)).label == "top"
+    assert "line 3: not JSON" in said
+    with pytest.raises(NotFoundError):  # all of it was looked at first
+        await read_span(top.node_id)
     assert "ends early, after line 3" in await error(*text[:3])
     assert "something follows" in await error(*text, text[-1])
     assert "line 2: a line of kind 'other'" in await error(text[0], '{"kind": "other"}')
-    assert "line 2: no JSON object" in await error(text[0], "[]")
-    assert "NaN is no JSON" in await error(text[0], '{"kind": NaN}')
+    assert "line 2: not a JSON object" in await error(text[0], "[]")
+    assert "NaN is not JSON" in await error(text[0], '{"kind": NaN}')
     span = json.loads(text[1])
     for change, expected in (
         ({"labels": ["ArtigraphNode", "Span", "Blob"]}, "labels that no Span has"),
         ({"labels": ["Span"]}, "labels that no Span has"),
-        ({"labels": ["ArtigraphNode", "Span", "\0"]}, "a label that is none"),
-        ({"parent": 3}, "'parent' is no text or null"),
-        ({"tags": [["a"]]}, "'tags' is no list of rows"),
+        ({"labels": ["ArtigraphNode", "Span", "\0"]}, "a label that is empty"),
+        ({"parent": 3}, "'parent' is not a text or null"),
+        ({"tags": [["a"]]}, "'tags' is not a list of rows"),
         ({"properties": span["properties"] | {"x": {"$what": 1}}}, "no kind of property"),
         ({"properties": {"node_id": "a", "root_id": "b"}}, "'depth' is missing"),
     ):
@@ -368,7 +399,7 @@ async def test_broken_files(stored: Any, tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ArchiveError, match="cannot be read after line 0"):
         await import_graph(tmp_path / "none.jsonl")
     broken.write_bytes(text[0].encode() + b"\n\xff\n")
-    with pytest.raises(ArchiveError, match="no UTF-8"):
+    with pytest.raises(ArchiveError, match="not UTF-8"):
         await import_graph(broken)
     assert (await import_graph(path)).left_out == 0  # goes on from there
     await export_graph(top.node_id, broken)
@@ -386,8 +417,9 @@ async def test_what_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     await delete_span(span.node_id)
     path = tmp_path / "open.jsonl"
     await import_graph(path)
-    (artifact,) = [r["nodes"][0]["properties"]["node_id"] for r in lines(path) if "nodes" in r]
+    (artifact,) = [r["nodes"][0]["properties"]["node_id"] for r in lines(path)[:-1] if "nodes" in r]
     path.write_text(path.read_text().replace(artifact, new_id()))
+    written(path, lines(path), honest=True)
     with pytest.raises(ArchiveError, match="another artifact under a label"):
         await import_graph(path)
     with pytest.raises(ArchiveError, match="cannot be written"):

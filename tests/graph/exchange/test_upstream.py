@@ -48,6 +48,8 @@ from artigraph_neo4j.upstream import (
     storage_name,
 )
 
+pytestmark = pytest.mark.statements
+
 DATA = Path(__file__).parents[2] / "data" / "artigraph-0.0.5"
 FRAME = pd.DataFrame({"x": [1, 2, 3], "y": ["a", "b", None]})
 FILES = "artigraph-file-system-values"

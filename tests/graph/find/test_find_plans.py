@@ -36,6 +36,8 @@ from artigraph_neo4j.find.terms import (
 )
 from tests.graph import plans
 
+pytestmark = pytest.mark.statements
+
 MANY = 100_000
 AT = datetime(2001, 1, 1, tzinfo=UTC)  # before all that other tests record
 

@@ -27,6 +27,8 @@ from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import lineage
 from tests.graph import plans
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class Base(ArtifactModel, version=1, name="LineageBase"):

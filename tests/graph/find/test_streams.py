@@ -29,6 +29,8 @@ from artigraph_neo4j.find.terms import (
 )
 from tests.graph.forest import grow
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class Streamed(ArtifactModel, version=1):

@@ -42,6 +42,8 @@ from artigraph_neo4j.find.terms import (
 from artigraph_neo4j.graph.cypher import span_tree
 from artigraph_neo4j.storage.memory import MemoryStorage
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class TreeLeaf(ArtifactModel, version=3):
@@ -299,3 +301,14 @@ async def test_lineage_draws_itself() -> None:
     assert "what it came from" in lineage._repr_html_()
     assert lineage.to_mermaid().count("-->|") == 2  # made; the dotted ones are uses
     assert (await read_lineage(out, "up", links=False)).to_mermaid().count("-->|") == 0
+
+
+@pytest.mark.parametrize("raw", [b"\x89PNG", b"\xff\x80\x7f\x00", bytes(range(256)), b"\x80" * 9_000])
+async def test_any_bytes_are_shown(raw: bytes) -> None:
+    """The database has signed bytes."""
+    async with span_context(label="raw") as span:
+        await create_span_artifact("current", label="raw", data=TreeValues(raw=raw))
+    tree = await read_span_tree(span.node_id)
+    (found,) = (field for field in tree.artifacts[0].fields if field.name == "raw")
+    assert found.value == raw[: span_tree.SHOWN_ITEMS]
+    assert tree._repr_html_()

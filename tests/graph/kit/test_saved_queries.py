@@ -30,6 +30,8 @@ from artigraph_neo4j.local.kit import saved_queries, style_as_grass, write_kit
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 
+pytestmark = pytest.mark.statements
+
 STORAGE = MemoryStorage("tests-saved-queries").register()
 QUERIES = {query.name: query for query in saved_queries()}
 

@@ -26,6 +26,8 @@ from artigraph_neo4j.find.terms import (
 )
 from artigraph_neo4j.graph.connection import Statement
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class Thing(ArtifactModel, version=1):

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from neomodel import IntegerProperty
 
 from artigraph_neo4j import (
     ArtifactModel,
@@ -48,6 +47,7 @@ from artigraph_neo4j.errors import DuplicateLabelError, EngineError
 from artigraph_neo4j.graph.cypher.write import is_write
 from artigraph_neo4j.recording import batch as batches
 from artigraph_neo4j.storage.memory import MemoryStorage
+from tests.graph.models import EpochSpan
 
 storage = MemoryStorage("batches").register()
 
@@ -68,10 +68,6 @@ class InBatchPart(ArtifactModel, version=1):
 class InBatchLarge(ArtifactModel, version=1):
     data: bytes = artifact_field(storage=storage)
     items: list[int] | None = artifact_field(storage=storage, default=None)
-
-
-class BatchSpan(Span):
-    epochs = IntegerProperty()
 
 
 async def shape(query: Any, root: str) -> list[Any]:
@@ -132,7 +128,7 @@ async def study(root: str, *, read: bool = True) -> None:
         first = await create_span_artifact("current", label="first", data=InBatch(1, "a"))
         for i in range(3):
             with contextlib.suppress(ZeroDivisionError):
-                async with span_context(BatchSpan(label=f"step {i}", epochs=i)) as step:
+                async with span_context(EpochSpan(label=f"step {i}", epochs=i)) as step:
                     await create_span_artifacts(
                         "current",
                         {
@@ -195,7 +191,7 @@ async def test_any_tree_is_the_same(query: Any, ops: Any, rows: int) -> None:
 async def test_ids_parents_and_times_are_right_before_anything_is_sent(written: Any) -> None:
     async with span_context(label="outside") as outside:
         async with batch(seconds=60):
-            async with span_context(BatchSpan(label="a", epochs=3)) as a:
+            async with span_context(EpochSpan(label="a", epochs=3)) as a:
                 async with span_context(label="b") as b:
                     artifact = await InBatch(1).create(span="current")
             assert not written
@@ -204,7 +200,7 @@ async def test_ids_parents_and_times_are_right_before_anything_is_sent(written: 
             assert a.is_recorded
             assert a.opened_at <= b.opened_at <= b.closed_at <= a.closed_at
             assert a.status == "OK"
-            assert set(a.node_labels) == {"ArtigraphNode", "Span", "BatchSpan"}
+            assert set(a.node_labels) == {"ArtigraphNode", "Span", "EpochSpan"}
     assert len(written) == 1
     assert a.element_id_property is not None
     (found,) = await read_child_spans(a.node_id)
@@ -411,7 +407,7 @@ async def test_a_row_that_no_database_takes_does_not_hold_up_the_rest(query: Any
     with pytest.raises(BatchError) as caught:
         async with batch(seconds=60), span_context() as root:
             for i in range(20):
-                async with span_context(BatchSpan(label=str(i), epochs=2**70 if i == 7 else i)):
+                async with span_context(EpochSpan(label=str(i), epochs=2**70 if i == 7 else i)):
                     await InBatch(i).create(str(i), span="current")
     assert [(lost.kind, lost.label) for lost in caught.value.lost] == [
         ("span", "7"),

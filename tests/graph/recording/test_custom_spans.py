@@ -154,7 +154,7 @@ async def test_wrong_names_and_values_are_named() -> None:
 
 
 def test_properties_that_indexes_need_are_refused() -> None:
-    with pytest.raises(ModelError, match="'label_' is kept by this library for indexes"):
+    with pytest.raises(ModelError, match="stored as 'label_', which this library"):
 
         class Taken(Span):
             short = StringProperty(db_property="label_")

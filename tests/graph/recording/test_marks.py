@@ -26,6 +26,8 @@ from artigraph_neo4j.find.terms import (
 )
 from artigraph_neo4j.storage.memory import MemoryStorage
 
+pytestmark = pytest.mark.statements
+
 STORAGE = MemoryStorage("tests-marks").register()
 
 

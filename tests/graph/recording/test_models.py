@@ -448,13 +448,6 @@ async def test_a_class_that_cannot_be_written_is_refused() -> None:
         await ArtifactModel.create(Hides())
 
     @dataclass
-    class Init(ArtifactModel, version=1):
-        x: InitVar[int]
-
-    with pytest.raises(ModelError, match="InitVar"):
-        await Init(1).create()
-
-    @dataclass
     class Stored(ArtifactModel, version=1):
         p: Point = artifact_field(storage=_storage())
 

@@ -30,6 +30,8 @@ from artigraph_neo4j.find.terms import (
 )
 from artigraph_neo4j.graph.connection import Statement
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class Revised(ArtifactModel, version=1):

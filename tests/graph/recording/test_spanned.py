@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from neomodel import IntegerProperty
 
 from artigraph_neo4j import (
     ArtifactModel,
     CallArguments,
-    Span,
     get_current_span_id,
     read_child_artifacts,
     read_child_spans,
@@ -27,15 +25,12 @@ from artigraph_neo4j import (
     sync,
 )
 from artigraph_neo4j.errors import ArtifactTypeError, SpanError
+from tests.graph.models import EpochSpan
 
 
 @dataclass
 class Weights(ArtifactModel, version=1):
     value: float
-
-
-class EpochSpan(Span):
-    epochs = IntegerProperty()
 
 
 seen: dict[str, str] = {}

@@ -13,6 +13,7 @@ import pytest
 from artigraph_neo4j import (
     Engine,
     Span,
+    batch,
     engine_context,
     get_current_span_id,
     read_ancestor_spans,
@@ -325,3 +326,21 @@ async def test_times_of_other_cypher_that_name_a_zone(zone: str, engine: Engine)
     found = await read_span(span.node_id)
     assert found.opened_at == span.opened_at
     assert found.opened_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("inside", [contextlib.nullcontext, batch])
+async def test_an_object_knows_the_labels_that_its_node_has(inside: Any, fails: bool) -> None:
+    async def stored() -> set[str]:
+        return set((await read_span(span.node_id)).node_labels)
+
+    async with span_context(label="above"), inside():
+        with contextlib.suppress(ZeroDivisionError):
+            async with span_context(label="labels") as span:
+                assert "ArtigraphOpen" in span.node_labels
+                assert set(span.node_labels) == await stored()
+                if fails:
+                    raise ZeroDivisionError
+        assert ("ArtigraphFailed" in span.node_labels) is fails
+        assert "ArtigraphOpen" not in span.node_labels
+        assert set(span.node_labels) == await stored()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -33,16 +32,7 @@ from artigraph_neo4j.errors import (
     SpanError,
 )
 from artigraph_neo4j.recording import used as uses_module
-
-
-@dataclass
-class Part(ArtifactModel, version=1):
-    n: int
-
-
-@dataclass
-class Whole(ArtifactModel, version=1):
-    parts: list[Part]
+from tests.graph.models import Part, Whole
 
 
 @pytest.fixture
@@ -119,7 +109,7 @@ async def test_what_a_span_made_itself_is_not_used_by_it(used: Any) -> None:
 
 
 async def test_a_nested_artifact_counts_as_its_whole(used: Any, query: Any) -> None:
-    whole = await Whole([Part(1), Part(2)]).create()
+    whole = await Whole(1, [Part(1), Part(2)]).create()
     ((part,),) = await query(
         "MATCH ({node_id: $id})-[:HAS_FIELD]->(p) RETURN p.node_id LIMIT 1", id=whole
     )
@@ -289,7 +279,7 @@ async def test_a_maker_opened_later_is_still_the_maker(query: Any) -> None:
 
 
 async def test_a_nested_artifact_is_not_shared(query: Any) -> None:
-    whole = await Whole([Part(1)]).create()
+    whole = await Whole(1, [Part(1)]).create()
     ((part,),) = await query("MATCH ({node_id: $id})-[:HAS_FIELD]->(p) RETURN p.node_id", id=whole)
     async with span_context():
         with pytest.raises(SpanError, match=f"nested in artifact {whole}"):

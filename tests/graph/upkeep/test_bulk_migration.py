@@ -38,6 +38,8 @@ from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.testing import difference
 
+pytestmark = pytest.mark.statements
+
 NODE = """
 MATCH (a:ArtigraphNode {node_id: $id}) RETURN labels(a), properties(a), elementId(a),
   [(a)-[f:HAS_FIELD]->(x) | [f.path, x.node_id]],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artigraph_neo4j import (
-    ArtifactModel,
     DeleteReport,
     Engine,
     NotFoundError,
@@ -35,22 +33,13 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.errors import ArtifactTypeError, EngineError, SpanError
-from artigraph_neo4j.graph.cypher import delete, parts
+from artigraph_neo4j.graph.cypher import delete
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.upkeep import delete as upkeep_delete
 from artigraph_neo4j.upkeep.delete import delete_nodes
+from tests.graph.models import LINK, Part, Whole
 
-
-@dataclass
-class Part(ArtifactModel, version=1):
-    n: int
-
-
-@dataclass
-class Whole(ArtifactModel, version=1):
-    n: int
-    parts: list[Part] = field(default_factory=list)
-    text: str = ""
+pytestmark = pytest.mark.statements
 
 
 @pytest.fixture
@@ -92,12 +81,6 @@ async def _tree() -> dict[str, Any]:
     return made
 
 
-LINK = (
-    "MATCH (s:ArtigraphNode {node_id: $span}) MATCH (a:ArtigraphNode {node_id: $artifact}) "
-    f"{parts.LOCK_ARTIFACT} "
-    f"WITH s, a {parts.DELETES} WITH s, a, deletes WHERE {parts.artifact_stays('a')} "
-    "MERGE (s)-[:HAS_ARTIFACT]->(a) RETURN a.node_id"
-)
 USE = (
     "MATCH (s:ArtigraphNode {node_id: $span}) MATCH (a:ArtigraphNode {node_id: $artifact}) "
     "MERGE (s)-[:USED]->(a) RETURN a.node_id"

@@ -36,8 +36,10 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.storage.names import blob_name, marker, marker_key
 from artigraph_neo4j.upkeep.garbage import scan as garbage_module
 from artigraph_neo4j.values.upload import MIN_AGE
-from tests.graph.values.test_dedupe import delete
+from tests.graph.models import delete
 from tests.storage.test_s3 import storage_on
+
+pytestmark = pytest.mark.statements
 
 AT_ONCE = timedelta(0)
 
@@ -179,6 +181,39 @@ async def test_without_a_marker_of_this_graph_nothing_is_deleted(engine: Engine)
         with pytest.raises(StorageError, match=message):
             await collect_garbage(storage, dry_run=False, min_age=AT_ONCE)
         assert storage.blobs.items() >= before.items()
+
+
+async def test_a_node_that_is_being_written_is_passed_over(
+    engine: Engine, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neo4j applies a commit record by record: first a node, later its properties and links."""
+    seen = engine.read
+
+    async def read(text: str, parameters: Any, **options: Any) -> Any:
+        rows = await seen(text, parameters, **options)
+        if text == cypher.REFERENCES:  # the rest of the commit is applied
+            await engine.write(
+                "MATCH (b:Blob {storage: $name}) WHERE NOT ()-[:STORED_IN]->(b) "
+                "CREATE (:Artifact:Torn)-[:STORED_IN {field: 'f'}]->(b)",
+                {"name": storage.name},
+            )
+        return rows
+
+    await model(storage)("whole").create()
+    digest = hashlib.sha256(b"torn").hexdigest()
+    location = await stray(engine, storage, b"torn")
+    await engine.write(
+        "CREATE (:Blob:Torn {digest: $digest}) "
+        "CREATE (:Blob:Torn {digest: $digest, blob_id: $id, storage: $name, location: $at, size: 4})",
+        {"digest": digest, "id": new_id(), "name": storage.name, "at": location},
+    )
+    try:
+        monkeypatch.setattr(engine, "read", read)
+        (report,) = await collect_garbage(storage, dry_run=False, min_age=AT_ONCE)
+        assert (report.live.count, report.deleted.count) == (2, 0)
+        assert (report.unowned, report.unowned_examples, report.dangling) == (0, [], 0)
+    finally:
+        await engine.write("MATCH (n:Torn) DETACH DELETE n", {})
 
 
 async def test_dangling_and_unowned_references_are_named(

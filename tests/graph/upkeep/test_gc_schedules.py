@@ -33,7 +33,7 @@ from artigraph_neo4j.storage import names as names_module
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.upkeep.garbage import scan as garbage_module
 from artigraph_neo4j.values import upload as uploads_module
-from tests.graph.values.test_dedupe import delete
+from tests.graph.models import delete
 from tests.storage.test_s3 import storage_on
 
 

@@ -28,6 +28,8 @@ from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.engine import heartbeat as writer_module
 from artigraph_neo4j.graph.cypher.heartbeat import SPAN_LOST
 
+pytestmark = pytest.mark.statements
+
 PROGRAM = """
 import asyncio, os, sys
 from artigraph_neo4j import *

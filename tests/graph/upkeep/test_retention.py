@@ -27,7 +27,9 @@ from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine import configure
 from artigraph_neo4j.graph.cypher import delete
-from tests.graph.upkeep.test_deletion import LINK, Whole
+from tests.graph.models import LINK, Whole
+
+pytestmark = pytest.mark.statements
 
 
 async def _runs(engine: Engine, label: str | None, ages: list[float]) -> list[str]:

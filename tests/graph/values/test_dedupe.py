@@ -16,8 +16,6 @@ from artigraph_neo4j import (
     ArtifactModel,
     Engine,
     artifact_field,
-    delete_artifacts,
-    engine_context,
 )
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import EngineError, StorageError
@@ -25,6 +23,9 @@ from artigraph_neo4j.graph.cypher import blobs
 from artigraph_neo4j.graph.cypher import write as writing
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.values import upload as uploads_module
+from tests.graph.models import delete
+
+pytestmark = pytest.mark.statements
 
 
 class Counting(MemoryStorage):
@@ -74,12 +75,6 @@ async def locations(query: Any, node_id: str) -> list[str]:
         id=node_id,
     )
     return found
-
-
-async def delete(engine: Engine, node_id: str) -> None:
-    """Delete an artifact and its Blob nodes."""
-    with engine_context(engine):
-        await delete_artifacts(node_id)
 
 
 async def test_equal_content_is_stored_once_by_references_of_their_own(query: Any) -> None:

@@ -37,13 +37,13 @@ def test_a_part_may_be_a_fraction() -> None:
     ["", "soon", "1", "d", "-1d", "1 d", "1d ", "1d\n", "1.d", ".5h", "1e3s", "1D", "\u0663d"],
 )
 def test_what_is_no_age(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="is no age; write 30d"):
+    with pytest.raises(typer.BadParameter, match="is not an age; write 30d"):
         age(text)
 
 
 @pytest.mark.parametrize(("command", "option"), OPTIONS)
 @pytest.mark.parametrize(
-    ("text", "message"), [("soon", "is no age"), ("9" * 400 + "w", "too long")]
+    ("text", "message"), [("soon", "is not an age"), ("9" * 400 + "w", "too long")]
 )
 def test_every_option_says_so(command: str, option: str, text: str, message: str) -> None:
     found = CliRunner().invoke(app, [command, option, text], env={"TERMINAL_WIDTH": "1000"})

@@ -33,7 +33,9 @@ NEEDED = {
 
 def commands(group: object, before: str = "") -> Iterator[tuple[str, TyperCommand]]:
     assert isinstance(group, TyperGroup)
-    for word, command in group.commands.items():
+    ctx = group.context_class(group)
+    for word in group.list_commands(ctx):
+        command = group.get_command(ctx, word)
         if isinstance(command, TyperCommand):
             yield before + word, command
         else:

@@ -155,7 +155,7 @@ def test_files_are_read_by_pyarrow_alone() -> None:
 
 def test_refusals_name_the_way_out() -> None:
     for serializer, value, match in (
-        (parquet_serializer, table(a=UNION), "cannot hold this table.*use feather_serializer"),
+        (parquet_serializer, table(a=UNION), "cannot hold the value.*use feather_serializer"),
         (feather_serializer, pa.record_batch({"a": [1]}), "is not exactly a pyarrow.lib.Table"),
     ):
         with pytest.raises(SerializationError, match=match):

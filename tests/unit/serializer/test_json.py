@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import MAX_DEPTH
 from artigraph_neo4j.serializer.json import json_serializer, json_sorted_serializer
+from artigraph_neo4j.serializer.limits import MAX_DEPTH
 from artigraph_neo4j.serializer.msgpack import msgpack_serializer
 from artigraph_neo4j.serializer.plain import serializer_for
 from artigraph_neo4j.testing import SerializerTests, difference
@@ -83,8 +83,8 @@ def test_sorts() -> None:
     ("value", "match"),
     [
         ({"a": [1, 2, 3, (4,)]}, r"a tuple at \['a'\]\[3\] would come back as something else"),
-        ({"a": {1: 2}}, r"the key 1 at \['a'\] is no string"),
-        ([math.nan], r"nan at \[0\] is no JSON"),
+        ({"a": {1: 2}}, r"the key 1 at \['a'\] is not text"),
+        ([math.nan], r"nan at \[0\] is not JSON"),
         ({"a": "\ud800"}, r"the text at \['a'\] has a lone surrogate"),
         (Number.ONE, "a Number would come back as something else; leave out serializer="),
         (cyclic, "nested more than 200 deep, or contains itself"),

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from msgpack import ExtType
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import MAX_DEPTH
+from artigraph_neo4j.serializer.limits import MAX_DEPTH
 from artigraph_neo4j.serializer.msgpack import MARKS, msgpack_serializer, pack, unpack
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES
 from artigraph_neo4j.testing import SerializerTests, difference
@@ -240,7 +240,7 @@ def test_equal_sets_are_equal_bytes() -> None:
         ({"a": [1, {"b": (IntSubclass(1),)}]}, r"^at \['a'\]\[1\]\['b'\]\[0\]: .*IntSubclass.*int"),
         ([Plain(1, {"k": object()})], r"^at \[0\]\['b'\]\['k'\]: .*builtins\.object has no ser"),
         ({(1, 2): object()}, r"^at \[\(1, 2\)\]: "),
-        (more, "attribute 'extra' is no field"),
+        (more, "attribute 'extra' is not a field"),
         (unset, "field a has no value"),
         (OfDict(), "extends a built-in class"),
         (enum.Enum("Unfindable", "A").A, "define it at the top of a module"),

@@ -227,7 +227,7 @@ def test_no_pickle_is_read() -> None:
     sink = io.BytesIO()
     np.save(sink, np.array([print], dtype=object), allow_pickle=True)
     for serializer in (array_serializer, scalar_serializer):
-        with pytest.raises(SerializationError, match="allow_pickle=False"):
+        with pytest.raises(SerializationError, match="as pickle, which is not read"):
             serializer.deserialize(sink.getvalue())
         with pytest.raises(SerializationError):
             serializer.deserialize(pickle.dumps(A))

@@ -116,7 +116,7 @@ def test_rows_without_columns() -> None:
 
 
 def test_a_lazy_frame_is_refused_clearly() -> None:
-    with pytest.raises(SerializationError, match=r"a query, not yet data.*collect\(\)"):
+    with pytest.raises(SerializationError, match=r"a query, not data.*collect\(\)"):
         infer_serializer(pl.LazyFrame).serialize(pl.DataFrame({"a": [1]}).lazy())
     with pytest.raises(SerializationError):
         lazyframe_serializer.deserialize(b"")

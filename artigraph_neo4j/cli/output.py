@@ -1,0 +1,56 @@
+"""Output of the commands: JSON for programs, and text in which recorded text steers no terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from artigraph_neo4j.common.wording import visible
+
+__all__ = ["Json", "Terminal", "print_json", "say"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, of an error too.")]
+
+
+class Terminal(Console):
+    """A console that shows control characters in what it prints, and obeys none of them.
+
+    Labels, messages and names come from whoever recorded them, and could else move the cursor, hide
+    lines or write to the clipboard.
+
+    Args:
+        stderr: Whether it is standard error.
+        soft_wrap: Whether long lines are left to the terminal to break.
+    """
+
+    def __init__(self, *, stderr: bool = False, soft_wrap: bool = True) -> None:
+        super().__init__(stderr=stderr, soft_wrap=soft_wrap, highlight=False)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """See ``Console.render``; what this program itself says to the terminal stays."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else visible(text), style, control)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text as it is, with its line ends, on standard output or standard error."""
+    typer.echo(visible(text), nl=False, err=err)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on standard output; times as ISO 8601, lengths of time in seconds."""
+    typer.echo(json.dumps(value, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,147 @@
+"""Errors of Neo4j and its driver, sorted by code: what each of them means for a statement."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from neo4j.exceptions import DriverError, Neo4jError
+
+from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, EngineError
+
+__all__ = [
+    "AlreadyExistsError",
+    "ConflictError",
+    "DeniedError",
+    "LoginError",
+    "Meaning",
+    "RefusedError",
+    "TooLargeError",
+    "is_certain",
+    "meaning_of",
+    "our_error",
+]
+
+
+class ConflictError(ArtigraphError):
+    """A unique constraint refused a write. The layer that knows what was written names it."""
+
+    def names(self, value: str) -> bool:
+        """Whether this value is the one that is there already; for values nothing else contains."""
+        return value in str(self)
+
+
+class RefusedError(EngineError):
+    """The database refused a statement for what is in it, and would again."""
+
+
+class TooLargeError(RefusedError):
+    """A transaction needs more memory than the server has for it."""
+
+
+class AlreadyExistsError(RefusedError):
+    """A constraint or an index is there already."""
+
+
+class DeniedError(EngineError):
+    """The database refuses every statement like this, whatever is in it."""
+
+
+class LoginError(ConnectionFailed):
+    """The database refused the user name or the password."""
+
+
+class Meaning(Enum):
+    """What an error says of the statement that got it."""
+
+    REFUSED = "something in the statement cannot be stored or run"
+    CONFLICT = "a unique constraint has the value already"
+    TOO_LARGE = "the transaction needs more memory than there is"
+    EXISTS = "the constraint or index is there already"
+    DENIED = "no statement of this kind is accepted here"
+    LOGIN = "the user name or the password is wrong"
+    WAIT = "nothing is wrong with the statement; the database may take it later"
+
+
+_MEANINGS: tuple[tuple[str, Meaning, str], ...] = (
+    ("Neo.ClientError.Schema.ConstraintValidationFailed", Meaning.CONFLICT, "its own meaning"),
+    ("Neo.ClientError.Schema.ConstraintAlreadyExists", Meaning.EXISTS, "another process made it"),
+    ("Neo.ClientError.Schema.ConstraintWithNameAlreadyExists", Meaning.EXISTS, "likewise"),
+    ("Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists", Meaning.EXISTS, "likewise"),
+    ("Neo.ClientError.Schema.IndexAlreadyExists", Meaning.EXISTS, "likewise"),
+    ("Neo.ClientError.Schema.IndexWithNameAlreadyExists", Meaning.EXISTS, "likewise"),
+    ("Neo.TransientError.General.OutOfMemoryError", Meaning.TOO_LARGE, "would need it again"),
+    ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", Meaning.TOO_LARGE, "likewise"),
+    ("Neo.TransientError.General.TransactionOutOfMemoryError", Meaning.TOO_LARGE, "likewise"),
+    ("Neo.TransientError.General.TransactionMemoryLimit", Meaning.TOO_LARGE, "likewise"),
+    ("Neo.ClientError.General.TransactionOutOfMemoryError", Meaning.TOO_LARGE, "likewise"),
+    ("Neo.ClientError.Statement.EntityNotFound", Meaning.WAIT, "deleted between match and lock"),
+    ("Neo.ClientError.Security.Unauthorized", Meaning.LOGIN, "its own meaning"),
+    ("Neo.ClientError.Security.CredentialsExpired", Meaning.LOGIN, "a new password is due"),
+    ("Neo.ClientError.Security.AuthenticationRateLimit", Meaning.WAIT, "too many wrong logins"),
+    ("Neo.ClientError.Security.AuthorizationExpired", Meaning.WAIT, "renewed by the next login"),
+    ("Neo.ClientError.Security.TokenExpired", Meaning.WAIT, "renewed by the next login"),
+    ("Neo.ClientError.Security.", Meaning.DENIED, "a right is missing"),
+    ("Neo.ClientError.Database.DatabaseNotFound", Meaning.DENIED, "a wrong name"),
+    ("Neo.ClientError.Database.", Meaning.WAIT, "the database is being started or moved"),
+    ("Neo.ClientError.Cluster.", Meaning.WAIT, "another member leads"),
+    ("Neo.ClientError.General.", Meaning.WAIT, "read-only after a fault, or while it moves"),
+    ("Neo.ClientError.Transaction.", Meaning.WAIT, "ended from outside: its time, or its lock"),
+    ("Neo.ClientError.", Meaning.REFUSED, "the client is said to be wrong"),
+    ("Neo.DatabaseError.Statement.", Meaning.REFUSED, "for example a key too long for an index"),
+    ("Neo.DatabaseError.", Meaning.WAIT, "a full disk, a broken store, a restart that is due"),
+    ("Neo.TransientError.", Meaning.WAIT, "its own meaning"),
+)
+"""What a code means, with the reason; the first that it begins with decides. What is about the
+server, not about the statement, means to wait."""
+
+
+def meaning_of(error: Neo4jError) -> Meaning:
+    """The meaning of an error that the server sent; one of an unknown kind means to wait."""
+    code = error.code or ""
+    return next((m for start, m, _ in _MEANINGS if code.startswith(start)), Meaning.WAIT)
+
+
+def is_certain(error: Exception) -> bool:
+    """Whether a statement that got this error was certainly not applied.
+
+    It was not where the server said what is wrong with it, unless what failed was the commit.
+    """
+    code = error.code or "" if isinstance(error, Neo4jError) else ""
+    return code.startswith(("Neo.ClientError.", "Neo.TransientError.", "Neo.DatabaseError.Statem"))
+
+
+_LESS = (
+    "one transaction needs more memory than the server has for it: record or read less in one call "
+    "(batch() writes 2,000 nodes at a time, stream() reads 1,000), or give the server more"
+)
+
+
+def our_error(error: DriverError | Neo4jError, attempts: int) -> ArtigraphError:
+    """The error that is raised for one of the driver, after some attempts."""
+    if not isinstance(error, Neo4jError):
+        return ConnectionFailed(
+            f"Neo4j could not be reached ({attempts} attempts): {error}; "
+            "check that it runs and that the address is right"
+        )
+    said = f"{error.code}: {error.message}"
+    match meaning_of(error):
+        case Meaning.CONFLICT:
+            return ConflictError(error.message or str(error))
+        case Meaning.LOGIN:
+            return LoginError(
+                "Neo4j refused the login; check the user name and the password "
+                "(NEO4J_USERNAME and NEO4J_PASSWORD, or those given to set_engine)"
+            )
+        case Meaning.TOO_LARGE:
+            return TooLargeError(f"Neo4j refused a statement: {said}; {_LESS}")
+        case Meaning.EXISTS:
+            return AlreadyExistsError(f"Neo4j refused a statement: {said}")
+        case Meaning.DENIED:
+            return DeniedError(f"Neo4j does not accept this statement: {said}")
+        case Meaning.REFUSED:
+            return RefusedError(f"Neo4j refused a statement: {said}")
+        case Meaning.WAIT:
+            return ConnectionFailed(
+                f"Neo4j answered, and did not do what it was asked ({attempts} attempts): {said}; "
+                "try again when it can, its log says more"
+            )

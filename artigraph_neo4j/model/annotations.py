@@ -1,0 +1,128 @@
+"""Annotations of classes, evaluated one by one, and the types that a value may be of by them."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin
+from weakref import WeakKeyDictionary
+
+__all__ = ["UNKNOWN", "alternatives", "hint_of", "own_annotations", "text_of"]
+
+UNKNOWN = Any
+"""The annotation where there is none, or none that can be evaluated."""
+
+_hints: WeakKeyDictionary[type[Any], dict[str, Any]] = WeakKeyDictionary()
+
+
+def own_annotations(cls: type[Any]) -> dict[str, Any]:
+    """The annotations in the body of a class; those it inherits are not among them."""
+    if sys.version_info >= (3, 14):  # names that only type checkers import stay unevaluated
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return inspect.get_annotations(cls)
+
+
+def hint_of(cls: type[Any], name: str) -> Any:
+    """The evaluated annotation of an attribute; ``UNKNOWN`` where it cannot be evaluated.
+
+    Each is evaluated by itself, so one name that only a type checker knows hides no other.
+    """
+    found = _hints.get(cls)
+    if found is None:
+        found = _hints[cls] = {}
+        for base in reversed(cls.__mro__):
+            for key, hint in own_annotations(base).items():
+                found[key] = _evaluated(base, hint)
+    return found.get(name, UNKNOWN)
+
+
+def _evaluated(owner: Any, hint: Any) -> Any:
+    """An annotation of a class, or the value of an alias, that may be text still."""
+    text = getattr(hint, "__forward_arg__", hint)
+    if not isinstance(text, str):
+        return hint
+    module = sys.modules.get(owner.__module__)
+    names: dict[str, Any] = vars(module) if module is not None else {}
+    local = dict(vars(owner)) if isinstance(owner, type) else {}
+    try:
+        return eval(text, names, local)  # noqa: S307 - the program's own source
+    except Exception:  # a name of a function's scope, or one that only type checkers import
+        return UNKNOWN
+
+
+def alternatives(hint: Any) -> list[Any] | None:
+    """The types that a value may be of: classes, parts of a ``Literal``, ``None``.
+
+    Unions, aliases (``type X = ...`` too), ``Annotated``, ``Final`` and ``NewType`` are looked
+    through. A generic type comes as it is written, ``list[int]``.
+
+    Returns:
+        The alternatives, or None where anything may be.
+    """
+    try:
+        found = list(_parts(hint, 0))
+    except (_AnythingError, RecursionError):
+        return None
+    return found
+
+
+def text_of(hint: Any) -> str:
+    """An annotation as its author wrote it, for messages."""
+    if isinstance(hint, type) and get_origin(hint) is None:
+        return hint.__name__
+    return str(hint).replace("typing.", "")
+
+
+class _AnythingError(Exception):
+    pass
+
+
+def _is_alias(hint: Any) -> bool:
+    """Whether it is what ``type X = ...`` makes, or its like of ``typing_extensions``."""
+    return type(hint).__name__ == "TypeAliasType"
+
+
+_LOOKED_THROUGH: tuple[Any, ...] = (Annotated, Final)
+_MAX_DEPTH = 50
+
+
+def _parts(hint: Any, depth: int) -> Iterator[Any]:
+    if depth > _MAX_DEPTH:  # an alias that means itself
+        raise _AnythingError
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in (Any, object, Final) or isinstance(hint, (TypeVar, str, typing.ForwardRef)):
+        raise _AnythingError
+    if _is_alias(hint):
+        yield from _parts(_value(hint), depth + 1)
+    elif _is_alias(origin):
+        yield from _parts(_applied(_value(origin), arguments), depth + 1)
+    elif origin in (Union, types.UnionType):
+        for argument in arguments:
+            yield from _parts(argument, depth + 1)
+    elif origin in _LOOKED_THROUGH:
+        yield from _parts(arguments[0], depth + 1)
+    elif isinstance(hint, NewType):
+        yield from _parts(hint.__supertype__, depth + 1)
+    elif origin is Literal:
+        yield from (Literal[argument] for argument in arguments)
+    else:
+        yield type(None) if hint is None else hint
+
+
+def _value(alias: Any) -> Any:
+    try:
+        return _evaluated(alias, alias.__value__)  # a type statement evaluates it now
+    except Exception as error:
+        raise _AnythingError from error
+
+
+def _applied(value: Any, arguments: tuple[Any, ...]) -> Any:
+    try:
+        return value[arguments]
+    except TypeError:  # its value does not use its parameters
+        return value

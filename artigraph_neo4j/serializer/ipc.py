@@ -1,0 +1,201 @@
+"""The structure of Arrow IPC files, checked before pyarrow or polars reads them.
+
+Both trust some of what a file says of itself: they may allocate what a length says, read one region
+as many buffers, or follow nested types until the stack ends. So the footer and the head of every
+batch are read here first. They are flatbuffers, and only the parts that matter are looked at.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.held_file import HeldFile
+
+__all__ = ["check_file", "check_schema"]
+
+_MAGIC = b"ARROW1"
+_LZ4_EXPANSION = 256
+"""Maximum bytes that one byte of lz4 stands for, which is 255, and a little for its frame."""
+
+_MAX_LEVELS = 64
+"""Maximum levels of nested types, as pyarrow writes at most."""
+
+_DICTIONARY, _RECORD_BATCH = 2, 3
+"""Kinds of messages."""
+
+
+class _Table:
+    """A table of a flatbuffer: a position, and a list of where its fields are.
+
+    Attributes:
+        size: The number of bytes of the whole flatbuffer.
+    """
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data = data
+        self.size = len(data)
+        self._at = at
+        self._fields = at - _number(data, "<i", at)
+        self._length = _number(data, "<H", self._fields)
+
+    @classmethod
+    def root(cls, data: bytes) -> _Table:
+        return cls(data, _number(data, "<I", 0))
+
+    def number(self, field: int, form: str) -> int:
+        at = self._place(field)
+        return 0 if at is None else _number(self._data, form, at)
+
+    def table(self, field: int) -> _Table | None:
+        at = self._place(field)
+        return None if at is None else _Table(self._data, at + _number(self._data, "<I", at))
+
+    def tables(self, field: int, most: int | None = None) -> Iterator[_Table]:
+        start, length = self._vector(field)
+        if most is not None and length > most:
+            raise SerializationError(
+                "a list of the Arrow file has more items than there is room for"
+            )
+        for at in range(start, start + 4 * length, 4):
+            yield _Table(self._data, at + _number(self._data, "<I", at))
+
+    def structs(self, field: int, form: str) -> list[tuple[Any, ...]]:
+        start, length = self._vector(field)
+        size = struct.calcsize(form) * length
+        if start + size > len(self._data):
+            raise SerializationError("a list of the Arrow file ends behind its end")
+        return list(struct.iter_unpack(form, self._data[start : start + size]))
+
+    def _vector(self, field: int) -> tuple[int, int]:
+        at = self._place(field)
+        if at is None:
+            return 0, 0
+        start = at + _number(self._data, "<I", at)
+        return start + 4, _number(self._data, "<I", start)
+
+    def _place(self, field: int) -> int | None:
+        entry = 4 + 2 * field
+        offset = _number(self._data, "<H", self._fields + entry) if entry < self._length else 0
+        return self._at + offset if offset else None
+
+
+def _number(data: bytes, form: str, at: int) -> int:
+    if not 0 <= at <= len(data) - struct.calcsize(form):
+        raise SerializationError("a position in the Arrow file is outside of it")
+    found: int = struct.unpack_from(form, data, at)[0]
+    return found
+
+
+class _Block(NamedTuple):
+    """The place of a batch in the file: its head, and the body of buffers behind it."""
+
+    offset: int
+    head: int
+    body: int
+
+
+def check_file(file: HeldFile, batches: Sequence[int] | None = None) -> None:
+    """Refuse an Arrow file whose structure cannot be what was written.
+
+    Args:
+        file: The file; its footer and the heads of its batches are held.
+        batches: Numbers of the record batches that will be read, whose bodies are not looked at;
+            None for all of the file, bodies too.
+
+    Raises:
+        SerializationError: A type is nested too deeply, a batch or a buffer is outside of the file
+            or overlaps with another, or compressed data claims to be larger than it can be.
+    """
+    footer = _footer(file)
+    _check_types(footer.table(1), footer.size)
+    blocks = [[_Block(*block) for block in footer.structs(field, "<qi4xq")] for field in (2, 3)]
+    _check_apart([(b.offset, b.head + b.body) for group in blocks for b in group], file.size)
+    dictionaries, records = blocks
+    whole = batches is None
+    for block in dictionaries:
+        _check_batch(file, block, _DICTIONARY, whole)
+    for number in range(len(records)) if batches is None else batches:
+        _check_batch(file, records[number], _RECORD_BATCH, whole)
+
+
+def check_schema(data: bytes) -> None:
+    """Refuse the bytes of an Arrow schema whose types are nested too deeply.
+
+    Raises:
+        SerializationError: They are, or the bytes are not those of a schema.
+    """
+    _check_types(_Table.root(_message(data)).table(2), len(data))
+
+
+def _footer(file: HeldFile) -> _Table:
+    tail = len(_MAGIC) + 4
+    end = file.hold(file.size - tail, tail)
+    length = _number(end, "<i", 0)
+    if end[4:] != _MAGIC or length < 0:
+        raise SerializationError("the bytes do not end as an Arrow file does")
+    return _Table.root(file.hold(file.size - tail - length, length))
+
+
+def _check_types(schema: _Table | None, size: int) -> None:
+    """Refuse types that are nested too deeply, or that share parts over and over."""
+    if schema is None:
+        raise SerializationError("the Arrow file has no schema")
+    level = list(schema.tables(1))
+    left = size // 8  # a field takes more bytes than that
+    for _ in range(_MAX_LEVELS):
+        left -= len(level)
+        level = [child for field in level for child in field.tables(5, left)]
+        if not level:
+            return
+        if len(level) > left:
+            break
+    raise SerializationError("the types of the Arrow file are nested too deeply")
+
+
+def _message(data: bytes) -> bytes:
+    """Return a message without what tells its length, and the mark before that."""
+    return data[8 if data[:4] == b"\xff" * 4 else 4 :]
+
+
+def _check_batch(file: HeldFile, block: _Block, kind: int, bodies: bool) -> None:
+    message = _Table.root(_message(file.hold(block.offset, block.head)))
+    batch = message.table(2)
+    if batch is not None and kind == _DICTIONARY:
+        batch = batch.table(1)
+    if message.number(1, "<B") != kind or batch is None or message.number(3, "<q") != block.body:
+        raise SerializationError("a batch of the Arrow file is of another kind or length")
+    compression = batch.table(3)
+    if compression is not None and compression.number(0, "<b") != 0:
+        raise SerializationError("the Arrow file is not compressed by lz4")
+    if batch.number(0, "<q") < 0:
+        raise SerializationError("a batch of the Arrow file has less than no rows")
+    for rows, missing in batch.structs(1, "<qq"):
+        if not 0 <= missing <= rows:
+            raise SerializationError("a column of the Arrow file has more missing rows than rows")
+    buffers = batch.structs(2, "<qq")
+    _check_apart(buffers, block.body)
+    if compression is not None and bodies:
+        for offset, length in buffers:
+            if length:
+                _check_compressed(file, block.offset + block.head + offset, length)
+
+
+def _check_apart(places: Sequence[tuple[int, ...]], size: int) -> None:
+    """Refuse places, offset and length, that overlap, or are not inside of a number of bytes."""
+    end = 0
+    for offset, length in sorted(place for place in places if place[1]):
+        if offset < end or length < 0:
+            raise SerializationError("parts of the Arrow file overlap")
+        end = offset + length
+    if end > size:
+        raise SerializationError("a part of the Arrow file ends behind its end")
+
+
+def _check_compressed(file: HeldFile, at: int, length: int) -> None:
+    file.seek(at)
+    plain = _number(file.read(min(length, 8)), "<q", 0)
+    if not -1 <= plain <= _LZ4_EXPANSION * length:
+        raise SerializationError(f"{length} bytes of lz4 cannot stand for {plain}")

@@ -1,0 +1,66 @@
+"""Facts about a graph that tell whether all is well with it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.graph.connection import Connection
+from artigraph_neo4j.graph.cypher import blobs, delete, summaries
+
+__all__ = ["ServerFacts", "count_unfinished_deletes", "read_server", "read_storage_names"]
+
+_IDLE_SECONDS = 300
+_CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """A server, as one connection sees it.
+
+    Attributes:
+        version: The version of Neo4j.
+        edition: ``"community"`` or ``"enterprise"``.
+        skew: Seconds by which its clock is ahead of this machine's; negative where it is behind.
+        seconds: How long a round trip takes, the best of three.
+    """
+
+    version: str
+    edition: str
+    skew: float
+    seconds: float
+
+
+async def read_server() -> ServerFacts:
+    """Ask the server of the current engine what it is. Four round trips.
+
+    Raises:
+        ConnectionFailed: It is out of reach, or refuses the login.
+    """
+    return await get_engine().maintain(_ask)
+
+
+async def _ask(connection: Connection) -> ServerFacts:
+    await connection.run("RETURN 1", {}, "read", deadline=_CONNECT_SECONDS)
+    best = ServerFacts("", "", 0.0, float("inf"))
+    for _ in range(3):
+        begin = time.time()
+        ((version, edition, millis),) = await connection.run(summaries.SERVER, {}, "read")
+        end = time.time()
+        if end - begin < best.seconds:
+            skew = millis / 1000 - (begin + end) / 2
+            best = ServerFacts(version, edition, skew, end - begin)
+    return best
+
+
+async def read_storage_names() -> list[str]:
+    """Read the names of all storages that the graph refers to, sorted. One round trip."""
+    ((names,),) = await get_engine().read(blobs.BLOB_STORAGES, {})
+    return sorted(names)
+
+
+async def count_unfinished_deletes() -> int:
+    """Count the spans and artifacts at the top of deletes that nobody works on. One round trip."""
+    rows = await get_engine().read(delete.MARKED, {"idle": _IDLE_SECONDS})
+    return sum(len(ids) for _, ids in rows)
