@@ -117,10 +117,9 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
     onward: dict[str, list[str]] = {}
     for link in up.links:
         onward.setdefault(link.source, []).append(link.target)
-    on_a_way = reach([target], onward)
     head = steps[0].node_id
-    if head == target and not any(link.target == target for link in up.links):
-        return None
+    # From itself only on a circle: so not from where it starts, but from what that fed.
+    on_a_way = reach([target] if target != head else onward.get(target, ()), onward)
     if head not in on_a_way:
         return None
     kept = [step for step in steps if step.node_id in on_a_way]

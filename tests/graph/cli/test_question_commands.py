@@ -27,10 +27,18 @@ class AskedItem(ArtifactModel, version=1):
     n: int
 
 
-async def command(*words: str, code: int = 0) -> str:
-    result = await asyncio.to_thread(CliRunner().invoke, app, words)
-    assert result.exit_code == code, result.output
-    return result.output
+@pytest.fixture
+def command(graph_service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("COLUMNS", "200")
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
+
+    async def run(*words: str, code: int = 0) -> str:
+        result = await asyncio.to_thread(CliRunner().invoke, app, words)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return run
 
 
 class Asked:
@@ -58,7 +66,7 @@ async def asked() -> Asked:
     return made
 
 
-async def test_impact(asked: Asked) -> None:
+async def test_impact(asked: Asked, command: Any) -> None:
     tag = new_id()
     await add_tags(asked.models[1], tag)
     text = await command("impact", asked.raw, "--tag", tag, "--steps", "5")
@@ -76,7 +84,7 @@ async def test_impact(asked: Asked) -> None:
     assert "'nope'" in await command("impact", "nope", code=1)
 
 
-async def test_why(asked: Asked) -> None:
+async def test_why(asked: Asked, command: Any) -> None:
     text = await command("why", asked.models[0], asked.raw)
     assert [line.split()[0] for line in text.splitlines()] == ["◆", "made", "used"]
     assert "did not come from" in await command("why", asked.raw, asked.models[0], code=1)
@@ -85,7 +93,7 @@ async def test_why(asked: Asked) -> None:
     assert len(told["links"]) == 2
 
 
-async def test_recipe(asked: Asked) -> None:
+async def test_recipe(asked: Asked, command: Any) -> None:
     text = await command("recipe", asked.models[0])
     assert "load" in text
     assert text.index("load") < text.index("train [red]")
@@ -93,7 +101,7 @@ async def test_recipe(asked: Asked) -> None:
     assert [s["makes"] for s in told["steps"]] == [[asked.raw], [asked.models[0]]]
 
 
-async def test_diff(asked: Asked) -> None:
+async def test_diff(asked: Asked, command: Any) -> None:
     text = await command("diff", *asked.runs, code=1)
     assert "parted at the run itself: nondeterminism" in text
     assert "model.n" in text
@@ -103,7 +111,7 @@ async def test_diff(asked: Asked) -> None:
     assert (found["kind"], found["first"], found["second"]) == ("output", 2, 3)
 
 
-async def test_stale(asked: Asked) -> None:
+async def test_stale(asked: Asked, command: Any) -> None:
     assert "fresh" in await command("stale", asked.models[0])
     newer = await revise_artifact(asked.raw, AskedItem(9))
     text = await command("stale", asked.models[0], "--plan", code=1)
@@ -114,7 +122,7 @@ async def test_stale(asked: Asked) -> None:
     assert [s["node_id"] for s in told["plans"][0]["spans"]] == [asked.runs[0]]
 
 
-async def test_contrast(asked: Asked) -> None:
+async def test_contrast(asked: Asked, command: Any) -> None:
     label = new_id()
     for i in range(14):
         try:
