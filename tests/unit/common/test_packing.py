@@ -22,5 +22,7 @@ def test_groups_fit_and_hold_all_in_order(
     for group, after in zip(groups, groups[1:], strict=False):  # none could be larger
         assert any(
             sum(costs) > limit
-            for costs, limit in zip(zip(*group, after[0], strict=True), (first, second), strict=True)
+            for costs, limit in zip(
+                zip(*group, after[0], strict=True), (first, second), strict=True
+            )
         )
