@@ -276,11 +276,17 @@ _OF_PACKAGE = {
 
 _OF_NAME = {
     "arrow": "artigraph_neo4j.serializer.arrow",
+    "bytes": "artigraph_neo4j.serializer.core",
+    "date": "artigraph_neo4j.serializer.datetime",
     "datetime": "artigraph_neo4j.serializer.datetime",
     "file": "artigraph_neo4j.serializer.file",
+    "json": "artigraph_neo4j.serializer.json",
+    "json-sorted": "artigraph_neo4j.serializer.json",
+    "msgpack": "artigraph_neo4j.serializer.msgpack",
     "numpy": "artigraph_neo4j.serializer.numpy",
     "pandas": "artigraph_neo4j.serializer.pandas",
     "polars": "artigraph_neo4j.serializer.polars",
+    "str": "artigraph_neo4j.serializer.core",
     "time": "artigraph_neo4j.serializer.datetime",
     "timedelta": "artigraph_neo4j.serializer.datetime",
 }
