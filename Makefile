@@ -15,7 +15,7 @@ COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || ec
 	-f docker/compose.yaml --env-file docker/.env
 
 .PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs test-packaging \
-	test-long coverage pictures bench bench-report bench-memory dist docs docs-serve lint types layers \
+	test-long coverage pictures bench bench-report bench-memory dist docs fuzz docs-serve lint types layers \
 	check release-check up down status browser lock clean
 
 help: ## List the targets
@@ -75,6 +75,9 @@ bench: $(STAMP) ## Measure the library beside others; ARGS="--quick" or "--only 
 
 bench-report: $(STAMP) ## Make the tables and pictures of docs/performance.md of the last run
 	$(BIN)/python -m tests.benchmarks.report $(ARGS)
+
+fuzz: $(STAMP) ## Read mutated bytes by all serializers; ARGS="--count 10000000 --seed 1", --help tells more
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3 and down
 	$(BIN)/python -m tests.benchmarks.memory

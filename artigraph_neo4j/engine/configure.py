@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -13,6 +14,7 @@ from artigraph_neo4j.common.progress import OnTransfer
 from artigraph_neo4j.engine.engine import OFFLOAD_BYTES, Engine
 from artigraph_neo4j.engine.target import Target, choose_target
 from artigraph_neo4j.errors import EngineError
+from artigraph_neo4j.serializer import trust_modules
 from artigraph_neo4j.storage.base import Storage
 
 __all__ = ["EngineOptions", "engine_context", "get_engine", "set_engine"]
@@ -32,6 +34,7 @@ class EngineOptions(TypedDict, total=False):
     verify_blobs: bool
     record_used: bool
     record_provenance: bool
+    trusted_modules: Sequence[str]
 
 
 _default: Engine | None = None
@@ -58,6 +61,7 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
         create = target.is_local if create is None else create
     else:
         target = engine
+    trust_modules(*options.get("trusted_modules", ()))
     return Engine(
         target,
         database=database,
@@ -88,7 +92,9 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             step of a value on its way to or from a storage. ``verify_blobs=False``: read stored
             values without checking their SHA-256; their size still is. ``record_used``: record
             which artifacts each span reads; on unless False. ``record_provenance``: record commit,
-            program, machine and versions on root spans; on unless False.
+            program, machine and versions on root spans; on unless False. ``trusted_modules``: names
+            of modules that reading may import for the classes of stored values, in this process;
+            see ``trust_modules``.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.
