@@ -84,9 +84,6 @@ bench: $(STAMP) ## Measure the library beside others; ARGS="--quick" or "--only 
 bench-report: $(STAMP) ## Make the tables and pictures of docs/performance.md of the last run
 	$(BIN)/python -m tests.benchmarks.report $(ARGS)
 
-fuzz: $(STAMP) ## Read mutated bytes by all serializers; ARGS="--count 10000000 --seed 1", --help tells more
-	$(BIN)/python -m tests.fuzz $(ARGS)
-
 bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3 and down
 	$(BIN)/python -m tests.benchmarks.memory
 

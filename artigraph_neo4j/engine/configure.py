@@ -95,9 +95,9 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             values without checking their SHA-256; their size still is. ``record_used``: record
             which artifacts each span reads; on unless False. ``record_provenance``: record commit,
             program, machine and versions on root spans; on unless False. ``retry_seconds``: how
-            long a call waits for the database, or for a storage where nothing moves; 60 unless set. ``trusted_modules``:
-            names of modules that reading may import for the classes of stored values, in this
-            process; see ``trust_modules``.
+            long a call waits for the database, or for a storage where nothing moves; 60 unless set.
+            ``trusted_modules``: names of modules that reading may import for the classes of stored
+            values, in this process; see ``trust_modules``.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.
