@@ -172,7 +172,7 @@ def _is_class_variable(hint: Any) -> bool:
 
 def _default(where: str, value: Any) -> Callable[[], Any] | None:
     if isinstance(value, dataclasses.Field):
-        field = cast("dataclasses.Field[Any]", value)
+        field: Any = value
         if field.default_factory is not dataclasses.MISSING:
             return field.default_factory
         value = field.default
