@@ -52,8 +52,8 @@ def _items(value: dict[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple
     for key, item in value.items():
         if not _is_name(key):  # nothing can ask for it
             continue
+        inner: Any = item  # a type checker would narrow the item itself
         if type(item) is dict and item and len(path) < _MAX_DEPTH:
-            inner: Any = item
             yield from _items(inner, (*path, key))
         else:
             yield (*path, key), item
