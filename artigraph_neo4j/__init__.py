@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from artigraph_neo4j._public import *  # noqa: F403
     from artigraph_neo4j._public import __all__ as __all__
 else:
+    import sys
+
+    from artigraph_neo4j.common.former import FormerModules, unknown_name
+
+    sys.meta_path.append(FormerModules)  # asked last: by whoever imports what is not there
+
     # The driver of Neo4j imports pandas where it is installed, which takes half a second; so it is
     # imported when the first name is asked for, and "artigraph --help" does without it.
 
@@ -30,7 +36,7 @@ else:
         if name in public.__all__ or name == "__all__":
             globals().update({n: getattr(public, n) for n in public.__all__ if hasattr(public, n)})
             return globals().setdefault(name, getattr(public, name))
-        raise import_module(f"{__name__}.common.former").unknown_name(name, public.__all__)
+        raise unknown_name(name, public.__all__)
 
     def __dir__():
         return sorted({*globals(), *__getattr__("__all__")})

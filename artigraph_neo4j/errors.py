@@ -31,8 +31,12 @@ password or a secret key.
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 
 __all__ = [
     "ArchiveError",
@@ -62,6 +66,30 @@ __all__ = [
 
 class ArtigraphError(Exception):
     """The root of all errors raised by this library."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the caller's lines, the error and what caused it.
+
+        The lines of this library, and of what it calls, help nobody who only called it;
+        ``traceback.print_exc()`` shows them.
+        """
+        shown = [*traceback.format_list(_of_the_caller(self.__traceback__))]
+        error: BaseException | None = self
+        while error is not None and len(shown) < _SHOWN_LINES:
+            text = "".join(traceback.format_exception_only(error)).rstrip()
+            shown.append(text if error is self else f"caused by {text}")
+            error = error.__cause__
+        return ["Traceback (without lines of artigraph_neo4j):", *(s.rstrip() for s in shown)]
+
+
+_SHOWN_LINES = 50
+
+_OURS = (str(Path(__file__).parent), *(sysconfig.get_path(p) for p in ("stdlib", "purelib")))
+
+
+def _of_the_caller(trace: TracebackType | None) -> list[traceback.FrameSummary]:
+    """The frames that are neither of an installed package nor of Python itself."""
+    return [f for f in traceback.extract_tb(trace) if not f.filename.startswith(_OURS)]
 
 
 class ArgumentError(ArtigraphError, TypeError):

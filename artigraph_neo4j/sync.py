@@ -84,6 +84,7 @@ __all__ = [
     "resume_deletes",
     "retain",
     "revise_artifact",
+    "run",
     "span_context",
     "stale",
     "take_new_graph_id",

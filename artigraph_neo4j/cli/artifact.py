@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,15 +52,15 @@ def artifact(
         bool, typer.Option("--codec", help="Show the codec, too: how each field is read back.")
     ] = False,
     url: Url = None,
-    json: Json = False,
+    as_json: Json = False,
 ) -> None:
     """Show the fields of an artifact and where each value is. Needs no class of yours."""
     if (field is None) != (out is None):
         raise typer.BadParameter("--field and --out go together")
-    if json and out == Path("-"):
+    if as_json and out == Path("-"):
         raise typer.BadParameter("--json and the bytes cannot both go to standard output")
     found, saved = run(url, lambda: _read(artifact, field, out))
-    if json:
+    if as_json:
         print_json(_facts(found) | ({} if saved is None else {"saved": saved}))
     elif saved is None:
         _say(found, codec)
@@ -117,6 +119,9 @@ def _field_facts(field: StoredField) -> dict[str, Any]:
     value = field.value
     if isinstance(value, bytes):
         value = {"bytes": len(value), "sha256": hashlib.sha256(value).hexdigest()}
+    elif field.kind == "inline" and isinstance(value, str) and field.serializer == "json":
+        with suppress(ValueError):
+            value = json.loads(value)
     return {
         "path": field.path,
         "kind": field.kind,
@@ -168,5 +173,6 @@ def _cells(field: StoredField) -> tuple[str, str, str, str, str]:
         return field.path, "model", "", str(field.value), f"node of {field.value}"
     value = {"none": "None", "unset": "(not set)"}.get(field.kind, "")
     if field.value is not None:
-        value = repr(field.value) if isinstance(field.value, (str, bytes)) else str(field.value)
+        quoted = field.kind != "inline" and isinstance(field.value, (str, bytes))
+        value = repr(field.value) if quoted else str(field.value)
     return field.path, kind, size, cut(value, SHOWN), where

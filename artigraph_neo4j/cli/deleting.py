@@ -10,10 +10,11 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.filesize import decimal
 
+from artigraph_neo4j.cli.filters import Before, Chosen, ClassName, Label, Since, Status, Tag
 from artigraph_neo4j.cli.options import Url, age, bar
 from artigraph_neo4j.cli.output import Json, print_json, say
+from artigraph_neo4j.common.wording import size_text
 from artigraph_neo4j.engine.configure import engine_context
 from artigraph_neo4j.find.named import Kind, find_named
 from artigraph_neo4j.upkeep.delete import DeleteReport, delete_nodes, resume_deletes
@@ -40,6 +41,12 @@ def delete(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    label: Label = None,
+    status: Status = None,
+    since: Since = None,
+    before: Before = None,
+    cls: ClassName = None,
+    tag: Tag = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Finish deletes that were cut short.")
     ] = False,
@@ -47,14 +54,17 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete spans and artifacts with all below them. Asks first, unless told --yes."""
-    if bool(ids) == resume:
-        raise typer.BadParameter("give ids, or --resume")
-    if json and ids and not (yes or dry_run):
+    chosen = Chosen(label, status, since, before, cls, tag)
+    if bool(ids) + bool(chosen) + resume != 1:
+        raise typer.BadParameter(
+            "give ids, or say which root spans (--label, --status, --before ...), or --resume"
+        )
+    if json and not (yes or dry_run or resume):
         raise typer.BadParameter("--json cannot ask: add --yes or --dry-run")
     with engine_context(url):
-        if ids:
-            spans, artifacts = asyncio.run(_sorted(ids))
-            _delete(spans, artifacts, lenient=False, dry_run=dry_run, ask=not yes, json=json)
+        if not resume:
+            spans, artifacts = asyncio.run(_named(ids, chosen))
+            _delete(spans, artifacts, lenient=not ids, dry_run=dry_run, ask=not yes, json=json)
         else:
             report = _shown(None, lambda told: resume_deletes(progress=told))
             _say(report, json)
@@ -88,7 +98,10 @@ def retain(
         _delete(found, [], lenient=True, dry_run=not really, ask=False, json=json)
 
 
-async def _sorted(names: list[str]) -> tuple[list[str], list[str]]:
+async def _named(names: list[str] | None, chosen: Chosen) -> tuple[list[str], list[str]]:
+    """The ids of spans, and of artifacts, that the command line names."""
+    if not names:
+        return await chosen.query().read_ids(), []
     found: dict[Kind, list[str]] = {"span": [], "artifact": []}
     for name in names:
         if name == "latest":
@@ -129,7 +142,7 @@ def _say(report: DeleteReport, json: bool) -> None:
     say(
         f"{'would delete' if report.dry_run else 'deleted'}: {report.spans:,} spans, "
         f"{report.artifacts:,} artifacts with {report.nested:,} nested models, "
-        f"{report.blobs:,} references to stored values ({decimal(report.bytes)})\n"
+        f"{report.blobs:,} references to stored values ({size_text(report.bytes)})\n"
     )
     if report.kept:
         say(f"{report.kept:,} artifacts stay, since other spans have them\n")

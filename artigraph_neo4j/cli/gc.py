@@ -7,13 +7,12 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from artigraph_neo4j.cli.options import Url, age, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
-from artigraph_neo4j.common.wording import duration_text
+from artigraph_neo4j.common.wording import duration_text, size_text
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.known import open_storage
 from artigraph_neo4j.upkeep.garbage.collect import GarbageReport, collect_garbage, take_new_graph_id
@@ -86,13 +85,13 @@ def _show(console: Terminal, report: GarbageReport) -> None:
         ),
         ("garbage", report.garbage, f"no reference, older: {done}"),
     ):
-        table.add_row(name, f"{tally.count:,}", decimal(tally.bytes), meaning)
+        table.add_row(name, f"{tally.count:,}", size_text(tally.bytes), meaning)
     console.print(table)
     _list(
         console,
         "garbage",
         report.garbage.count,
-        [f"{item.location}  {decimal(item.size)}" for item in report.garbage_examples],
+        [f"{item.location}  {size_text(item.size)}" for item in report.garbage_examples],
     )
     _list(
         console,

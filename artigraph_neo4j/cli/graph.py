@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from artigraph_neo4j.cli.options import Url, bar, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
+from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.upkeep.migrate.backlog import ModelBacklog, migration_backlog
 from artigraph_neo4j.upkeep.migrate.bulk import (
@@ -163,7 +165,8 @@ def _facts(report: MigrationReport) -> dict[str, Any]:
 def _say_report(report: MigrationReport) -> None:
     console = Terminal()
     done = "could be migrated" if report.dry_run else "migrated"
-    console.print(f"{report.migrated:,} {done}, {report.failed:,} failed ({report.seconds:.1f} s)")
+    took = duration_text(timedelta(seconds=report.seconds))
+    console.print(f"{report.migrated:,} {done}, {report.failed:,} failed ({took})")
     for failure in report.failures[:SHOWN]:
         console.print(f"[red]failed:[/red] {escape(str(failure.error))}")
     if report.failed > SHOWN:

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from artigraph_neo4j.cli.options import Directory
 from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
+from artigraph_neo4j.common.wording import size_text
 from artigraph_neo4j.errors import LocalStackError
 from artigraph_neo4j.local import LocalStack, StackInfo, StackStatus
 from artigraph_neo4j.local.jars import versions
@@ -112,7 +112,7 @@ def _status_table(found: StackStatus) -> Table:
             f"[{colour}]{state}[/{colour}]",
             server.version,
             server.url if server.running else "",
-            decimal(server.bytes),
+            size_text(server.bytes),
         )
     return table
 

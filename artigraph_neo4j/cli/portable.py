@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
-from rich.filesize import decimal
 from rich.progress import SpinnerColumn, TimeElapsedColumn
 
-from artigraph_neo4j.cli.options import SPAN_HELP, Url, run
+from artigraph_neo4j.cli.filters import Before, Chosen, Label, Since
+from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, print_json, say
 from artigraph_neo4j.common.bar import progress_bars
+from artigraph_neo4j.common.wording import size_text
 from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
 from artigraph_neo4j.find.named import find_named
 from artigraph_neo4j.storage.known import open_storage
@@ -34,13 +35,20 @@ class Format(StrEnum):
 
 @commands.command()
 def export(
-    span: Annotated[str, typer.Argument(metavar="SPAN", help=SPAN_HELP)],
-    out: Annotated[
-        Path,
+    where: Annotated[
+        list[str],
         typer.Argument(
-            metavar="OUT", help="The file (.gz compresses it); for Parquet a directory."
+            metavar="[SPAN] OUT",
+            help="The span (its id, the beginning of one, its label, or latest), and the file (.gz "
+            "compresses it; for Parquet and --all a directory).",
         ),
     ],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Write every run, each into a file of its own in OUT.")
+    ] = False,
+    label: Label = None,
+    since: Since = None,
+    before: Before = None,
     as_format: Annotated[
         Format, typer.Option("--format", help="JSON lines, for import; or Parquet tables.")
     ] = Format.jsonl,
@@ -51,15 +59,33 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a span, all below it, and their artifacts to a file."""
+    chosen = Chosen(label, since=since, before=before)
+    if len(where) != 2 - everything:
+        raise typer.BadParameter("give a span and a file, or --all and a directory")
+    if chosen and not everything:
+        raise typer.BadParameter("--label, --since and --before go with --all")
     if blobs and as_format is Format.parquet:
         raise typer.BadParameter("Parquet tables hold no stored values; leave --blobs away")
+    out = Path(where[-1])
     with _shown("exporting", json) as shown:
 
         async def write() -> ExportReport:
-            _, node_id = await find_named(span, "span")
-            return await export_graph(
-                node_id, out, format=as_format.value, blobs=blobs, progress=shown
-            )
+            if not everything:
+                _, node_id = await find_named(where[0], "span")
+                return await export_graph(
+                    node_id, out, format=as_format.value, blobs=blobs, progress=shown
+                )
+            total = ExportReport(out)
+            for node_id in reversed(await chosen.query().read_ids()):
+                name = node_id if as_format is Format.parquet else f"{node_id}.jsonl"
+                _add(
+                    total,
+                    await export_graph(
+                        node_id, out / name, format=as_format.value, blobs=blobs,
+                        progress=lambda part: shown(_add(replace(total), part)),
+                    ),
+                )  # fmt: skip
+            return total
 
         report = run(url, write)
     if json:
@@ -67,7 +93,7 @@ def export(
         return
     say(f"exported {_counts(report)} to {report.path}\n")
     if report.blobs:
-        more = f", {decimal(report.bytes)} written" if blobs else "; --blobs writes them too"
+        more = f", {size_text(report.bytes)} written" if blobs else "; --blobs writes them too"
         say(f"{report.blobs:,} references to stored values{more}\n")
     if report.open:
         say(f"{report.open:,} spans are still open\n")
@@ -75,7 +101,12 @@ def export(
 
 @commands.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="What export wrote: a file, or with --all a directory."
+        ),
+    ],
     storage: Annotated[
         str | None,
         typer.Option(
@@ -88,21 +119,44 @@ def import_(
     """Bring exported JSON lines into a graph. What is there stays; do it again after an error."""
     with _shown("importing", json) as shown:
         place = None if storage is None else open_storage(storage)
-        report = run(url, lambda: import_graph(path, storage=place, progress=shown))
+
+        async def read() -> ImportReport:
+            if not path.is_dir():
+                return await import_graph(path, storage=place, progress=shown)
+            total = ImportReport("")
+            for file in sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]):
+                done = await import_graph(
+                    file, storage=place, progress=lambda part: shown(_add(replace(total), part))
+                )
+                _add(total, done)
+            return total
+
+        report = run(url, read)
     if json:
         print_json(asdict(report))
         return
     say(
         f"imported {_counts(report)}; {report.new:,} nodes are new\n"
-        f"see them with: artigraph show {report.span}\n"
+        f"see them with: artigraph {f'show {report.span}' if report.span else 'ls'}\n"
     )
     for count, text in (
-        (report.uploaded, f"stored values uploaded ({decimal(report.bytes)})"),
+        (report.uploaded, f"stored values uploaded ({size_text(report.bytes)})"),
         (report.shared, "references lead to values in the storage of the other graph"),
         (report.left_out, "relationships left out: their other end is not in this graph"),
     ):
         if count:
             say(f"{count:,} {text}\n")
+
+
+R = TypeVar("R", ExportReport, ImportReport)
+
+
+def _add(total: R, part: R) -> R:
+    """Add the counts of one report to another; returns that."""
+    for name, count in asdict(part).items():
+        if isinstance(count, int):
+            setattr(total, name, getattr(total, name) + count)
+    return total
 
 
 def _counts(report: ExportReport | ImportReport) -> str:

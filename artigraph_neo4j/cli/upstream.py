@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.markup import escape
 
 from artigraph_neo4j.cli.options import Url, bar, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
+from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.upstream import ImportNote, ImportReport, import_artigraph, storage_name
@@ -112,9 +114,10 @@ def import_(
 def _say(report: ImportReport) -> None:
     console = Terminal()
     done = "could be imported" if report.dry_run else "imported"
+    took = duration_text(timedelta(seconds=report.seconds))
     console.print(
         f"{done}: {report.spans:,} spans, {report.artifacts:,} artifacts with {report.nested:,} "
-        f"nested models; {report.known:,} were there already ({report.seconds:.1f} s)"
+        f"nested models; {report.known:,} were there already ({took})"
     )
     _say_notes(console, "[yellow]kept as bytes[/yellow]", report.as_bytes)
     _say_notes(console, "[cyan]note[/cyan]", report.notes)

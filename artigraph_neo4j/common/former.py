@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-__all__ = ["unknown_name"]
+from artigraph_neo4j.errors import ArgumentError
+
+__all__ = ["FormerModules", "renamed", "unknown_name"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _FORMER = {
     "ArtifactModelConfig": "artifact_field(storage=...) for a field, or set_engine(storage=...)",
@@ -17,9 +24,12 @@ _FORMER = {
     "read_span_descendants": "read_descendant_spans(span)",
     "read_span_parent": "read_parent_span(span)",
     "session_context": "get_engine().read(cypher, parameters)",
-    "db": "from artigraph_neo4j import set_engine",
-    "model": "from artigraph_neo4j import ArtifactModel",
-    "api": "from artigraph_neo4j import read_child_spans",
+}
+_FORMER_MODULES = {
+    "artigraph_neo4j.api": "from artigraph_neo4j import read_child_spans",
+    "artigraph_neo4j.db": "from artigraph_neo4j import set_engine",
+    "artigraph_neo4j.orm": "from artigraph_neo4j import get_engine",
+    "artigraph_neo4j.serializer.pyarrow": "from artigraph_neo4j.serializer import arrow",
 }
 _NOT_THE_ROOTS = {
     "ArtifactMapping": "artigraph_neo4j.upstream",
@@ -33,6 +43,44 @@ _NOT_THE_ROOTS = {
     "MemoryStorage": "artigraph_neo4j.storage.memory",
     "LocalStack": "artigraph_neo4j.local",
 }
+
+
+class FormerModules:
+    """Says what to import instead of a module of Artigraph 0.0.x, when nothing else finds it."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        """See ``importlib.abc.MetaPathFinder``.
+
+        Raises:
+            ModuleNotFoundError: It is such a module.
+        """
+        del path, target
+        if name in _FORMER_MODULES:
+            raise ModuleNotFoundError(
+                f"No module named {name!r}; write: {_FORMER_MODULES[name]}", name=name
+            )
+
+
+def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Answer former names of a function's arguments with what to write; they do not work.
+
+    Args:
+        **names: Today's name of each, by the former one.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for former in names.keys() & kwargs.keys():
+                raise ArgumentError(
+                    f"{function.__name__}() has no argument {former!r}; write: {names[former]}=..."
+                )
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def unknown_name(name: str, known: Iterable[str]) -> Exception:

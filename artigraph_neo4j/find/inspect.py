@@ -43,7 +43,7 @@ class StoredField:
             ``"inline"`` or ``"blob"``; ``"unreadable"`` of a field whose stored form is damaged.
         serializer: The serializer that wrote the bytes of ``"inline"`` and ``"blob"``, else None.
         lazy: Whether the value comes back as a ``Lazy``.
-        value: A native value; of a nested model its name; of an unreadable field what is wrong;
+        value: A native value; the text of one that was serialized as text; of a nested model its name; of an unreadable field what is wrong;
             else None.
         size: The size in bytes; of native values an estimate.
         blob: The place of the bytes that are in a storage, else None.
@@ -125,7 +125,9 @@ class StoredArtifact:
             inner = ", ".join(f.path for f in self.fields if f.path.startswith(f"{path}/"))
             raise NotFoundError(
                 f"artifact {self.node_id}: field {path!r} "
-                + (f"is a model; its fields are {inner}" if inner else f"is {field.kind}")
+                + {"none": "is None", "unset": "was never assigned"}.get(
+                    field.kind, f"is a model; its fields are {inner}"
+                )
                 + ", which has no bytes"
             )
         where = f"artifact {field.node_id}, field {field.model}.{path}"
@@ -211,6 +213,7 @@ def _read_field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]
         blob = node.blob(name) if kind == "blob" else None
         if blob is None:
             data = node.stored(entry)
+            value = data if isinstance(data, str) else None
             raw[path] = data.encode() if isinstance(data, str) else bytes(data)
         size = blob.size if blob is not None else len(raw[path])
     elif kind not in ("none", "unset"):

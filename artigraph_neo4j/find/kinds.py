@@ -18,10 +18,11 @@ from neomodel import (
 from neomodel.properties import Property
 
 from artigraph_neo4j.find.filters import Kind
+from artigraph_neo4j.graph.span_fields import FieldProperty
 from artigraph_neo4j.graph.span_meta import (
     InstantProperty,
 )
-from artigraph_neo4j.model.annotations import alternatives, hint_of, text_of
+from artigraph_neo4j.common.annotations import alternatives, hint_of, text_of
 from artigraph_neo4j.model.base import ModelBase
 
 __all__ = ["ANY", "Kinds", "field_kinds", "property_kinds"]
@@ -59,7 +60,10 @@ _NATIVE: dict[Any, frozenset[Kind]] = {
 
 def field_kinds(cls: type[ModelBase], name: str) -> Kinds:
     """The values that the annotation of a model's field allows; ``ANY`` where it tells nothing."""
-    hint = hint_of(cls, name)
+    return _kinds(hint_of(cls, name))
+
+
+def _kinds(hint: Any) -> Kinds:
     parts = alternatives(hint)
     if parts is None:
         return ANY
@@ -89,6 +93,9 @@ _PROPERTIES: tuple[tuple[type[Property[Any]], Kind], ...] = (
 
 def property_kinds(property_: Property[Any]) -> Kinds:
     """The values of a span class's property in the database; ``ANY`` for one that converts."""
+    if isinstance(property_, FieldProperty):
+        kinds = _kinds(property_.hint)
+        return kinds if property_.is_native else Kinds(frozenset(), None, f"{kinds.text} as JSON")
     for cls, kind in _PROPERTIES:
         if isinstance(property_, cls):
             return Kinds(frozenset({kind}), None, cls.__name__)

@@ -165,7 +165,10 @@ def after(plan: Plan, keys: list[Key], parameters: Parameters) -> list[str]:
         later = f"{key.text} {'<' if key.descending else '>'} {text}"
         if not key.never_null:
             later = f"{later} OR {key.text} IS NULL"
-        equal = f"WHEN {key.text} = {text} THEN {beyond} " if beyond != "false" else ""
+        # By = the largest integer would equal the float after it.
+        same = f"{key.text} >= {text} AND {key.text} <= {text}"
+        same = same if key.kind == "number" else f"{key.text} = {text}"
+        equal = f"WHEN {same} THEN {beyond} " if beyond != "false" else ""
         beyond = f"CASE WHEN {later} THEN true {equal}ELSE false END"
     tests = [beyond]
     if keys[0].never_null and texts[0] is not None and keys[0].text != "score":

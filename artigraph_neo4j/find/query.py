@@ -19,6 +19,7 @@ from artigraph_neo4j.find.plan import (
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
 from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
+from artigraph_neo4j.graph.search import search_query
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
 from artigraph_neo4j.model.unreadable import Missing, OnError, UnreadableArtifact
@@ -112,21 +113,23 @@ class Query(Generic[T]):
     def search(self, text: str, *, syntax: str = "plain") -> Self:
         """Only those whose label, or a field declared ``searchable``, has all these words.
 
-        Without an order of its own the query then returns the best matches first.
+        Words are found by their parts too: ``resnet50_v2`` by ``v2``, ``train.loss`` by ``loss``,
+        ``camelCase`` by ``case``. Without an order of its own the query then returns the best
+        matches first.
 
         Args:
-            text: The words; case does not matter.
+            text: The words; neither case nor accents matter.
             syntax: ``"plain"`` for words, or ``"lucene"`` for the query language of the index
                 (``"quick~ AND label:fox*"``).
 
         Raises:
-            FilterError: There is no word in the text, or the syntax is unknown.
+            FilterError: There is no word in the text, or too many; or the syntax is unknown.
         """
         if syntax not in ("plain", "lucene"):
             raise FilterError(f"syntax is 'plain' or 'lucene', not {syntax!r}")
         if not text.strip():
             raise FilterError("search() needs at least one word")
-        return self._with(text=_plain_words(text) if syntax == "plain" else text)
+        return self._with(text=search_query(text) if syntax == "plain" else text)
 
     def order_by(self, *keys: str | Ref | Order | Callable[[Any], object]) -> Self:
         """Order by fields or attributes, then by the id; what has no value comes last.
@@ -461,14 +464,3 @@ def find_artifacts(*filters: Any) -> ArtifactQuery[Any]:
     model, rest = class_and_filters(filters, ArtifactModel)
     target = ArtifactTarget(model)
     return ArtifactQuery(Plan(target, as_filter(target, rest)))
-
-
-_SPECIAL = frozenset('+-&|!(){}[]^"~*?:\\/<>=')
-
-
-def _plain_words(text: str) -> str:
-    """Every word quoted, all of them needed: nothing a user writes is an operator."""
-    words = "".join(" " if c in _SPECIAL else c for c in text).split()
-    if not words:
-        raise FilterError(f"search() needs at least one word; {text!r} has none")
-    return " AND ".join(f'"{word}"' for word in words)

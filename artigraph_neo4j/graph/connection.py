@@ -25,6 +25,7 @@ from artigraph_neo4j.graph.cypher import once
 from artigraph_neo4j.graph.failures import (
     Meaning,
     RefusedError,
+    is_about_login,
     is_certain,
     meaning_of,
     our_error,
@@ -39,12 +40,19 @@ Access = Literal["read", "write"]
 Row = list[Any]
 T = TypeVar("T")
 
+WARN_SECONDS = 5.0
+"""Seconds of retrying after which a warning says so, once for a statement."""
+
 MAX_WRITES = 16
 """Maximum writes in flight; more of them under one parent only wait for each other's locks."""
 
 ALLOWANCE = 5.0
 """Maximum seconds from a deadline to the end of the call: for an answer that is on its way, and for
 the server, which looks every 2 s which transactions are out of time."""
+
+LOGIN_SECONDS = 10.0
+"""Seconds from a refused login to the next one. After three wrong ones Neo4j refuses the right one,
+too, for 5 s; who tries all the time would keep the user locked out for good."""
 
 STREAM_FETCH = 20
 """Number of rows, of up to 1,000 items each, that the driver asks for at once in a stream."""
@@ -129,6 +137,7 @@ class Connection:
         self._observers = observers
         self._reached = reached
         self._writes = asyncio.Semaphore(MAX_WRITES)
+        self._locked_out: tuple[float, Neo4jError] | None = None
 
     async def run(
         self,
@@ -325,15 +334,24 @@ class Connection:
         access: Access,
         end: float,
     ) -> T:
-        attempt = 0
+        begin = time.monotonic()
+        attempt, told = 0, False
         while True:
             try:
                 result = await once(attempt, max(end - time.monotonic(), 0.1))
             except (DriverError, Neo4jError) as error:
                 pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
+                if self._locked_out is not None:
+                    pause = max(pause, self._locked_out[0] - time.monotonic())
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
                     raise our_error(error, attempt + 1) from error
                 logger.info("retrying a %s after %s", access, type(error).__name__)
+                if not told and time.monotonic() - begin > WARN_SECONDS:
+                    told = True
+                    logger.warning(
+                        "Neo4j does not answer (%s); retrying for %.0f s more",
+                        str(error).partition("\n")[0], end - time.monotonic(),
+                    )  # fmt: skip
             except (UnicodeEncodeError, OverflowError) as error:  # while it was packed
                 raise RefusedError(f"{_unsendable(error)}; nothing was sent") from error
             else:
@@ -350,6 +368,8 @@ class Connection:
         attempt: int,
         left: float,
     ) -> list[Row]:
+        if self._locked_out is not None and time.monotonic() < self._locked_out[0]:
+            raise self._locked_out[1]
         begin = time.perf_counter()
         rows: list[Row] | None = None
         # Where the answer is lost, the server must not go on for longer than anybody waits.
@@ -360,11 +380,16 @@ class Connection:
                     query, cast("dict[str, Any]", parameters)
                 )  # any mapping will do
                 rows = await result.values()
+                self._locked_out = None
                 if self.database is None:
                     # To look up the default each time, the driver asks only the member of the
                     # cluster that the URL names. So it is remembered: that member may be away.
                     self.database = (await result.consume()).database
                 return rows
+        except Neo4jError as error:
+            if is_about_login(error):
+                self._locked_out = (time.monotonic() + LOGIN_SECONDS, error)
+            raise
         finally:
             count = None if rows is None else len(rows)
             self.tell(Statement(text, access, attempt, count, time.perf_counter() - begin))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -51,19 +52,22 @@ class Settings:
         Raises:
             EngineError: The URL's scheme is none of Neo4j's, or it names no host.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in SCHEMES:
-            raise EngineError(
-                f"{parts.scheme or url.split(':')[0]!r} is no scheme of a Neo4j URL; use one of "
-                f'{", ".join(f"{s}://" for s in SCHEMES)}, or "local" for the local stack'
-            )
+        scheme = url.partition("://")[0]
+        if scheme not in SCHEMES:
+            raise EngineError(_wrong_scheme(scheme if "://" in url else ""))
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # whose text has the password in it
+            raise EngineError(f"the {scheme}:// URL cannot be read{_ENCODE}") from None
+        if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+            raise EngineError(f"the password in the {scheme}:// URL ends too early{_ENCODE}")
         if not parts.hostname:
             raise EngineError(f"a {parts.scheme}:// URL needs a host: {parts.scheme}://host:7687")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         try:
             port = f":{parts.port}" if parts.port else ""
         except ValueError as error:
-            raise EngineError(f"the port in the {parts.scheme}:// URL is no number") from error
+            raise EngineError(f"the port in the {scheme}:// URL is not a number") from error
         query = f"?{parts.query}" if parts.query else ""
         return cls(
             f"{parts.scheme}://{host}{port}{query}",
@@ -88,3 +92,20 @@ class Settings:
             password=env.get("NEO4J_PASSWORD"),
             database=env.get("NEO4J_DATABASE"),
         )
+
+
+_ENCODE = (
+    "; write special characters of a password as urllib.parse.quote(password, safe='') does, or "
+    "pass it as password=... or NEO4J_PASSWORD"
+)
+
+
+def _wrong_scheme(scheme: str) -> str:
+    """The message for another scheme; no other part of the URL is quoted, as it may be secret."""
+    known = ", ".join(f"{known}://" for known in SCHEMES)
+    use = f'use one of {known}, or "local" for the local stack'
+    if scheme.partition("+")[0] in ("sqlite", "postgresql", "mysql"):
+        use += "; import_artigraph(url) brings what such a database of Artigraph 0.0.x has"
+    if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}", scheme) is None:
+        return f"this is not a URL of Neo4j; {use}"
+    return f"{scheme!r} is not a Neo4j URL scheme; {use}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.scope import current_batch, enter_batch, innermost_batch
+from artigraph_neo4j.errors import ArgumentError
 from artigraph_neo4j.recording.queue import ROWS, SECONDS, Batch
 
 __all__ = ["batch", "batch_for"]
@@ -77,6 +79,17 @@ class batch:  # noqa: N801 - used like a function
         """Make the batch around this one, or none, current again in this context."""
         if self._batch is not None and not self._joined:
             enter_batch(self._batch.outer)
+
+    if not TYPE_CHECKING:  # type checkers say so themselves
+
+        def __enter__(self):
+            raise ArgumentError(
+                "write: async with batch(...); or, in code that is not async: "
+                "from artigraph_neo4j import sync, and: with sync.batch(...)"
+            )
+
+        def __exit__(self, *_):
+            """For ``with``, which looks for it first."""
 
     async def __aenter__(self) -> Batch:
         engine = get_engine()

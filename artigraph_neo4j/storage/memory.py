@@ -61,6 +61,11 @@ class MemoryStorage(Storage):
         """Whether something is kept at ``location``."""
         return location in self.blobs
 
+    async def size(self, location: str, /) -> int | None:
+        """The size of what is kept at ``location`` in bytes, or None if nothing is."""
+        data = self.blobs.get(location)
+        return None if data is None else len(data)
+
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
         """What is kept under keys that begin with ``prefix``."""
         for location, data in list(self.blobs.items()):

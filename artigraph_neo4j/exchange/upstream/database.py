@@ -150,7 +150,10 @@ def _instant(value: Any) -> datetime | None:
 class _Sqlite(Database):
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise NotFoundError(f"there is no file {path}")
+            what = "such file" if "@" in str(path) else f"file {path}"  # it may hold a password
+            raise NotFoundError(
+                f"there is no {what}; a database other than SQLite is a URL, x://..."
+            )
         # Calls come from threads of a pool, one after another.
         uri = f"{path.absolute().as_uri()}?mode=ro"
         self._connection = sqlite3.connect(
@@ -187,7 +190,7 @@ class _Sqlalchemy(Database):
             ) from error
         self._sqlalchemy = sqlalchemy
         try:
-            found = sqlalchemy.make_url(url)
+            found = _parsed(sqlalchemy, url)
             if found.drivername in _SYNCHRONOUS:
                 found = found.set(drivername=_SYNCHRONOUS[found.drivername])
             self._engine = sqlalchemy.create_engine(found)
@@ -216,6 +219,20 @@ class _Sqlalchemy(Database):
     def close(self) -> None:
         self._connection.close()
         self._engine.dispose()
+
+
+def _parsed(sqlalchemy: Any, url: str) -> Any:
+    """The parts of a URL; what is wrong with it is not quoted, since it may hold a password."""
+    try:
+        found = sqlalchemy.make_url(url)
+    except Exception:
+        found = None
+    if found is None or "@" in f"{found.host}{found.database}":
+        raise StorageError(
+            "the URL of the database cannot be read; write special characters of a password as "
+            "urllib.parse.quote(password, safe='') does"
+        ) from None
+    return found
 
 
 _SYNCHRONOUS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from artigraph_neo4j import engine_context
+from artigraph_neo4j import engine_context, span_context
 from artigraph_neo4j.cli.app import app
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION
 
 pytestmark = pytest.mark.statements
@@ -140,3 +142,49 @@ def _error(module: str) -> str:
     )  # fmt: skip
     assert done.returncode == 1
     return done.stderr
+
+
+async def test_runs_are_chosen_to_be_exported_and_deleted(
+    graph_service: Any, session_engine: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
+
+    async def run(*arguments: str, code: int = 0) -> str:
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    label = f"chosen {new_id()}"
+    with engine_context(session_engine):
+        for number in range(2):
+            async with span_context(label=f"{label}/{number}"):
+                async with span_context(label=f"{label}/inner"):
+                    pass
+        with pytest.raises(ValueError, match="no good"):
+            async with span_context(label=f"{label}/bad"):
+                raise ValueError("no good")
+    out = tmp_path / "all"
+    said = await run("export", "--all", str(out), "--label", label)
+    assert said.startswith(f"exported 5 spans, 0 artifacts with 0 nested models to {out}\n")
+    assert len(list(out.glob("*.jsonl"))) == 3
+    assert "exported 0 spans" in await run("export", "--all", str(out), "--label", new_id())
+    assert "would delete: 1 spans" in await run(
+        "delete", "--label", label, "--status", "error", "--dry-run"
+    )
+    assert "would delete: 0 spans" in await run(
+        "delete", "--label", label, "--before", "1d", "--dry-run"
+    )
+    assert "would delete: 5 spans" in await run(
+        "delete", "--label", label, "--since", "1d", "--dry-run"
+    )
+    assert "deleted: 5 spans" in await run("delete", "--label", label, "--yes")
+    assert "no run fits" in await run("ls", "--label", label)
+    assert "imported 5 spans" in await run("import", str(out))
+    assert "deleted: 5 spans" in await run("delete", "--label", label, "--yes")
+    for arguments in (
+        ["delete"], ["delete", "x", "--label", "y"], ["delete", "--resume", "--label", "y"],
+        ["export", str(out)], ["export", "a", "b", "--all"], ["export", "a", "b", "--since", "1d"],
+        ["delete", "--label", "x", "--json"],
+    ):  # fmt: skip
+        await run(*arguments, code=2)

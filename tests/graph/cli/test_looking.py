@@ -232,16 +232,22 @@ async def test_artifact(run: Any, tmp_path: Path) -> None:
     assert out.read_bytes() == b"large " * 1000  # what was there stays
 
 
-async def test_a_process_that_knows_no_class(run: Any, tmp_path: Path) -> None:
+async def test_a_process_that_knows_no_class(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = await a_run(FileSystemStorage(tmp_path / "process"), "process")
 
     def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         program = Path(sys.executable).parent / "artigraph"
-        return subprocess.run([program, *arguments], capture_output=True, check=False)
+        named = os.environ | {"ARTIGRAPH_STORAGES": f"file:{tmp_path}"}
+        return subprocess.run([program, *arguments], capture_output=True, check=False, env=named)
 
-    done = await asyncio.to_thread(
-        command, "artifact", made.artifact, "--field", "big", "--out", "-"
-    )
+    save = (command, "artifact", made.artifact, "--field", "big", "--out", "-")
+    done = await asyncio.to_thread(*save)
+    assert done.returncode == 1
+    assert b"set ARTIGRAPH_STORAGES=" in done.stderr  # a graph does not choose what is opened
+    monkeypatch.setenv("ARTIGRAPH_STORAGES", f"file:{tmp_path}/process")
+    done = await asyncio.to_thread(*save)
     assert (done.returncode, done.stdout) == (0, b"large " * 1000), done.stderr
     done = await asyncio.to_thread(command, "show", made.failed.node_id)
     assert done.returncode == 0

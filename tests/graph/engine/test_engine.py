@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import subprocess
 import sys
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +25,9 @@ from artigraph_neo4j import (
     set_engine,
     span_context,
 )
-from artigraph_neo4j.engine import configure as engine_module
-from artigraph_neo4j.errors import EngineError
+from artigraph_neo4j.engine.configure import replace_default
+from artigraph_neo4j.engine.target import choose_target
+from artigraph_neo4j.errors import ConnectionFailed, EngineError
 from artigraph_neo4j.local import LocalStack
 
 
@@ -35,9 +38,9 @@ class Note(ArtifactModel, version=1):
 
 @pytest.fixture(autouse=True)
 def _restore() -> Any:
-    before = engine_module._default
+    before = replace_default(None)
     yield
-    engine_module._default = before
+    replace_default(before)
 
 
 def auth(service: Any) -> Any:
@@ -74,10 +77,8 @@ async def test_the_environment(graph_service: Any, monkeypatch: pytest.MonkeyPat
 def test_without_any_word_it_is_an_error_naming_both() -> None:
     with pytest.raises(EngineError, match=r"NEO4J_URI .*artigraph up"):
         set_engine()
-    engine_module._default = None
-    with engine_context(Engine(None)), pytest.raises(EngineError):  # type: ignore[arg-type]
-        engine_module._scoped.set(None)
-        get_engine()
+    with pytest.raises(EngineError, match="no engine is set"):
+        Context().run(get_engine)
 
 
 async def test_local_starts_the_stack_and_says_so_in_one_line(
@@ -209,3 +210,21 @@ def test_schema_creation_is_safe_when_many_processes_start_at_once(
 async def test_a_statement_that_needs_too_much_memory_says_what_to_do(engine: Engine) -> None:
     with pytest.raises(EngineError, match=r"OutOfMemory.*in one call \(batch\(\) writes"):
         await engine.read("UNWIND range(1, 100000000) AS i RETURN size(collect(i))", {})
+
+
+async def test_a_server_that_does_not_answer_is_told_of(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a program seems to hang, for up to a minute."""
+    monkeypatch.setattr("artigraph_neo4j.graph.connection.WARN_SECONDS", 0.2)
+    target = choose_target("bolt://127.0.0.1:1", username=None, password=None, database=None)
+    engine = Engine(target, connect_seconds=1.0)
+    with caplog.at_level("WARNING"), pytest.raises(ConnectionFailed):
+        await engine.read("RETURN 1", {})
+    (record,) = [r for r in caplog.records if "does not answer" in r.getMessage()]
+    assert record.levelname == "WARNING"
+    assert re.fullmatch(
+        r"Neo4j does not answer \(.*127\.0\.0\.1:1.*\); retrying for [01] s more",
+        record.getMessage(),
+    )
+    await engine.aclose()

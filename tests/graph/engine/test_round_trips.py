@@ -151,7 +151,9 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         "closed": [], "model": "x", "version": 1, "at": "2026-01-01T00:00:00Z", "after": "",
         "size": 1, "locks": [], "seal": [], "unseal": [], "units": [],
         "leaned_on": [], "graph": "x", "contents": [], "prefix": "", "names": [], "locations": [],
-        "part": "", "storage": "x", "new": "x", "artifacts": True, "links": True,
+        "part": "", "storage": "x",
+        "once": ["x", 1, 1], "lanes": [], "lane": "x", "number": 1,
+        "new": "x", "artifacts": True, "links": True,
     }  # fmt: skip
     await session_engine.graph()  # creates the schema
     async with AsyncGraphDatabase.driver(
@@ -166,12 +168,12 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
             if name not in parts
         }
         everything = {name: ["x"] for name in write.PARTS}
-        for again in (False, True):
-            statements[f"write {again}"] = write.statement(everything, again=again)
+        for merge in (False, True):
+            statements[f"write {merge}"] = write.statement(everything, merge=merge)
             for part in write.PARTS:
                 if part not in ("opened", "others", "writers"):  # which look for nothing
-                    text = write.statement({part: ["x"]}, again=again)
-                    statements[f"{part} {again}"] = text
+                    text = write.statement({part: ["x"]}, merge=merge)
+                    statements[f"{part} {merge}"] = text
         # An index of open spans only, and the few writers there are; all of an index.
         may_scan = {
             "SPAN_ROOTS": "NodeIndexScan",

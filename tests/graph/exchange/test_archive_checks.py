@@ -218,8 +218,8 @@ async def test_an_id_is_not_that_of_something_else(tmp_path: Path) -> None:
         written(path, records, honest=True)
         with pytest.raises(ArchiveError, match=f"the graph has something else under the id {ours}"):
             await import_graph(path)
-    children = "MATCH (:ArtigraphNode {node_id: $id})-[r]-() RETURN type(r)"
-    assert await get_engine().read(children, {"id": artifact}) == [["HAS_ARTIFACT"]]
+    links = "MATCH (:ArtigraphNode {node_id: $id})-[r]-() RETURN type(r) ORDER BY type(r)"
+    assert await get_engine().read(links, {"id": artifact}) == [["HAS_ARTIFACT"], ["MADE_BY"]]
     await delete_span(mine)
     await delete_span(top)
 

@@ -45,7 +45,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError
 from artigraph_neo4j.graph.cypher.write import is_write
-from artigraph_neo4j.recording import batch as batches
+from artigraph_neo4j.recording import queue as batches
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.models import EpochSpan
 

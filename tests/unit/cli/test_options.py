@@ -89,4 +89,4 @@ def test_url_goes_before_the_environment(
     given = [*name.split(), *NEEDED.get(name, []), "--url", "ftp://meant.example"]
     found = CliRunner().invoke(app, given, env={"TERMINAL_WIDTH": "1000"})
     assert found.exit_code == 1, found.output
-    assert "'ftp' is no scheme" in found.output, found.output
+    assert "'ftp' is not a Neo4j URL scheme" in found.output, found.output

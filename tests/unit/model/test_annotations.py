@@ -33,8 +33,8 @@ from artigraph_neo4j import ArtifactModel, F, Lazy, find_artifacts
 from artigraph_neo4j.common.times import zone_from, zone_to
 from artigraph_neo4j.errors import FilterError, ModelError, SerializationError
 from artigraph_neo4j.find.kinds import ANY, field_kinds
-from artigraph_neo4j.model.annotations import alternatives, hint_of
-from artigraph_neo4j.model.fitting import fits_of
+from artigraph_neo4j.common.annotations import alternatives, hint_of
+from artigraph_neo4j.common.fitting import fits_of
 from tests.unit.model.roundtrip import there_and_back
 
 if TYPE_CHECKING:
