@@ -66,7 +66,8 @@ from artigraph_neo4j.recording.annotations import (
 )
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import batch
-from artigraph_neo4j.recording.decorator import CallArguments, spanned
+from artigraph_neo4j.recording.cache import Cache, CallKey, Miss
+from artigraph_neo4j.recording.decorator import CallArguments, cached, explain_miss, spanned
 from artigraph_neo4j.recording.links import (
     link_artifact,
     use,
@@ -120,7 +121,9 @@ __all__ = [
     "ArtigraphError",
     "Batch",
     "BatchError",
+    "Cache",
     "CallArguments",
+    "CallKey",
     "Cause",
     "Contrast",
     "DeleteReport",
@@ -142,6 +145,7 @@ __all__ = [
     "MigrationFailure",
     "MigrationProgress",
     "MigrationReport",
+    "Miss",
     "MissingInput",
     "ModelBacklog",
     "NotFoundError",
@@ -169,6 +173,7 @@ __all__ = [
     "artifact_info",
     "batch",
     "bind_neomodel",
+    "cached",
     "check_schema",
     "close_lost_spans",
     "collect_garbage",
@@ -180,6 +185,7 @@ __all__ = [
     "delete_spans",
     "diff",
     "engine_context",
+    "explain_miss",
     "export_graph",
     "find_artifacts",
     "find_lost_spans",

@@ -26,6 +26,7 @@ from artigraph_neo4j.questions import recipe as _recipe
 from artigraph_neo4j.questions import stale as _stale
 from artigraph_neo4j.questions import why as _why
 from artigraph_neo4j.recording import annotations as _annotations
+from artigraph_neo4j.recording import decorator as _decorator
 from artigraph_neo4j.recording import links, revisions, spans
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.blocking import batch, span_context
@@ -49,6 +50,7 @@ __all__ = [
     "delete_span",
     "delete_spans",
     "diff",
+    "explain_miss",
     "export_graph",
     "find_artifacts",
     "find_lost_spans",
@@ -106,6 +108,7 @@ delete_artifacts = waiting(delete.delete_artifacts)
 delete_span = waiting(delete.delete_span)
 delete_spans = waiting(delete.delete_spans)
 diff = waiting(_diff.diff)
+explain_miss = waiting(_decorator.explain_miss)
 export_graph = waiting(archive.export_graph)
 find_lost_spans = waiting(lost.find_lost_spans)
 find_retired = waiting(_retain.find_retired)
