@@ -48,6 +48,12 @@ from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
 from artigraph_neo4j.questions.contrast import Contrast, Suspect, contrast
 from artigraph_neo4j.questions.diff import Difference, Divergence, RunDiff, diff
 from artigraph_neo4j.questions.impact import Impact, ImpactRun, impact
+from artigraph_neo4j.questions.policy import (
+    Policy,
+    Violation,
+    check_policies,
+    registered_policies,
+)
 from artigraph_neo4j.questions.recipe import (
     MissingInput,
     Recipe,
@@ -150,6 +156,7 @@ __all__ = [
     "ModelBacklog",
     "NotFoundError",
     "OpenSpan",
+    "Policy",
     "Recipe",
     "RecipeStep",
     "ReplayPlan",
@@ -166,6 +173,7 @@ __all__ = [
     "Suspect",
     "Transfer",
     "UnreadableArtifact",
+    "Violation",
     "Way",
     "__version__",
     "add_tags",
@@ -174,6 +182,7 @@ __all__ = [
     "batch",
     "bind_neomodel",
     "cached",
+    "check_policies",
     "check_schema",
     "close_lost_spans",
     "collect_garbage",
@@ -220,6 +229,7 @@ __all__ = [
     "read_span_tree",
     "recipe",
     "record_used",
+    "registered_policies",
     "remove_tags",
     "replay_plan",
     "resume_deletes",

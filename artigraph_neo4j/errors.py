@@ -54,6 +54,7 @@ __all__ = [
     "MigrationError",
     "ModelError",
     "NotFoundError",
+    "PolicyError",
     "RevisionError",
     "SchemaError",
     "SerializationError",
@@ -133,6 +134,10 @@ class FilterError(ArtigraphError, ValueError):
 
 class RevisionError(ArtigraphError):
     """The artifact has a newer version already; that one is to be revised."""
+
+
+class PolicyError(ArtigraphError):
+    """An artifact comes from something that a policy forbids, and was not tagged."""
 
 
 class DuplicateLabelError(ArtigraphError, ValueError):

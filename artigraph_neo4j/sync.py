@@ -22,6 +22,7 @@ from artigraph_neo4j.find.blocking import Results, find_artifacts, find_spans
 from artigraph_neo4j.questions import contrast as _contrast
 from artigraph_neo4j.questions import diff as _diff
 from artigraph_neo4j.questions import impact as _impact
+from artigraph_neo4j.questions import policy as _policy
 from artigraph_neo4j.questions import recipe as _recipe
 from artigraph_neo4j.questions import stale as _stale
 from artigraph_neo4j.questions import why as _why
@@ -39,6 +40,7 @@ __all__ = [
     "Results",
     "add_tags",
     "batch",
+    "check_policies",
     "check_schema",
     "close_lost_spans",
     "collect_garbage",
@@ -98,6 +100,7 @@ __all__ = [
 M = TypeVar("M", bound=ArtifactModel)
 
 add_tags = waiting(_annotations.add_tags)
+check_policies = waiting(_policy.check_policies)
 check_schema = waiting(schema.check_schema)
 close_lost_spans = waiting(lost.close_lost_spans)
 collect_garbage = waiting(collect.collect_garbage)
