@@ -19,7 +19,7 @@ from artigraph_neo4j.find.terms import tagged
 from artigraph_neo4j.graph.cypher.policy import broken
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase
-from artigraph_neo4j.recording import annotations
+from artigraph_neo4j.recording.annotations import guards
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 
 __all__ = ["Policy", "Violation", "check_policies", "registered_policies"]
@@ -80,18 +80,18 @@ class Policy:
             raise FilterError(f"policy {self.name!r}: only the start of a tag can be enforced")
 
     def register(self) -> Policy:
-        """Let ``check_policies`` and ``artigraph check`` know it, and ``add_tags`` if it is enforced.
+        """Let ``check_policies``, ``artigraph check`` and, if it is enforced, ``add_tags`` know it.
 
         Returns:
             Itself. One of the same name is replaced.
         """
         _registered[self.name] = self
-        if _guard not in annotations.guards:
-            annotations.guards.append(_guard)
+        if _guard not in guards:
+            guards.append(_guard)
         return self
 
     async def check(self) -> list[Violation]:
-        """Find what breaks it, by the ids of artifacts. One round trip, two for a query as start."""
+        """Find what breaks it, in order of ids. One round trip, two where ``start`` is a query."""
         if isinstance(self.start, str):
             return await self._broken({"tag": self.start})
         return await self._broken({"ids": await self.start.read_ids()})
