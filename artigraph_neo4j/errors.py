@@ -12,6 +12,7 @@
     ├── SeveralFoundError      one was asked for, several fit              (also a LookupError)
     ├── FilterError            a filter cannot be meant so                 (also a ValueError)
     ├── RevisionError          the artifact has a newer version already
+    ├── PolicyError            an artifact comes from what a policy forbids
     ├── DuplicateLabelError    the span already has an artifact so labeled (also a ValueError)
     ├── ModelError             a model or span class cannot be used as it is defined
     │   ├── ArtifactTypeError  the stored artifact is of another model     (also a TypeError)

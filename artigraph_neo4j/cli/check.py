@@ -13,7 +13,12 @@ from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.cli.steps import step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.errors import NotFoundError
-from artigraph_neo4j.questions.policy import check_policies, registered_policies
+from artigraph_neo4j.questions.policy import (
+    Policy,
+    Violation,
+    check_policies,
+    registered_policies,
+)
 
 __all__ = ["check", "commands"]
 
@@ -29,14 +34,18 @@ def check(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show artifacts that break a policy, and the way by which. Exit code 1 if there are any."""
+    """Show artifacts that come from what a policy forbids. Exit code 1 if there are any."""
     import_modules(modules)
-    policies = registered_policies()
-    if not policies:
-        raise NotFoundError(
-            f"{', '.join(modules)} registers no policy; write one as Policy(...).register()"
-        )
-    found = run(url, check_policies)
+
+    async def work() -> tuple[list[Policy], list[Violation]]:
+        policies = registered_policies()
+        if not policies:
+            raise NotFoundError(
+                f"{', '.join(modules)} registers no policy; write one as Policy(...).register()"
+            )
+        return policies, await check_policies(*policies)
+
+    policies, found = run(url, work)
     if json:
         print_json(
             {

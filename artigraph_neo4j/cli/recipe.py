@@ -30,7 +30,7 @@ def recipe(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show what an artifact came from, in an order to make it again, and what is missing for it."""
+    """Show what an artifact came from, in an order to make it again. What is missing is named."""
     found = run(url, lambda: ask(node_id, check_bytes=check_bytes))
     if json:
         print_json(_facts(found))
