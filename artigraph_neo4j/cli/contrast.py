@@ -47,7 +47,7 @@ def contrast(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show what failed runs have in common that good ones lack, and how sure that is."""
+    """Show what failed runs have in common that good ones lack. Each with a p-value."""
     if (label is None) == (not failed or not good):
         raise typer.BadParameter("give --label, or --failed and --good")
     kinds: list[str] = list(by or ("inputs", "properties", "provenance"))

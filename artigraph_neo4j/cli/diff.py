@@ -34,7 +34,7 @@ def diff(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show what differs between two runs, and where they first parted. Exit code 1 if anything."""
+    """Show what differs between two runs, and where they parted. Exit code 1 if anything does."""
     found = run(url, lambda: ask(first, second))
     if json:
         print_json(

@@ -42,7 +42,7 @@ def impact(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Count what derives from artifacts, by distance and model, and show which runs it reaches."""
+    """Count what derives from artifacts, and show the runs it reaches."""
 
     async def work() -> tuple[Impact, list[ImpactRun], list[LineageStep], list[str]]:
         found = await ask(

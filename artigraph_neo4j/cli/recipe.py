@@ -30,7 +30,7 @@ def recipe(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show what an artifact came from, in an order to make it again, and what is missing for it."""
+    """Show what an artifact came from, in an order to make it again. What is missing is named."""
     found = run(url, lambda: ask(node_id, check_bytes=check_bytes))
     if json:
         print_json(_facts(found))
@@ -38,14 +38,13 @@ def recipe(
     out = Terminal()
     for number, step in enumerate(found.steps, start=1):
         out.print(Text.assemble(f"{number:>4}  ", step_line(step.step)))
-        told = [
-            step.function,
-            step.program,
-            step.commit and f"{step.commit[:10]}{' and changes' if step.dirty else ''}",
-            step.early and "stands before something that it needs: they form a circle",
-        ]
-        if any(told):
-            out.print(Text("      " + ", ".join((part) for part in told if part), "dim"))
+        told = [part for part in (step.function, step.program) if part]
+        if step.commit:
+            told.append(f"{step.commit[:10]}{' and changes' if step.dirty else ''}")
+        if step.early:
+            told.append("stands before something that it needs: they form a circle")
+        if told:
+            out.print(Text("      " + ", ".join(told), "dim"))
     for missing in found.missing:
         detail = f": {(missing.detail)}" if missing.detail else ""
         out.print(Text(f"{missing.reason}: artifact {missing.node_id}{detail}", ERROR.fill))

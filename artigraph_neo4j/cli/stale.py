@@ -31,7 +31,7 @@ def stale(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show which artifacts are stale, and because of what. Exit code 1 if any is."""
+    """Show which artifacts are stale, why, and what to run again. Exit code 1 if any is."""
 
     async def work() -> tuple[list[Staleness], list[ReplayPlan]]:
         found = await ask(*node_ids, code=code)

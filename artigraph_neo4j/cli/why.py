@@ -30,7 +30,7 @@ def why(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show by which spans and artifacts one came from another. Exit code 1 when it did not."""
+    """Show how one artifact came from another. Exit code 1 when it did not."""
     way = run(url, lambda: ask(later, earlier, all_ways=all_ways))
     if json:
         print_json(
