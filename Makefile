@@ -15,7 +15,7 @@ COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || ec
 	-f docker/compose.yaml --env-file docker/.env
 
 .PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs test-packaging \
-	test-long coverage pictures bench bench-report bench-memory dist docs docs-serve lint types layers \
+	test-long coverage fuzz soak pictures bench bench-report bench-memory dist docs docs-serve lint types layers \
 	check release-check up down status browser lock clean
 
 help: ## List the targets
@@ -39,15 +39,23 @@ demo: $(STAMP) ## Run the demo study on the local stack, and leave Neo4j Browser
 test: $(STAMP) ## Run all tests, on servers of their own
 	$(PYTEST)
 
-test-long: $(STAMP) ## Run what `make test` leaves out too: more examples, other versions, sizes; an hour
+test-long: $(STAMP) ## Run what `make test` leaves out too: more examples, other versions, sizes; hours
 	ARTIGRAPH_TEST_EXAMPLES=500 $(PYTEST) -m ""
 	ARTIGRAPH_TEST_NEO4J=5.26.28 $(PYTEST) tests/graph tests/layout
+	$(MAKE) fuzz ARGS="--count 1000000"
+	$(MAKE) soak ARGS="--seconds 600"
 
 coverage: $(STAMP) ## Run all tests and show which lines and branches of the library none has reached
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered --show-missing --sort=cover
+
+fuzz: $(STAMP) ## Read mutated bytes with every serializer, 10,000,000; ARGS="--count 1000", "--only msgpack"
+	$(BIN)/python -m tests.fuzz $(or $(ARGS),--count 10000000)
+
+soak: $(STAMP) ## Run programs under random faults for an hour; ARGS="--seconds 60", "--seed 7 --count 1"
+	$(BIN)/python -m tests.faults $(or $(ARGS),--seconds 3600)
 
 test-unit: $(STAMP) ## Run the tests that need no server
 	$(PYTEST) tests/unit

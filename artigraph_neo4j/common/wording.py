@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["cut", "duration_text", "place_text", "size_text", "time_text", "visible"]
+__all__ = ["cut", "duration_text", "place_text", "size_text", "storable", "time_text", "visible"]
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
@@ -69,3 +69,8 @@ def visible(text: str) -> str:
 def cut(text: str, characters: int) -> str:
     """The text, or its beginning and an ellipsis if it has more than ``characters``."""
     return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
+def storable(text: str) -> str:
+    r"""A text that UTF-8 can hold: bytes of a file's name that are no text become ``\udce9``."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -15,7 +15,7 @@ from artigraph_neo4j.engine.target import Target, choose_target
 from artigraph_neo4j.errors import EngineError
 from artigraph_neo4j.storage.base import Storage
 
-__all__ = ["EngineOptions", "engine_context", "get_engine", "set_engine"]
+__all__ = ["EngineOptions", "engine_context", "get_engine", "replace_default", "set_engine"]
 
 
 class EngineOptions(TypedDict, total=False):
@@ -32,6 +32,7 @@ class EngineOptions(TypedDict, total=False):
     verify_blobs: bool
     record_used: bool
     record_provenance: bool
+    retry_seconds: float
 
 
 _default: Engine | None = None
@@ -68,6 +69,7 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
         verify_blobs=options.get("verify_blobs", True),
         record_used=options.get("record_used", True),
         record_provenance=options.get("record_provenance", True),
+        retry_seconds=options.get("retry_seconds", 60.0),
     )
 
 
@@ -88,7 +90,8 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             step of a value on its way to or from a storage. ``verify_blobs=False``: read stored
             values without checking their SHA-256; their size still is. ``record_used``: record
             which artifacts each span reads; on unless False. ``record_provenance``: record commit,
-            program, machine and versions on root spans; on unless False.
+            program, machine and versions on root spans; on unless False. ``retry_seconds``: how
+            long a call waits for the database, or for a storage where nothing moves; 60 unless set.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.
@@ -96,10 +99,19 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
     Raises:
         EngineError: The URL is none of Neo4j's, or nothing says where the graph is.
     """
-    global _default
     made = _make(engine, options)
-    _default = made
+    replace_default(made)
     return made
+
+
+def replace_default(engine: Engine | None) -> Engine | None:
+    """Make an engine the default, or have none, and return the one before; nothing is closed.
+
+    For who puts the earlier one back: a test, a page of examples.
+    """
+    global _default
+    before, _default = _default, engine
+    return before
 
 
 class engine_context(AbstractContextManager[Engine]):  # noqa: N801 - used like a function

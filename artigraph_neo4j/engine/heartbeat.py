@@ -71,6 +71,11 @@ class Writer:
             self._reset()
         return self._id
 
+    @property
+    def beats(self) -> bool:
+        """Whether a timer waits for the next heartbeat."""
+        return self._timer is not None
+
     def opened(self, span_id: str, announced: bool, connection: _Connection) -> None:
         """A span was opened. On the engine's loop, like all below."""
         self._open.add(span_id)

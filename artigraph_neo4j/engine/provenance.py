@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.common.wording import storable
 
 __all__ = [
     "is_warm",
@@ -47,8 +48,8 @@ def recorded_provenance() -> dict[str, Any]:
 def process_facts() -> dict[str, Any]:
     """Which process this is, for people who look for it."""
     return {
-        "program": (getattr(sys, "argv", None) or [""])[0] or None,
-        "host": socket.gethostname(),
+        "program": storable((getattr(sys, "argv", None) or [""])[0]) or None,
+        "host": storable(socket.gethostname()),
         "user": _user(),
         "pid": os.getpid(),
         "library_version": __version__,
@@ -58,7 +59,7 @@ def process_facts() -> dict[str, Any]:
 @cache
 def _user() -> str | None:
     try:
-        return getpass.getuser()
+        return storable(getpass.getuser())
     except (KeyError, OSError, ImportError):  # a container's user may have no name
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class Cell:
         used: Artifacts that were read in the span and are not yet recorded as such, with the time
             of the first reading. Tasks and threads started inside the span share it.
         closed: Whether the span was left.
+        pid: The process that entered it.
+        reader: The process that ``used`` belongs to.
     """
 
     span_id: str
@@ -48,9 +51,18 @@ class Cell:
     place: tuple[str, int] = ("", 0)
     used: dict[str, str] = field(default_factory=dict)
     closed: bool = False
+    pid: int = field(default_factory=os.getpid)
+    reader: int = field(default_factory=os.getpid)
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is a forked child's copy of what its parent ends, and will not see again."""
+        return self.pid != os.getpid()
 
     def note_used(self, artifact_ids: Iterable[str]) -> None:
         """Note that the span reads artifacts now."""
+        if self.reader != os.getpid():  # what was noted before the fork is the parent's to record
+            self.used, self.reader = {}, os.getpid()
         now = datetime.now(UTC).isoformat()
         for artifact_id in artifact_ids:
             self.used.setdefault(artifact_id, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, get_args, get_origin
@@ -17,11 +18,12 @@ from neomodel import (
 )
 from neomodel.properties import Property
 
+from artigraph_neo4j.common.annotations import alternatives, hint_of, text_of
 from artigraph_neo4j.find.filters import Kind
+from artigraph_neo4j.graph.span_fields import FieldProperty
 from artigraph_neo4j.graph.span_meta import (
     InstantProperty,
 )
-from artigraph_neo4j.model.annotations import alternatives, hint_of, text_of
 from artigraph_neo4j.model.base import ModelBase
 
 __all__ = ["ANY", "Kinds", "field_kinds", "property_kinds"]
@@ -35,11 +37,14 @@ class Kinds:
         native: Those that the database can compare; None where anything may be.
         model: The model that may be nested here, or None.
         text: The annotation, for messages.
+        entries: The kinds of values in a dict, whose entries can be asked for; None where no dict
+            may be.
     """
 
     native: frozenset[Kind] | None
     model: type[ModelBase] | None = None
     text: str = "Any"
+    entries: Kinds | None = None
 
 
 ANY = Kinds(None)
@@ -59,20 +64,27 @@ _NATIVE: dict[Any, frozenset[Kind]] = {
 
 def field_kinds(cls: type[ModelBase], name: str) -> Kinds:
     """The values that the annotation of a model's field allows; ``ANY`` where it tells nothing."""
-    hint = hint_of(cls, name)
+    return _kinds(hint_of(cls, name))
+
+
+def _kinds(hint: Any) -> Kinds:
     parts = alternatives(hint)
     if parts is None:
         return ANY
     native: set[Kind] = set()
     model: type[ModelBase] | None = None
+    entries: Kinds | None = None
     for part in parts:
+        if (get_origin(part) or part) in (dict, Mapping, MutableMapping):
+            entries = _kinds(get_args(part)[1]) if get_args(part) else ANY
+            continue
         literal = get_origin(part) is Literal
         kind = _NATIVE.get(type(get_args(part)[0]) if literal else get_origin(part) or part)
         if kind is not None:
             native |= kind
         elif isinstance(part, type) and issubclass(part, ModelBase):
             model = part
-    return Kinds(frozenset(native), model, text_of(hint))
+    return Kinds(frozenset(native), model, text_of(hint), entries)
 
 
 _PROPERTIES: tuple[tuple[type[Property[Any]], Kind], ...] = (
@@ -89,6 +101,9 @@ _PROPERTIES: tuple[tuple[type[Property[Any]], Kind], ...] = (
 
 def property_kinds(property_: Property[Any]) -> Kinds:
     """The values of a span class's property in the database; ``ANY`` for one that converts."""
+    if isinstance(property_, FieldProperty):
+        kinds = _kinds(property_.hint)
+        return kinds if property_.is_native else Kinds(frozenset(), None, f"{kinds.text} as JSON")
     for cls, kind in _PROPERTIES:
         if isinstance(property_, cls):
             return Kinds(frozenset({kind}), None, cls.__name__)

@@ -19,6 +19,8 @@ from artigraph_neo4j.find.plan import (
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
 from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
+from artigraph_neo4j.graph.connection import unchunked
+from artigraph_neo4j.graph.search import search_query
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
 from artigraph_neo4j.model.unreadable import Missing, OnError, UnreadableArtifact
@@ -112,21 +114,23 @@ class Query(Generic[T]):
     def search(self, text: str, *, syntax: str = "plain") -> Self:
         """Only those whose label, or a field declared ``searchable``, has all these words.
 
-        Without an order of its own the query then returns the best matches first.
+        Words are found by their parts too: ``resnet50_v2`` by ``v2``, ``train.loss`` by ``loss``,
+        ``camelCase`` by ``case``. Without an order of its own the query then returns the best
+        matches first.
 
         Args:
-            text: The words; case does not matter.
+            text: The words; neither case nor accents matter.
             syntax: ``"plain"`` for words, or ``"lucene"`` for the query language of the index
                 (``"quick~ AND label:fox*"``).
 
         Raises:
-            FilterError: There is no word in the text, or the syntax is unknown.
+            FilterError: There is no word in the text, or too many; or the syntax is unknown.
         """
         if syntax not in ("plain", "lucene"):
             raise FilterError(f"syntax is 'plain' or 'lucene', not {syntax!r}")
         if not text.strip():
             raise FilterError("search() needs at least one word")
-        return self._with(text=_plain_words(text) if syntax == "plain" else text)
+        return self._with(text=search_query(text) if syntax == "plain" else text)
 
     def order_by(self, *keys: str | Ref | Order | Callable[[Any], object]) -> Self:
         """Order by fields or attributes, then by the id; what has no value comes last.
@@ -241,7 +245,7 @@ class Query(Generic[T]):
         shared: set[str] = set()  # what several spans have comes upon once for each of them
         async with aclosing(get_engine().stream(text, parameters, items=STREAM_ROWS)) as stream:
             async for rows in stream:
-                items = [item for (chunk,) in rows for item in chunk]
+                items = unchunked(rows)
                 found = [row for row, key in items if key is None or _is_first(key, shared)]
                 for item in self._kept(await self._build(found[:left])):
                     yield item
@@ -338,7 +342,7 @@ class Query(Generic[T]):
         return await engine.read(text, parameters)
 
     async def _rows(self, plan: Plan, shape: Shape) -> list[list[Any]]:
-        return [row for (chunk,) in await self._run(plan, shape) for row in chunk]
+        return unchunked(await self._run(plan, shape))
 
     async def _read(self, plan: Plan) -> list[tuple[T, list[Any]]]:
         rows = await self._rows(plan, "rows")
@@ -461,14 +465,3 @@ def find_artifacts(*filters: Any) -> ArtifactQuery[Any]:
     model, rest = class_and_filters(filters, ArtifactModel)
     target = ArtifactTarget(model)
     return ArtifactQuery(Plan(target, as_filter(target, rest)))
-
-
-_SPECIAL = frozenset('+-&|!(){}[]^"~*?:\\/<>=')
-
-
-def _plain_words(text: str) -> str:
-    """Every word quoted, all of them needed: nothing a user writes is an operator."""
-    words = "".join(" " if c in _SPECIAL else c for c in text).split()
-    if not words:
-        raise FilterError(f"search() needs at least one word; {text!r} has none")
-    return " AND ".join(f'"{word}"' for word in words)

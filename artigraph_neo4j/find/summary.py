@@ -95,7 +95,7 @@ class ArtifactSummary:
         shared: Whether the span only shares it, and another one made it.
         model: The stored name of its model.
         model_version: The stored version.
-        recorded_at: When it was recorded (aware, UTC).
+        recorded_at: When it was recorded (aware, UTC); 1970 where that cannot be read.
         fields: Its fields, in their order.
         stored_size: How many bytes storages have for it, for nested models too.
         problem: Why nothing more is known of it, or None: what says how its fields are stored
@@ -133,11 +133,18 @@ class ArtifactSummary:
         )
         return cls(
             node_id, label, shared, model or "?", version or 0,
-            _NEVER if at is None else instant(at), fields, size, problem,
+            _recorded(at), fields, size, problem,
         )  # fmt: skip
 
 
-_NEVER = datetime.fromtimestamp(0, UTC)
+_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _recorded(at: str | None) -> datetime:
+    try:
+        return instant(at or "")
+    except (ValueError, IndexError):  # only Cypher of others can have done this
+        return _UNKNOWN_TIME
 
 
 def _field(

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -25,13 +25,24 @@ from artigraph_neo4j.graph.cypher import once
 from artigraph_neo4j.graph.failures import (
     Meaning,
     RefusedError,
+    is_about_login,
     is_certain,
     meaning_of,
     our_error,
 )
 from artigraph_neo4j.graph.lanes import Lanes, Ticket
 
-__all__ = ["ALLOWANCE", "Access", "Connection", "Cursor", "Once", "Row", "Statement"]
+__all__ = [
+    "ALLOWANCE",
+    "LOGIN_SECONDS",
+    "Access",
+    "Connection",
+    "Cursor",
+    "Once",
+    "Row",
+    "Statement",
+    "unchunked",
+]
 
 logger = logging.getLogger("artigraph_neo4j.cypher")
 
@@ -48,6 +59,10 @@ MAX_WRITES = 16
 ALLOWANCE = 5.0
 """Maximum seconds from a deadline to the end of the call: for an answer that is on its way, and for
 the server, which looks every 2 s which transactions are out of time."""
+
+LOGIN_SECONDS = 10.0
+"""Seconds from a refused login to the next one. After three wrong ones Neo4j refuses the right one,
+too, for 5 s; who tries all the time would keep the user locked out for good."""
 
 STREAM_FETCH = 20
 """Number of rows, of up to 1,000 items each, that the driver asks for at once in a stream."""
@@ -132,6 +147,7 @@ class Connection:
         self._observers = observers
         self._reached = reached
         self._writes = asyncio.Semaphore(MAX_WRITES)
+        self._locked_out: tuple[float, Neo4jError] | None = None
 
     async def run(
         self,
@@ -335,6 +351,8 @@ class Connection:
                 result = await once(attempt, max(end - time.monotonic(), 0.1))
             except (DriverError, Neo4jError) as error:
                 pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
+                if self._locked_out is not None:
+                    pause = max(pause, self._locked_out[0] - time.monotonic())
                 if not _worth_a_retry(error) or time.monotonic() + pause > end:
                     raise our_error(error, attempt + 1) from error
                 logger.info("retrying a %s after %s", access, type(error).__name__)
@@ -360,6 +378,8 @@ class Connection:
         attempt: int,
         left: float,
     ) -> list[Row]:
+        if self._locked_out is not None and time.monotonic() < self._locked_out[0]:
+            raise self._locked_out[1]
         begin = time.perf_counter()
         rows: list[Row] | None = None
         # Where the answer is lost, the server must not go on for longer than anybody waits.
@@ -370,11 +390,16 @@ class Connection:
                     query, cast("dict[str, Any]", parameters)
                 )  # any mapping will do
                 rows = await result.values()
+                self._locked_out = None
                 if self.database is None:
                     # To look up the default each time, the driver asks only the member of the
                     # cluster that the URL names. So it is remembered: that member may be away.
                     self.database = (await result.consume()).database
                 return rows
+        except Neo4jError as error:
+            if is_about_login(error):
+                self._locked_out = (time.monotonic() + LOGIN_SECONDS, error)
+            raise
         finally:
             count = None if rows is None else len(rows)
             self.tell(Statement(text, access, attempt, count, time.perf_counter() - begin))
@@ -445,6 +470,11 @@ def _unsendable(error: UnicodeEncodeError | OverflowError) -> str:
         return "an integer does not fit into 64 bits, which is what Neo4j holds"
     around = error.object[max(0, error.start - 20) : error.end + 20]
     return f"a text has a lone surrogate, which UTF-8 cannot hold: {around!r}"
+
+
+def unchunked(rows: Iterable[Row]) -> list[Any]:
+    """The items of rows that are chunks of items each."""
+    return [item for (chunk,) in rows for item in chunk]
 
 
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:

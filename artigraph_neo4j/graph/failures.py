@@ -16,6 +16,7 @@ __all__ = [
     "Meaning",
     "RefusedError",
     "TooLargeError",
+    "is_about_login",
     "is_certain",
     "meaning_of",
     "our_error",
@@ -99,6 +100,12 @@ def meaning_of(error: Neo4jError) -> Meaning:
     """The meaning of an error that the server sent; one of an unknown kind means to wait."""
     code = error.code or ""
     return next((m for start, m, _ in _MEANINGS if code.startswith(start)), Meaning.WAIT)
+
+
+def is_about_login(error: Neo4jError) -> bool:
+    """Whether the login was refused, for now or until something changes."""
+    code = "Neo.ClientError.Security.AuthenticationRateLimit"
+    return error.code == code or meaning_of(error) is Meaning.LOGIN
 
 
 def is_certain(error: Exception) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
-from artigraph_neo4j.errors import FilterError, ModelError
+from artigraph_neo4j.common.wording import storable
+from artigraph_neo4j.errors import FilterError, ModelError, SpanError
 
 __all__ = [
     "FAILED_LABEL",
@@ -15,9 +17,13 @@ __all__ = [
     "RESERVED_LABELS",
     "SPAN_PROPERTIES",
     "STORED_LABEL",
+    "Label",
+    "as_label",
     "check_label",
     "check_text",
+    "entry_property",
     "field_name",
+    "others_property",
     "property_name",
     "quoted",
     "users_labels",
@@ -61,13 +67,13 @@ def users_labels(labels: Iterable[str]) -> list[str]:
 
 
 LABEL_CHARACTERS = 256
-"""How much of a label an index holds, in the property ``label_``; a key has 8 kB at the most."""
+"""Maximum length of ``label_``, the beginning of a label that an index holds."""
 
-INDEX_PROPERTIES = frozenset({"label_", "duration_", "marked_at_", "lock_"})
+INDEX_PROPERTIES = frozenset({"label_", "duration_", "marked_at_", "lock_", "search_"})
 """Properties of spans that hold what indexes and deletes need. (On artifacts nothing can clash with
 them: a field that ends in ``_`` is stored with one more.)"""
 
-SPAN_PROPERTIES = INDEX_PROPERTIES | {"imported_id_", "search_", "seal_"}
+SPAN_PROPERTIES = INDEX_PROPERTIES | {"imported_id_", "seal_"}
 """Properties of this library on spans, beside those that ``Span`` declares."""
 
 RESERVED_PROPERTIES = frozenset(
@@ -79,6 +85,16 @@ RESERVED_PROPERTIES = frozenset(
 def property_name(field: str) -> str:
     """The property that holds a field; its own name unless that is ours or ends in ``_``."""
     return f"{field}_" if field in RESERVED_PROPERTIES or field.endswith("_") else field
+
+
+def entry_property(field: str, path: Iterable[str]) -> str:
+    """The property that holds an entry of a dict, beside the dict itself."""
+    return ".".join((field, *path))
+
+
+def others_property(field: str) -> str:
+    """The property that names the entries of a dict that no property can hold."""
+    return f"{field}."
 
 
 def field_name(property_: str) -> str:
@@ -114,8 +130,8 @@ def check_label(label: str, kind: str, name: str) -> str:
         ModelError: It is empty, one of this library's, of the other kind, or cannot be stored.
     """
     owner = f"{kind} {name}"
-    if not label:
-        raise ModelError(f"{owner}: the name in the graph must not be empty")
+    if not label or "\0" in label:
+        raise ModelError(f"{owner}: the name in the graph must not be empty, nor have a null in it")
     if label in RESERVED_LABELS:
         raise ModelError(
             f"{owner}: {label!r} is a label of this library; give the class another name"
@@ -129,6 +145,26 @@ def check_label(label: str, kind: str, name: str) -> str:
 
 
 _kinds: dict[str, str] = {}  # never shrinks: the graph may hold nodes of a class that is gone
+
+
+Label = str | os.PathLike[str]
+"""Label of a span or an artifact: a text, or a path, whose text it is."""
+
+
+def as_label(label: object, owner: str) -> str:
+    r"""A label as text that the graph can hold.
+
+    Bytes of a file's name that are not text are spelled out, ``\udce9``: what somebody called a
+    directory keeps nobody from recording, and the same path finds it again.
+
+    Raises:
+        SpanError: It is neither a text nor a path.
+    """
+    if isinstance(label, os.PathLike):
+        label = os.fsdecode(label)  # pyright: ignore[reportUnknownArgumentType]
+    if not isinstance(label, str):
+        raise SpanError(f"{owner} is a str or a path, not a {type(label).__name__}: {label!r}")
+    return storable(str(label))
 
 
 def check_text(text: str, owner: str, error: type[Exception]) -> str:

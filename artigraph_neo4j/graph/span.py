@@ -13,7 +13,8 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.markup import Html, details, dot, error, facts, faint, joined
 from artigraph_neo4j.common.wording import cut, duration_text, time_text
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_text
+from artigraph_neo4j.graph.names import LABEL_CHARACTERS, as_label
+from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span_meta import (
     ArtigraphNode,
     InstantProperty,
@@ -42,8 +43,16 @@ def _optional(property_: Property[V]) -> Property[V | None]:
 class Span(ArtigraphNode):
     """A piece of work: it has a start, an end, a status, a parent and artifacts.
 
-    Subclass it with neomodel properties to record more about it. The class's name, or its
-    ``polymorphic_identity``, becomes a label of its own in the graph.
+    Subclass it to record more about it, with annotated fields or properties of neomodel::
+
+        class Trial(Span):
+            lr: float
+            notes: dict[str, Any] = field(default_factory=dict)
+            device = StringProperty(index=True)
+
+    A field without a default is None until it is assigned. Values that Neo4j has a type for are
+    native, others are kept as JSON; a value that does not fit its annotation is refused. The
+    class's name, or its ``polymorphic_identity``, becomes a label of its own in the graph.
 
     Attributes:
         node_id: The id, known before anything is sent.
@@ -66,8 +75,8 @@ class Span(ArtigraphNode):
         pid: The process.
         python_version: Python's version.
         library_version: The version of this library.
-        extra: Properties in the graph which this class does not declare, for example those of a
-            custom class that this program does not know.
+        extra: Properties which this class does not declare, to be read and set: for example those
+            of a custom class that this program does not know.
         node_labels: All labels in the graph, once it was opened or read.
     """
 
@@ -112,13 +121,25 @@ class Span(ArtigraphNode):
                 f"it has {', '.join(sorted({'label', *known}))}"
             )
         if kwargs.get("label") is not None:
-            check_text(kwargs["label"], "span label", SpanError)
+            kwargs["label"] = as_label(kwargs["label"], "a span's label")
         self.__dict__.update(own, node_id=new_id())
         given = {k: v for k, v in kwargs.items() if v is not None or k not in own}
         super().__init__(*args, **given)
         self._extra: dict[str, Any] = {}
+        self._stored_extra: dict[str, Any] = {}
         self._node_labels: tuple[str, ...] = ()
         self._stored: dict[str, Any] | None = None
+
+    if not TYPE_CHECKING:  # else type checkers would let any name be assigned
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not (name.startswith("_") or hasattr(type(self), name) or name in _NEOMODELS):
+                raise SpanError(
+                    f"{type(self).__name__} has no property {name!r}, so it would not be recorded; "
+                    f"declare it in the class: {name}: {_annotation(value)}; or, in one span only, "
+                    f"span.extra[{name!r}] = ..."
+                )
+            super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label!r} {self.status} {self.node_id}>"
@@ -149,7 +170,12 @@ class Span(ArtigraphNode):
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Properties in the graph that this class does not declare."""
+        """Properties that this class does not declare; those set here are recorded too.
+
+        ``span.extra["epoch"] = 3`` within the span is written when it is closed. Values are those
+        that Neo4j has a type for: bool, int, float, str, bytes, date, datetime, and lists of one
+        of the first four.
+        """
         return self._extra
 
     @property
@@ -190,7 +216,9 @@ class Span(ArtigraphNode):
         """
         deflated: dict[str, Any] = super().deflate(properties, obj, skip_empty)
         if deflated.get("label") is not None:
+            deflated["label"] = as_label(deflated["label"], "a span's label")
             deflated["label_"] = deflated["label"][:LABEL_CHARACTERS]
+            deflated["search_"] = search_text(deflated["label"])
         if isinstance(obj, Span) and obj.is_recorded:
             return obj._changes(deflated)  # noqa: SLF001 - a span's own
         if deflated.get("root_id") is None:  # a new span, created by neomodel: a root
@@ -206,10 +234,19 @@ class Span(ArtigraphNode):
             for key, value in deflated.items()
             if (key not in own or key == "label")
             and value != stored.get(key)
-            and (key != "label_" or deflated["label"] != stored.get("label"))
+            and (key not in _OF_LABEL or deflated["label"] != stored.get("label"))
         }
 
 
+_NEOMODELS = frozenset({"deleted", "element_id_property"})
+"""Names that neomodel itself sets on its nodes."""
+
+
+def _annotation(value: object) -> str:
+    return type(value).__name__ if value is not None else "float"
+
+
+_OF_LABEL = ("label_", "search_")
 _OWN = Span.defined_properties()
 
 

@@ -20,6 +20,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import ModelError
 from artigraph_neo4j.graph.names import SPAN_PROPERTIES, check_label
+from artigraph_neo4j.graph.span_fields import annotated_fields
 
 __all__ = [
     "PROVENANCE_PROPERTIES",
@@ -94,6 +95,7 @@ class SpanMeta(NodeMeta):
         if any(
             isinstance(base, SpanMeta) and base.__name__ == "Span" for base in _ancestors(bases)
         ):
+            namespace = {**namespace, **annotated_fields(name, namespace)}
             label = check_label(identity or namespace.get("__label__") or name, "span class", name)
             namespace = {**namespace, "__label__": label}
             _refuse_hidden_names(name, bases, namespace)
@@ -145,8 +147,7 @@ def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str
                 )
             continue
         stored = value.get_db_property_name(key)
-        foreign = stored in PROVENANCE_PROPERTIES and stored != key
-        if stored in ours or stored in SPAN_PROPERTIES or foreign:
+        if stored in ours or stored in SPAN_PROPERTIES:
             raise ModelError(
                 f"span class {name}: {key!r} would be stored as {stored!r}, which this library "
                 "keeps; give it another db_property"

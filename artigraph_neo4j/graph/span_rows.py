@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from neomodel.properties import Property
@@ -17,12 +17,16 @@ from artigraph_neo4j.graph.names import (
     INDEX_PROPERTIES,
     LABEL_CHARACTERS,
     OPEN_LABEL,
+    SPAN_PROPERTIES,
+    as_label,
 )
 from artigraph_neo4j.graph.properties import check_storable
+from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span import (
     Span,
     own_properties,
 )
+from artigraph_neo4j.graph.span_fields import FieldProperty, is_storable
 from artigraph_neo4j.graph.span_meta import (
     PROVENANCE_PROPERTIES,
     SpanMeta,
@@ -68,15 +72,55 @@ def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
             raw = None if value is None else property_.deflate(value, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
             check_storable(raw)
         except Exception as cause:
+            annotated = isinstance(property_, FieldProperty)
+            by = "" if annotated else f" by {type(property_).__name__}"
             error = SpanError(
-                f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored by "
-                f"{type(property_).__name__}: {cause}"
+                f"{type(span).__name__}.{name}: a {type(value).__name__} cannot be stored{by}: "
+                f"{cause}"
             )
             error.__cause__ = cause
             problems.append(error)
         else:
             out[property_.get_db_property_name(name)] = raw
-    return out, problems
+    extras, more = _extras(span, out)
+    return out | extras, problems + more
+
+
+def _extras(span: Span, declared: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpanError]]:
+    """The properties in ``extra``, None for those that were stored and are gone; and errors."""
+    stored = span._stored_extra  # noqa: SLF001 - this module fills it
+    found: dict[str, Any] = dict.fromkeys(stored)
+    problems: list[SpanError] = []
+    for name, value in span.extra.items():
+        if name in stored and value == stored[name]:
+            found[name] = value
+            continue
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            value = value.astimezone(UTC)
+        problem = _problem(type(span).__name__, name, value, declared)
+        if problem is not None:
+            problems.append(problem)
+        else:
+            found[name] = list(cast("list[object]", value)) if isinstance(value, list) else value
+    return found, problems
+
+
+def _problem(cls: str, name: Any, value: Any, declared: Mapping[str, Any]) -> SpanError | None:
+    """The reason why a property in ``extra`` cannot be stored."""
+    if name in declared or name in _KEPT:
+        owner = cls if name in declared else "this library"
+        return SpanError(f"{cls}.extra[{name!r}]: it is a property of {owner}; use another name")
+    if not (type(name) is str and name and "\0" not in name and is_storable(name)):
+        return SpanError(f"{cls}.extra: {name!r} is not the name of a property")
+    if value is not None and not is_storable(value):
+        return SpanError(
+            f"{cls}.extra[{name!r}]: a {type(value).__name__} like this is not a property of "
+            "Neo4j; declare a field in the span class, which may keep it as JSON"
+        )
+    return None
+
+
+_KEPT = frozenset(Span.defined_properties(aliases=False, rels=False)) | SPAN_PROPERTIES
 
 
 def new_properties(
@@ -101,7 +145,12 @@ def new_properties(
     }
     label = span.label
     if label is not None:
-        properties |= {"label": label, "label_": label[:LABEL_CHARACTERS]}
+        label = as_label(label, "a span's label")
+        properties |= {
+            "label": label,
+            "label_": label[:LABEL_CHARACTERS],
+            "search_": search_text(label),
+        }
     return {key: value for key, value in properties.items() if value is not None}
 
 
@@ -111,7 +160,7 @@ def changed_properties(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
     Returns:
         Them, and an error for each that cannot be stored.
     """
-    stored = span._stored or {}  # noqa: SLF001 - this module fills it
+    stored = {**(span._stored or {}), **span._stored_extra}  # noqa: SLF001 - filled here
     declared, problems = _deflated(span)
     return {key: value for key, value in declared.items() if value != stored.get(key)}, problems
 
@@ -127,7 +176,12 @@ def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) 
         writer_id=properties["writer_id"],
         _node_labels=(*type(span).inherited_labels(), OPEN_LABEL),
         _stored={k: v for k, v in properties.items() if k not in own or k == "label"},
+        _stored_extra=_copied(span.extra),
     )
+
+
+def _copied(extra: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, list) else v for k, v in extra.items()}  # pyright: ignore[reportUnknownArgumentType]
 
 
 def mark_lost(span: Span) -> None:
@@ -140,6 +194,7 @@ def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
     labels = [label for label in span.node_labels if label not in (OPEN_LABEL, FAILED_LABEL)]
     span.__dict__.update(
         _stored={**(span._stored or {}), **changed},  # noqa: SLF001
+        _stored_extra=_copied(span.extra),
         _node_labels=(*labels, *([FAILED_LABEL] if span.status == "ERROR" else [])),
     )
 
@@ -173,6 +228,7 @@ def span_from_row(row: list[Any]) -> Span:
         values,
         element_id_property=element_id,
         _extra=properties,
+        _stored_extra=_copied(properties),
         _node_labels=tuple(labels),
         _stored=stored,
     )

@@ -137,7 +137,12 @@ def loadings(stored: Stored, resolver: Resolver) -> Iterator[Loading]:
             name, _, (kind, serializer, *more) = entry
             blob = node.blob(name) if kind == "blob" else None
             raw = None if blob else node.stored(entry)
-            data = raw.encode() if isinstance(raw, str) else raw
+            data: bytes | None = raw.encode() if isinstance(raw, str) else raw
+            if raw is not None and not isinstance(raw, (str, bytes, bytearray)):
+                raise SerializationError(
+                    f"{node.where(name)}: the property that holds it is a {type(raw).__name__}, "
+                    "not text or bytes"
+                )
             item = Loading(node, name, _class(node, stored, resolver), serializer, blob, data)
             plan = item.plan()
             lazy_here = plan is not None and plan.lazy and item.serializer != TREE

@@ -1,4 +1,4 @@
-"""What an index asks of a value: fields declared ``indexed`` or ``searchable``."""
+"""Demands of an index on a value: fields declared ``indexed`` or ``searchable``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Any, cast
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.model.native import NOT_NATIVE
 
-__all__ = ["INDEX_BYTES", "SEARCH_CHARACTERS", "check_indexed", "search_texts"]
+__all__ = ["INDEX_BYTES", "check_indexed", "search_texts"]
 
 INDEX_BYTES = 8_000
-"""An indexed value's size at the most. Neo4j loses the transaction over a key of 8,167 bytes."""
-
-SEARCH_CHARACTERS = 32_768
-"""How much of an artifact's searchable text is copied for full-text search: its beginning."""
+"""Maximum size of an indexed value. Neo4j loses the transaction over a key of 8,167 bytes."""
 
 
 def check_indexed(where: str, value: Any, stored: Any) -> None:
@@ -25,7 +22,7 @@ def check_indexed(where: str, value: Any, stored: Any) -> None:
     """
     if stored is NOT_NATIVE:
         raise SerializationError(
-            f"{where} is indexed, and a {type(value).__name__} like this is no value that the "
+            f"{where} is indexed, and a {type(value).__name__} like this is not a value that the "
             "graph can index; take indexed=True away, or store a bool, int, float, str, bytes, "
             "date, datetime, timedelta or a list of the first four"
         )

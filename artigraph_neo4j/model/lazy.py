@@ -37,6 +37,11 @@ class Reference(ABC):
     digest: str
     text: bool = False
 
+    @property
+    def place(self) -> str | None:
+        """Where the bytes are, for people; None where the graph has them."""
+        return None
+
     @abstractmethod
     async def load(self, columns: Sequence[Any] | None, row_groups: Sequence[int] | None) -> Any:
         """See ``Lazy.load``."""

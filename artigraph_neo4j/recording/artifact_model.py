@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
+from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.steps import run_steps
 from artigraph_neo4j.recording import artifacts
@@ -45,13 +46,13 @@ class ArtifactModel(ModelBase):
     __slots__ = ()
     __artifact_model__ = None
 
-    async def create(self, label: str | None = None, *, span: AnySpan | None = None) -> str:
+    async def create(self, label: Label | None = None, *, span: AnySpan | None = None) -> str:
         """Record this artifact. One round trip, plus its values that go to a storage.
 
         Recording the same object again makes another artifact.
 
         Args:
-            label: Its label; unique within its span.
+            label: Its label, a text or a path; unique within its span.
             span: The span that produced it, its id, or ``"current"``; by default it has none.
 
         Returns:

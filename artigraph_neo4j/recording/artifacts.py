@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from typing import Any, NoReturn, TypeVar, cast, get_args
+from unicodedata import normalize
 
 from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.common.times import instant
@@ -20,10 +21,9 @@ from artigraph_neo4j.errors import (
     ArtigraphError,
     NotFoundError,
     SerializationError,
-    SpanError,
 )
 from artigraph_neo4j.graph.cypher import migrate, read
-from artigraph_neo4j.graph.names import check_text
+from artigraph_neo4j.graph.names import Label, as_label
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.decode import (
     Loading,
@@ -78,7 +78,7 @@ THREAD_FROM = 200
 
 async def create(
     artifacts: Sequence[ModelBase],
-    labels: Sequence[str | None],
+    given_labels: Sequence[Label | None],
     span_id: str | None,
     *,
     revises: str | None = None,
@@ -89,7 +89,7 @@ async def create(
 
     Args:
         artifacts: What to record.
-        labels: A label, or None, for each.
+        given_labels: A label, or None, for each.
         span_id: The span that produced them, or None.
         revises: The id of an artifact of which the only one given is a new version, or None.
 
@@ -97,13 +97,17 @@ async def create(
         Their ids, in the order given.
 
     Raises:
-        ArtifactTypeError: Something is no artifact.
+        ArtifactTypeError: Something is not an artifact.
+        SpanError: A label is neither a text nor a path.
         DuplicateLabelError: The span has, or would have, two artifacts of one label.
         NotFoundError: The span, or the artifact to be revised, does not exist.
         RevisionError: That artifact was revised already, or is part of another one.
         SerializationError, StorageError: A value could not be kept; nothing is in the graph.
     """
-    _check(artifacts, labels)
+    _check(artifacts)
+    labels = [
+        None if label is None else as_label(label, "an artifact's label") for label in given_labels
+    ]
     if not artifacts:
         return []
     engine = get_engine()
@@ -149,16 +153,13 @@ async def _record(engine: Engine, recording: Recording) -> None:
         raise refused[recording]
 
 
-def _check(artifacts: Sequence[ModelBase], labels: Sequence[str | None]) -> None:
+def _check(artifacts: Sequence[ModelBase]) -> None:
     for artifact in artifacts:
         if not isinstance(artifact, ModelBase):
             raise ArtifactTypeError(
                 f"a {type(artifact).__name__} is no artifact; make its class a dataclass that "
                 "subclasses ArtifactModel"
             )
-    for label in labels:
-        if label is not None:
-            check_text(label, "artifact label", SpanError)
 
 
 async def read_one(node_id: str, wanted: type[M]) -> M:
@@ -174,9 +175,9 @@ async def read_one(node_id: str, wanted: type[M]) -> M:
     return cast("M", artifact)
 
 
-async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
+async def read_one_by_label(span_id: str, label: Label, wanted: type[M]) -> M:
     """The artifact that a span has under a label; see ``read_span_artifact``."""
-    check_text(label, "artifact label", SpanError)
+    label = as_label(label, "an artifact's label")
     rows = await get_engine().read(
         read.ARTIFACT_BY_LABEL, {"span": span_id, "key": artifact_key(span_id, label)}
     )
@@ -185,11 +186,20 @@ async def read_one_by_label(span_id: str, label: str, wanted: type[M]) -> M:
     ((_, found_label, nodes),), others, _ = rows[0]
     if not nodes:
         labels: list[str] = others
-        near = get_close_matches(label, labels, n=3) or sorted(labels)[:10]
-        hint = f"; it has {', '.join(map(repr, near))}" if near else "; it has no labeled artifact"
-        raise NotFoundError(f"span {span_id} has no artifact labeled {label!r}{hint}")
+        raise NotFoundError(
+            f"span {span_id} has no artifact labeled {label!r}{_near_labels(label, labels)}"
+        )
     (artifact,) = await _join(await whole([(nodes, span_id, found_label)]), wanted)
     return cast("M", artifact)
+
+
+def _near_labels(label: str, labels: list[str]) -> str:
+    composed = normalize("NFC", label)
+    for other in labels:
+        if normalize("NFC", other) == composed:  # the two look the same
+            return f"; it has {ascii(other)}, and {ascii(label)} was asked for: other characters"
+    near = get_close_matches(label, labels, n=3) or sorted(labels)[:10]
+    return f"; it has {', '.join(map(repr, near))}" if near else "; it has no labeled artifact"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from artigraph_neo4j.graph.cypher import write as writing
 from artigraph_neo4j.graph.failures import ConflictError, RefusedError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL
-from artigraph_neo4j.model.indexing import SEARCH_CHARACTERS
+from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.model.pending import Node
 from artigraph_neo4j.recording.work import (
     Closing,
@@ -56,11 +56,11 @@ def _model_properties(node: Node) -> dict[str, Any]:
 
 
 def _own_properties(node: Node, label: str | None) -> dict[str, Any]:
-    """Those that are not of its model, nor just the label."""
+    """Properties that belong to the node itself: id, search text, shortened label."""
     properties = node.properties
     properties["node_id"] = node.node_id
-    if node.words:
-        properties["search_"] = "\n".join(node.words)[:SEARCH_CHARACTERS]
+    if (found := search_text(label, node.words)) is not None:
+        properties["search_"] = found
     if label is not None and len(label) > LABEL_CHARACTERS:
         properties["label_"] = label[:LABEL_CHARACTERS]
     return properties

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
@@ -16,10 +17,9 @@ from artigraph_neo4j.errors import (
 )
 from artigraph_neo4j.graph.cypher import links
 from artigraph_neo4j.graph.failures import ConflictError
-from artigraph_neo4j.graph.names import check_text
-from artigraph_neo4j.recording.work import (
-    artifact_key,
-)
+from artigraph_neo4j.graph.names import Label, as_label
+from artigraph_neo4j.recording.used import write_used
+from artigraph_neo4j.recording.work import artifact_key
 
 __all__ = [
     "link_artifact",
@@ -31,7 +31,8 @@ def use(*artifacts: AnyArtifact) -> None:
     """Say that the current span uses artifacts which it did not read: they came another way.
 
     Works inside ``record_used(False)`` too. No round trip: it is recorded when the span ends. An
-    artifact that is not in the graph then is left out, and so is one that the span itself made.
+    artifact that is not in the graph then is left out, and so is one that the span itself made. In
+    a forked child of the process that opened the span it is recorded at once, in one round trip.
 
     Args:
         *artifacts: Artifacts that were read or recorded, or their ids.
@@ -48,10 +49,13 @@ def use(*artifacts: AnyArtifact) -> None:
             'open one with "async with span_context(label=...)"'
         )
     cell.note_used(ids)
+    if cell.is_inherited:
+        engine = get_engine()
+        engine.call_blocking(partial(write_used, engine, cell))
 
 
 async def link_artifact(
-    span: AnySpan, artifact: AnyArtifact, /, *, label: str | None = None
+    span: AnySpan, artifact: AnyArtifact, /, *, label: Label | None = None
 ) -> None:
     """Share an artifact with another span, which then has it as if it were its own.
 
@@ -73,7 +77,7 @@ async def link_artifact(
     """
     span_id, node_id = given.span_id(span), given.artifact_id(artifact)
     if label is not None:
-        check_text(label, "artifact label", SpanError)
+        label = as_label(label, "an artifact's label")
     parameters = {
         "span": span_id,
         "node_id": node_id,

@@ -25,7 +25,8 @@ from artigraph_neo4j.errors import (
     Lost,
     NotFoundError,
 )
-from artigraph_neo4j.graph.connection import ALLOWANCE
+from artigraph_neo4j.graph.connection import ALLOWANCE, LOGIN_SECONDS
+from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.span_rows import mark_lost
 from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
@@ -361,7 +362,7 @@ class Batch:
         with self._background():
             try:
                 async with self._writing:
-                    await self._write_waiting(lambda: self.engine.short_deadline)
+                    await self._write_waiting(lambda: self.engine.deadline)
             except ArtigraphError as error:  # whoever waits for the database next hears of it
                 logger.info("a batch could not be written for now: %s", error)
                 if not self._ended:
@@ -391,10 +392,19 @@ class Batch:
             finally:
                 self._writing.release()
 
+        async def until_login() -> None:
+            while True:
+                try:
+                    return await patiently()
+                except LoginError:
+                    if left() < LOGIN_SECONDS:
+                        raise
+                await asyncio.sleep(LOGIN_SECONDS)
+
         while not self.atomic and self._uploads_until(number):
-            await patiently()
+            await until_login()
             await self._uploads(number, left)
-        await patiently()
+        await until_login()
 
     async def _uploads(self, number: int, left: Callable[[], float]) -> None:
         """Wait until one more value was uploaded, or none of them is on its way."""
@@ -409,7 +419,9 @@ class Batch:
 
     def _out_of_time(self) -> ConnectionFailed:
         why = f": {self._trouble}" if self._trouble is not None else ""
-        return ConnectionFailed(f"a batch could not be written for {self.engine.deadline:g} s{why}")
+        return ConnectionFailed(
+            f"nothing of a batch was written or uploaded for {self.engine.deadline:g} s{why}"
+        )
 
     async def _write_all(self) -> None:
         """Write everything in one statement, or nothing."""

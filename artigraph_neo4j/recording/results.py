@@ -9,7 +9,7 @@ from typing import Any, Self, SupportsIndex, TypeVar, cast, overload
 
 from artigraph_neo4j.common.colours import ARTIFACT
 from artigraph_neo4j.common.markup import Html, details, dot, escaped, facts, faint, joined, table
-from artigraph_neo4j.common.wording import cut, place_text, size_text, time_text
+from artigraph_neo4j.common.wording import cut, size_text, time_text
 from artigraph_neo4j.graph.span import (
     Span,
     own_facts,
@@ -18,7 +18,6 @@ from artigraph_neo4j.graph.span import (
 from artigraph_neo4j.model.base import ModelBase, artifact_info
 from artigraph_neo4j.model.lazy import Lazy
 from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
-from artigraph_neo4j.values.stored_value import StoredValue
 
 __all__ = [
     "SHOWN_ROWS",
@@ -101,8 +100,7 @@ def _lazy_text(lazy: Lazy[Any]) -> str:
     reference = lazy.reference
     if reference is None:
         return f"{type(lazy.held).__name__}, lazy, not stored yet"
-    blob = reference.blob if isinstance(reference, StoredValue) else None
-    place = "in the graph" if blob is None else place_text(blob.storage, blob.location)
+    place = reference.place or "in the graph"
     return f"{reference.serializer}, {size_text(reference.size)}, {place}"
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from artigraph_neo4j.common.wording import storable
 from artigraph_neo4j.common.former import renamed
 from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
@@ -20,6 +21,7 @@ from artigraph_neo4j.engine.scope import Cell, current_cell, enter
 from artigraph_neo4j.errors import ArgumentError, ConnectionFailed, SpanError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.lanes import Ticket
+from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import (
     changed_properties,
@@ -75,7 +77,8 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
 
     Args:
         span: A new span of any class, or one that exists; by default a new ``Span``.
-        label: The label of a new ``Span``.
+        label: The label of a new ``Span``: a text or a path.
+        properties: Properties that its class does not declare, for ``extra``.
 
     Raises:
         SpanError: Both are given.
@@ -84,11 +87,22 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     """
 
     @overload
-    def __init__(self: span_context[Span], *, label: str | None = None) -> None: ...
+    def __init__(
+        self: span_context[Span],
+        *,
+        label: Label | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> None: ...
     @overload
-    def __init__(self, span: S) -> None: ...
+    def __init__(self, span: S, *, properties: Mapping[str, Any] | None = None) -> None: ...
     @renamed(span_label="label")
-    def __init__(self, span: Any = None, *, label: str | None = None) -> None:
+    def __init__(
+        self,
+        span: Any = None,
+        *,
+        label: Label | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> None:
         if span is not None and label is not None:
             raise SpanError(
                 "span_context takes a span or a label, not both; give the label to the span: "
@@ -97,6 +111,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         if span is not None and not isinstance(span, Span):
             raise SpanError(f"span_context takes a Span, not {span!r}; or label= for a new one")
         self._span: Any = Span(label=label) if span is None else span
+        self._span.extra.update(properties or {})
         self._engine: Engine | None = None
         self._cell: Cell | None = None
         self._opened = False
@@ -276,9 +291,9 @@ def _failure(error: BaseException) -> dict[str, Any]:
         trace += f"{module}{kind.__qualname__}: {_cut(message)}"
     return {
         "status": "ERROR",
-        "exception_type": _storable(f"{module}{kind.__qualname__}"),
-        "exception_message": _storable(_cut(message)),
-        "exception_stacktrace": _storable(trace[-TRACE_CHARACTERS:]),
+        "exception_type": storable(f"{module}{kind.__qualname__}"),
+        "exception_message": storable(_cut(message)),
+        "exception_stacktrace": storable(trace[-TRACE_CHARACTERS:]),
     }
 
 
@@ -288,19 +303,15 @@ def _cut(message: str) -> str:
     return f"{message[:MESSAGE_CHARACTERS]}… ({len(message):,} characters)"
 
 
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 @renamed(artifact="data")
 async def create_span_artifact(
-    span: AnySpan, /, *, label: str | None = None, data: ArtifactModel
+    span: AnySpan, /, *, label: Label | None = None, data: ArtifactModel
 ) -> str:
     """Record an artifact as one that a span produced. One round trip.
 
     Args:
         span: The span, its id, or ``"current"``.
-        label: The artifact's label, unique within the span; or None.
+        label: The artifact's label, a text or a path, unique within the span; or None.
         data: The artifact.
 
     Returns:
@@ -315,7 +326,7 @@ async def create_span_artifact(
 
 
 async def create_span_artifacts(
-    span: AnySpan, data: Mapping[str, ArtifactModel], /
+    span: AnySpan, data: Mapping[Any, ArtifactModel], /
 ) -> dict[str, str]:
     """Record artifacts by label as those of a span: all or none, one round trip however many.
 
@@ -336,11 +347,11 @@ async def create_span_artifacts(
 
 
 @overload
-async def read_span_artifact(span: AnySpan, /, *, label: str) -> Any: ...
+async def read_span_artifact(span: AnySpan, /, *, label: Label) -> Any: ...
 @overload
-async def read_span_artifact(span: AnySpan, /, *, label: str, model: type[M]) -> M: ...
+async def read_span_artifact(span: AnySpan, /, *, label: Label, model: type[M]) -> M: ...
 async def read_span_artifact(
-    span: AnySpan, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
+    span: AnySpan, /, *, label: Label, model: type[ArtifactModel] = ArtifactModel
 ) -> Any:
     """Read the artifact that a span has under a label. One round trip, plus values in storages.
 

@@ -46,7 +46,8 @@ class record_used(AbstractContextManager[None]):  # noqa: N801 - used like a fun
 async def note_read(artifact_ids: Iterable[str]) -> None:
     """Note that the current span, if there is one, has read artifacts.
 
-    No round trip, but one for every ``MAX_USED`` of them.
+    No round trip, but one for every ``MAX_USED`` of them; and one for each call in a forked
+    child, since the span ends in the parent, which knows nothing of it.
     """
     cell = current_cell()
     if cell is None:
@@ -56,7 +57,7 @@ async def note_read(artifact_ids: Iterable[str]) -> None:
     # What another engine read is not in the span's graph.
     if cell.graph is engine and (engine.record_used if enabled is None else enabled):
         cell.note_used(artifact_ids)
-        if len(cell.used) >= MAX_USED:
+        if cell.is_inherited or len(cell.used) >= MAX_USED:
             await write_used(engine, cell)
 
 

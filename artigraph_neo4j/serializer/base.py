@@ -20,6 +20,7 @@ __all__ = [
     "find_serializer",
     "infer_serializer",
     "serializer_names",
+    "serializer_types",
     "shorten_path",
     "shown",
     "unreadable",
@@ -314,6 +315,13 @@ def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
     if type_.__module__ != "builtins" and load_entry_points(ENTRY_POINTS):
         return next((_by_type[cls] for cls in type_.__mro__ if cls in _by_type), None)
     return None
+
+
+def serializer_types() -> dict[type[Any], Serializer[Any]]:
+    """Return every type that has a serializer of its own; imports all of this library's."""
+    for module in {*_OF_NAME.values(), *_OF_PACKAGE.values()}:
+        importlib.import_module(module)
+    return dict(_by_type)
 
 
 def serializer_names() -> list[str]:

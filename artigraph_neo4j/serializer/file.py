@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import weakref
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
@@ -107,12 +108,11 @@ class FileSerializer(Serializer[File]):
         """The content.
 
         Raises:
-            SerializationError: The file cannot be read.
+            SerializationError: The file cannot be read, or changes while it is.
         """
-        try:
-            return exactly(File, value).path.read_bytes()
-        except OSError as error:
-            raise _unreadable(value, error) from error
+        held = BytesIO()
+        self.write(value, held)
+        return held.getvalue()
 
     def deserialize(self, data: bytes, /) -> File:
         """A temporary file with this content."""
@@ -128,8 +128,14 @@ class FileSerializer(Serializer[File]):
         except OSError as error:
             raise _unreadable(value, error) from error
         with source:
+            before = _stamp(source)
             while chunk := source.read(_CHUNK):
                 file.write(chunk)
+            if _stamp(source) != before:
+                raise SerializationError(
+                    f"the file {str(value.path)!r} changed while it was read; record it when "
+                    "whoever writes it is done"
+                )
 
     def read(self, file: IO[bytes], /) -> File:
         """The same, a piece at a time."""
@@ -140,6 +146,11 @@ class FileSerializer(Serializer[File]):
 
     def _make(self) -> tuple[int, str]:
         return tempfile.mkstemp(prefix="artigraph-", suffix=self.suffix)
+
+
+def _stamp(file: IO[bytes]) -> tuple[int, int]:
+    state = os.fstat(file.fileno())
+    return state.st_size, state.st_mtime_ns
 
 
 def _unreadable(value: File, error: OSError) -> SerializationError:

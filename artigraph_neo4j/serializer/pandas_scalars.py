@@ -60,6 +60,8 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
         with unreadable("a timestamp of pandas"):
             count, unit, zone, fold = _items(data, int, str, object, int)
             _check_unit(unit)
+            if fold not in (0, 1):
+                raise SerializationError(f"{shown(fold)} is not a fold")
             found = pd.Timestamp(np.datetime64(count, unit))
             if zone is None:
                 return found.replace(fold=fold)

@@ -17,7 +17,7 @@ try:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from artigraph_neo4j.serializer.parquet_structure import SCHEMA_KEY, Chunk, Structure
+    from artigraph_neo4j.serializer.parquet_structure import SCHEMA_KEY, VALUE_BYTES, Chunk, Structure
 except ImportError as error:  # pragma: no cover - an install without the extra
     raise ImportError(
         'this serializer needs pyarrow: pip install "artigraph-neo4j[arrow]"'
@@ -45,9 +45,17 @@ def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = No
             raise SerializationError(f"column {shown(field.name)}: Parquet cannot give back {why}")
     written: list[pq.FileMetaData] = []
     pq.write_table(table, file, row_group_size=row_group_rows, metadata_collector=written)
-    decoded = table.nbytes + 8 * table.num_rows * table.num_columns
+    decoded = sum(map(_decoded_bytes, table.itercolumns()))
     if decoded > SMALL_BYTES:
         check_decoded(decoded, _stored_bytes(*written))
+
+
+def _decoded_bytes(column: pa.ChunkedArray) -> int:
+    """Return the bytes that ``Structure.check`` counts for a column, or more."""
+    least = VALUE_BYTES * len(column)
+    if pa.types.is_primitive(column.type):
+        return max(column.nbytes, least)
+    return column.nbytes + least
 
 
 def _stored_bytes(written: pq.FileMetaData) -> int:

@@ -21,9 +21,11 @@ from artigraph_neo4j.serializer.ipc import check_schema
 from artigraph_neo4j.serializer.limits import SMALL_BYTES, check_decoded, max_decoded_bytes
 from artigraph_neo4j.serializer.thrift import Struct, read_struct
 
-__all__ = ["Chunk", "Structure"]
+__all__ = ["SCHEMA_KEY", "VALUE_BYTES", "Chunk", "Structure"]
 
 SCHEMA_KEY = b"ARROW:schema"
+"""Key of the metadata that has the table's schema, in which Arrow has more types than Parquet."""
+
 _MAGIC = b"PAR1"
 
 _TAIL = 64 * 1024
@@ -39,7 +41,7 @@ _SNAPPY_EXPANSION = 22
 _TEXT, _FIXED = 6, 7
 """Physical types of values of any length, and of one that the schema tells."""
 
-_VALUE_BYTES = 8
+VALUE_BYTES = 8
 """Bytes assumed for a value of any other type, missing ones too."""
 
 _DATA_PAGE, _DICTIONARY_PAGE = 0, 2
@@ -241,7 +243,7 @@ def _chunk(about: Struct, leaf: Struct) -> Chunk:
     kind, codec = _count(about[1]), _count(about[4])
     if codec not in (0, _SNAPPY):
         raise SerializationError("a column is compressed in another way than this library does")
-    width = max(_count(leaf.get(2, 0)) if kind == _FIXED else 0, _VALUE_BYTES)
+    width = max(_count(leaf.get(2, 0)) if kind == _FIXED else 0, VALUE_BYTES)
     start, dictionary = _count(about[9]), _count(about.get(11, 0))
     if not start and _count(about[5]):
         raise SerializationError("a column does not tell where its values are")

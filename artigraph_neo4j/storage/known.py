@@ -28,6 +28,7 @@ BUCKET = "ARTIGRAPH_S3_BUCKET"
 _CLASSES = {
     "file": ("artigraph_neo4j.storage.file", "FileSystemStorage"),
     "fsspec": ("artigraph_neo4j.storage.fsspec", "FsspecStorage"),
+    "obstore": ("artigraph_neo4j.storage.obstore", "ObstoreStorage"),
     "s3": ("artigraph_neo4j.storage.aws", "S3Storage"),
 }
 """Module and class of the storages whose default name, after the scheme, says where they are."""

@@ -12,13 +12,13 @@ __all__ = ["MemoryStorage"]
 
 
 class MemoryStorage(Storage):
-    """Keeps bytes in a dict.
+    """A storage that keeps bytes in a dict.
 
     Args:
-        name: What tells it from others; ``memory:`` is put before it.
+        name: A name of its own; ``memory:`` is put before it.
 
     Attributes:
-        blobs: What it keeps, by location.
+        blobs: The bytes by location.
     """
 
     def __init__(self, name: str = "default") -> None:
@@ -61,8 +61,13 @@ class MemoryStorage(Storage):
         """Whether something is kept at ``location``."""
         return location in self.blobs
 
+    async def size(self, location: str, /) -> int | None:
+        """The size of what is kept at ``location`` in bytes, or None if nothing is."""
+        data = self.blobs.get(location)
+        return None if data is None else len(data)
+
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """What is kept under keys that begin with ``prefix``."""
+        """The objects under keys that begin with ``prefix``."""
         for location, data in list(self.blobs.items()):
             if location.startswith(prefix) and location in self._modified:  # not deleted since
                 yield StoredBytes(location, len(data), self._modified[location])

@@ -20,9 +20,7 @@ __all__ = [
 ]
 
 
-async def load(
-    engine: Engine, loadings: list[Loading], *, keep_errors: bool = False
-) -> None:
+async def load(engine: Engine, loadings: list[Loading], *, keep_errors: bool = False) -> None:
     """Fetch what is kept outside and turn all bytes into values.
 
     Args:

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
+from artigraph_neo4j.common.wording import place_text
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import IntegrityError, SerializationError
@@ -117,6 +118,11 @@ class StoredValue(Reference):
         held = data if data is not None else b""
         self.size = blob.size if blob is not None else len(held)
         self.digest = blob.digest if blob is not None else hashlib.sha256(held).hexdigest()
+
+    @property
+    def place(self) -> str | None:
+        """Where the bytes are, for people; None where the graph has them."""
+        return None if self.blob is None else place_text(self.blob.storage, self.blob.location)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Without what belongs to this process; serializer and storage are found by name."""

@@ -236,12 +236,9 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
 
     try:
         return await engine.call(work)
-    except StalledError as error:
-        raise StalledError(
-            f"{what}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
-        ) from error
     except Exception as error:
-        raise StorageError(
+        kind = StalledError if isinstance(error, StalledError) else StorageError
+        raise kind(
             f"{what}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
         ) from error
 

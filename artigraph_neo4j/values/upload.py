@@ -328,10 +328,9 @@ class Uploads:
     async def _on(self, content: _Content, done: str, work: Coroutine[Any, Any, T]) -> T:
         try:
             return await work
-        except StalledError:
-            raise
         except Exception as error:
-            raise StorageError(
+            kind = StalledError if isinstance(error, StalledError) else StorageError
+            raise kind(
                 f"{content.where}: {content.size} bytes could not be {done} in "
                 f"{content.storage.name!r}: {error}"
             ) from error
@@ -351,10 +350,9 @@ async def upload(
     key = f"{graph_prefix(graph_id)}{blob_name(await content.digest())}"
     try:
         await mark(engine, storage, graph_id)
-    except StorageError:
-        raise
     except Exception as error:
-        raise StorageError(
+        kind = StalledError if isinstance(error, StalledError) else StorageError
+        raise kind(
             f"{where}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
         ) from error
     return await put(engine, storage, content, key, where)

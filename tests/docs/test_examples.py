@@ -17,8 +17,8 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from artigraph_neo4j import set_engine
-from artigraph_neo4j.engine import configure as engine_module
+from artigraph_neo4j import get_engine, set_engine
+from artigraph_neo4j.engine.configure import replace_default
 from artigraph_neo4j.graph.span import Span
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ class ProgramEvaluator(PythonEvaluator):
     def __call__(self, example: Example) -> None:
         namespace = example.namespace
         namespace.pop("main", None)
-        before = engine_module._default
+        before = get_engine()
         module = sys.modules[namespace["__name__"]]
         try:
             super().__call__(example)
@@ -38,7 +38,7 @@ class ProgramEvaluator(PythonEvaluator):
             if inspect.iscoroutinefunction(main):
                 asyncio.run(main())
         finally:
-            engine_module._default = before
+            replace_default(before)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)

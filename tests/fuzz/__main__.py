@@ -23,8 +23,8 @@ import psutil
 from tests.fuzz.mutation import input_of
 from tests.fuzz.probe import MEMORY_EXIT, read_all
 
-HANG_SECONDS = 10.0
-"""Processor time for one input after which it counts as hanging."""
+STARTING_SECONDS = 30.0
+"""Processor time that the first input may take besides, with all imports."""
 
 CHUNK = 100_000
 """Inputs that one process reads; imports cost it some seconds."""
@@ -40,6 +40,7 @@ class Run:
     only: list[str]
     folder: Path
     seconds: float
+    patience: float
     faults: Counter[str] = field(default_factory=Counter[str])
 
     def all(self) -> int:
@@ -56,13 +57,14 @@ class Run:
     def _some(self, start: int, stop: int) -> int:
         """Read some inputs in one process; return the number to go on with."""
         with tempfile.TemporaryDirectory() as folder:
-            progress, said = Path(folder, "progress"), Path(folder, "said")
+            progress, said = Path(folder, "progress"), Path(folder, "progress.faults")
             progress.write_bytes(start.to_bytes(8, "little"))
+            said.touch()
             command = [sys.executable, "-m", "tests.fuzz", "--read", str(progress)]
             command += ["--seed", str(self.seed), "--start", str(start), "--stop", str(stop)]
             command += ["--only", *self.only] if self.only else []
-            with said.open("wb") as out, Path(folder, "errors").open("wb") as errors:
-                process = subprocess.Popen(command, stdout=out, stderr=errors)
+            with Path(folder, "errors").open("wb") as errors:
+                process = subprocess.Popen(command, stdout=errors, stderr=errors)
             end = self._watch(process, progress)
             for line in said.read_text().splitlines():
                 found = json.loads(line)
@@ -78,6 +80,7 @@ class Run:
     def _watch(self, process: subprocess.Popen[bytes], progress: Path) -> str | None:
         """Wait for the process; end it when it hangs."""
         last, busy = -1, 0.0
+        first = int.from_bytes(progress.read_bytes(), "little")
         while True:
             try:
                 process.wait(0.25)
@@ -90,12 +93,13 @@ class Run:
                 times = psutil.Process(process.pid).cpu_times()
             except psutil.NoSuchProcess:
                 continue
+            is_first = last in (-1, first) and at == first
             if at != last:
                 last, busy = at, times.user + times.system
-            elif times.user + times.system - busy > HANG_SECONDS + 20 * (at == self.start):
+            elif times.user + times.system - busy > self.patience + STARTING_SECONDS * is_first:
                 process.kill()
                 process.wait()
-                return f"hangs for more than {HANG_SECONDS:.0f} s"
+                return f"hangs for more than {self.patience:.0f} s"
 
     def _keep(self, number: int, what: str, told: str = "") -> None:
         name, data = input_of(self.seed, number, self.only)
@@ -115,6 +119,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="how long at most")
     parser.add_argument("--seed", type=int, default=0, help="which inputs")
     parser.add_argument("--start", type=int, default=0, help="number of the first input")
+    parser.add_argument("--patience", type=float, default=10, help="processor time of one input")
     parser.add_argument("--only", nargs="+", default=[], help="names of serializers")
     parser.add_argument("--folder", type=Path, default=Path("fuzz-findings"), help="for findings")
     parser.add_argument("--stop", type=int, help=argparse.SUPPRESS)
@@ -124,7 +129,9 @@ def main() -> None:
     if args.read:
         read_all(args.seed, args.start, stop, args.only, args.read)
         return
-    run = Run(args.seed, args.start, stop, args.only, args.folder, args.seconds)
+    run = Run(
+        args.seed, args.start, stop, args.only, args.folder, args.seconds, args.patience
+    )
     at = run.all()
     for what, count in run.faults.most_common():
         print(f"{count:6} × {what}")

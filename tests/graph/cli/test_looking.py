@@ -240,7 +240,8 @@ async def test_a_process_that_knows_no_class(
 
     def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         program = Path(sys.executable).parent / "artigraph"
-        return subprocess.run([program, *arguments], capture_output=True, check=False)
+        named = os.environ | {"ARTIGRAPH_STORAGES": f"file:{tmp_path}"}
+        return subprocess.run([program, *arguments], capture_output=True, check=False, env=named)
 
     monkeypatch.delenv("ARTIGRAPH_STORAGES")
     save = (command, "artifact", made.artifact, "--field", "big", "--out", "-")

@@ -8,7 +8,9 @@ import os
 import re
 import subprocess
 import sys
+from contextvars import Context
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +26,7 @@ from artigraph_neo4j import (
     set_engine,
     span_context,
 )
-from artigraph_neo4j.engine import configure as engine_module
+from artigraph_neo4j.engine.configure import replace_default
 from artigraph_neo4j.engine.target import choose_target
 from artigraph_neo4j.errors import ConnectionFailed, EngineError
 from artigraph_neo4j.local import LocalStack
@@ -37,9 +39,9 @@ class Note(ArtifactModel, version=1):
 
 @pytest.fixture(autouse=True)
 def _restore() -> Any:
-    before = engine_module._default
+    before = replace_default(None)
     yield
-    engine_module._default = before
+    replace_default(before)
 
 
 def auth(service: Any) -> Any:
@@ -76,10 +78,8 @@ async def test_the_environment(graph_service: Any, monkeypatch: pytest.MonkeyPat
 def test_without_any_word_it_is_an_error_naming_both() -> None:
     with pytest.raises(EngineError, match=r"NEO4J_URI .*artigraph up"):
         set_engine()
-    engine_module._default = None
-    with engine_context(Engine(None)), pytest.raises(EngineError):  # type: ignore[arg-type]
-        engine_module._scoped.set(None)
-        get_engine()
+    with pytest.raises(EngineError, match="no engine is set"):
+        Context().run(get_engine)
 
 
 async def test_local_starts_the_stack_and_says_so_in_one_line(
@@ -211,6 +211,15 @@ def test_schema_creation_is_safe_when_many_processes_start_at_once(
 async def test_a_statement_that_needs_too_much_memory_says_what_to_do(engine: Engine) -> None:
     with pytest.raises(EngineError, match=r"OutOfMemory.*in one call \(batch\(\) writes"):
         await engine.read("UNWIND range(1, 100000000) AS i RETURN size(collect(i))", {})
+
+
+def test_it_shows_users_what_is_theirs(engine: Engine) -> None:
+    reference = (Path(__file__).parents[3] / "docs/reference/engine.md").read_text()
+    (members,) = re.findall(r"Engine\n +options:\n +members: \[(.*)\]", reference)
+    methods = {name for name in dir(engine) if callable(getattr(engine, name))}
+    assert methods - {"on_transfer"} == set(members.split(", "))
+    described = set(re.findall(r"^        (\w+): ", Engine.__doc__ or "", re.MULTILINE))
+    assert set(dir(engine)) - methods | {"on_transfer"} == described | {"on_transfer"}
 
 
 async def test_a_server_that_does_not_answer_is_told_of(

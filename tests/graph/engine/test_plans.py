@@ -92,7 +92,7 @@ READS = {
     "artifacts of a span": (read.ARTIFACTS_OF, _wide, 45),
     "artifacts below": (read.ARTIFACTS_BELOW, _wide, 105),
     "tree with artifacts": (span_tree.SPAN_TREE, _wide, 150),
-    "lineage": (lineage.LINEAGE_DOWN, _used, 55),
+    "lineage": (lineage.lineage("down", None), _used, 55),
 }
 
 
@@ -133,18 +133,19 @@ AT = [1_700_000_000, 0]
 WRITES = {"spans": (_spans, 28), "artifacts": (_artifacts, 26)}
 
 
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("merge", [False, True])
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_write_costs_hits_in_proportion_to_its_rows(
-    engine: Engine, profile: Profile, name: str, again: bool
+    engine: Engine, profile: Profile, name: str, merge: bool
 ) -> None:
     make, most = WRITES[name]
     async with span_context(label="owner") as span:
         pass
     costs = []
     for count in (FEW, MANY):
-        parameters = {"owners": [span.node_id]} | make(count, span.node_id)
-        hits, operators = await profile(write.statement(parameters, again=again), parameters)
+        once = [new_id(), 1, 2**62]
+        parameters = {"owners": [span.node_id], "once": once} | make(count, span.node_id)
+        hits, operators = await profile(write.statement(parameters, merge=merge), parameters)
         assert not [operator for operator in operators if "Scan" in operator]
         costs.append(hits)
     few, many = costs

@@ -303,7 +303,9 @@ async def test_lineage_draws_itself() -> None:
     assert (await read_lineage(out, "up", links=False)).to_mermaid().count("-->|") == 0
 
 
-@pytest.mark.parametrize("raw", [b"\x89PNG", b"\xff\x80\x7f\x00", bytes(range(256)), b"\x80" * 9_000])
+@pytest.mark.parametrize(
+    "raw", [b"\x89PNG", b"\xff\x80\x7f\x00", bytes(range(256)), b"\x80" * 9_000]
+)
 async def test_any_bytes_are_shown(raw: bytes) -> None:
     """The database has signed bytes."""
     async with span_context(label="raw") as span:

@@ -60,8 +60,8 @@ async def test_alone_in_a_batch_and_again(engine: Engine, query: Any) -> None:
         "owners": [maker.node_id],
         "owned": [group | {"spans": [[maker.node_id, [row]]]}],
     }
-    for again in (False, True, True):
-        await engine.write(write.statement(parameters, again=again), parameters)
+    for merge in (False, True, True):
+        await engine.once(write.statement(parameters, merge=merge), parameters)
     assert await makers(query, row[0]["node_id"]) == [[maker.node_id]]  # type: ignore[index]
 
 

@@ -396,9 +396,9 @@ async def test_errors_name_the_thing_and_write_nothing(query: Any) -> None:
     endless.append(endless)
     with pytest.raises(SerializationError, match=r"Box\.content"):
         await Box(endless).create()
-    with pytest.raises(SpanError, match="lone surrogate"):
-        await Point(1).create(label="\ud800")
-    with pytest.raises(ArtifactTypeError, match="dict is no artifact"):
+    with pytest.raises(SpanError, match="label is a str or a path, not a int: 3"):
+        await Point(1).create(label=3)  # type: ignore[arg-type]
+    with pytest.raises(ArtifactTypeError, match="dict is no"):
         async with span_context() as span:
             await create_span_artifact("current", data={"a": 1})  # type: ignore[arg-type]
     with pytest.raises(NotFoundError, match="no span with id 'gone'; nothing was recorded"):

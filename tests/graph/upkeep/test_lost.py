@@ -197,7 +197,7 @@ async def test_no_statement_and_no_timer_without_open_spans(
         await asyncio.sleep(0.3)
         async with span_context():
             pass
-        assert engine.writer._timer is None
+        assert not engine.writer.beats
         seen.clear()
         await asyncio.sleep(0.5)
         assert seen == []

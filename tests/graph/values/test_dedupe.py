@@ -261,12 +261,12 @@ async def test_the_reference_leaned_on_cannot_go_while_the_write_is_under_way(
     ((blob_id,),) = await query(
         "MATCH ({node_id: $id})-[:STORED_IN]->(b) RETURN b.blob_id", id=first
     )
-    parameters = {"leaned_on": [blob_id]}
+    parameters = {"leaned_on": [blob_id], "once": [new_id(), 1, 2**62]}
     async with AsyncGraphDatabase.driver(graph_service.uri, auth=auth) as driver:
         async with driver.session(database=graph_service.database) as session:
             transaction = await session.begin_transaction()
-            result = await transaction.run(writing.statement(parameters, again=False), parameters)
-            ((missing, problems, gone, other, *_),) = await result.values()
+            result = await transaction.run(writing.statement(parameters), parameters)
+            ((_, _, missing, problems, gone, other, *_),) = await result.values()
             assert (missing, problems, gone, other) == ([], [], [], None)
             deleting = asyncio.create_task(delete(engine, first))
             done, _ = await asyncio.wait({deleting}, timeout=0.5)
@@ -353,10 +353,10 @@ async def test_a_graph_that_took_another_id_refuses_values_of_the_old_one(
 async def test_a_storage_that_fails_to_look_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     await Kept("look").create()
 
-    async def refuse(self: Any, location: str, /) -> bool:
+    async def refuse(self: Any, location: str, /) -> int:
         raise StorageError("no")
 
-    monkeypatch.setattr(Counting, "exists", refuse)
+    monkeypatch.setattr(Counting, "size", refuse)
     with pytest.raises(StorageError, match=r"Kept\.text: 4 bytes could not be looked for"):
         await Kept("look").create()
 

@@ -88,8 +88,7 @@ NOTES = {
 
 def serializers() -> dict[str, Any]:
     """All serializers of this library, by name."""
-    for name in {*base._OF_NAME, *base._OF_PACKAGE}:
-        find_serializer(name)
+    base.serializer_types()
     known = {name: find_serializer(name) for name in serializer_names()}
     ours = {
         name: found

@@ -36,7 +36,7 @@ from artigraph_neo4j.model.native import _CONVERTERS
 from artigraph_neo4j.model.stored import (
     Stored,
 )
-from artigraph_neo4j.serializer import base, find_serializer
+from artigraph_neo4j.serializer import base
 from artigraph_neo4j.serializer.msgpack import _GROUPS
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES
 from tests.unit.serializer import plain_values as plain
@@ -79,11 +79,9 @@ def through_nodes(value: Any) -> Any:
 
 def registered_types() -> list[type[Any]]:
     """What serializers of this library are registered for, native types, and plain ones."""
-    for name in {*base._OF_NAME, *base._OF_PACKAGE}:
-        find_serializer(name)
     ours = {
         kind
-        for kind, serializer in base._by_type.items()
+        for kind, serializer in base.serializer_types().items()
         if type(serializer).__module__.startswith("artigraph_neo4j.")
     }
     plain = {type(None), bool, int, float, str, bytes, dict, *_GROUPS}
@@ -96,7 +94,7 @@ REFUSED = {"polars.lazy"}
 
 
 def types_to_test() -> list[type[Any]]:
-    refused = {t for t, s in base._by_type.items() if s.name in REFUSED}
+    refused = {t for t, s in base.serializer_types().items() if s.name in REFUSED}
     return [kind for kind in registered_types() if kind not in refused]
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from numbers import Complex, Integral, Number, Real
 from typing import Any, Literal, get_args, get_origin
 
-from artigraph_neo4j.model.annotations import alternatives
+from artigraph_neo4j.common.annotations import alternatives
 
 __all__ = ["Fits", "fits_of"]
 

@@ -6,11 +6,18 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
-__all__ = ["UNKNOWN", "alternatives", "hint_of", "own_annotations", "text_of"]
+__all__ = [
+    "UNKNOWN",
+    "alternatives",
+    "body_annotations",
+    "hint_of",
+    "own_annotations",
+    "text_of",
+]
 
 UNKNOWN = Any
 """The annotation where there is none, or none that can be evaluated."""
@@ -25,6 +32,18 @@ def own_annotations(cls: type[Any]) -> dict[str, Any]:
 
         return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
     return inspect.get_annotations(cls)
+
+
+def body_annotations(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The annotations in the body of a class that is about to be made."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        annotate = annotationlib.get_annotate_from_class_namespace(namespace)
+        if annotate is None:
+            return {}
+        return annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)
+    return dict(namespace.get("__annotations__", {}))
 
 
 def hint_of(cls: type[Any], name: str) -> Any:
