@@ -18,6 +18,12 @@ STACK = {"up", "down", "status", "env", "browser"}
 """They are about the local stack; all others work on a graph."""
 
 NEEDED = {
+    "contrast": ["--label", "x"],
+    "diff": ["ID", "ID"],
+    "impact": ["ID"],
+    "recipe": ["ID"],
+    "stale": ["ID"],
+    "why": ["ID", "ID"],
     "artifact": ["ID"],
     "delete": ["ID", "--yes"],
     "export": ["ID", "out.jsonl"],
