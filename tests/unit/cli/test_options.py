@@ -18,12 +18,6 @@ STACK = {"up", "down", "status", "env", "browser"}
 """They are about the local stack; all others work on a graph."""
 
 NEEDED = {
-    "contrast": ["--label", "x"],
-    "diff": ["ID", "ID"],
-    "impact": ["ID"],
-    "recipe": ["ID"],
-    "stale": ["ID"],
-    "why": ["ID", "ID"],
     "artifact": ["ID"],
     "contrast": ["--label", "fit"],
     "delete": ["ID", "--yes"],
