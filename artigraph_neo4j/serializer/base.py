@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Container, Generator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
@@ -165,6 +165,7 @@ def check_part(kind: str, wanted: Sequence[Any] | None, there: Sequence[Any]) ->
     Raises:
         SerializationError: One of ``wanted`` is not in ``there``; the message lists ``there``.
     """
+    found: Container[Any]
     try:
         found = there if isinstance(there, range) else set(there)
     except TypeError:  # labels that cannot be hashed
