@@ -171,11 +171,12 @@ def _is_class_variable(hint: Any) -> bool:
 
 
 def _default(where: str, value: Any) -> Callable[[], Any] | None:
-    field: Any = value  # a type checker would narrow the value itself
     if isinstance(value, dataclasses.Field):
-        if field.default_factory is not dataclasses.MISSING:
-            return field.default_factory
-        value = field.default
+        declared: Any = cast("object", value)
+        if declared.default_factory is not dataclasses.MISSING:
+            make: Callable[[], Any] = declared.default_factory
+            return make
+        value = declared.default
     if value is dataclasses.MISSING:
         return None
     if type(value).__hash__ is None:

@@ -2,8 +2,8 @@
 
 A stored value may be deleted when no Blob node names it and it is older than ``min_age``: its
 writer has committed or given up by then, and what no committed Blob node names is never used
-again (see ``values/upload.py``). Only names of the library's own form below the graph's own prefix are
-looked at, and only where an object in that prefix says that it is this graph's.
+again (see ``values/upload.py``). Only names of the library's own form below the graph's own prefix
+are looked at, and only where an object in that prefix says that it is this graph's.
 """
 
 from __future__ import annotations
