@@ -8,6 +8,7 @@ from typing import IO, Any, ClassVar
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import (
+    DamagedError,
     Serializer,
     check_part,
     exactly,
@@ -163,7 +164,7 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
         with unreadable("an Arrow file"):
             opened = _whole(pa.BufferReader(data))
             if opened.num_record_batches != 1:
-                raise SerializationError(f"it has {opened.num_record_batches} batches, not one")
+                raise DamagedError(f"it has {opened.num_record_batches} batches, not one")
             batch = opened.get_batch(0)
             batch.validate(full=True)
             return batch

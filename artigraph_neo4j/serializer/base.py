@@ -14,6 +14,7 @@ from artigraph_neo4j.common.registry import Registry, load_entry_points
 from artigraph_neo4j.errors import ArtigraphError, SerializationError
 
 __all__ = [
+    "DamagedError",
     "Serializer",
     "check_part",
     "exactly",
@@ -198,6 +199,10 @@ def shown(value: object, characters: int = 80) -> str:
         return f"(a {type(value).__qualname__})"
 
 
+class DamagedError(Exception):
+    """The bytes cannot be what this library wrote; ``unreadable`` makes it an error for users."""
+
+
 @contextmanager
 def unreadable(form: str) -> Generator[None]:
     """Turn every error of a block or function that reads stored bytes into one of ours.
@@ -260,6 +265,8 @@ def _reason(error: BaseException) -> str:
         text = str(error)
     except Exception:  # of a class that is not ours
         text = ""
+    if isinstance(error, DamagedError):
+        return text
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 
 

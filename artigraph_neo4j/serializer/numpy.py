@@ -12,7 +12,14 @@ import zipfile
 from typing import IO, Any, ClassVar, cast
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable, unwritable
+from artigraph_neo4j.serializer.base import (
+    DamagedError,
+    Serializer,
+    exactly,
+    shown,
+    unreadable,
+    unwritable,
+)
 from artigraph_neo4j.serializer.limits import check_decoded
 
 try:
@@ -68,10 +75,10 @@ def _load(source: IO[bytes]) -> np.ndarray[Any, Any]:
         dtype, shape = _header(source)
         size = _end(source) - source.tell()
         if dtype.hasobject:
-            raise SerializationError("it holds Python objects as pickle, which is not read")
+            raise DamagedError("it holds Python objects as pickle, which is not read")
         items = math.prod(shape)
         if items * dtype.itemsize != size:
-            raise SerializationError(
+            raise DamagedError(
                 f"an array of shape {shape} and dtype {shown(dtype)} does not take {size} bytes"
             )
         check_decoded(items, size)  # of a dtype without bytes
@@ -89,7 +96,7 @@ def _check_characters(array: Any) -> None:
     if dtype.kind == "U" and array.size and dtype.itemsize:
         order = dtype.str[0]
         if np.ascontiguousarray(array).reshape(-1).view(f"{order}u4").max() > sys.maxunicode:
-            raise SerializationError("a text has a character that Unicode does not have")
+            raise DamagedError("a text has a character that Unicode does not have")
     for name in dtype.names or ():
         _check_characters(array[name])
 
@@ -100,19 +107,19 @@ def _header(source: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     form = "<H" if version == (1, 0) else "<I"
     (length,) = struct.unpack(form, source.read(struct.calcsize(form)))
     if length > _MAX_HEADER:
-        raise SerializationError(f"the header takes {length} bytes")
+        raise DamagedError(f"the header takes {length} bytes")
     text = source.read(length).decode("latin-1" if version[0] < 3 else "utf-8")
     _check_text(text)
     header: Any = ast.literal_eval(text)
     if not isinstance(header, dict) or header.keys() != {"descr", "fortran_order", "shape"}:
-        raise SerializationError("the header has another form")
+        raise DamagedError("the header has another form")
     about = cast("dict[str, Any]", header)
     dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(about["descr"])
     shape: Any = about["shape"]
     if type(shape) is not tuple or any(
         type(side) is not int or side < 0 for side in cast("tuple[object, ...]", shape)
     ):
-        raise SerializationError("the header has no shape")
+        raise DamagedError("the header has no shape")
     return dtype, cast("tuple[int, ...]", shape)
 
 
@@ -124,7 +131,7 @@ def _check_text(text: str) -> None:
         depth += 1 if sign in "[({" else -1
         deepest = max(deepest, depth)
     if deepest > _MAX_BRACKETS or _PLAIN.fullmatch(rest) is None:
-        raise SerializationError("the header has another form, or records within too many records")
+        raise DamagedError("the header has another form, or records within too many records")
 
 
 def _end(source: IO[bytes]) -> int:
@@ -149,7 +156,7 @@ def _refuse_unfaithful(dtype: np.dtype[Any]) -> None:
     with unwritable(f"a .npy file of {dtype}"):
         header: Any = np.lib.format.dtype_to_descr(dtype)
         back = np.lib.format.descr_to_dtype(header)
-    _check_text(repr(header))
+        _check_text(repr(header))
     if _description(back) != _description(dtype):
         raise SerializationError(
             f"a .npy file would change {dtype!r} to {back!r}; convert it with astype first"
@@ -266,12 +273,12 @@ def _parts(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise SerializationError("a member is compressed")
+            raise DamagedError("a member is compressed")
         if sum(member.file_size for member in members) > len(data):
-            raise SerializationError("its members take more bytes than the file")
+            raise DamagedError("its members take more bytes than the file")
         parts = {m.filename.removesuffix(".npy"): archive.read(m) for m in members}
     if len(parts) < len(members) or not {"data", "hard"} <= parts.keys() <= _MEMBERS:
-        raise SerializationError(f"its members are {shown(list(parts))}")
+        raise DamagedError(f"its members are {shown(list(parts))}")
     return {name: _load(io.BytesIO(part)) for name, part in parts.items()}
 
 
@@ -309,11 +316,12 @@ class ScalarSerializer(Serializer[np.generic]):
         Raises:
             SerializationError: The bytes are not such a file.
         """
-        array: Any = _load(io.BytesIO(data))
-        if array.shape:
-            raise SerializationError(f"the bytes are not one value: the shape is {array.shape}")
-        found: np.generic = array[()]
-        return found
+        with unreadable("a .npy file"):
+            array: Any = _load(io.BytesIO(data))
+            if array.shape:
+                raise DamagedError(f"it is not one value: the shape is {array.shape}")
+            found: np.generic = array[()]
+            return found
 
 
 _NATIVE: dict[type[Any], tuple[str, type[Any]]] = {

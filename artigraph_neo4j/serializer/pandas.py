@@ -22,7 +22,14 @@ except ImportError as error:  # pragma: no cover - an install without the extra
     ) from error
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable, unwritable
+from artigraph_neo4j.serializer.base import (
+    DamagedError,
+    Serializer,
+    exactly,
+    shown,
+    unreadable,
+    unwritable,
+)
 from artigraph_neo4j.serializer.msgpack import pack
 from artigraph_neo4j.serializer.pandas_arrays import Recipe, to_arrow, values_of
 from artigraph_neo4j.serializer.pandas_file import (
@@ -200,7 +207,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
             parts = FrameFile(file, part=some)
             labels = unpack_index(parts.about["labels"])
             if len(labels) != parts.width:
-                raise SerializationError("it has more labels than columns, or fewer")
+                raise DamagedError("it has more labels than columns, or fewer")
             places = positions_of(labels, columns)
             index = parts.index(row_groups)
             # As series, since a frame would guess at the dtype of objects.
