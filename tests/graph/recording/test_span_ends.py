@@ -102,7 +102,9 @@ async def test_a_message_of_many_megabytes() -> None:
         assert "test_span_ends.py" in (found.exception_stacktrace or "")
 
 
-@pytest.mark.parametrize(("code", "status"), [(0, "OK"), (None, "OK"), (1, "ERROR"), ("x", "ERROR")])
+@pytest.mark.parametrize(
+    ("code", "status"), [(0, "OK"), (None, "OK"), (1, "ERROR"), ("x", "ERROR")]
+)
 async def test_an_exit_that_says_all_is_well_is_not_an_error(code: Any, status: str) -> None:
     with pytest.raises(SystemExit):
         async with span_context(label="exits") as span:

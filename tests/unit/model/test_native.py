@@ -35,8 +35,6 @@ class Name(str):
     [
         2**63,
         -(2**63) - 1,
-        math.nan,
-        math.inf,
         "\ud800",
         [],
         [1, 2.0],
@@ -44,7 +42,6 @@ class Name(str):
         [None],
         [[1]],
         [2**63],
-        [math.nan],
         (1,),
         {1},
         {"a": 1},
@@ -73,7 +70,7 @@ def test_plain_values(value: Any) -> None:
     assert type(back(value)) is type(value)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
+@given(st.floats())
 def test_floats_keep_every_bit(value: float) -> None:
     assert struct.pack("d", back(value)) == struct.pack("d", value)
 

@@ -439,7 +439,9 @@ def test_a_freq_that_takes_many_steps_is_refused() -> None:
     """pandas walks through business hours one after the other."""
     times = pd.date_range("2024-01-01", periods=3, freq="bh")
     frame = pd.DataFrame({"a": [1, 2, 3]}, index=times)
-    assert dataframe_serializer.deserialize(dataframe_serializer.serialize(frame)).index.freq == "bh"
+    assert (
+        dataframe_serializer.deserialize(dataframe_serializer.serialize(frame)).index.freq == "bh"
+    )
     data = with_metadata(frame, lambda about: about["index"].update(freq="999999999bh"))
     refused(dataframe_serializer, data, "too many steps")
 
