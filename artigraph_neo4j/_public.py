@@ -45,6 +45,24 @@ from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.steps import migration
 from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
+from artigraph_neo4j.questions.contrast import Contrast, Suspect, contrast
+from artigraph_neo4j.questions.diff import Difference, Divergence, RunDiff, diff
+from artigraph_neo4j.questions.impact import Impact, ImpactRun, impact
+from artigraph_neo4j.questions.policy import (
+    Policy,
+    Violation,
+    check_policies,
+    registered_policies,
+)
+from artigraph_neo4j.questions.recipe import (
+    MissingInput,
+    Recipe,
+    RecipeStep,
+    StoredBytes,
+    recipe,
+)
+from artigraph_neo4j.questions.stale import Cause, ReplayPlan, Staleness, replay_plan, stale
+from artigraph_neo4j.questions.why import Way, why
 from artigraph_neo4j.recording.annotations import (
     Annotations,
     add_tags,
@@ -54,7 +72,8 @@ from artigraph_neo4j.recording.annotations import (
 )
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import batch
-from artigraph_neo4j.recording.decorator import CallArguments, spanned
+from artigraph_neo4j.recording.cache import Cache, CallKey, Miss
+from artigraph_neo4j.recording.decorator import CallArguments, cached, explain_miss, spanned
 from artigraph_neo4j.recording.links import (
     link_artifact,
     use,
@@ -108,13 +127,21 @@ __all__ = [
     "ArtigraphError",
     "Batch",
     "BatchError",
+    "Cache",
     "CallArguments",
+    "CallKey",
+    "Cause",
+    "Contrast",
     "DeleteReport",
+    "Difference",
+    "Divergence",
     "Engine",
     "ExportReport",
     "F",
     "FieldSummary",
     "File",
+    "Impact",
+    "ImpactRun",
     "ImportReport",
     "Lazy",
     "Lineage",
@@ -124,33 +151,50 @@ __all__ = [
     "MigrationFailure",
     "MigrationProgress",
     "MigrationReport",
+    "Miss",
+    "MissingInput",
     "ModelBacklog",
     "NotFoundError",
     "OpenSpan",
+    "Policy",
+    "Recipe",
+    "RecipeStep",
+    "ReplayPlan",
     "ResultList",
+    "RunDiff",
     "SchemaState",
     "Serializer",
     "Span",
     "SpanCounts",
     "SpanTree",
+    "Staleness",
     "Storage",
+    "StoredBytes",
+    "Suspect",
     "Transfer",
     "UnreadableArtifact",
+    "Violation",
+    "Way",
     "__version__",
     "add_tags",
     "artifact_field",
     "artifact_info",
     "batch",
     "bind_neomodel",
+    "cached",
+    "check_policies",
     "check_schema",
     "close_lost_spans",
     "collect_garbage",
+    "contrast",
     "create_span_artifact",
     "create_span_artifacts",
     "delete_artifacts",
     "delete_span",
     "delete_spans",
+    "diff",
     "engine_context",
+    "explain_miss",
     "export_graph",
     "find_artifacts",
     "find_lost_spans",
@@ -158,6 +202,7 @@ __all__ = [
     "find_spans",
     "get_current_span_id",
     "get_engine",
+    "impact",
     "import_artigraph",
     "import_graph",
     "install_schema",
@@ -182,18 +227,23 @@ __all__ = [
     "read_span_artifacts",
     "read_span_counts",
     "read_span_tree",
+    "recipe",
     "record_used",
+    "registered_policies",
     "remove_tags",
+    "replay_plan",
     "resume_deletes",
     "retain",
     "revise_artifact",
     "set_engine",
     "span_context",
     "spanned",
+    "stale",
     "take_new_graph_id",
     "transfer_bar",
     "upgrade_schema",
     "use",
+    "why",
     "write_note",
 ]
 

@@ -19,7 +19,15 @@ from artigraph_neo4j.engine.waiting import run, waiting
 from artigraph_neo4j.exchange import archive
 from artigraph_neo4j.find import counts, lineage, span_tree, tree
 from artigraph_neo4j.find.blocking import Results, find_artifacts, find_spans
+from artigraph_neo4j.questions import contrast as _contrast
+from artigraph_neo4j.questions import diff as _diff
+from artigraph_neo4j.questions import impact as _impact
+from artigraph_neo4j.questions import policy as _policy
+from artigraph_neo4j.questions import recipe as _recipe
+from artigraph_neo4j.questions import stale as _stale
+from artigraph_neo4j.questions import why as _why
 from artigraph_neo4j.recording import annotations as _annotations
+from artigraph_neo4j.recording import decorator as _decorator
 from artigraph_neo4j.recording import links, revisions, spans
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.blocking import batch, span_context
@@ -32,20 +40,25 @@ __all__ = [
     "Results",
     "add_tags",
     "batch",
+    "check_policies",
     "check_schema",
     "close_lost_spans",
     "collect_garbage",
+    "contrast",
     "create_artifact",
     "create_span_artifact",
     "create_span_artifacts",
     "delete_artifacts",
     "delete_span",
     "delete_spans",
+    "diff",
+    "explain_miss",
     "export_graph",
     "find_artifacts",
     "find_lost_spans",
     "find_retired",
     "find_spans",
+    "impact",
     "import_artigraph",
     "import_graph",
     "install_schema",
@@ -69,31 +82,40 @@ __all__ = [
     "read_span_artifacts",
     "read_span_counts",
     "read_span_tree",
+    "recipe",
     "remove_tags",
+    "replay_plan",
     "resume_deletes",
     "retain",
     "revise_artifact",
     "run",
     "span_context",
+    "stale",
     "take_new_graph_id",
     "upgrade_schema",
+    "why",
     "write_note",
 ]
 
 M = TypeVar("M", bound=ArtifactModel)
 
 add_tags = waiting(_annotations.add_tags)
+check_policies = waiting(_policy.check_policies)
 check_schema = waiting(schema.check_schema)
 close_lost_spans = waiting(lost.close_lost_spans)
 collect_garbage = waiting(collect.collect_garbage)
+contrast = waiting(_contrast.contrast)
 create_span_artifact = waiting(spans.create_span_artifact)
 create_span_artifacts = waiting(spans.create_span_artifacts)
 delete_artifacts = waiting(delete.delete_artifacts)
 delete_span = waiting(delete.delete_span)
 delete_spans = waiting(delete.delete_spans)
+diff = waiting(_diff.diff)
+explain_miss = waiting(_decorator.explain_miss)
 export_graph = waiting(archive.export_graph)
 find_lost_spans = waiting(lost.find_lost_spans)
 find_retired = waiting(_retain.find_retired)
+impact = waiting(_impact.impact)
 import_graph = waiting(archive.import_graph)
 install_schema = waiting(schema.install_schema)
 link_artifact = waiting(links.link_artifact)
@@ -114,12 +136,16 @@ read_span = waiting(tree.read_span)
 read_span_artifacts = waiting(spans.read_span_artifacts)
 read_span_counts = waiting(counts.read_span_counts)
 read_span_tree = waiting(span_tree.read_span_tree)
+recipe = waiting(_recipe.recipe)
 remove_tags = waiting(_annotations.remove_tags)
+replay_plan = waiting(_stale.replay_plan)
 resume_deletes = waiting(delete.resume_deletes)
 retain = waiting(_retain.retain)
 revise_artifact = waiting(revisions.revise_artifact)
+stale = waiting(_stale.stale)
 take_new_graph_id = waiting(collect.take_new_graph_id)
 upgrade_schema = waiting(schema.upgrade_schema)
+why = waiting(_why.why)
 write_note = waiting(_annotations.write_note)
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -27,7 +28,14 @@ __all__ = [
     "LineageStep",
     "lineage_diagram",
     "lineage_html",
+    "links_between",
     "read_lineage",
+    "step_from_row",
+    "step_name",
+    "step_node",
+    "step_sign",
+    "step_type",
+    "steps_diagram",
 ]
 
 Direction = Literal["up", "down"]
@@ -149,22 +157,21 @@ async def read_lineage(
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be 1 or more, not {depth}")
     node_id = given.artifact_id(artifact)
-    rows = await get_engine().read(
+    found = await get_engine().read_chunks(
         lineage.lineage(direction, depth), {"node_id": node_id, "links": links}
     )
-    if rows == [[None]]:
+    if found is None:
         raise await absent(get_engine(), "artifact", node_id)
-    found = [row for (chunk,) in rows for row in chunk]
-    steps = [_step(*row[:-1]) for row in found]
+    steps = [step_from_row(*row[:-1]) for row in found]
     steps.sort(key=lambda step: (step.distance, step.at, step.node_id))
     if not steps or steps[0].distance:
         raise NotFoundError(f"artifact {node_id!r} was deleted while its lineage was read")
     start, *others = steps
     beyond = {row[0]: row[-1] for row in found}
-    return Lineage(node_id, direction, others, _links(steps, beyond, direction), start)
+    return Lineage(node_id, direction, others, links_between(steps, beyond, direction), start)
 
 
-def _links(
+def links_between(
     steps: list[LineageStep], beyond: dict[str, list[str]], direction: Direction
 ) -> list[LineageLink]:
     """The hops between steps, of which the last ones' own may lead further than was read."""
@@ -180,7 +187,7 @@ def _links(
     return links
 
 
-def _step(
+def step_from_row(
     node_id: str,
     distance: int,
     is_span: bool,
@@ -190,6 +197,7 @@ def _step(
     at: str,
     status: str | None,
 ) -> LineageStep:
+    """A step from a row of a lineage: what ``lineage`` returns of a node, without its links."""
     return LineageStep(
         "span" if is_span else "artifact",
         node_id,
@@ -212,10 +220,15 @@ _VERBS = {"USED": "used by", "HAS_ARTIFACT": "made"}
 def lineage_html(lineage: Lineage) -> Html:
     """See ``Lineage``: a row for each step, nearest first."""
     shown = lineage.steps[:SHOWN_STEPS]
-    start = lineage.node_id if lineage.start is None else _name(lineage.start)
+    start = lineage.node_id if lineage.start is None else step_name(lineage.start)
     title = joined(dot(ARTIFACT, "artifact", "■"), f" {start}: {_MEANING[lineage.direction]}")
     rows = [
-        (step.distance, joined(_sign(step), " ", _name(step)), _type(step), time_text(step.at))
+        (
+            step.distance,
+            joined(step_sign(step), " ", step_name(step)),
+            step_type(step),
+            time_text(step.at),
+        )
         for step in shown
     ]
     rest = len(lineage.steps) - len(shown)
@@ -226,15 +239,18 @@ def lineage_html(lineage: Lineage) -> Html:
 def lineage_diagram(lineage: Lineage) -> Diagram:
     """The start, then the steps, nearest first; arrows go where the data went."""
     steps = lineage.steps if lineage.start is None else [lineage.start, *lineage.steps]
-    edges = [
-        DiagramEdge(link.source, link.target, link.type, _VERBS[link.type])
-        for link in lineage.links
-    ]
-    return Diagram([_node(step) for step in steps], edges, "right")
+    return steps_diagram(steps, lineage.links)
 
 
-def _node(step: LineageStep) -> DiagramNode:
-    name = _name(step)
+def steps_diagram(steps: Iterable[LineageStep], links: Iterable[LineageLink]) -> Diagram:
+    """Steps in the order given; arrows go where the data went."""
+    edges = [DiagramEdge(k.source, k.target, k.type, _VERBS[k.type]) for k in links]
+    return Diagram([step_node(step) for step in steps], edges, "right")
+
+
+def step_node(step: LineageStep) -> DiagramNode:
+    """The node that a step is in a picture."""
+    name = step_name(step)
     attributes: dict[str, Any] = {
         "label": step.label,
         "model": step.model,
@@ -243,15 +259,17 @@ def _node(step: LineageStep) -> DiagramNode:
         "distance": step.distance,
         "at": step.at,
     }
-    lines = (name,) if _type(step) in ("Span", name) else (name, _type(step))
+    lines = (name,) if step_type(step) in ("Span", name) else (name, step_type(step))
     return DiagramNode(step.node_id, step.kind, lines, _colour(step), attributes)
 
 
-def _name(step: LineageStep) -> str:
+def step_name(step: LineageStep) -> str:
+    """The text that names a step: its label, else its model."""
     return cut(step.label or step.model or "(no label)", 200)
 
 
-def _type(step: LineageStep) -> str:
+def step_type(step: LineageStep) -> str:
+    """The class of a span, or the model of an artifact."""
     if step.kind == "artifact":
         return step.model or "Artifact"
     return next((name for name in step.classes if name != "Span"), "Span")
@@ -261,7 +279,8 @@ def _colour(step: LineageStep) -> Colour:
     return ARTIFACT if step.kind == "artifact" else STATUS.get(step.status or "", UNSET)
 
 
-def _sign(step: LineageStep) -> Html:
+def step_sign(step: LineageStep) -> Html:
+    """The coloured sign before a step's name."""
     if step.kind == "artifact":
         return dot(ARTIFACT, "artifact", "■")
     return dot(_colour(step), step.status or "span")

@@ -1,4 +1,4 @@
-"""What is known of a stored artifact without reading it: for pictures, and for whoever looks.
+"""Summaries of stored artifacts, for pictures and people who look: nothing is loaded for them.
 
 No class of the user's is needed, nothing is deserialized, no storage is asked.
 """
@@ -28,7 +28,7 @@ class FieldSummary:
         name: The field.
         kind: How it is stored: ``"int"``, ``"str"`` and so on for a native property, ``"none"``,
             ``"unset"`` for a field that was never assigned, ``"model"`` for a nested model,
-            ``"tree"`` for a container of them, else the name of the serializer.
+            ``"tree"`` for a container of them, ``"unreadable"``, else the name of the serializer.
         value: A native value; the text of one that was serialized as text; else None.
         cut: Whether ``value`` is only the beginning.
         size: How many characters, items or bytes the whole has; None for a single number or time.
@@ -77,7 +77,7 @@ class FieldSummary:
 
     @property
     def place(self) -> str:
-        """Where the storage has it, as an address; empty when the graph has it."""
+        """The address in the storage; empty when the graph has the value."""
         return "" if self.storage is None else place_text(self.storage, self.location or "")
 
 
@@ -87,7 +87,7 @@ _NATIVE = frozenset({"bool", "int", "float", "str", "bytes", "list"})
 
 @dataclass(frozen=True, slots=True)
 class ArtifactSummary:
-    """What the graph has of one artifact.
+    """One artifact as the graph describes it.
 
     Attributes:
         node_id: The artifact's id.

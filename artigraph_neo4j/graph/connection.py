@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -32,7 +32,17 @@ from artigraph_neo4j.graph.failures import (
 )
 from artigraph_neo4j.graph.lanes import Lanes, Ticket
 
-__all__ = ["ALLOWANCE", "Access", "Connection", "Cursor", "Once", "Row", "Statement"]
+__all__ = [
+    "ALLOWANCE",
+    "LOGIN_SECONDS",
+    "Access",
+    "Connection",
+    "Cursor",
+    "Once",
+    "Row",
+    "Statement",
+    "unchunked",
+]
 
 logger = logging.getLogger("artigraph_neo4j.cypher")
 
@@ -84,10 +94,12 @@ class Once:
     Attributes:
         row: The statement's row; without meaning where it was applied before.
         before: Whether an earlier attempt had been applied, whose answer was lost.
+        stale: Whether it was given up, since what it refers to may be gone; it can be sent anew.
     """
 
     row: Row
     before: bool
+    stale: bool = False
 
 
 class _Noted(Mapping[str, Any]):
@@ -146,6 +158,7 @@ class Connection:
         access: Access,
         *,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
         """Run one statement, which may run twice, and return its rows, each a list of values.
 
@@ -155,6 +168,8 @@ class Connection:
             access: Whether it reads or writes.
             deadline: Seconds that it may take, waiting behind other writes and further attempts
                 included; it ends ``ALLOWANCE`` later at the latest.
+            fresh: Seconds for which what it refers to is there for certain, asked before each
+                attempt. After that it is not sent.
 
         Raises:
             ConnectionFailed: The database could not do it in time.
@@ -165,6 +180,12 @@ class Connection:
         """
 
         async def once(attempt: int, left: float) -> list[Row]:
+            left = left if fresh is None else min(left, fresh())
+            if left <= 0:
+                raise ConnectionFailed(
+                    "so much time passed between the upload of a value and its commit that garbage "
+                    "collection may have taken it; do it again"
+                )
             return await self._once(text, parameters, access, attempt, left)
 
         async def work(end: float) -> list[Row]:
@@ -182,6 +203,7 @@ class Connection:
         ticket: Ticket,
         *,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
     ) -> Once:
         """Run a write that is applied once, however often it is sent and whenever it arrives.
 
@@ -190,12 +212,17 @@ class Connection:
             parameters: Its parameters, but for ``$once``.
             ticket: The write's identity; with the same ticket it may be sent again later.
             deadline: As for ``run``.
+            fresh: Seconds for which what it refers to is there for certain, asked before each
+                attempt. After that it is not sent, and not applied if it arrives.
 
         Raises:
             As ``run``. After ``ConnectionFailed`` the ticket says whether it may have been applied.
         """
 
         async def once(attempt: int, left: float) -> Once | None:
+            left = left if fresh is None else min(left, fresh())
+            if left <= 0:
+                return Once([], before=False, stale=True)
             return await self._send_once(text, parameters, ticket, attempt, left)
 
         async def work(end: float) -> Once:
@@ -203,7 +230,7 @@ class Connection:
                 while time.monotonic() <= end:
                     result = await self._retry(once, "write", end)
                     if result is not None:
-                        ticket.unconfirmed = False
+                        ticket.unconfirmed = ticket.unconfirmed and result.stale
                         return result
             raise ConnectionFailed("the server's clock is not steady: each write came too late")
 
@@ -460,6 +487,11 @@ def _unsendable(error: UnicodeEncodeError | OverflowError) -> str:
         return "an integer does not fit into 64 bits, which is what Neo4j holds"
     around = error.object[max(0, error.start - 20) : error.end + 20]
     return f"a text has a lone surrogate, which UTF-8 cannot hold: {around!r}"
+
+
+def unchunked(rows: Iterable[Row]) -> list[Any]:
+    """The items of rows that are chunks of items each."""
+    return [item for (chunk,) in rows for item in chunk]
 
 
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:

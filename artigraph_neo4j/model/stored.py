@@ -25,7 +25,7 @@ class Stored:
 
     Args:
         rows: ``[properties, [[parent id, path]], [[field, storage, location, digest, size]]]`` of
-            each node; the root's own parent does not matter.
+            each node; the root's own parent does not matter, and rows may say more.
         span_id: The span that has the artifact, or None.
         label: Its label there, or None.
 
@@ -38,7 +38,7 @@ class Stored:
         self.span_id = span_id
         self.label = label
         try:
-            self.nodes = [StoredNode(*row) for row in rows]
+            self.nodes = [StoredNode(*row[:3]) for row in rows]
             if len(rows) > 1:
                 by_id = {node.node_id: node for node in self.nodes}
                 for node in self.nodes[1:]:
@@ -87,7 +87,7 @@ class StoredNode:
         self.node_id: str = properties["node_id"]
         self.codec = self._codec()
         self.parent_id, self.path = parents[0] if parents else ("", "")
-        self.blobs = {row[0]: BlobRef(*row[1:]) for row in blobs}
+        self.blobs = {row[0]: BlobRef(*row[1:5]) for row in blobs}
         self.children: dict[str, StoredNode] = {}
         self.value: ModelBase | None = None
 

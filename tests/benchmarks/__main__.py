@@ -22,14 +22,14 @@ from typing import Any
 from artigraph_neo4j.local import LocalStack, StackInfo
 from artigraph_neo4j.local.record import Record
 from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
-from tests.benchmarks import large, machine, reading, recording
+from tests.benchmarks import large, machine, questions, reading, recording
 from tests.benchmarks.harness import Report, Workload, bench_on, measure
 from tests.benchmarks.limits import verdicts
 from tests.benchmarks.outside import PEERS, Outside, start_all
 from tests.benchmarks.report import LATEST
 from tests.benchmarks.table import print_run
 
-WORKLOADS = [*recording.WORKLOADS, *reading.WORKLOADS, *large.WORKLOADS]
+WORKLOADS = [*recording.WORKLOADS, *reading.WORKLOADS, *large.WORKLOADS, *questions.WORKLOADS]
 
 
 @contextmanager
@@ -56,6 +56,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="sides to leave out: neomodel, mlflow, artigraph")  # fmt: skip
     parser.add_argument("--heap", help="Neo4j's heap; by default 6g, or 1g for --quick")
     parser.add_argument("--output", type=Path, default=LATEST)
+    parser.add_argument("--size", type=int, help="the size of each workload, whatever it says")
     parser.add_argument("--update", action="store_true",
         help="keep what the output has of other workloads; for one run in parts")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="say what there is, and end")
@@ -108,7 +109,7 @@ async def _run_group(
     keep: Callable[[str, dict[str, Any]], None],
     report: Report,
 ) -> None:
-    async with bench_on(info, options.quick, peers) as bench:
+    async with bench_on(info, options.quick, peers, size=options.size) as bench:
         for workload in chosen:
             found = await measure(bench, workload, options.rounds, options.without, report)
             keep(workload.name, found)

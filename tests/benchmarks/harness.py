@@ -53,6 +53,8 @@ class Bench:
     outside: dict[str, Outside]
     most: int | None = None
     """No workload is larger than this; for a smoke test."""
+    size: int | None = None
+    """The size of each workload, where one was asked for."""
     made: dict[Any, Any] = field(default_factory=dict)
     """What was made once for several workloads, by what it is."""
     at_end: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
@@ -121,7 +123,11 @@ class Workload:
 
 @asynccontextmanager
 async def bench_on(
-    info: StackInfo, quick: bool, outside: dict[str, Outside], most: int | None = None
+    info: StackInfo,
+    quick: bool,
+    outside: dict[str, Outside],
+    most: int | None = None,
+    size: int | None = None,
 ) -> AsyncIterator[Bench]:
     """An engine, which is the current one inside, and a plain driver on one stack."""
     driver = AsyncGraphDatabase.driver(
@@ -130,7 +136,7 @@ async def bench_on(
     given = {"username": info.username, "password": info.password, "database": info.database}
     async with engine_context(info.bolt_url, **given, create_schema=True) as engine, driver:
         await engine.ready()
-        bench = Bench(info, engine, driver, quick, outside, most)
+        bench = Bench(info, engine, driver, quick, outside, most, size)
         try:
             yield bench
         finally:
@@ -149,7 +155,7 @@ async def measure(
     bench: Bench, workload: Workload, rounds: int | None, without: Iterable[str], report: Report
 ) -> dict[str, Any]:
     """Everything that was seen of one workload."""
-    size = bench.capped(workload.quick if bench.quick else workload.size)
+    size = bench.size or bench.capped(workload.quick if bench.quick else workload.size)
     planned = rounds or (3 if bench.quick else workload.rounds)
     begin = time.perf_counter()
     sides = [side for side in await workload.build(bench, size) if side.name not in without]

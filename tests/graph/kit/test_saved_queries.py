@@ -141,6 +141,17 @@ async def test_everything_under_an_artifacts_span(run: Recorded, query: Any) -> 
     assert len(blobs) == 2
 
 
+async def test_what_an_artifact_fed(run: Recorded, query: Any) -> None:
+    ((table,),) = await query(
+        "MATCH (:ArtigraphNode {node_id: $id})-[:HAS_ARTIFACT {label: 'table'}]->(a) "
+        "RETURN a.node_id",
+        id=run.ids["top"],
+    )
+    found = await rows("What an artifact fed", id=table)
+    assert {row["node"]["node_id"] for row in found} == {table, run.ids["fit"], run.ids["score"]}
+    assert sorted(r["link"].type for r in found if r["link"] is not None) == ["MADE_BY", "USED"]
+
+
 async def test_what_an_artifact_came_from(run: Recorded) -> None:
     found = await rows("What an artifact came from", id=run.ids["score"])
     kinds = [row["link"].type for row in found if row["link"] is not None]
@@ -206,15 +217,15 @@ async def test_queries_start_at_an_index_and_are_bounded(graph_service: Any) -> 
                 assert any("Seek" in operator for operator in found), name
 
 
-def test_there_are_ten_in_files_that_both_apps_import(tmp_path: Path) -> None:
+def test_there_are_eleven_in_files_that_both_apps_import(tmp_path: Path) -> None:
     kit = write_kit(tmp_path / "new", spans=["Trial", "a span"], models=["Zebra", "Ärger"])
-    assert len(QUERIES) == 10
+    assert len(QUERIES) == 11
     with kit.csv.open(newline="", encoding="utf-8") as file:
         folder, *lines = csv.DictReader(file)
     assert list(folder) == ["name", "description", "query", "id", "parentId", "isFolder"]
     assert (folder["isFolder"], folder["parentId"]) == ("true", "")
     assert [line["name"] for line in lines] == list(QUERIES)
-    assert len({line["id"] for line in (folder, *lines)}) == 11
+    assert len({line["id"] for line in (folder, *lines)}) == 12
     assert {line["parentId"] for line in lines} == {folder["id"]}
     assert all(line["description"] and len(line["name"]) < 500 for line in lines)
     with zipfile.ZipFile(io.BytesIO(kit.zip.read_bytes())) as archive:

@@ -19,14 +19,21 @@ STACK = {"up", "down", "status", "env", "browser"}
 
 NEEDED = {
     "artifact": ["ID"],
+    "check": ["json"],
+    "contrast": ["--label", "run"],
     "delete": ["ID", "--yes"],
+    "diff": ["ID", "ID"],
     "export": ["ID", "out.jsonl"],
+    "impact": ["ID"],
     "import": ["run.jsonl"],
     "import-artigraph": ["old.db"],
     "migrate": ["json"],
     "new-graph-id": ["--yes"],
+    "recipe": ["ID"],
     "retain": ["--keep-last", "1"],
     "show": ["ID"],
+    "stale": ["ID"],
+    "why": ["ID", "ID"],
 }
 """What commands do not start without."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 import struct
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any

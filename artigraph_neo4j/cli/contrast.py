@@ -1,0 +1,95 @@
+"""``artigraph contrast``: what failed runs have in common that good ones lack."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from artigraph_neo4j.cli.options import Url, run
+from artigraph_neo4j.cli.output import Json, Terminal, print_json
+from artigraph_neo4j.common.wording import cut
+from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.find import find_spans, span
+from artigraph_neo4j.find.named import find_span_ids
+from artigraph_neo4j.questions.contrast import KINDS, Contrast
+from artigraph_neo4j.questions.contrast import contrast as ask
+
+__all__ = ["commands", "contrast"]
+
+commands = typer.Typer(add_completion=False)
+
+RUNS = 20_000
+"""Maximum number of runs of each group from which the sample is taken: the latest."""
+
+
+@commands.command()
+def contrast(
+    label: Annotated[
+        str | None, typer.Option("--label", help="Compare runs of this label: failed and good.")
+    ] = None,
+    failed: Annotated[
+        list[str] | None, typer.Option("--failed", metavar="ID", help="A failed run; several do.")
+    ] = None,
+    good: Annotated[
+        list[str] | None, typer.Option("--good", metavar="ID", help="A good run; several do.")
+    ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help=f"Look at {', '.join(KINDS)}; several do.")
+    ] = None,
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, help="Compare so many runs of each group.")
+    ] = 1000,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="Show so many.")] = 20,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Show what failed runs have in common that good ones lack. Says how sure that is."""
+    if (label is None) == (not failed or not good):
+        raise typer.BadParameter("give --label, or --failed and --good")
+    kinds: list[str] = list(by or ("inputs", "properties", "provenance"))
+    unknown = sorted(set(kinds) - set(KINDS))
+    if unknown:
+        raise typer.BadParameter(f"--by is one of {', '.join(KINDS)}, not {unknown[0]}")
+
+    async def work() -> Contrast:
+        groups = [await find_span_ids(*(failed or ())), await find_span_ids(*(good or ()))]
+        if label is not None:
+            runs = find_spans(span.label == label, span.depth == 0).limit(RUNS)
+            groups = [
+                await runs.where(span.status == status).read_ids() for status in ("ERROR", "OK")
+            ]
+            if not all(groups):
+                raise FilterError(
+                    f"there are {len(groups[0])} failed and {len(groups[1])} good runs labeled "
+                    f"{label!r}; contrast needs some of both"
+                )
+        chosen = tuple(kind for kind in KINDS if kind in kinds)
+        return await ask(*groups, by=chosen, sample=sample, limit=limit)  # type: ignore[arg-type]
+
+    found = run(url, work)
+    if json:
+        print_json(asdict(found))
+        return
+    out = Terminal()
+    out.print(str(found), markup=False)
+    if found.suspects:
+        table = Table(
+            "kind", "what", "value", "failed", "good", "p", "", box=SIMPLE_HEAD, pad_edge=False
+        )
+        for item in found.suspects[:limit]:
+            told = (
+                item.kind,
+                item.key,
+                cut(item.value, 60),
+                f"{item.failed:,}",
+                f"{item.good:,}",
+                f"{item.corrected:.2g}",
+                f"+ {len(item.same):,} in the same runs" if item.same else "",
+            )
+            table.add_row(*(Text(cell) for cell in told))
+        out.print(table)

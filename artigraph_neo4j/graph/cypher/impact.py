@@ -1,0 +1,167 @@
+"""Statements that read what derives from some artifacts.
+
+The walk goes backwards over ``USED`` to a span, and from there backwards over ``MADE_BY`` to what
+that span made. With ``PARENT_OF`` in the same pattern, a child's use counts for its parents too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from artigraph_neo4j.graph.cypher.lineage import DERIVES
+from artigraph_neo4j.graph.cypher.parts import DELETES, SPAN_MAP, artifact_stays, span_stays
+
+__all__ = ["TAGGED_AT_MOST", "Walk", "count", "runs", "stream", "tagged"]
+
+TAGGED_AT_MOST = 1000
+"""Maximum number of nodes with a tag for which each one's own ancestry is searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The variants of the walk that are part of the text.
+
+    Attributes:
+        versions: Whether all versions of the artifacts are starts.
+        tree: Whether a child's use counts for its parents.
+        until: Whether only what existed at ``$until`` is passed.
+        where: A condition on the artifacts ``n`` that are returned, or the empty string for all
+            spans and artifacts.
+    """
+
+    versions: bool = False
+    tree: bool = False
+    until: bool = False
+    where: str = ""
+
+    @property
+    def types(self) -> str:
+        """The relationship types that are followed."""
+        return f"{DERIVES}|PARENT_OF" if self.tree else DERIVES
+
+
+def _starts(walk: Walk) -> str:
+    versions = "\n  OPTIONAL MATCH (whole)-[:SUPERSEDES*0..]-(start)" if walk.versions else ""
+    return f"""{DELETES}
+CALL (deletes) {{
+  UNWIND $ids AS id
+  OPTIONAL MATCH (s:ArtigraphNode {{node_id: id}}) USING INDEX SEEK s:ArtigraphNode(node_id)
+  WHERE s:Artifact AND {artifact_stays("s")}
+  OPTIONAL MATCH (s)<-[:HAS_FIELD*0..]-(whole) WHERE NOT EXISTS {{ (whole)<-[:HAS_FIELD]-() }}
+  {versions}
+  RETURN collect(DISTINCT {"start" if walk.versions else "whole"}) AS starts,
+    collect(CASE WHEN whole IS NULL THEN id END) AS missing
+}}"""
+
+
+def _reached(walk: Walk) -> str:
+    """The part that finds nodes ``n``, once each, at their least distance from any start."""
+    tests = [
+        f"(deletes = 0 OR n:Span AND {span_stays('n')} OR n:Artifact AND {artifact_stays('n')})"
+    ]
+    if walk.where:
+        tests.append(f"n:Artifact AND ({walk.where})")
+    return f"""UNWIND starts AS a
+  MATCH p = (a)<-[:{walk.types}*1..]-(n)
+  {_existed(walk)}
+  WITH deletes, starts, n, min(length(p)) AS distance
+  WHERE NOT n IN starts AND {" AND ".join(tests)}"""
+
+
+def _existed(walk: Walk) -> str:
+    if not walk.until:
+        return ""
+    return "WHERE all(x IN nodes(p) WHERE coalesce(x.opened_at, x.recorded_at) <= datetime($until))"
+
+
+def count(walk: Walk) -> str:
+    """The statement that counts what is reached: by labels, and by distance for each.
+
+    Returns:
+        A text whose one row is ``[missing ids, [[labels, model, [[distance, count]]]]]``. The
+        labels tell the classes, so that a node costs no look at its properties; the model is read
+        from one node for each set of labels.
+    """
+    return f"""
+{_starts(walk)}
+CALL (deletes, starts) {{
+  {_reached(walk)}
+  WITH labels(n) AS labels, distance, count(*) AS number, min(elementId(n)) AS example
+  WITH labels, collect([distance, number]) AS numbers, min(example) AS example
+  MATCH (x) WHERE elementId(x) = example
+  RETURN collect([labels, x.model, numbers]) AS groups
+}}
+RETURN missing, groups
+"""
+
+
+def stream(walk: Walk) -> str:
+    """The statement whose rows are the nodes that are reached, one each, nearest first."""
+    return f"""
+{_starts(walk)}
+CALL (deletes, starts) {{
+  {_reached(walk)}
+  RETURN n, distance ORDER BY distance
+}}
+RETURN [[n.node_id, distance, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
+  toString(coalesce(n.opened_at, n.recorded_at)), n.status]]
+"""
+
+
+def runs(walk: Walk) -> str:
+    """The statement that reads the root spans of the spans that are reached, the latest first.
+
+    Returns:
+        A text whose rows are chunks of ``[span, number of its spans that are reached]``.
+    """
+    return f"""
+{_starts(walk)}
+CALL (deletes, starts) {{
+  {_reached(walk)}
+  WITH n WHERE n:Span
+  WITH n.root_id AS root, count(*) AS spans
+  MATCH (r:ArtigraphNode {{node_id: root}}) USING INDEX SEEK r:ArtigraphNode(node_id)
+  WHERE r:Span
+  WITH r, spans ORDER BY r.opened_at DESC, r.node_id DESC
+  RETURN collect([{SPAN_MAP.format("r")}, spans]) AS found
+}}
+UNWIND range(0, size(found), 1000) AS i
+RETURN found[i..i + 1000]
+"""
+
+
+def tagged(walk: Walk) -> str:
+    """The statement that reads the ids of artifacts with a tag that are reached.
+
+    It starts from the smaller end: few tagged artifacts are asked for their own ancestry; many are
+    looked for in the walk from the starts.
+    """
+    up = f"[:{walk.types}*1..]"
+    existed = _existed(walk)
+    return f"""
+{_starts(walk)}
+CALL () {{
+  OPTIONAL MATCH (t:ArtigraphTag {{name: $tag}})
+  RETURN t, COUNT {{ (t)<-[:TAGGED]-() }} AS tags
+}}
+CALL (deletes, starts, t, tags) {{
+  WITH deletes, starts, t, tags WHERE tags <= {TAGGED_AT_MOST}
+  MATCH (t)<-[:TAGGED]-(n:Artifact) WHERE NOT n IN starts AND {artifact_stays("n")}
+  CALL (n, starts) {{
+    MATCH p = (n)-{up}->(x)
+    {existed}
+    WITH DISTINCT starts, x WHERE x IN starts
+    RETURN count(*) AS ways
+  }}
+  WITH n WHERE ways > 0
+  RETURN n
+UNION
+  WITH deletes, starts, t, tags WHERE tags > {TAGGED_AT_MOST}
+  {_reached(walk)} AND n:Artifact AND EXISTS {{ (n)-[:TAGGED]->(:ArtigraphTag {{name: $tag}}) }}
+  RETURN n
+}}
+WITH n.node_id AS id ORDER BY id
+WITH collect(id) AS found
+UNWIND range(0, size(found), 1000) AS i
+RETURN found[i..i + 1000]
+"""

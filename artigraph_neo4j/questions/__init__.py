@@ -1,0 +1,1 @@
+"""Questions that follow what derives from what: impact, ways, recipes, differences, staleness."""

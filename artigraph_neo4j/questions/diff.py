@@ -1,0 +1,403 @@
+"""What differs between two runs, and where they first parted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from artigraph_neo4j.common.colours import ERROR, OK, UNSET
+from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
+from artigraph_neo4j.common.markup import Html, escaped, table
+from artigraph_neo4j.engine import given
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnySpan
+from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.graph.cypher.diff import TWO_RUNS
+from artigraph_neo4j.questions.content import text_of
+from artigraph_neo4j.questions.runs import PROVENANCE, Run, RunSpan, run_from_rows
+
+__all__ = ["Difference", "Divergence", "RunDiff", "diff"]
+
+Kind = Literal["only", "class", "status", "input", "arguments", "output", "property", "provenance"]
+Cause = Literal["code", "nondeterminism", "arguments", "input"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that differs.
+
+    Attributes:
+        kind: ``"only"``: a span that one run has; ``"class"`` and ``"status"`` of a span;
+            ``"input"``: content that it used; ``"arguments"`` of its call; ``"output"``: content
+            that it made; ``"property"`` of its class; ``"provenance"`` of the run.
+        place: The labels from the run down to the span, with ``#2`` and so on behind the second
+            and further ones of equal label; ``""`` is the run itself.
+        name: Label, field, argument or property, where there is one.
+        first: The value in the first run; None where there is none.
+        second: The value in the second run.
+    """
+
+    kind: Kind
+    place: str
+    name: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Where two runs first parted.
+
+    Attributes:
+        cause: ``"code"``: a span with equal inputs came out differently, and the commits differ;
+            ``"nondeterminism"``: the same with one commit, or none known; ``"arguments"`` or
+            ``"input"``: what a span started from differs.
+        place: The span's place, as in ``Difference``.
+        first: Id of the span in the first run.
+        second: Id of the span in the second run.
+        inputs: Ids of the inputs that differ, of both runs; empty for the first two causes.
+    """
+
+    cause: Cause
+    place: str
+    first: str
+    second: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiff(Drawable):
+    """What differs between two runs.
+
+    Attributes:
+        first: Id of the first run's span.
+        second: Id of the second run's span.
+        differences: All that differs but times, from the run downwards.
+        divergence: Where they first parted; None where nothing differs that could tell.
+        durations: Seconds that spans took in each run, by the id in the first run, for closed spans
+            that both have.
+    """
+
+    first: str
+    second: str
+    differences: list[Difference]
+    divergence: Divergence | None
+    durations: dict[str, tuple[float, float]]
+
+    def __bool__(self) -> bool:
+        return bool(self.differences)
+
+    def of_kind(self, *kinds: Kind) -> list[Difference]:
+        """The differences of some kinds, in the same order."""
+        return [d for d in self.differences if d.kind in kinds]
+
+    def diagram(self) -> Diagram:
+        """The places that differ, as a tree below the run; where they parted is red."""
+        parted = None if self.divergence is None else self.divergence.place
+        kinds: dict[str, list[str]] = {}
+        for found in self.differences:
+            kinds.setdefault(found.place, []).append(found.kind)
+        places: dict[str, None] = {"": None}
+        for place in kinds:
+            parts = place.split("/") if place else []
+            places.update(("/".join(parts[: i + 1]), None) for i in range(len(parts)))
+        nodes = [
+            DiagramNode(
+                place or "run",
+                "span",
+                (place.rpartition("/")[2] or "run", ", ".join(dict.fromkeys(kinds.get(place, ())))),
+                ERROR if place == parted else UNSET if place in kinds else OK,
+                {"differences": len(kinds.get(place, ()))},
+            )
+            for place in places
+        ]
+        edges = [
+            DiagramEdge(place.rpartition("/")[0] or "run", place, "PARENT_OF")
+            for place in places
+            if place
+        ]
+        return Diagram(nodes, edges)
+
+    def _repr_html_(self) -> str:
+        parted = self.divergence
+        title = "the runs are equal" if not self.differences else "the runs differ"
+        if parted is not None:
+            title += f"; they parted at {parted.place or 'the run itself'}: {parted.cause}"
+        rows = [(d.kind, d.place, d.name, d.first, d.second) for d in self.differences[:100]]
+        note = f"{len(self.differences):,} differences"
+        heads = ("kind", "span", "name", "first", "second")
+        return Html(f"<div>{escaped(title)}</div>{table(heads, rows, note)}")
+
+
+async def diff(first: AnySpan, second: AnySpan, /) -> RunDiff:
+    """Compare two runs: which spans they have, what these used and made, and where they parted.
+
+    Spans are aligned by their labels from the run downwards, those of equal label by the order in
+    which they were opened; ids and times do not matter, nor does the order of siblings with
+    different labels. Artifacts are compared by content: fields, and digests of stored values. The
+    newest version counts of what a span made.
+
+    The first divergence is the earliest span with equal inputs that came out differently: another
+    output, status or set of children. Inputs of a span are its arguments and those of the spans
+    above it, and the artifacts that it, the spans above and those below it used, but for what they
+    made themselves. If there is none, it is the earliest span whose arguments, or inputs from
+    outside the run, differ.
+
+    One round trip.
+
+    Args:
+        first: A span, or its id: the run, or a part of one.
+        second: The other.
+
+    Raises:
+        NotFoundError: One of them does not exist.
+        TornReadError: An artifact was being migrated while it was read; call again.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    ids = [given.span_id(first, "first"), given.span_id(second, "second")]
+    rows = await get_engine().read(TWO_RUNS, {"first": ids[0], "second": ids[1]})
+    runs: list[Run] = []
+    for node_id in ids:
+        mine = [row for row in rows if row[0] == node_id]
+        if not all(row[1] for row in mine):
+            raise NotFoundError(f"there is no span with id {node_id!r}")
+        spans = {s[0]["node_id"]: s for row in mine for s in row[2]}
+        contents = {c[0][0][0]["node_id"]: c for row in mine for c in row[3]}
+        runs.append(run_from_rows(list(spans.values()), list(contents.values())))
+    return _Comparison(*runs).result()
+
+
+_Pair = tuple[RunSpan | None, RunSpan | None]
+
+
+class _Comparison:
+    """Two runs, and their spans in pairs."""
+
+    def __init__(self, a: Run, b: Run) -> None:
+        self.a = a
+        self.b = b
+        pairs: list[_Pair] = [(a.root, b.root)]
+        for x, y in pairs:  # grows while it is walked
+            mine = {} if x is None else x.children
+            theirs = {} if y is None else y.children
+            pairs += [(mine.get(step), theirs.get(step)) for step in {**mine, **theirs}]
+        self.pairs = sorted(pairs, key=self._opened)
+        self.both = [(x, y) for x, y in self.pairs if x is not None and y is not None]
+
+    def _opened(self, pair: _Pair) -> Any:
+        """How long after the run a span was opened, in the run where that was sooner."""
+        times = [
+            span.opened_at - run.root.opened_at
+            for run, span in zip((self.a, self.b), pair, strict=True)
+            if span is not None
+        ]
+        return (min(times), next(span.step for span in pair if span is not None))
+
+    def result(self) -> RunDiff:
+        durations = {
+            x.node_id: (x.seconds, y.seconds)
+            for x, y in self.both
+            if x.seconds is not None and y.seconds is not None
+        }
+        found = [*self._provenance(), *(d for pair in self.pairs for d in self._at(*pair))]
+        return RunDiff(
+            self.a.root.node_id, self.b.root.node_id, found, self._divergence(), durations
+        )
+
+    def _provenance(self) -> Iterator[Difference]:
+        a, b = self.a.root.facts, self.b.root.facts
+        for name in PROVENANCE:
+            if a.get(name) != b.get(name):
+                yield Difference("provenance", "", name, a.get(name), b.get(name))
+
+    def _at(self, x: RunSpan | None, y: RunSpan | None) -> Iterator[Difference]:
+        if x is None or y is None:
+            place = next(span.place for span in (x, y) if span is not None)
+            yield Difference("only", place, "", x and x.node_id, y and y.node_id)
+            return
+        text = x.place
+        if x.classes != y.classes:
+            yield Difference("class", text, "", list(x.classes), list(y.classes))
+        if x.status != y.status:
+            yield Difference("status", text, "", _status(x), _status(y))
+        yield from _unequal("property", text, x.properties, y.properties)
+        yield from self._arguments(text, x, y)
+        yield from self._inputs(text, x, y)
+        yield from self._outputs(text, x, y)
+
+    def _arguments(self, place: str, x: RunSpan, y: RunSpan) -> Iterator[Difference]:
+        fields = [
+            {k: v for a in span.arguments for k, v in run.contents[a].fields.items()}
+            for run, span in ((self.a, x), (self.b, y))
+        ]
+        yield from _unequal("arguments", place, *fields)
+
+    def _inputs(self, place: str, x: RunSpan, y: RunSpan) -> Iterator[Difference]:
+        mine, theirs = _by_digest(self.a, x.used), _by_digest(self.b, y.used)
+        for digest in sorted(mine.keys() ^ theirs.keys()):
+            run, ids = (self.a, mine) if digest in mine else (self.b, theirs)
+            for node_id in ids[digest]:
+                name = run.labels[node_id] or run.contents[node_id].model
+                sides = (node_id, None) if digest in mine else (None, node_id)
+                yield Difference("input", place, name, *sides)
+
+    def _outputs(self, place: str, x: RunSpan, y: RunSpan) -> Iterator[Difference]:
+        mine, theirs = _labeled(self.a, x), _labeled(self.b, y)
+        for label in sorted({*mine, *theirs}):
+            one, other = mine.get(label), theirs.get(label)
+            if one is None or other is None:
+                yield Difference("output", place, label, one, other)
+            elif self.a.digest(one) != self.b.digest(other):
+                c, d = self.a.contents[one], self.b.contents[other]
+                if c.model != d.model:
+                    yield Difference("output", place, label, c.model, d.model)
+                for found in _unequal("output", place, c.fields, d.fields):
+                    yield Difference(
+                        "output", place, f"{label}.{found.name}", found.first, found.second
+                    )
+
+    # -- where they parted ----------------------------------------------------------------------
+
+    def _divergence(self) -> Divergence | None:
+        first: tuple[timedelta, RunSpan, RunSpan] | None = None
+        for x, y in self._with_equal_inputs():
+            when = self._parted(x, y)
+            if when is not None and (first is None or when < first[0]):
+                first = (when, x, y)
+        if first is not None:
+            _, x, y = first
+            commits = [run.root.facts.get("git_commit") for run in (self.a, self.b)]
+            dirty = any(run.root.facts.get("git_dirty") for run in (self.a, self.b))
+            is_same = None in commits or (commits[0] == commits[1] and not dirty)
+            cause: Cause = "nondeterminism" if is_same else "code"
+            return Divergence(cause, x.place, x.node_id, y.node_id)
+        for x, y in self.both:
+            if _digests(self.a, x.arguments) != _digests(self.b, y.arguments):
+                inputs = (*x.arguments, *y.arguments)
+                return Divergence("arguments", x.place, x.node_id, y.node_id, inputs)
+            outside = [
+                _digests(run, [used for used in span.used if used not in run.makers])
+                for run, span in ((self.a, x), (self.b, y))
+            ]
+            if outside[0] != outside[1]:
+                differ = tuple(d.first or d.second for d in self._inputs(x.place, x, y))
+                return Divergence("input", x.place, x.node_id, y.node_id, differ)
+        return None
+
+    def _with_equal_inputs(self) -> Iterator[tuple[RunSpan, RunSpan]]:
+        """Pairs whose inputs are equal, and the own inputs of all spans above."""
+        inputs = [_inputs_of(run) for run in (self.a, self.b)]
+        work = [(self.a.root, self.b.root)]
+        while work:
+            x, y = work.pop()
+            (own, all_), (others, all_others) = inputs[0][x.node_id], inputs[1][y.node_id]
+            if own != others or _digests(self.a, x.arguments) != _digests(self.b, y.arguments):
+                continue
+            if all_ == all_others:
+                yield x, y
+            work += [
+                (child, y.children[step])
+                for step, child in x.children.items()
+                if step in y.children
+            ]
+
+    def _parted(self, x: RunSpan, y: RunSpan) -> timedelta | None:
+        """How long after the run the span came out differently; None where it did not."""
+        times: list[timedelta] = []
+        mine, theirs = _labeled(self.a, x), _labeled(self.b, y)
+        for label in {*mine, *theirs}:
+            one, other = mine.get(label), theirs.get(label)
+            if one and other and self.a.digest(one) == self.b.digest(other):
+                continue
+            times += [self.a.at[one] - self.a.root.opened_at] if one else []
+            times += [self.b.at[other] - self.b.root.opened_at] if other else []
+        for step in x.children.keys() ^ y.children.keys():
+            run, child = (
+                (self.a, x.children[step]) if step in x.children else (self.b, y.children[step])
+            )
+            times.append(child.opened_at - run.root.opened_at)
+        if x.status != y.status:
+            times += [
+                (span.closed_at or span.opened_at) - run.root.opened_at
+                for run, span in ((self.a, x), (self.b, y))
+            ]
+        return min(times, default=None)
+
+
+def _inputs_of(run: Run) -> dict[str, tuple[int, int]]:
+    """Two numbers for each span: of what it used itself, and with all that spans below it used.
+
+    Equal contents give equal numbers. What was made by the span or below it is not an input.
+    """
+    order = [(run.root, 0)]
+    for span, depth in order:  # grows while it is walked
+        order += [(child, depth + 1) for child in span.children.values()]
+    depths = {span.node_id: depth for span, depth in order}
+    own = dict.fromkeys(depths, 0)
+    total = dict.fromkeys(depths, 0)
+    for span, _ in order:
+        for used in span.used:
+            number = int(run.digest(used), 16)
+            meeting = _meeting(span, run.makers.get(used), depths)
+            total[span.node_id] += number
+            if meeting is not None:
+                total[meeting.node_id] -= number
+            if meeting is not span:
+                own[span.node_id] += number
+    for span, _ in reversed(order):
+        if span.above is not None:
+            total[span.above.node_id] += total[span.node_id]
+    return {node_id: (own[node_id], total[node_id]) for node_id in depths}
+
+
+def _meeting(a: RunSpan, b: RunSpan | None, depths: dict[str, int]) -> RunSpan | None:
+    """The lowest span that both are, or are below."""
+    if b is None:
+        return None
+    one, other = a, b
+    while one is not other:
+        if depths[one.node_id] < depths[other.node_id]:
+            one, other = other, one
+        if one.above is None:
+            break  # the run itself is above all
+        one = one.above
+    return one
+
+
+def _status(span: RunSpan) -> str:
+    return ": ".join(part for part in span.status if part)
+
+
+def _unequal(kind: Kind, place: str, a: dict[str, Any], b: dict[str, Any]) -> Iterator[Difference]:
+    for name in sorted({*a, *b}):
+        x, y = a.get(name), b.get(name)
+        if text_of(x) != text_of(y):
+            yield Difference(kind, place, name, x, y)
+
+
+def _digests(run: Run, ids: list[str]) -> Counter[str]:
+    return Counter(run.digest(node_id) for node_id in ids)
+
+
+def _by_digest(run: Run, ids: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for node_id in sorted(ids):
+        found.setdefault(run.digest(node_id), []).append(node_id)
+    return found
+
+
+def _labeled(run: Run, span: RunSpan) -> dict[str, str]:
+    """What a span made by label; the unlabeled by model and the order of their contents."""
+    found: dict[str, str] = {}
+    ranks: Counter[str] = Counter()
+    for node_id in sorted(span.made, key=run.digest):
+        label = run.labels[node_id]
+        if label is None:
+            model = run.contents[node_id].model
+            label = f"({model} {ranks[model] + 1})"
+            ranks[model] += 1
+        found[label] = node_id
+    return found

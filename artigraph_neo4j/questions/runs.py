@@ -1,0 +1,167 @@
+"""A run as it is read to be compared with another: a tree of spans, and contents by id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from artigraph_neo4j.common.times import instant
+from artigraph_neo4j.graph.names import users_labels
+from artigraph_neo4j.questions.content import Content, content_from_rows
+
+__all__ = ["PROVENANCE", "Run", "RunSpan", "run_from_rows"]
+
+ARGUMENTS = "CallArguments"
+"""The model of recorded arguments: a span makes them, and they are what it started from."""
+
+KEY = "CallKey"
+"""The model of keys of cached calls: they say nothing that arguments and results do not."""
+
+PROVENANCE = (
+    "git_commit",
+    "git_dirty",
+    "git_remote",
+    "program",
+    "host",
+    "user",
+    "python_version",
+    "library_version",
+)
+_OURS = {
+    *PROVENANCE, "node_id", "label", "label_", "status", "opened_at", "closed_at", "root_id",
+    "depth", "duration_", "writer_id", "pid", "exception_type", "exception_message",
+    "exception_stacktrace", "imported_id_", "marked_at_",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class RunSpan:
+    """One span of a run.
+
+    Attributes:
+        node_id: Its id.
+        label: Its label, or None.
+        classes: Labels of its class.
+        status: ``(status, exception type, exception message)``.
+        opened_at: When it was opened.
+        closed_at: When it was closed, or None.
+        seconds: How long it took, or None.
+        properties: Those of its class.
+        facts: All properties.
+        parent: The span above, None for the run itself.
+        children: The spans below, by label and rank among those of equal label, in order of
+            opening.
+        above: The object of the parent.
+        step: Label and rank, by which it is found among the parent's children.
+        made: Ids of artifacts, without recorded arguments.
+        used: Ids of artifacts.
+        arguments: Ids of recorded arguments.
+    """
+
+    node_id: str
+    label: str | None
+    classes: tuple[str, ...]
+    status: tuple[str, str | None, str | None]
+    opened_at: datetime
+    closed_at: datetime | None
+    seconds: float | None
+    properties: dict[str, Any]
+    facts: dict[str, Any]
+    parent: str | None
+    made: list[str]
+    used: list[str]
+    arguments: list[str] = field(default_factory=list)
+    children: dict[tuple[str, int], RunSpan] = field(default_factory=dict)
+    above: RunSpan | None = field(default=None, repr=False)
+    step: tuple[str, int] = ("", 0)
+
+    @property
+    def place(self) -> str:
+        """Labels from the run down to the span, ``#2`` behind the second of equal label."""
+        steps: list[str] = []
+        span = self
+        while span.above is not None:
+            name, rank = span.step
+            steps.append(name if not rank else f"{name}#{rank + 1}")
+            span = span.above
+        return "/".join(reversed(steps))
+
+
+@dataclass(slots=True)
+class Run:
+    """A run and its contents.
+
+    Attributes:
+        root: The span that was asked for.
+        makers: The span that made an artifact, by its id.
+        contents: Contents by id, of what was made and what was used.
+        labels: Labels of artifacts by id.
+        at: When each artifact was recorded.
+        digests: Digests of contents, by id.
+    """
+
+    root: RunSpan
+    makers: dict[str, RunSpan] = field(default_factory=dict)
+    contents: dict[str, Content] = field(default_factory=dict)
+    labels: dict[str, str | None] = field(default_factory=dict)
+    at: dict[str, datetime] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def digest(self, node_id: str) -> str:
+        """The digest of a content."""
+        return self.digests[node_id]
+
+
+def run_from_rows(spans: list[list[Any]], contents: list[list[Any]]) -> Run:
+    """Build a run from what ``diff.TWO_RUNS`` returns of it."""
+    found = [_span(*row) for row in spans]
+    by_id = {span.node_id: span for span in found}
+    (root,) = [span for span in found if span.parent is None]
+    run = Run(root)
+    for (nodes,) in contents:
+        properties = nodes[0][0]
+        node_id = properties["node_id"]
+        run.contents[node_id] = content_from_rows(nodes)
+        run.digests[node_id] = run.contents[node_id].digest
+        run.labels[node_id] = properties.get("artifact_label")
+        run.at[node_id] = instant(properties["recorded_at"])
+    ranks: dict[str, Counter[str]] = {}
+    for span in sorted(found, key=lambda span: (span.opened_at, span.node_id)):
+        span.arguments = [a for a in span.made if run.contents[a].model == ARGUMENTS]
+        run.makers.update(dict.fromkeys(span.made, span))
+        span.made = [
+            a for a in span.made if a not in span.arguments and run.contents[a].model != KEY
+        ]
+        if span.parent is not None:
+            name = span.label or next(iter(span.classes), "span")
+            count = ranks.setdefault(span.parent, Counter())
+            span.step, span.above = (name, count[name]), by_id[span.parent]
+            span.above.children[span.step] = span
+            count[name] += 1
+    return run
+
+
+def _span(
+    facts: dict[str, Any], labels: list[str], parent: str | None, made: list[str], used: list[str]
+) -> RunSpan:
+    closed = facts.get("closed_at")
+    return RunSpan(
+        facts["node_id"],
+        facts.get("label"),
+        tuple(sorted(users_labels(labels))),
+        (
+            facts.get("status", "UNSET"),
+            facts.get("exception_type"),
+            facts.get("exception_message"),
+        ),
+        instant(facts["opened_at"]),
+        None if closed is None else instant(closed),
+        facts.get("duration_"),
+        {name: value for name, value in facts.items() if name not in _OURS},
+        facts,
+        parent,
+        made,
+        used,
+    )

@@ -1,0 +1,60 @@
+"""Whether a difference between two groups is more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+__all__ = ["fisher", "holm", "least_p", "log_odds"]
+
+
+def fisher(a: int, b: int, of_a: int, of_b: int) -> float:
+    """The one-sided p-value of Fisher's exact test: that chance alone gives ``a`` or more.
+
+    Args:
+        a: Members of the first group that have something.
+        b: Members of the second group that have it.
+        of_a: Members of the first group.
+        of_b: Members of the second group.
+    """
+    having, everyone = a + b, of_a + of_b
+    total = _log_choose(everyone, having)
+    return min(
+        1.0,
+        math.fsum(
+            math.exp(_log_choose(of_a, k) + _log_choose(of_b, having - k) - total)
+            for k in range(a, min(having, of_a) + 1)
+            if having - k <= of_b
+        ),
+    )
+
+
+def least_p(a: int, b: int, of_a: int, of_b: int) -> float:
+    """The least p-value that this many could have had: if all were in the first group."""
+    having = a + b
+    most = min(having, of_a)
+    return fisher(most, having - most, of_a, of_b)
+
+
+def log_odds(a: int, b: int, of_a: int, of_b: int) -> float:
+    """The logarithm of the odds ratio, with a half added to each count."""
+    return math.log((a + 0.5) / (of_a - a + 0.5)) - math.log((b + 0.5) / (of_b - b + 0.5))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """P-values corrected for being many, by Holm's method, in the order given.
+
+    The probability that any of them is below a level by chance is at most that level, whatever they
+    have in common.
+    """
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    found = [1.0] * len(values)
+    highest = 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[i]))
+        found[i] = highest
+    return found
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -1,0 +1,248 @@
+"""Artifacts that would come out differently today, and what to run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from artigraph_neo4j.common.diagram import Diagram, Drawable
+from artigraph_neo4j.common.markup import Html, escaped, joined, table
+from artigraph_neo4j.common.wording import time_text
+from artigraph_neo4j.engine import given
+from artigraph_neo4j.engine.given import AnyArtifact
+from artigraph_neo4j.find.lineage import (
+    LineageLink,
+    LineageStep,
+    step_name,
+    step_sign,
+    steps_diagram,
+)
+from artigraph_neo4j.graph.cypher import ancestry
+from artigraph_neo4j.questions.content import content_from_rows
+from artigraph_neo4j.questions.reach import in_order, reach
+from artigraph_neo4j.questions.recipe import Ancestry, read_above
+
+__all__ = ["Cause", "ReplayPlan", "Staleness", "replay_plan", "stale"]
+
+CauseKind = Literal["DATA", "CODE", "GONE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason why an artifact is stale.
+
+    Attributes:
+        kind: ``"DATA"``: a newer version of an artifact above it exists, with other content;
+            ``"CODE"``: a span above it ran another commit; ``"GONE"``: the maker of an artifact
+            above it was deleted.
+        step: The artifact or span above.
+        newest: Id of the newest version, for ``"DATA"``.
+        commit: The commit that ran, for ``"CODE"``.
+        way: One shortest way to it, from the stale artifact.
+    """
+
+    kind: CauseKind
+    step: LineageStep
+    newest: str | None
+    commit: str | None
+    way: tuple[LineageStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """Whether an artifact is stale, and because of what.
+
+    Attributes:
+        node_id: Id of the artifact.
+        causes: All causes, nearest first; none where it is fresh.
+    """
+
+    node_id: str
+    causes: list[Cause]
+
+    def __bool__(self) -> bool:
+        return bool(self.causes)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (c.kind, joined(step_sign(c.step), " ", step_name(c.step)), len(c.way) - 1)
+            for c in self.causes[:100]
+        ]
+        title = f"{self.node_id} is {'stale' if self.causes else 'fresh'}"
+        note = f"{len(self.causes):,} causes"
+        return Html(
+            f"<div>{escaped(title)}</div>{table(('cause', 'because of', 'hops'), rows, note)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan(Drawable):
+    """Spans to run again, each after those that it needs.
+
+    Attributes:
+        node_id: Id of the artifact that would be fresh then.
+        spans: The spans, in order; none where the artifact is fresh.
+        inputs: Ids of artifacts to use instead of those that were used, by id of the latter.
+        cut: Ids of superseded artifacts whose newest version has equal content: nothing below
+            them has to run for them.
+        links: Hops between the spans and the artifacts between them.
+        steps: The spans, and those artifacts.
+    """
+
+    node_id: str
+    spans: list[LineageStep]
+    inputs: dict[str, str]
+    cut: list[str]
+    links: list[LineageLink]
+    steps: list[LineageStep]
+
+    def diagram(self) -> Diagram:
+        """The spans and the artifacts between them; arrows go where the data went."""
+        return steps_diagram(self.steps, self.links)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (number, joined(step_sign(s), " ", step_name(s)), time_text(s.at))
+            for number, s in enumerate(self.spans[:100], start=1)
+        ]
+        title = f"to make {self.node_id} again"
+        below = table(("", "span", "ran at"), rows, f"{len(self.spans):,} spans")
+        return Html(f"<div>{escaped(title)}</div>{below}")
+
+
+async def stale(
+    *artifacts: AnyArtifact, code: str | Mapping[str, str] | None = None
+) -> list[Staleness]:
+    """Tell which artifacts would come out differently today, and because of what.
+
+    An artifact is stale when something that it came from, however far above, has a newer version
+    with other content, was made by other code, or lost its maker. That the artifact itself was
+    revised does not make it stale. One round trip for all of them.
+
+    Args:
+        artifacts: Artifacts, or their ids.
+        code: Look for other code as well: the commit of today, or for functions that
+            ``spanned(arguments=...)`` recorded a dict of commits by qualified name. A commit that
+            was not recorded counts as the same.
+
+    Returns:
+        One answer for each artifact, in the order given.
+
+    Raises:
+        ValueError: No artifact was given.
+        NotFoundError: One of them does not exist.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    if not artifacts:
+        raise ValueError("stale needs one artifact, or its id, at least")
+    ids = [given.artifact_id(artifact) for artifact in artifacts]
+    above = await read_above(ancestry.STALE, list(dict.fromkeys(ids)))
+    causes, _ = _causes(above, code)
+    return [Staleness(node_id, _of_one(above, above.wholes[node_id], causes)) for node_id in ids]
+
+
+async def replay_plan(
+    artifact: AnyArtifact, /, *, code: str | Mapping[str, str] | None = None
+) -> ReplayPlan:
+    """Tell which spans have to run again, in which order, for an artifact to be fresh.
+
+    Those are the spans above it that lie below a cause, or ran other code themselves. What has a
+    newer version is replaced by it; what is above that does not run again. One round trip.
+
+    Args:
+        artifact: An artifact, or its id.
+        code: As that of ``stale``.
+
+    Raises:
+        NotFoundError: There is no such artifact.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    asked = given.artifact_id(artifact)
+    above = await read_above(ancestry.STALE, [asked])
+    whole = above.wholes[asked]
+    causes, cut = _causes(above, code)
+    causes.pop(whole, None)
+    # What has a newer version is replaced by it, so that nothing above the old one has to run.
+    replaced = {node for node, (kind, _, _) in causes.items() if kind == "DATA"}
+    live = reach([whole], {n: needs for n, needs in above.needs.items() if n not in replaced})
+    again = reach(causes.keys() & live, _onward(above)) & live
+    spans = {n for n in again if above.steps[n].kind == "span"}
+    order, _ = in_order(again, above.needs, lambda node: above.steps[node].at)
+    made = {n for n in again if above.steps[n].kind == "artifact"}
+    links = [
+        LineageLink(other, node, "HAS_ARTIFACT" if node in made else "USED")
+        for node in order
+        for other in sorted(above.needs[node])
+        if other in again
+    ]
+    inputs = {
+        node: newest
+        for node, (kind, newest, _) in causes.items()
+        if kind == "DATA" and newest is not None
+    }
+    return ReplayPlan(
+        whole,
+        [above.steps[n] for n in order if n in spans],
+        dict(sorted(inputs.items())),
+        sorted(cut),
+        links,
+        [above.steps[n] for n in order],
+    )
+
+
+_Reason = tuple[CauseKind, str | None, str | None]
+
+
+def _causes(
+    above: Ancestry, code: str | Mapping[str, str] | None
+) -> tuple[dict[str, _Reason], set[str]]:
+    """The reason of each node that is a cause; and artifacts superseded by equal content."""
+    causes: dict[str, _Reason] = {}
+    cut: set[str] = set()
+    for node, more in above.more.items():
+        if above.steps[node].kind == "span":
+            wanted = code if isinstance(code, str) or code is None else code.get(more["function"])
+            if wanted is not None and more["commit"] not in (None, wanted):
+                causes[node] = ("CODE", None, more["commit"])
+        elif more["newest"] is not None:
+            old, new = (content_from_rows(nodes) for nodes in more["versions"])
+            if old.digest == new.digest:
+                cut.add(node)
+            else:
+                causes[node] = ("DATA", more["newest"], None)
+        elif more["gone"]:
+            causes[node] = ("GONE", None, None)
+    return causes, cut
+
+
+def _onward(above: Ancestry) -> dict[str, list[str]]:
+    onward: dict[str, list[str]] = {}
+    for node, needs in above.needs.items():
+        for other in needs:
+            if other in above.steps:
+                onward.setdefault(other, []).append(node)
+    return onward
+
+
+def _of_one(above: Ancestry, start: str, causes: dict[str, _Reason]) -> list[Cause]:
+    """Breadth first from one artifact, so that the way to each cause is a shortest one."""
+    came: dict[str, str | None] = {start: None}
+    order = [start]
+    for node in order:  # grows while it is walked
+        for other in sorted(above.needs[node]):
+            if other in above.steps and other not in came:
+                came[other] = node
+                order.append(other)
+    found: list[Cause] = []
+    for node in order[1:]:
+        if node not in causes:
+            continue
+        way: list[LineageStep] = []
+        at: str | None = node
+        while at is not None:
+            way.append(above.steps[at])
+            at = came[at]
+        kind, newest, commit = causes[node]
+        found.append(Cause(kind, above.steps[node], newest, commit, tuple(reversed(way))))
+    return found

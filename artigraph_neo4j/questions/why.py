@@ -1,0 +1,140 @@
+"""The ways by which one artifact came from another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from artigraph_neo4j.common.diagram import Diagram, Drawable
+from artigraph_neo4j.common.markup import Html, escaped, joined, table
+from artigraph_neo4j.common.wording import time_text
+from artigraph_neo4j.engine import given
+from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.given import AnyArtifact, AnyNode
+from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.find.lineage import (
+    LineageLink,
+    LineageStep,
+    read_lineage,
+    step_from_row,
+    step_name,
+    step_sign,
+    step_type,
+    steps_diagram,
+)
+from artigraph_neo4j.graph.cypher.why import SHORTEST_WAY
+from artigraph_neo4j.questions.reach import reach
+
+__all__ = ["Way", "why"]
+
+SHOWN_STEPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Way(Drawable):
+    """One shortest way from an artifact to what it came from, or all ways as one graph.
+
+    Attributes:
+        later: Id of the artifact that came from the other.
+        earlier: Id of the artifact or span that it came from.
+        steps: Spans and artifacts on the way, each once; both ends are among them. The later comes
+            first, the others by distance from it, time and id.
+        links: Hops between the steps, in the direction in which data went.
+    """
+
+    later: str
+    earlier: str
+    steps: list[LineageStep]
+    links: list[LineageLink]
+
+    @property
+    def artifacts(self) -> list[LineageStep]:
+        """The steps that are artifacts, in the same order."""
+        return [step for step in self.steps if step.kind == "artifact"]
+
+    @property
+    def spans(self) -> list[LineageStep]:
+        """The steps that are spans, in the same order."""
+        return [step for step in self.steps if step.kind == "span"]
+
+    def diagram(self) -> Diagram:
+        """The steps and links as plain data; arrows go where the data went."""
+        return steps_diagram(self.steps, self.links)
+
+    def _repr_html_(self) -> str:
+        shown = self.steps[:SHOWN_STEPS]
+        rows = [
+            (s.distance, joined(step_sign(s), " ", step_name(s)), step_type(s), time_text(s.at))
+            for s in shown
+        ]
+        title = f"{step_name(self.steps[0])}: how it came from {self.earlier}"
+        rest = len(self.steps) - len(shown)
+        note = f"{len(self.steps):,} steps" + (f", {rest:,} of them not shown" if rest else "")
+        below = table(("hops", "step", "class", "at"), rows, note)
+        return Html(f"<div>{escaped(title)}</div>{below}")
+
+
+async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False) -> Way | None:
+    """Tell by which spans and artifacts one artifact came from another, or from a span.
+
+    A nested artifact counts as the one that it is part of. One round trip. For one way the search
+    goes from both ends; for all ways it reads everything that the later one came from, and keeps
+    what lies on a way. A way is never listed for itself: there may be 2^40 of them.
+
+    Args:
+        later: The artifact that may have come from the other.
+        earlier: What it may have come from: an artifact, a span, or an id.
+        all_ways: Whether to return the graph of all ways, rather than one of the shortest.
+
+    Returns:
+        The way, or None where the one did not come from the other. An artifact comes from itself
+        only on a circle.
+
+    Raises:
+        NotFoundError: One of them does not exist.
+        ConnectionFailed: The database stayed out of reach.
+    """
+    first = given.artifact_id(later, "later")
+    second = given.node_id(earlier, "earlier")
+    parameters = {"later": first, "earlier": second}
+    if not all_ways:
+        ((a, b, rows),) = await get_engine().read(SHORTEST_WAY, parameters)
+        _check({first: a, second: b})
+        steps = [step_from_row(*row) for row in rows]
+        return Way(a, b, steps, _chain(steps)) if steps else None
+    up = await read_lineage(first, "up")
+    start = [] if up.start is None else [up.start]
+    steps = [*start, *up.steps]
+    target = second
+    if target not in {step.node_id for step in steps}:
+        # Not among them: it may be nested in one that is, or not exist.
+        ((a, b, rows),) = await get_engine().read(SHORTEST_WAY, parameters)
+        _check({first: a, second: b})
+        if not rows:
+            return None
+        target = b
+    onward: dict[str, list[str]] = {}
+    for link in up.links:
+        onward.setdefault(link.source, []).append(link.target)
+    head = steps[0].node_id
+    # From itself only on a circle: so not from where it starts, but from what that fed.
+    on_a_way = reach([target] if target != head else onward.get(target, ()), onward)
+    if head not in on_a_way:
+        return None
+    kept = [step for step in steps if step.node_id in on_a_way]
+    links = [k for k in up.links if k.source in on_a_way and k.target in on_a_way]
+    return Way(head, target, kept, links)
+
+
+def _check(found: dict[str, Any]) -> None:
+    for asked, there in found.items():
+        if there is None:
+            raise NotFoundError(f"there is no artifact or span with id {asked!r}")
+
+
+def _chain(steps: list[LineageStep]) -> list[LineageLink]:
+    return [
+        LineageLink(b.node_id, a.node_id, "HAS_ARTIFACT" if a.kind == "artifact" else "USED")
+        for a, b in pairwise(steps)
+    ]

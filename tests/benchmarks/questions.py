@@ -1,0 +1,161 @@
+"""Questions about origin, on a generated graph of training runs.
+
+A run has 11 spans and 13 artifacts: it cleans a feed, fits eight folds and a final model. Every run
+uses one calendar, the hub; most start from their project's last model, so that a model may come
+from many runs before it. 22 of the 24 nodes of a run derive from the hub.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from artigraph_neo4j import contrast, diff, impact, recipe, replay_plan, stale, why
+from artigraph_neo4j.graph.cypher import ancestry
+from artigraph_neo4j.graph.cypher import impact as impact_cypher
+from artigraph_neo4j.graph.cypher.why import SHORTEST_WAY
+from tests.benchmarks.harness import Bench, Numbers, Side, Workload, timed
+
+NODES_EACH = 24
+FOLDS = 8
+PROJECTS = 60
+BATCH = 2000
+TAG = "in production"
+
+_FEEDS = """
+UNWIND range(0, $feeds) AS i
+CREATE (a:ArtigraphNode:Artifact:BenchFeed {node_id: 'feed' + i, artifact_label: 'feed ' + i,
+  model: 'BenchFeed', model_version: 1, codec: $codec, n: i,
+  recorded_at: datetime('2026-01-01T00:00:00Z') + duration({hours: i})})
+"""
+_RUNS = """
+UNWIND $runs AS r
+WITH r, 'run' + r AS p, datetime('2026-01-02T00:00:00Z') + duration({minutes: 2 * r}) AS at
+CREATE (root:ArtigraphNode:Span {node_id: p, root_id: p, depth: 0, label: 'run', label_: 'run',
+  status: CASE WHEN r % $failing = 0 THEN 'ERROR' ELSE 'OK' END, opened_at: at,
+  closed_at: at + duration('PT1M'), git_commit: 'c' + (r / 500)})
+CREATE (prep:ArtigraphNode:Span {node_id: p + 'prep', root_id: p, depth: 1, label: 'prep',
+  status: 'OK', opened_at: at + duration('PT1S'), closed_at: at + duration('PT2S')})
+CREATE (final:ArtigraphNode:Span {node_id: p + 'final', root_id: p, depth: 1, label: 'final',
+  status: 'OK', opened_at: at + duration('PT20S'), closed_at: at + duration('PT30S')})
+CREATE (root)-[:PARENT_OF]->(prep) CREATE (root)-[:PARENT_OF]->(final)
+CREATE (clean:ArtigraphNode:Artifact:BenchTable {node_id: p + 'clean', artifact_label: 'clean',
+  model: 'BenchTable', model_version: 1, codec: $codec, n: r, recorded_at: at + duration('PT2S')})
+CREATE (prep)-[:HAS_ARTIFACT {label: 'clean'}]->(clean)-[:MADE_BY]->(prep)
+CREATE (params:ArtigraphNode:Artifact:BenchParams {node_id: p + 'params', artifact_label: 'params',
+  model: 'BenchParams', model_version: 1, codec: $codec, n: r % 7, recorded_at: at})
+CREATE (root)-[:HAS_ARTIFACT {label: 'params'}]->(params)-[:MADE_BY]->(root)
+FOREACH (k IN range(1, $folds) |
+  CREATE (root)-[:PARENT_OF]->(f:ArtigraphNode:Span {node_id: p + 'fold' + k, root_id: p, depth: 1,
+    label: 'fold', status: 'OK', opened_at: at + duration({seconds: 3 + k}),
+    closed_at: at + duration({seconds: 4 + k})})
+  CREATE (f)-[:USED]->(clean)
+  CREATE (f)-[:HAS_ARTIFACT {label: 'model'}]->(m:ArtigraphNode:Artifact:BenchModel {
+    node_id: p + 'fold' + k + 'm', artifact_label: 'model', model: 'BenchModel', model_version: 1,
+    codec: $codec, n: k, recorded_at: at + duration({seconds: 4 + k})})-[:MADE_BY]->(f)
+  CREATE (final)-[:USED]->(m))
+FOREACH (name IN ['model', 'card', 'score'] |
+  CREATE (final)-[:HAS_ARTIFACT {label: name}]->(:ArtigraphNode:Artifact:BenchModel {
+    node_id: p + name, artifact_label: name, model: 'BenchModel', model_version: 1, codec: $codec,
+    n: r, recorded_at: at + duration('PT30S')})-[:MADE_BY]->(final))
+WITH r, prep
+UNWIND [0, 1 + r % $feeds, 1 + (r * 7 + 3) % $feeds] AS i
+MATCH (feed:ArtigraphNode {node_id: 'feed' + i})
+MERGE (prep)-[:USED]->(feed)
+"""
+_WARM = """
+UNWIND $runs AS r
+WITH r WHERE r >= $projects AND (r / $projects) % 6 <> 0
+MATCH (prep:ArtigraphNode {node_id: 'run' + r + 'prep'})
+MATCH (model:ArtigraphNode {node_id: 'run' + (r - $projects) + 'model'})
+CREATE (prep)-[:USED]->(model)
+"""
+_NEWER = """
+MATCH (o:ArtigraphNode {node_id: 'feed1'})
+CREATE (n:ArtigraphNode:Artifact:BenchFeed {node_id: 'feed1b', artifact_label: 'feed 1',
+  model: 'BenchFeed', model_version: 1, codec: $codec, n: -1, recorded_at: datetime()})
+CREATE (n)-[:SUPERSEDES {at: datetime()}]->(o)
+"""
+_TAGS = """
+MERGE (t:ArtigraphTag {name: $tag})
+WITH t UNWIND range(0, 49) AS i
+MATCH (m:ArtigraphNode {node_id: 'run' + toInteger(i * $step) + 'model'})
+CREATE (m)-[:TAGGED {at: datetime()}]->(t)
+"""
+_CODEC = '{"class":"tests:Bench","fields":{"n":"int"}}'
+
+
+async def _generate(bench: Bench, nodes: int) -> int:
+    """Make the graph; returns the number of runs."""
+    runs = max(2 * PROJECTS, nodes // NODES_EACH)
+    feeds = max(10, runs // 10)
+    await bench.cypher(_FEEDS, feeds=feeds, codec=_CODEC)
+    for start in range(0, runs, BATCH):
+        some = list(range(start, min(start + BATCH, runs)))
+        await bench.cypher(
+            _RUNS, runs=some, feeds=feeds, folds=FOLDS, codec=_CODEC, failing=max(2, runs // 1000)
+        )
+        await bench.cypher(_WARM, runs=some, projects=PROJECTS)
+    await bench.cypher(_NEWER, codec=_CODEC)
+    await bench.cypher(_TAGS, tag=TAG, step=runs / 50)
+    return runs
+
+
+def _question(
+    name: str,
+    ask: Callable[[], Awaitable[Any]],
+    hits: Callable[[], Awaitable[int]] | None = None,
+) -> Side:
+    async def run() -> Numbers:
+        seconds, _ = await timed(ask())
+        return {"seconds": seconds} if hits is None else {"seconds": seconds, "hits": await hits()}
+
+    return Side(name, run, 1)
+
+
+async def questions(bench: Bench, size: int) -> list[Side]:
+    runs = await _generate(bench, size)
+    last = runs - 1 - (runs - 1) % PROJECTS - 1
+    model = f"run{last}model"
+    feed = f"feed{1 + runs // 20}"
+    walk = impact_cypher.Walk()
+    half = min(1000, runs // 3)
+    chance = random.Random(1)
+    ids = [f"run{r}" for r in chance.sample(range(runs), 2 * half)]
+
+    async def tagged() -> list[str]:
+        return await (await impact(feed)).read_tagged(TAG)
+
+    async def hub_tagged() -> list[str]:
+        found = impact_cypher.tagged(walk)
+        return await bench.engine.read(found, {"ids": ["feed0"], "tag": TAG})  # type: ignore[return-value]
+
+    def hits(text: str, **parameters: Any) -> Callable[[], Awaitable[int]]:
+        return lambda: bench.hits(text, parameters)
+
+    return [
+        _question("impact_hub", lambda: impact("feed0"),
+            hits(impact_cypher.count(walk), ids=["feed0"])),
+        _question("impact_feed", lambda: impact(feed), hits(impact_cypher.count(walk), ids=[feed])),
+        _question("impact_tagged", tagged, hits(impact_cypher.tagged(walk), ids=[feed], tag=TAG)),
+        _question("impact_hub_tagged", hub_tagged,
+            hits(impact_cypher.tagged(walk), ids=["feed0"], tag=TAG)),
+        _question("why", lambda: why(model, "feed0"),
+            hits(SHORTEST_WAY, later=model, earlier="feed0")),
+        _question("why_all", lambda: why(model, "feed0", all_ways=True)),
+        _question("recipe", lambda: recipe(model), hits(ancestry.RECIPE, ids=[model])),
+        _question("stale", lambda: stale(model), hits(ancestry.STALE, ids=[model])),
+        _question("replay_plan", lambda: replay_plan(model)),
+        _question("diff", lambda: diff(f"run{last}", f"run{last - 1}")),
+        _question("contrast_inputs",
+            lambda: contrast(ids[:half], ids[half:], by=["inputs", "provenance"])),
+        _question("contrast_ancestors",
+            lambda: contrast(ids[:half], ids[half:], by=["ancestors"], sample=250)),
+    ]  # fmt: skip
+
+
+WORKLOADS = [
+    Workload("questions", "questions about origin", "nodes", 1_000_000, 10_000, questions,
+        group="questions", rounds=5),
+]  # fmt: skip
