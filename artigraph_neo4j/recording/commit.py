@@ -170,11 +170,14 @@ class _Statement:
         self._staying = [work.span.node_id for work in openings if work.closing is None]
         self.uploads = [w.uploads for w in self.recordings if w.uploads is not None]
         opened = {work.span.node_id for work in openings}
-        owners = {_owner(work) for work in works} - opened - {None}
+        needed = {_owner(work) for work in works if not isinstance(work, Opening)}
+        owners = needed - opened - {None}
+        below = [[parent, ids] for parent, ids in self._children.items()]
         self._parameters: dict[str, Any] = {
             "owners": sorted(str(owner) for owner in owners),
             "opened": [{"labels": key, "rows": rows} for key, rows in self._spans.items()],
-            "children": [[parent, ids] for parent, ids in self._children.items()],
+            "parents": sorted(group for group in below if group[0] not in opened),
+            "children": [group for group in below if group[0] in opened],
             "owned": list(self._owned.values()),
             "others": list(self._others.values()),
             "fields": [list(link) for work in self.recordings for link in work.encoded.links],

@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Container, Generator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
@@ -14,6 +14,7 @@ from artigraph_neo4j.common.registry import Registry, load_entry_points
 from artigraph_neo4j.errors import ArtigraphError, SerializationError
 
 __all__ = [
+    "DamagedError",
     "Serializer",
     "check_part",
     "exactly",
@@ -165,6 +166,7 @@ def check_part(kind: str, wanted: Sequence[Any] | None, there: Sequence[Any]) ->
     Raises:
         SerializationError: One of ``wanted`` is not in ``there``; the message lists ``there``.
     """
+    found: Container[Any]
     try:
         found = there if isinstance(there, range) else set(there)
     except TypeError:  # labels that cannot be hashed
@@ -195,6 +197,10 @@ def shown(value: object, characters: int = 80) -> str:
         return repr(value)[:characters]
     except Exception:  # of a class that is not ours
         return f"(a {type(value).__qualname__})"
+
+
+class DamagedError(Exception):
+    """The bytes cannot be what this library wrote; ``unreadable`` makes it an error for users."""
 
 
 @contextmanager
@@ -259,6 +265,8 @@ def _reason(error: BaseException) -> str:
         text = str(error)
     except Exception:  # of a class that is not ours
         text = ""
+    if isinstance(error, DamagedError):
+        return text
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 
 
@@ -276,11 +284,17 @@ _OF_PACKAGE = {
 
 _OF_NAME = {
     "arrow": "artigraph_neo4j.serializer.arrow",
+    "bytes": "artigraph_neo4j.serializer.core",
+    "date": "artigraph_neo4j.serializer.datetime",
     "datetime": "artigraph_neo4j.serializer.datetime",
     "file": "artigraph_neo4j.serializer.file",
+    "json": "artigraph_neo4j.serializer.json",
+    "json-sorted": "artigraph_neo4j.serializer.json",
+    "msgpack": "artigraph_neo4j.serializer.msgpack",
     "numpy": "artigraph_neo4j.serializer.numpy",
     "pandas": "artigraph_neo4j.serializer.pandas",
     "polars": "artigraph_neo4j.serializer.polars",
+    "str": "artigraph_neo4j.serializer.core",
     "time": "artigraph_neo4j.serializer.datetime",
     "timedelta": "artigraph_neo4j.serializer.datetime",
 }

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple, cast
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import shown
+from artigraph_neo4j.serializer.base import DamagedError, shown
 from artigraph_neo4j.serializer.class_names import class_of, name_of
 
 __all__ = ["Kind", "State", "restore", "state_of"]
@@ -57,7 +57,7 @@ def restore(kind: Kind, name: str, data: Any) -> Any:
     if _kind_of(cls) != kind:
         raise SerializationError(f"{name} was a {kind} when the value was stored, but is not now")
     if type(data) is not _DATA[kind]:
-        raise SerializationError(f"the stored {kind} {name} has {type(data).__name__} for its data")
+        raise DamagedError(f"the stored {kind} {name} has {type(data).__name__} for its data")
     return _GIVE[kind](cls, data)
 
 
@@ -193,7 +193,7 @@ def _take_pydantic(value: Any, cls: Any) -> dict[str, Any]:
 def _give_pydantic(cls: Any, data: dict[str, Any]) -> Any:
     defaults = {name: _pydantic_default(field) for name, field in cls.model_fields.items()}
     if not _is_pydantic_state(data):
-        raise SerializationError(f"the stored state of {cls.__qualname__} has another form")
+        raise DamagedError(f"the stored state of {cls.__qualname__} has another form")
     made = cls.__new__(cls)
     made.__setstate__(
         {
@@ -228,8 +228,8 @@ def _pydantic_default(field: Any) -> Callable[[str, Any], Any]:
 def _refuse_more(cls: type[Any], names: Any) -> None:
     """Refuse attributes that are not fields, which would be lost.
 
-    Values kept by ``cached_property`` may be lost, as may the ``__orig_class__`` that ``Box[int](1)``
-    leaves on an instance of a generic class.
+    Values kept by ``cached_property`` may be lost, as may the ``__orig_class__`` that
+    ``Box[int](1)`` leaves on an instance of a generic class.
     """
     for name in names:
         cached = isinstance(getattr(cls, name, None), cached_property)

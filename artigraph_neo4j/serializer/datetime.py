@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from artigraph_neo4j.common.times import ZoneEntry, zone_from, zone_to
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable
+from artigraph_neo4j.serializer.base import DamagedError, Serializer, exactly, shown, unreadable
 
 __all__ = [
     "DateSerializer",
@@ -85,7 +85,7 @@ def time_from_text(cls: type[T], data: bytes) -> T:
     with unreadable(f"a {cls.__name__}"):
         found = _PATTERN.fullmatch(data.decode()) if len(data) <= _MAX_TEXT else None
         if found is None:
-            raise SerializationError(f"{data[:80]!r} is not a {cls.__name__}")
+            raise DamagedError(f"{data[:80]!r} is not a {cls.__name__}")
         local = cls.fromisoformat(found["local"])
         return local.replace(tzinfo=_zone_from_text(found), fold=1 if found["fold"] else 0)
 

@@ -1,4 +1,4 @@
-"""A file of which parts are held in memory, so that a check and who reads it then fetch them once."""
+"""A file of which parts are held in memory, so that a check and a reader fetch them once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from bisect import bisect_right
 from typing import IO
 
-from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import DamagedError
 
 __all__ = ["HeldFile"]
 
@@ -32,10 +32,10 @@ class HeldFile(io.RawIOBase):
         """Return a part of the file, which is fetched at most once.
 
         Raises:
-            SerializationError: The part is not inside the file.
+            DamagedError: The part is not inside the file.
         """
         if start < 0 or size < 0 or start + size > self.size:
-            raise SerializationError("a part of the file is outside of it")
+            raise DamagedError("a part of the file is outside of it")
         found = self._held(start, size)
         if found is None:
             found = self._fetched(start, size)
@@ -56,7 +56,7 @@ class HeldFile(io.RawIOBase):
         self._source.seek(start)
         data = self._source.read(size)
         if len(data) != size:
-            raise SerializationError("the file is cut off")
+            raise DamagedError("the file is cut off")
         return data
 
     def readable(self) -> bool:

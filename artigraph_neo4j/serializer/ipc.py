@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import DamagedError
 from artigraph_neo4j.serializer.held_file import HeldFile
 
 __all__ = ["check_file", "check_schema"]
@@ -56,9 +56,7 @@ class _Table:
     def tables(self, field: int, most: int | None = None) -> Iterator[_Table]:
         start, length = self._vector(field)
         if most is not None and length > most:
-            raise SerializationError(
-                "a list of the Arrow file has more items than there is room for"
-            )
+            raise DamagedError("a list of the Arrow file has more items than there is room for")
         for at in range(start, start + 4 * length, 4):
             yield _Table(self._data, at + _number(self._data, "<I", at))
 
@@ -66,7 +64,7 @@ class _Table:
         start, length = self._vector(field)
         size = struct.calcsize(form) * length
         if start + size > len(self._data):
-            raise SerializationError("a list of the Arrow file ends behind its end")
+            raise DamagedError("a list of the Arrow file ends behind its end")
         return list(struct.iter_unpack(form, self._data[start : start + size]))
 
     def _vector(self, field: int) -> tuple[int, int]:
@@ -84,7 +82,7 @@ class _Table:
 
 def _number(data: bytes, form: str, at: int) -> int:
     if not 0 <= at <= len(data) - struct.calcsize(form):
-        raise SerializationError("a position in the Arrow file is outside of it")
+        raise DamagedError("a position in the Arrow file is outside of it")
     found: int = struct.unpack_from(form, data, at)[0]
     return found
 
@@ -106,7 +104,7 @@ def check_file(file: HeldFile, batches: Sequence[int] | None = None) -> None:
             None for all of the file, bodies too.
 
     Raises:
-        SerializationError: A type is nested too deeply, a batch or a buffer is outside of the file
+        DamagedError: A type is nested too deeply, a batch or a buffer is outside of the file
             or overlaps with another, or compressed data claims to be larger than it can be.
     """
     footer = _footer(file)
@@ -125,7 +123,7 @@ def check_schema(data: bytes) -> None:
     """Refuse the bytes of an Arrow schema whose types are nested too deeply.
 
     Raises:
-        SerializationError: They are, or the bytes are not those of a schema.
+        DamagedError: They are, or the bytes are not those of a schema.
     """
     _check_types(_Table.root(_message(data)).table(2), len(data))
 
@@ -135,14 +133,14 @@ def _footer(file: HeldFile) -> _Table:
     end = file.hold(file.size - tail, tail)
     length = _number(end, "<i", 0)
     if end[4:] != _MAGIC or length < 0:
-        raise SerializationError("the bytes do not end as an Arrow file does")
+        raise DamagedError("the bytes do not end as an Arrow file does")
     return _Table.root(file.hold(file.size - tail - length, length))
 
 
 def _check_types(schema: _Table | None, size: int) -> None:
     """Refuse types that are nested too deeply, or that share parts over and over."""
     if schema is None:
-        raise SerializationError("the Arrow file has no schema")
+        raise DamagedError("the Arrow file has no schema")
     level = list(schema.tables(1))
     left = size // 8  # a field takes more bytes than that
     for _ in range(_MAX_LEVELS):
@@ -152,7 +150,7 @@ def _check_types(schema: _Table | None, size: int) -> None:
             return
         if len(level) > left:
             break
-    raise SerializationError("the types of the Arrow file are nested too deeply")
+    raise DamagedError("the types of the Arrow file are nested too deeply")
 
 
 def _message(data: bytes) -> bytes:
@@ -166,15 +164,15 @@ def _check_batch(file: HeldFile, block: _Block, kind: int, bodies: bool) -> None
     if batch is not None and kind == _DICTIONARY:
         batch = batch.table(1)
     if message.number(1, "<B") != kind or batch is None or message.number(3, "<q") != block.body:
-        raise SerializationError("a batch of the Arrow file is of another kind or length")
+        raise DamagedError("a batch of the Arrow file is of another kind or length")
     compression = batch.table(3)
     if compression is not None and compression.number(0, "<b") != 0:
-        raise SerializationError("the Arrow file is not compressed by lz4")
+        raise DamagedError("the Arrow file is not compressed by lz4")
     if batch.number(0, "<q") < 0:
-        raise SerializationError("a batch of the Arrow file has less than no rows")
+        raise DamagedError("a batch of the Arrow file has less than no rows")
     for rows, missing in batch.structs(1, "<qq"):
         if not 0 <= missing <= rows:
-            raise SerializationError("a column of the Arrow file has more missing rows than rows")
+            raise DamagedError("a column of the Arrow file has more missing rows than rows")
     buffers = batch.structs(2, "<qq")
     _check_apart(buffers, block.body)
     if compression is not None and bodies:
@@ -188,14 +186,14 @@ def _check_apart(places: Sequence[tuple[int, ...]], size: int) -> None:
     end = 0
     for offset, length in sorted(place for place in places if place[1]):
         if offset < end or length < 0:
-            raise SerializationError("parts of the Arrow file overlap")
+            raise DamagedError("parts of the Arrow file overlap")
         end = offset + length
     if end > size:
-        raise SerializationError("a part of the Arrow file ends behind its end")
+        raise DamagedError("a part of the Arrow file ends behind its end")
 
 
 def _check_compressed(file: HeldFile, at: int, length: int) -> None:
     file.seek(at)
     plain = _number(file.read(min(length, 8)), "<q", 0)
     if not -1 <= plain <= _LZ4_EXPANSION * length:
-        raise SerializationError(f"{length} bytes of lz4 cannot stand for {plain}")
+        raise DamagedError(f"{length} bytes of lz4 cannot stand for {plain}")

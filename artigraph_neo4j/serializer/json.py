@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from math import isfinite
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, shorten_path, shown, unreadable
+from artigraph_neo4j.serializer.base import (
+    DamagedError,
+    Serializer,
+    shorten_path,
+    shown,
+    unreadable,
+)
 from artigraph_neo4j.serializer.limits import MAX_DEPTH
 
 __all__ = ["JSONSerializer", "json_serializer", "json_sorted_serializer", "why_not_json"]
@@ -122,7 +128,7 @@ class JSONSerializer(Serializer[Any]):
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise SerializationError(f"{name} is not JSON")
+    raise DamagedError(f"{name} is not JSON")
 
 
 def _check_depth(value: Any) -> None:
@@ -132,13 +138,13 @@ def _check_depth(value: Any) -> None:
         if not level:
             return
     if any(type(item) in (list, dict) for item in level):
-        raise SerializationError(f"it is nested more than {MAX_DEPTH} deep")
+        raise DamagedError(f"it is nested more than {MAX_DEPTH} deep")
 
 
 def _children(item: Any) -> Iterable[Any]:
     if type(item) is list:
-        return item
-    return item.values() if type(item) is dict else ()
+        return cast("list[object]", item)
+    return cast("dict[str, object]", item).values() if type(item) is dict else ()
 
 
 class SortedJSONSerializer(JSONSerializer):

@@ -10,14 +10,15 @@ a built-in type is refused, never flattened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, NoReturn, get_args
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, NoReturn, cast, get_args
 
 import msgpack
 from msgpack import ExtType
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import (
+    DamagedError,
     Serializer,
     find_serializer,
     infer_serializer,
@@ -88,7 +89,7 @@ def _packb(tree: Any) -> bytes:
 
 
 def _big_int(value: int) -> ExtType:
-    """Return the form of an integer of more than 64 bits, the only thing left to msgpack's caller."""
+    """Return an integer of more than 64 bits as msgpack takes it; all else is converted before."""
     return ExtType(BIG_INT, LEAVES[BIG_INT].to_data(value))
 
 
@@ -214,7 +215,7 @@ def unpack(data: bytes, *, ext_hook: ExtHook | None = None) -> Any:
             return _Mark(code)
         if code >= _FIRST_FREE_CODE and ext_hook is not None:
             return ext_hook(code, inner)
-        raise SerializationError(f"unknown msgpack extension type {code}")
+        raise DamagedError(f"unknown msgpack extension type {code}")
 
     with nested(), unreadable("msgpack of this library"):
         tree = msgpack.unpackb(
@@ -248,7 +249,7 @@ def _grown(tree: Any) -> Any:
         if not level:
             break
     else:
-        raise SerializationError(f"it is nested more than {MAX_DEPTH} deep")
+        raise DamagedError(f"it is nested more than {MAX_DEPTH} deep")
     for parent, key in reversed(marked):
         parent[key] = _made(parent[key])
     return whole[0]
@@ -257,18 +258,18 @@ def _grown(tree: Any) -> Any:
 def _below(parent: Any, key: Any, marked: list[Place]) -> Iterable[Place]:
     """Return the places of the containers in one; note it when it is a marked array."""
     item = parent[key]
-    kind: type[object] = type(item)
-    children: Iterable[tuple[Any, Any]]
+    kind: type[object] = type(item)  # pyright: ignore[reportUnknownVariableType]
+    children: Iterator[tuple[Any, Any]]
     if kind is dict:
         if not _PLAIN.issuperset(map(type, item)):
-            raise SerializationError("a map has a key that is not plain")
+            raise DamagedError("a map has a key that is not plain")
         if _PLAIN.issuperset(map(type, item.values())):
             return ()
-        children = item.items()
+        children = iter(item.items())
     elif kind is list:
         if _PLAIN.issuperset(map(type, item)):
             return ()
-        children = enumerate(item)
+        children = enumerate(cast("list[Any]", item))
         if type(item[0]) is _Mark:
             marked.append((parent, key))
             next(children)
@@ -280,7 +281,7 @@ def _below(parent: Any, key: Any, marked: list[Place]) -> Iterable[Place]:
 def _refuse_stray(item: object) -> tuple[()]:
     """Refuse objects that are not values: marks elsewhere, and msgpack's own time stamps."""
     if type(item) in _STRAY:
-        raise SerializationError("an extension type is where none can be")
+        raise DamagedError("an extension type is where none can be")
     return ()
 
 
@@ -297,12 +298,12 @@ def _made(items: list[Any]) -> Any:
         case "set" | "frozenset":
             found = set(rest) if what == "set" else frozenset(rest)
             if len(found) != len(rest):
-                raise SerializationError(f"a {what} has an item twice")
+                raise DamagedError(f"a {what} has an item twice")
             return found
         case "dict":
             pairs = dict(zip(rest[::2], rest[1::2], strict=True))
             if 2 * len(pairs) != len(rest):
-                raise SerializationError("a dict has a key twice")
+                raise DamagedError("a dict has a key twice")
             return pairs
         case "serialized":
             return _serialized(*rest)
@@ -315,14 +316,14 @@ _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 
 def _serialized(name: object, data: object) -> Any:
     if type(name) is not str or type(data) is not bytes:
-        raise SerializationError("a serialized value is not a name and bytes")
+        raise DamagedError("a serialized value is not a name and bytes")
     serializer = find_serializer(name)
     if serializer is None:
         raise SerializationError(
             f"serializer {name!r} is not known to this process; register() one of that name"
         )
     if not serializer.types:
-        raise SerializationError(f"serializer {name!r} is never used inside a container")
+        raise DamagedError(f"serializer {name!r} is never used inside a container")
     with unreadable(f"of serializer {name!r}"):
         return serializer.deserialize(data)
 

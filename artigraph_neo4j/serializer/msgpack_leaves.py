@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import DamagedError
 from artigraph_neo4j.serializer.datetime import (
     duration_from_text,
     duration_to_text,
@@ -60,7 +61,7 @@ def _text(form: re.Pattern[bytes], make: Callable[[str], Any]) -> Callable[[byte
 
     def read(data: bytes) -> Any:
         if form.fullmatch(data) is None:
-            raise SerializationError(f"{data[:80]!r} has another form")
+            raise DamagedError(f"{data[:80]!r} has another form")
         return make(data.decode())
 
     return read

@@ -1,4 +1,4 @@
-"""numpy arrays and scalars, as ``.npy`` files, which hold no pickle; masked arrays as ``.npz``."""
+"""numpy arrays and scalars as ``.npy`` files without pickle, and masked arrays as ``.npz``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import re
 import struct
 import sys
 import zipfile
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, cast
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable, unwritable
+from artigraph_neo4j.serializer.base import (
+    DamagedError,
+    Serializer,
+    exactly,
+    shown,
+    unreadable,
+    unwritable,
+)
 from artigraph_neo4j.serializer.limits import check_decoded
 
 try:
@@ -68,10 +75,10 @@ def _load(source: IO[bytes]) -> np.ndarray[Any, Any]:
         dtype, shape = _header(source)
         size = _end(source) - source.tell()
         if dtype.hasobject:
-            raise SerializationError("it holds Python objects as pickle, which is not read")
+            raise DamagedError("it holds Python objects as pickle, which is not read")
         items = math.prod(shape)
         if items * dtype.itemsize != size:
-            raise SerializationError(
+            raise DamagedError(
                 f"an array of shape {shape} and dtype {shown(dtype)} does not take {size} bytes"
             )
         check_decoded(items, size)  # of a dtype without bytes
@@ -89,7 +96,7 @@ def _check_characters(array: Any) -> None:
     if dtype.kind == "U" and array.size and dtype.itemsize:
         order = dtype.str[0]
         if np.ascontiguousarray(array).reshape(-1).view(f"{order}u4").max() > sys.maxunicode:
-            raise SerializationError("a text has a character that Unicode does not have")
+            raise DamagedError("a text has a character that Unicode does not have")
     for name in dtype.names or ():
         _check_characters(array[name])
 
@@ -100,17 +107,20 @@ def _header(source: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     form = "<H" if version == (1, 0) else "<I"
     (length,) = struct.unpack(form, source.read(struct.calcsize(form)))
     if length > _MAX_HEADER:
-        raise SerializationError(f"the header takes {length} bytes")
+        raise DamagedError(f"the header takes {length} bytes")
     text = source.read(length).decode("latin-1" if version[0] < 3 else "utf-8")
     _check_text(text)
-    header = ast.literal_eval(text)
-    if type(header) is not dict or header.keys() != {"descr", "fortran_order", "shape"}:
-        raise SerializationError("the header has another form")
-    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(header["descr"])
-    shape = header["shape"]
-    if type(shape) is not tuple or any(type(side) is not int or side < 0 for side in shape):
-        raise SerializationError("the header has no shape")
-    return dtype, shape
+    header: Any = ast.literal_eval(text)
+    if not isinstance(header, dict) or header.keys() != {"descr", "fortran_order", "shape"}:
+        raise DamagedError("the header has another form")
+    about = cast("dict[str, Any]", header)
+    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(about["descr"])
+    shape: Any = about["shape"]
+    if type(shape) is not tuple or any(
+        type(side) is not int or side < 0 for side in cast("tuple[object, ...]", shape)
+    ):
+        raise DamagedError("the header has no shape")
+    return dtype, cast("tuple[int, ...]", shape)
 
 
 def _check_text(text: str) -> None:
@@ -121,7 +131,7 @@ def _check_text(text: str) -> None:
         depth += 1 if sign in "[({" else -1
         deepest = max(deepest, depth)
     if deepest > _MAX_BRACKETS or _PLAIN.fullmatch(rest) is None:
-        raise SerializationError("the header has another form, or records within too many records")
+        raise DamagedError("the header has another form, or records within too many records")
 
 
 def _end(source: IO[bytes]) -> int:
@@ -146,7 +156,7 @@ def _refuse_unfaithful(dtype: np.dtype[Any]) -> None:
     with unwritable(f"a .npy file of {dtype}"):
         header: Any = np.lib.format.dtype_to_descr(dtype)
         back = np.lib.format.descr_to_dtype(header)
-    _check_text(repr(header))
+        _check_text(repr(header))
     if _description(back) != _description(dtype):
         raise SerializationError(
             f"a .npy file would change {dtype!r} to {back!r}; convert it with astype first"
@@ -183,7 +193,7 @@ class ArraySerializer(Serializer["np.ndarray[Any, Any]"]):
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: np.ndarray[Any, Any], /) -> bytes:
-        """The array as a ``.npy`` file.
+        """Return the array as a ``.npy`` file.
 
         Raises:
             SerializationError: It is of a subclass, holds Python objects, or is of a dtype that the
@@ -192,31 +202,31 @@ class ArraySerializer(Serializer["np.ndarray[Any, Any]"]):
         return _save(exactly(np.ndarray, value))
 
     def deserialize(self, data: bytes, /) -> np.ndarray[Any, Any]:
-        """The array.
+        """Return the array.
 
         Raises:
-            SerializationError: The bytes are no such file, or one with pickle in it.
+            SerializationError: The bytes are not such a file, or one with pickle in it.
         """
         return _load(io.BytesIO(data))
 
     def write(self, value: np.ndarray[Any, Any], file: IO[bytes], /) -> None:
-        """The same, 16 MiB at a time."""
+        """Write the array as a ``.npy`` file, 16 MiB at a time."""
         _write(exactly(np.ndarray, value), file)
 
     def read(self, file: IO[bytes], /) -> np.ndarray[Any, Any]:
-        """The array, read into its own memory."""
+        """Return the array, read into its own memory."""
         return _load(file)
 
 
 class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
-    """Masked arrays, what is under the mask and the fill value included."""
+    """Masked arrays, with the data under the mask and the fill value."""
 
     name: ClassVar[str] = "numpy.masked"
     types: ClassVar[tuple[type[Any], ...]] = (np.ma.MaskedArray,)
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: np.ma.MaskedArray[Any, Any], /) -> bytes:
-        """A ``.npz`` file of ``data``, ``hard`` and, where they are set, ``mask`` and ``fill``.
+        """Return a ``.npz`` file of ``data``, ``hard`` and, if they are set, ``mask`` and ``fill``.
 
         Raises:
             SerializationError: It is of a subclass, or its data cannot be kept.
@@ -240,10 +250,10 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
         return sink.getvalue()
 
     def deserialize(self, data: bytes, /) -> np.ma.MaskedArray[Any, Any]:
-        """The masked array.
+        """Return the masked array.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         with unreadable("a .npz file of this serializer"):
             parts = _parts(data)
@@ -263,12 +273,12 @@ def _parts(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise SerializationError("a member is compressed")
+            raise DamagedError("a member is compressed")
         if sum(member.file_size for member in members) > len(data):
-            raise SerializationError("its members take more bytes than the file")
+            raise DamagedError("its members take more bytes than the file")
         parts = {m.filename.removesuffix(".npy"): archive.read(m) for m in members}
     if len(parts) < len(members) or not {"data", "hard"} <= parts.keys() <= _MEMBERS:
-        raise SerializationError(f"its members are {shown(list(parts))}")
+        raise DamagedError(f"its members are {shown(list(parts))}")
     return {name: _load(io.BytesIO(part)) for name, part in parts.items()}
 
 
@@ -276,13 +286,13 @@ _MEMBERS = {"data", "hard", "mask", "fill"}
 
 
 class ScalarSerializer(Serializer[np.generic]):
-    """numpy's own numbers, dates, texts and records, as arrays without dimensions."""
+    """Single numbers, dates, texts and records of numpy, as arrays without dimensions."""
 
     name: ClassVar[str] = "numpy.scalar"
     types: ClassVar[tuple[type[Any], ...]] = (np.generic,)
 
     def serialize(self, value: np.generic, /) -> bytes:
-        """The scalar as a ``.npy`` file.
+        """Return the scalar as a ``.npy`` file.
 
         Raises:
             SerializationError: It is of a subclass, or would come back changed: a text that ends in
@@ -295,21 +305,23 @@ class ScalarSerializer(Serializer[np.generic]):
         longer = isinstance(value, (np.str_, np.bytes_)) and value != back
         if longer or type(back) is not type(value) or back.dtype.str != value.dtype.str:
             raise SerializationError(
-                f"numpy would change {shown(value)} to {shown(back)}; use {type(value.item()).__name__}"
+                f"numpy would change {shown(value)} to {shown(back)}; use "
+                f"{type(value.item()).__name__}"
             )
         return data
 
     def deserialize(self, data: bytes, /) -> np.generic:
-        """The scalar.
+        """Return the scalar.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
-        array: Any = _load(io.BytesIO(data))
-        if array.shape:
-            raise SerializationError(f"the bytes are not one value: the shape is {array.shape}")
-        found: np.generic = array[()]
-        return found
+        with unreadable("a .npy file"):
+            array: Any = _load(io.BytesIO(data))
+            if array.shape:
+                raise DamagedError(f"it is not one value: the shape is {array.shape}")
+            found: np.generic = array[()]
+            return found
 
 
 _NATIVE: dict[type[Any], tuple[str, type[Any]]] = {

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import shown, unreadable
+from artigraph_neo4j.serializer.base import DamagedError, shown, unreadable
 from artigraph_neo4j.serializer.msgpack import pack, unpack
 from artigraph_neo4j.serializer.pandas_times import (
     freq_to_text,
@@ -82,7 +82,7 @@ def _dtype(text: object, kinds: str) -> np.dtype[Any]:
     """Return the dtype of a stored name, which has to be of some kinds of numbers."""
     dtype = np.dtype(str(text))
     if dtype.kind not in kinds or dtype.str != text:
-        raise SerializationError(f"{shown(text)} is not a dtype of numbers")
+        raise DamagedError(f"{shown(text)} is not a dtype of numbers")
     return dtype
 
 
@@ -208,7 +208,7 @@ def from_categories(array: Any, data: bytes, recipe: Recipe, *beside: Any) -> tu
         case ("range", start, stop, step):
             categories = pd.RangeIndex(start, stop, step)
             if len(categories) != len(inner):
-                raise SerializationError("a range has another length than its values")
+                raise DamagedError("a range has another length than its values")
             return codes, categories
         case ("freq", freq):
             return codes, with_freq(_index(from_arrow(inner, recipe)), freq)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from io import BytesIO
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, check_part, shown
+from artigraph_neo4j.serializer.base import DamagedError, Serializer, check_part, shown
 from artigraph_neo4j.serializer.msgpack import unpack
 from artigraph_neo4j.serializer.pandas_arrays import from_arrow
 from artigraph_neo4j.serializer.pandas_index import index_from_arrow
@@ -54,7 +54,7 @@ class FrameFile:
         self._file = ParquetSource(source, part=part)
         packed = self._file.metadata.get(KEY)
         if packed is None:
-            raise SerializationError("the Parquet file was not written by this library")
+            raise DamagedError("the Parquet file was not written by this library")
         about = unpack(base64.b64decode(packed, validate=True))
         number: object = about["format"]
         if type(number) is not int or not 1 <= number <= FORMAT:
@@ -62,10 +62,10 @@ class FrameFile:
                 f"its format is {shown(number)}, which a newer version of this library may read"
             )
         self.about: dict[str, Any] = about
-        self._recipes = cast("list[object]", about["columns"])
+        self._recipes: list[Any] = about["columns"]
         self.width = len(self._recipes)
         if type(self._recipes) is not list or self.width > len(self._file.names):
-            raise SerializationError("it tells of more columns than it has")
+            raise DamagedError("it tells of more columns than it has")
 
     def columns(self, places: list[int], row_groups: Sequence[int] | None = None) -> list[Any]:
         """Return the columns at some places, as arrays."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import DamagedError
 from artigraph_neo4j.serializer.pandas_arrays import (
     from_arrow,
     from_categories,
@@ -51,7 +51,7 @@ def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
         SerializationError: ``index_to_arrow`` does not write such data, or not for these arrays.
     """
     if len(arrays) != (0 if about["kind"] == "range" else len(about["names"])):
-        raise SerializationError("an index has more names than levels, or fewer")
+        raise DamagedError("an index has more names than levels, or fewer")
     match about["kind"]:
         case "multi":
             parts = [

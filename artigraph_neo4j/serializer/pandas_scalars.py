@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable
+from artigraph_neo4j.serializer.base import DamagedError, Serializer, exactly, shown, unreadable
 from artigraph_neo4j.serializer.msgpack import pack, unpack
 from artigraph_neo4j.serializer.pandas_times import zone_from_entry, zone_to_entry
 
@@ -29,13 +29,13 @@ def _items(data: bytes, *types: type[Any]) -> list[Any]:
     found = unpack(data)
     items = cast("list[object]", found) if type(found) is list else []
     if len(items) != len(types) or not all(map(isinstance, items, types)):
-        raise SerializationError(f"it is not an array of {', '.join(t.__name__ for t in types)}")
+        raise DamagedError(f"it is not an array of {', '.join(t.__name__ for t in types)}")
     return items
 
 
 def _check_unit(unit: object) -> None:
     if unit not in _UNITS:
-        raise SerializationError(f"{shown(unit)} is not a unit of pandas")
+        raise DamagedError(f"{shown(unit)} is not a unit of pandas")
 
 
 class TimestampSerializer(Serializer[pd.Timestamp]):
@@ -45,7 +45,7 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
     types: ClassVar[tuple[type[Any], ...]] = (pd.Timestamp,)
 
     def serialize(self, value: pd.Timestamp, /) -> bytes:
-        """Return msgpack of the number of units since 1970 (in UTC if it has a zone), unit, zone, fold.
+        """Return msgpack of the units since 1970 (UTC if there is a zone), unit, zone and fold.
 
         Raises:
             SerializationError: It is of a subclass, or its zone is neither of the standard library
@@ -61,7 +61,7 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
             count, unit, zone, fold = _items(data, int, str, object, int)
             _check_unit(unit)
             if fold not in (0, 1):
-                raise SerializationError(f"{shown(fold)} is not a fold")
+                raise DamagedError(f"{shown(fold)} is not a fold")
             found = pd.Timestamp(np.datetime64(count, unit))
             if zone is None:
                 return found.replace(fold=fold)
@@ -122,7 +122,7 @@ class IntervalSerializer(Serializer["pd.Interval[Any]"]):
         """Return the interval."""
         with unreadable("an interval of pandas"):
             left, right, closed = _items(data, object, object, str)
-            return pd.Interval(left, right, cast("Any", closed))
+            return pd.Interval(left, right, closed)
 
 
 class MissingSerializer(Serializer[Any]):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from artigraph_neo4j.common.times import zone_to
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import shown
+from artigraph_neo4j.serializer.base import DamagedError, shown
 from artigraph_neo4j.serializer.datetime import zone_of
 
 __all__ = [
@@ -86,7 +86,7 @@ def from_times(values: Any, zone: Any) -> tuple[Any, list[Any]]:
 def make_times(array: Any, kind: str, unit: str) -> Any:
     """Return times or durations of numpy."""
     if kind not in ("m", "M"):
-        raise SerializationError(f"{shown(kind)} is neither a kind of times nor of durations")
+        raise DamagedError(f"{shown(kind)} is neither a kind of times nor of durations")
     # Parquet has no seconds; what was counted in seconds is still a whole number of them.
     arrow = pa.duration(unit) if kind == "m" else pa.timestamp(unit)
     counts = pc.fill_null(array.cast(arrow).cast(pa.int64()), np.iinfo("i8").min)
@@ -141,7 +141,7 @@ def with_freq(index: Any, freq: str | None) -> Any:
     if freq is not None:
         offset = pd.tseries.frequencies.to_offset(freq)
         if not _is_short(offset):
-            raise SerializationError(f"the freq {shown(freq)} takes too many steps")
+            raise DamagedError(f"the freq {shown(freq)} takes too many steps")
         index.freq = offset
     return index
 

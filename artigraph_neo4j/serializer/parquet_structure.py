@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import shown
+from artigraph_neo4j.serializer.base import DamagedError, shown
 from artigraph_neo4j.serializer.held_file import HeldFile
 from artigraph_neo4j.serializer.ipc import check_schema
 from artigraph_neo4j.serializer.limits import SMALL_BYTES, check_decoded, max_decoded_bytes
@@ -83,7 +82,7 @@ class Structure:
         metadata: What was written beside the columns, by key.
 
     Raises:
-        SerializationError: The footer is not of a Parquet file as this library writes it.
+        DamagedError: The footer is not of a Parquet file as this library writes it.
     """
 
     def __init__(self, file: HeldFile) -> None:
@@ -117,7 +116,8 @@ class Structure:
             hold: Whether their pages are fetched now, and held.
 
         Raises:
-            SerializationError: They take too much, or a page is of another kind than is written.
+            DamagedError: A page is of another kind than is written.
+            SerializationError: They take too much.
         """
         numbers = range(len(self._groups)) if groups is None else groups
         names = None if columns is None else set(columns)
@@ -151,12 +151,12 @@ class Structure:
                 dictionary = page
                 continue
             if page.kind != _DATA_PAGE or page.encoding not in _ENCODINGS:
-                raise SerializationError(f"column {_name(chunk)} has a page of another kind")
+                raise DamagedError(f"column {_name(chunk)} has a page of another kind")
             left -= page.values
             plain += page.plain_size
             indexed += 0 if page.encoding == _PLAIN else page.values
         if left:
-            raise SerializationError(f"column {_name(chunk)} has more values than told, or fewer")
+            raise DamagedError(f"column {_name(chunk)} has more values than told, or fewer")
         if chunk.kind != _TEXT or dictionary is None:
             return plain, 0
         most = indexed * dictionary.plain_size
@@ -185,13 +185,13 @@ class Structure:
             data = self._file.read(min(_FIRST, end - at))
             try:
                 head, length = read_struct(data)
-            except SerializationError:  # a long text among the least and greatest
+            except DamagedError:  # a long text among the least and greatest
                 self._file.seek(at)
                 head, length = read_struct(self._file.read(min(_PAGE_HEAD, end - at)))
             page = _page(head, at + length, chunk)
             at = page.start + page.size
             if at > end:
-                raise SerializationError(f"a page of column {_name(chunk)} ends behind its column")
+                raise DamagedError(f"a page of column {_name(chunk)} ends behind its column")
             yield page
 
 
@@ -214,39 +214,39 @@ def _page(head: Struct, start: int, chunk: Chunk) -> _Page:
     page = _Page(kind, start, _count(head[3]), _count(head[2]), _count(about[1]), _count(about[2]))
     most = page.size * _SNAPPY_EXPANSION + 64 if chunk.snappy else page.size
     if page.plain_size > most:
-        raise SerializationError(f"{page.size} bytes of snappy cannot stand for {page.plain_size}")
+        raise DamagedError(f"{page.size} bytes of snappy cannot stand for {page.plain_size}")
     return page
 
 
 def _footer(file: HeldFile) -> Struct:
     tail = file.hold(max(file.size - _TAIL, 0), min(file.size, _TAIL))
     if len(tail) < 12 or tail[-4:] != _MAGIC:
-        raise SerializationError("the bytes do not end as a Parquet file does")
+        raise DamagedError("the bytes do not end as a Parquet file does")
     length = int.from_bytes(tail[-8:-4], "little")
     return read_struct(file.hold(file.size - 8 - length, length))[0]
 
 
 def _count(number: object) -> int:
     if type(number) is not int or number < 0:
-        raise SerializationError(f"{shown(number)} is not a number of anything")
+        raise DamagedError(f"{shown(number)} is not a number of anything")
     return number
 
 
 def _chunks(columns: list[Struct], leaves: list[Struct]) -> list[Chunk]:
     """Return the columns of a group of rows."""
     if len(columns) != len(leaves):
-        raise SerializationError("a group of rows has more columns than the schema, or fewer")
+        raise DamagedError("a group of rows has more columns than the schema, or fewer")
     return [_chunk(column[3], leaf) for column, leaf in zip(columns, leaves, strict=True)]
 
 
 def _chunk(about: Struct, leaf: Struct) -> Chunk:
     kind, codec = _count(about[1]), _count(about[4])
     if codec not in (0, _SNAPPY):
-        raise SerializationError("a column is compressed in another way than this library does")
+        raise DamagedError("a column is compressed in another way than this library does")
     width = max(_count(leaf.get(2, 0)) if kind == _FIXED else 0, VALUE_BYTES)
     start, dictionary = _count(about[9]), _count(about.get(11, 0))
     if not start and _count(about[5]):
-        raise SerializationError("a column does not tell where its values are")
+        raise DamagedError("a column does not tell where its values are")
     if dictionary > 0 and (dictionary < start or not start):  # as pyarrow understands it
         start = dictionary
     return Chunk(

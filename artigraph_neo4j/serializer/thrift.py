@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer.base import DamagedError
 
 __all__ = ["Struct", "read_struct"]
 
@@ -20,7 +20,7 @@ class Struct(dict[int, Any]):
 
     def __missing__(self, field: int) -> Any:
         """Refuse a field that is not there."""
-        raise SerializationError(f"the metadata of the Parquet file has no field {field}")
+        raise DamagedError(f"the metadata of the Parquet file has no field {field}")
 
 
 def read_struct(data: bytes, at: int = 0) -> tuple[Struct, int]:
@@ -34,13 +34,13 @@ def read_struct(data: bytes, at: int = 0) -> tuple[Struct, int]:
         The struct, and where it ends.
 
     Raises:
-        SerializationError: There is no struct.
+        DamagedError: There is no struct.
     """
     reader = _Reader(data, at)
     try:
         return reader.struct(0), reader.at
     except (IndexError, struct.error) as error:
-        raise SerializationError("the metadata of the Parquet file is cut off") from error
+        raise DamagedError("the metadata of the Parquet file is cut off") from error
 
 
 class _Reader:
@@ -75,7 +75,7 @@ class _Reader:
                 self._check_level(level)
                 return self.struct(level + 1)
             case _:  # Parquet has no maps
-                raise SerializationError("the metadata of the Parquet file has another form")
+                raise DamagedError("the metadata of the Parquet file has another form")
 
     def _list(self, level: int) -> list[Any]:
         self._check_level(level)
@@ -84,14 +84,14 @@ class _Reader:
         if size == 15:
             size = self._varint()
         if size > len(self.data) - self.at:
-            raise SerializationError("a list in the metadata of the Parquet file is cut off")
+            raise DamagedError("a list in the metadata of the Parquet file is cut off")
         if kind in (_TRUE, _FALSE):
             return [self._byte() == _TRUE for _ in range(size)]
         return [self._value(kind, level) for _ in range(size)]
 
     def _check_level(self, level: int) -> None:
         if level > _MAX_LEVELS:
-            raise SerializationError("the metadata of the Parquet file is nested too deeply")
+            raise DamagedError("the metadata of the Parquet file is nested too deeply")
 
     def _byte(self) -> int:
         found = self.data[self.at]
@@ -113,7 +113,7 @@ class _Reader:
             found |= (byte & 127) << shift
             if byte < 128:
                 return found
-        raise SerializationError("a number in the metadata of the Parquet file is too long")
+        raise DamagedError("a number in the metadata of the Parquet file is too long")
 
     def _integer(self) -> int:
         found = self._varint()

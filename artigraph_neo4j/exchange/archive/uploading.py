@@ -34,7 +34,7 @@ class _Report(Protocol):
 
 
 class BlobWriter:
-    """Uploads what the graph has not, and says where each value is then.
+    """Uploads values that the graph does not have yet, and returns the location of each.
 
     Args:
         engine: The graph.

@@ -57,7 +57,7 @@ async def collect_garbage(
         A report for each storage, in order of their names.
 
     Raises:
-        StorageError: A storage failed, cannot list, is not known to this process, or does not say
+        StorageError: A storage failed, cannot list, was not named by this process, or does not say
             that the prefix is this graph's; nothing more was deleted then.
         ValueError: ``min_age`` is negative.
         ConnectionFailed: The database stayed out of reach.

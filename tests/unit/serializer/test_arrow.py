@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -166,3 +167,67 @@ def test_found_by_type_and_name() -> None:
     assert infer_serializer(pa.Table) is feather_serializer
     assert infer_serializer(pa.RecordBatch) is record_batch_serializer
     assert find_serializer("arrow.parquet") is parquet_serializer
+
+
+# Types that Parquet may write and not give back ---------------------------------------------------
+
+INNER = (
+    pa.null(), pa.int8(), pa.bool_(), pa.string(), pa.string_view(), pa.large_binary(),
+    pa.date64(), pa.time32("s"), pa.timestamp("s"), pa.duration("s"), pa.decimal128(5, 2),
+    pa.decimal128(5, -2), pa.dictionary(pa.int8(), pa.string()),
+    pa.dictionary(pa.int8(), pa.null()), pa.dictionary(pa.int32(), pa.int64()),
+    pa.dictionary(pa.int8(), pa.large_string()),
+)  # fmt: skip
+OUTER: tuple[Any, ...] = (
+    lambda kind: kind,
+    pa.list_,
+    pa.large_list,
+    pa.list_view,
+    lambda kind: pa.list_(kind, 2),
+    lambda kind: pa.list_(kind, 0),
+    lambda kind: pa.struct([("a", kind)]),
+    lambda kind: pa.map_(pa.string(), kind),
+)
+
+
+def sample(kind: pa.DataType, size: int) -> Any:
+    """A value of a type, with containers of a size, and something missing in the larger ones."""
+    if pa.types.is_map(kind):
+        return [(f"k{i}", sample(kind.item_type, size)) for i in range(size)]
+    if pa.types.is_fixed_size_list(kind):
+        return [sample(kind.value_type, size)] * kind.list_size
+    if pa.types.is_struct(kind):
+        return {field.name: sample(field.type, size) for field in kind}
+    if pa.types.is_nested(kind):
+        items = [sample(kind.value_type, size)] * size
+        return [*items[1:], None] if size > 2 else items
+    text = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_null(text):
+        return None
+    if pa.types.is_large_binary(text):
+        return b"x"
+    if pa.types.is_string(text) or pa.types.is_large_string(text) or text == pa.string_view():
+        return "x"
+    return Decimal(100) if pa.types.is_decimal(text) else 86_400_000 if text == pa.date64() else 1
+
+
+@pytest.mark.parametrize("outer", OUTER)
+@pytest.mark.parametrize("middle", OUTER)
+def test_what_parquet_cannot_give_back_is_refused(outer: Any, middle: Any) -> None:
+    """Reading some of it ends the process, so that a trial would not do."""
+    kept = 0
+    for inner in INNER:
+        kind = outer(middle(inner))
+        try:
+            array = pa.array([sample(kind, size) for size in range(4)] + [None], kind)
+        except (pa.ArrowException, NotImplementedError):
+            continue  # no such array can be made of Python's values
+        value = pa.table({"x": array})
+        try:
+            data = parquet_serializer.serialize(value)
+        except SerializationError:
+            continue
+        kept += 1
+        assert table_difference(value, parquet_serializer.deserialize(data)) is None, kind
+    empty = any(make(pa.int8()) == pa.list_(pa.int8(), 0) for make in (outer, middle))
+    assert (kept == 0) == empty

@@ -97,8 +97,9 @@ def _can_write(value: Any) -> bool:
     try:
         series_serializer.serialize(value)
     except SerializationError as error:
-        assert "store the inner ones in fields of their own" in str(error)
-        return False
+        if "store the inner ones in fields of their own" in str(error):
+            return False
+        raise
     return True
 
 
@@ -274,7 +275,7 @@ def test_buffers_of_an_arrow_file_do_not_overlap(name: str) -> None:
             serializer.deserialize(data[:at] + bytes(8) + data[at + 8 :])
         except SerializationError as error:
             reasons.append(str(error))
-    assert "parts of the Arrow file overlap" in reasons
+    assert any("parts of the Arrow file overlap" in reason for reason in reasons)
 
 
 def test_compressed_data_does_not_claim_to_be_large() -> None:
