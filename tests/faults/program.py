@@ -36,7 +36,7 @@ from artigraph_neo4j import (
     write_note,
 )
 from artigraph_neo4j.engine.target import choose_target
-from artigraph_neo4j.errors import ArtigraphError, NotFoundError
+from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, NotFoundError
 from artigraph_neo4j.storage.aws import S3Storage
 from artigraph_neo4j.values import upload
 from tests.faults.archive import Archive
@@ -45,7 +45,7 @@ from tests.faults.journal import Journal
 from tests.faults.models import OFFLOAD_BYTES, Thing, spoil, thing
 from tests.faults.plan import Plan, Program
 
-__all__ = ["Place", "run"]
+__all__ = ["Place", "first_contact", "run"]
 
 IMPATIENT_SECONDS = 1.0
 """Seconds that an impatient caller gives a whole action."""
@@ -92,6 +92,19 @@ class Place:
             offload_bytes=OFFLOAD_BYTES,
             retry_seconds=retry_seconds,
         )
+
+
+async def first_contact(engine: Engine) -> None:
+    """Connect to a server that has just started, on a machine that may be busy."""
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            await engine.graph()
+        except ConnectionFailed:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 class Actor:
