@@ -289,8 +289,8 @@ async def test_a_reference_that_comes_between_the_looks_is_seen(
     node_id = await cls("handed over").create()
     read = engine.read
 
-    async def blind(text: str, parameters: Any) -> Any:
-        return [] if text == cypher.REFERENCES else await read(text, parameters)
+    async def blind(text: str, parameters: Any, **options: Any) -> Any:
+        return [] if text == cypher.REFERENCES else await read(text, parameters, **options)
 
     monkeypatch.setattr(engine, "read", blind)
     (report,) = await collect_garbage(storage, dry_run=False, min_age=AT_ONCE)
