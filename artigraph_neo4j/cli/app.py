@@ -33,6 +33,7 @@ COMMANDS = {
     "diff": ("diff", "Show what differs between two runs, and where they parted."),
     "contrast": ("contrast", "Show what failed runs have in common that good ones lack."),
     "stale": ("stale", "Show which artifacts are stale, why, and what to run again."),
+    "check": ("check", "Show artifacts that come from what a policy forbids."),
     "export": ("portable", "Write a span, all below it, and their artifacts to a file."),
     "import": ("portable", "Bring exported JSON lines into a graph."),
     "import-artigraph": ("upstream", "Import a database of Artigraph 0.0.x."),

@@ -46,14 +46,13 @@ def recipe(
     out = Terminal()
     for number, step in enumerate(found.steps, start=1):
         out.print(Text.assemble(f"{number:>4}  ", step_line(step.step)))
-        told = [
-            step.function,
-            step.program,
-            step.commit and f"{step.commit[:10]}{' and changes' if step.dirty else ''}",
-            step.early and "stands before something that it needs: they form a circle",
-        ]
-        if any(told):
-            out.print(Text("      " + ", ".join((part) for part in told if part), "dim"))
+        told = [part for part in (step.function, step.program) if part]
+        if step.commit:
+            told.append(f"{step.commit[:10]}{' and changes' if step.dirty else ''}")
+        if step.early:
+            told.append("stands before something that it needs: they form a circle")
+        if told:
+            out.print(Text("      " + ", ".join(told), "dim"))
     for missing in found.missing:
         detail = f": {(missing.detail)}" if missing.detail else ""
         out.print(Text(f"{missing.reason}: artifact {missing.node_id}{detail}", ERROR.fill))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from artigraph_neo4j.common.diagram import Diagram, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, joined, table
@@ -266,10 +266,10 @@ def _arguments(stored: Any) -> dict[str, Any] | None:
     if not isinstance(stored, str):
         return None
     try:
-        found = json.loads(stored)
+        found: object = json.loads(stored)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
 
 
 def _hops(above: Ancestry) -> list[LineageLink]:

@@ -262,7 +262,9 @@ async def _write(
     graph_id = (await engine.graph()).graph_id
     parameters = batch.parameters() | {"blobs": rows, "graph": graph_id}
     try:
-        ((other, wrong, written, *left_over),) = await engine.write(cypher.IMPORT_BATCH, parameters)
+        ((other, wrong, written, *left_over),) = await engine.write(
+            cypher.IMPORT_BATCH, parameters, fresh=blobs.fresh_seconds
+        )
     except ConflictError as error:
         raise ArchiveError(
             f"{source}, lines {batch.first} to {batch.last}: the graph has another artifact under "
