@@ -50,6 +50,7 @@ async def test_every_part_that_merges(engine: Engine, query: Any) -> None:
         "COUNT { (o)-[:HAS_ARTIFACT {label: 'w'}]->({node_id: $whole}) }, "
         "COUNT { ({node_id: $whole})-[:HAS_FIELD {path: 'parts/0'}]->({node_id: $part}) }, "
         "COUNT { (n:ArtigraphNode) WHERE n.node_id IN [$child, $whole, $part, $alone] }",
-        owner=owner.node_id, child=child, grandchild=grandchild, whole=whole, part=part, alone=alone,
+        owner=owner.node_id, child=child, grandchild=grandchild, whole=whole, part=part,
+        alone=alone,
     )  # fmt: skip
     assert rows == [[1, 1, 1, 1, 4]]
