@@ -23,7 +23,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -88,11 +88,19 @@ def constants() -> dict[str, str]:
     return found
 
 
+def is_cypher(value: object) -> TypeGuard[str]:
+    """Whether a value is text that begins as a statement does, and is not a template."""
+    return (
+        isinstance(value, str)
+        and _CYPHER.match(value) is not None
+        and "{{" not in value
+        and not re.search(r"\{\d?\}", value)
+    )
+
+
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        # What is a template shows in what is made of it.
-        if _CYPHER.match(value) and "{{" not in value and not re.search(r"\{\d?\}", value):
-            yield value
+    if is_cypher(value):
+        yield value
     elif isinstance(value, Mapping):
         for part in value.values():
             yield from _texts(part)

@@ -10,10 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from artigraph_neo4j.cli.options import Url, run
+from artigraph_neo4j.cli.options import SPAN_HELP, Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import cut
+from artigraph_neo4j.find.named import find_named
+from artigraph_neo4j.questions.diff import RunDiff
 from artigraph_neo4j.questions.diff import diff as ask
 
 __all__ = ["commands", "diff"]
@@ -26,8 +28,8 @@ TEXT = 60
 
 @commands.command()
 def diff(
-    first: Annotated[str, typer.Argument(metavar="FIRST", help="Id of a run, or of a span in it.")],
-    second: Annotated[str, typer.Argument(metavar="SECOND", help="Id of the other.")],
+    first: Annotated[str, typer.Argument(metavar="FIRST", help=SPAN_HELP)],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="The other, likewise.")],
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=0, help="Show so many differences.")
     ] = 50,
@@ -35,7 +37,12 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show what differs between two runs, and where they parted. Exit code 1 if anything does."""
-    found = run(url, lambda: ask(first, second))
+
+    async def work() -> RunDiff:
+        (_, one), (_, other) = [await find_named(name, "span") for name in (first, second)]
+        return await ask(one, other)
+
+    found = run(url, work)
     if json:
         print_json(
             {

@@ -10,7 +10,13 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
-from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
+from artigraph_neo4j.cli.steps import (
+    ARTIFACTS_HELP,
+    artifact_ids,
+    step_facts,
+    step_line,
+    steps_facts,
+)
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.questions.recipe import Recipe, RecipeStep
 from artigraph_neo4j.questions.recipe import recipe as ask
@@ -22,7 +28,7 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def recipe(
-    node_id: Annotated[str, typer.Argument(metavar="ID", help="The artifact's id.")],
+    artifact: Annotated[str, typer.Argument(metavar="ARTIFACT", help=ARTIFACTS_HELP)],
     check_bytes: Annotated[
         bool,
         typer.Option("--check/--no-check", help="Ask storages if they still have the values."),
@@ -31,7 +37,12 @@ def recipe(
     json: Json = False,
 ) -> None:
     """Show what an artifact came from, in an order to make it again. What is missing is named."""
-    found = run(url, lambda: ask(node_id, check_bytes=check_bytes))
+
+    async def work() -> Recipe:
+        (node_id,) = await artifact_ids([artifact])
+        return await ask(node_id, check_bytes=check_bytes)
+
+    found = run(url, work)
     if json:
         print_json(_facts(found))
         return

@@ -13,7 +13,7 @@ from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.colours import ARTIFACT, ERROR
 from artigraph_neo4j.common.wording import cut, duration_text, time_text, visible
 from artigraph_neo4j.find.named import find_named
-from artigraph_neo4j.find.span_tree import SpanTree, read_span_tree
+from artigraph_neo4j.find.span_tree import SpanTree, outline, read_span_tree
 from artigraph_neo4j.find.summary import ArtifactSummary
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.span import Span
@@ -23,10 +23,10 @@ __all__ = ["commands", "show", "tree_of"]
 commands = typer.Typer(add_completion=False)
 
 TEXT = 60
-"""So many characters of a field are shown."""
+"""Maximum characters shown of a field."""
 
 DEPTH = 50
-"""So many levels are drawn: further to the right nobody could read them."""
+"""Maximum levels drawn; further to the right nobody could read them."""
 
 
 @commands.command()
@@ -62,23 +62,22 @@ def show(
 def tree_of(
     tree: SpanTree, *, ids: bool = False, fields: bool = False, artifacts: bool = True
 ) -> Tree:
-    """The tree that a person sees."""
+    """The tree as a terminal shows it."""
     drawn: list[Tree] = []
-    for depth, item in tree.walk():
-        if depth > DEPTH:
-            continue
+    for branch in outline(tree, artifacts=None if artifacts else 0, levels=DEPTH):
+        depth, item = branch.depth, branch.tree
         line = _span_line(item.span, ids or depth == 0)
-        branch = Tree(line, guide_style="dim") if depth == 0 else drawn[depth - 1].add(line)
-        drawn[depth:] = [branch]
+        drawing = Tree(line, guide_style="dim") if depth == 0 else drawn[depth - 1].add(line)
+        drawn[depth:] = [drawing]
+        for summary in branch.artifacts:
+            leaf = drawing.add(_artifact_line(summary, ids))
+            for field in summary.fields if fields else ():
+                leaf.add(Text(f"{field.name}: {cut(_one_line(field.text), TEXT)}", "dim"))
         if artifacts:
-            for summary in item.artifacts:
-                leaf = branch.add(_artifact_line(summary, ids))
-                for field in summary.fields if fields else ():
-                    leaf.add(Text(f"{field.name}: {cut(_one_line(field.text), TEXT)}", "dim"))
-            _left_out(branch, item.more_artifacts, "artifacts")
-        _left_out(branch, item.more_children, "spans right below")
+            _left_out(drawing, branch.more_artifacts, "artifacts")
+        _left_out(drawing, item.more_children, "spans right below")
         if depth == DEPTH and item.children:
-            branch.add(Text(f"… deeper spans: artigraph show {item.children[0].span.node_id}"))
+            drawing.add(Text(f"… deeper spans: artigraph show {item.children[0].span.node_id}"))
     return drawn[0]
 
 

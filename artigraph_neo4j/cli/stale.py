@@ -9,7 +9,13 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
-from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
+from artigraph_neo4j.cli.steps import (
+    ARTIFACTS_HELP,
+    artifact_ids,
+    step_facts,
+    step_line,
+    steps_facts,
+)
 from artigraph_neo4j.common.colours import ERROR, OK
 from artigraph_neo4j.questions.stale import ReplayPlan, Staleness
 from artigraph_neo4j.questions.stale import replay_plan as ask_plan
@@ -22,7 +28,7 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def stale(
-    node_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of artifacts.")],
+    artifacts: Annotated[list[str], typer.Argument(metavar="ARTIFACT...", help=ARTIFACTS_HELP)],
     code: Annotated[
         str | None,
         typer.Option("--code", metavar="COMMIT", help="Look for other code, too."),
@@ -34,7 +40,7 @@ def stale(
     """Show which artifacts are stale, why, and what to run again. Exit code 1 if any is."""
 
     async def work() -> tuple[list[Staleness], list[ReplayPlan]]:
-        found = await ask(*node_ids, code=code)
+        found = await ask(*await artifact_ids(artifacts), code=code)
         plans = [await ask_plan(s.node_id, code=code) for s in found if s and plan]
         return found, plans
 

@@ -10,7 +10,9 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
-from artigraph_neo4j.cli.steps import step_line, steps_facts
+from artigraph_neo4j.cli.steps import ARTIFACTS_HELP, artifact_ids, step_line, steps_facts
+from artigraph_neo4j.find.named import find_named
+from artigraph_neo4j.questions.why import Way
 from artigraph_neo4j.questions.why import why as ask
 
 __all__ = ["commands", "why"]
@@ -20,9 +22,12 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def why(
-    later: Annotated[str, typer.Argument(metavar="LATER", help="Id of an artifact.")],
+    later: Annotated[str, typer.Argument(metavar="LATER", help=ARTIFACTS_HELP)],
     earlier: Annotated[
-        str, typer.Argument(metavar="EARLIER", help="Id of what it may have come from.")
+        str,
+        typer.Argument(
+            metavar="EARLIER", help="What it may have come from: an artifact or a span, likewise."
+        ),
     ],
     all_ways: Annotated[
         bool, typer.Option("--all", help="Show everything that lies on any way.")
@@ -31,7 +36,13 @@ def why(
     json: Json = False,
 ) -> None:
     """Show how one artifact came from another. Exit code 1 when it did not."""
-    way = run(url, lambda: ask(later, earlier, all_ways=all_ways))
+
+    async def work() -> Way | None:
+        (first,) = await artifact_ids([later])
+        _, second = await find_named(earlier, "artifact", "span")
+        return await ask(first, second, all_ways=all_ways)
+
+    way = run(url, work)
     if json:
         print_json(
             {

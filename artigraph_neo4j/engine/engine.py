@@ -22,7 +22,7 @@ from artigraph_neo4j.engine.heartbeat import GOODBYE_SECONDS, Writer
 from artigraph_neo4j.engine.scope import current_batch, enter_batch
 from artigraph_neo4j.engine.target import Target
 from artigraph_neo4j.errors import ConnectionFailed, EngineError, SchemaError
-from artigraph_neo4j.graph.connection import Connection, Cursor, Once, Row, Statement
+from artigraph_neo4j.graph.connection import Connection, Cursor, Once, Row, Statement, unchunked
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph
 from artigraph_neo4j.graph.settings import Settings
@@ -40,6 +40,13 @@ SHORT_SECONDS = 5.0
 """Maximum seconds that work in the background tries at once."""
 
 
+_YOURS = (
+    "storage", "offload_bytes", "verify_blobs", "record_used", "record_provenance", "observers",
+    "on_transfer", "read", "graph", "settings", "aclose", "close",
+)  # fmt: skip
+"""What ``dir`` and the reference show of an engine."""
+
+
 class Engine:
     """One graph, its connection and its default storage; made by ``set_engine``.
 
@@ -47,15 +54,15 @@ class Engine:
     happens on the process's I/O thread, so an engine works from any event loop and any thread. Only
     a ready-made driver stays on its own loop.
 
+    Yours are the attributes below, ``read``, ``graph``, ``settings``, ``aclose`` and ``close``;
+    everything else is there for the library, and may change.
+
     Attributes:
         storage: Where large values go by default, or None.
         offload_bytes: From how many bytes on a value is large.
         verify_blobs: Whether the SHA-256 of stored values is checked on every read.
-        field_indexes: The label and property of every index that was asked for already.
-        ready_field_indexes: Those of them that were seen to be ready.
         record_used: Whether reading an artifact inside a span records that the span used it.
         record_provenance: Whether root spans record by which code they were run.
-        writer: This process, as the graph knows it while spans are open.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
         on_transfer: Called with a ``Transfer`` for each step of a value to or from a storage.
     """
@@ -100,17 +107,27 @@ class Engine:
         where = self._target if isinstance(self._target, Target) else "given driver"
         return f"<Engine {where}>"
 
-    # -- what the library calls ----------------------------------------------------------------
+    def __dir__(self) -> list[str]:
+        return [*_YOURS]
+
+    # -- reading and writing -------------------------------------------------------------------
 
     async def read(
         self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
     ) -> list[Row]:
-        """Run a reading statement; one round trip, retried while the server is away.
+        """Run a reading statement; one round trip, tried again while the server is away.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
             after_batch: Whether what waits in the current batch is written first.
+
+        Returns:
+            Its rows, each a list of values.
+
+        Raises:
+            ConnectionFailed: The database could not do it within ``retry_seconds``.
+            EngineError: It refused the statement.
         """
         if after_batch:
             await self._write_waiting()
@@ -233,7 +250,7 @@ class Engine:
         rows = await self.read(text, parameters, after_batch=after_batch)
         if rows == [[None]]:
             return None
-        return [item for (chunk,) in rows for item in chunk]
+        return unchunked(rows)
 
     @property
     def inline_bytes(self) -> int | None:

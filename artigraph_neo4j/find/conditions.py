@@ -1,8 +1,8 @@
 """Filters to Cypher: one statement, values only as parameters.
 
 Labels and properties do become text, since an index can only be sought by a name that the planner
-sees; ``quoted`` makes any name safe. There is no ``NOT`` around a filter: each has a condition that it
-holds, and one that it is known not to hold, and ``~`` goes down to the comparisons by De Morgan.
+sees; ``quoted`` makes any name safe. There is no ``NOT`` around a filter: each has a condition that
+it holds, and one that it is known not to hold, and ``~`` goes down to comparisons by De Morgan.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -100,8 +100,8 @@ def condition(
 ) -> str:
     """The condition that a filter holds, or that it is known not to hold.
 
-    Both are false for a value that is there and cannot be compared. Null counts as false, so ``NOT``
-    stands only around what is never null.
+    Both are false for a value that is there and cannot be compared. Null counts as false, so
+    ``NOT`` stands only around what is never null.
 
     Raises:
         FilterError: It cannot be asked of this target.
@@ -253,6 +253,8 @@ def _on_node(
     filter_: Comparison, resolved: Resolved, variable: str, parameters: Parameters, *, holds: bool
 ) -> str:
     property_ = f"{variable}.{quoted(resolved.property)}"
+    if resolved.entry is not None:
+        return _on_entry(filter_, resolved, variable, parameters, holds=holds)
     if filter_.operator == "null":
         return _sign(_null(resolved, property_, variable, parameters), holds=holds)
     tests: list[str] = []
@@ -277,6 +279,22 @@ def _on_node(
     return f"({can} AND NOT coalesce({test}, false))"
 
 
+def _on_entry(
+    filter_: Comparison, resolved: Resolved, variable: str, parameters: Parameters, *, holds: bool
+) -> str:
+    """A condition on an entry of a dict, whose property has the type of the value."""
+    assert resolved.entry is not None  # noqa: S101 - the caller looked
+    others, path = resolved.entry
+    names = [parameters.add(name) for name in ("*", path)]
+    listed = f"coalesce({variable}.{quoted(others)}, [])"
+    other = f"({names[0]} IN {listed} OR {names[1]} IN {listed})"
+    plain = replace(resolved, entry=None)
+    test = _on_node(filter_, plain, variable, parameters, holds=holds)
+    if (filter_.operator == "null") is holds:  # it is there, though no property holds it
+        return f"({test} AND NOT {other})"
+    return f"({test} OR {other})" if filter_.operator == "null" else test
+
+
 def _comparable(filter_: Comparison, kind: Kind) -> set[Kind]:
     """The kinds of stored values that a value can be compared with."""
     return {kind, "list"} if filter_.operator == "contains" else {kind}
@@ -294,7 +312,7 @@ def _can_compare(
     (kind,) = kinds
     wanted = _comparable(filter_, kind)
     if filter_.operator == "contains" and kind != "str":
-        wanted = {"list"}
+        wanted.discard(kind)
     guard = codec_guard(field_name, wanted, variable, parameters)
     return f"({_no_value(field_name, variable, parameters)} OR {guard})"
 

@@ -136,7 +136,7 @@ class Not(Filter):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maybe(Filter):
-    """Neither the filter nor its opposite: something it compares is there and cannot be compared."""
+    """Neither the filter nor its opposite holds: something in it cannot be compared."""
 
     part: Filter
 
@@ -310,6 +310,10 @@ class Field(Ref):
 
     path: tuple[str, ...]
 
+    def __getitem__(self, key: str) -> Field:
+        """An entry of a dict, or a field of a model: ``F("params")["max_depth"] > 3``."""
+        return named_field(f"{self}.{key}")
+
     def __str__(self) -> str:
         return ".".join(self.path)
 
@@ -404,4 +408,4 @@ def _problem(value: object) -> str | None:
     for item in cast("list[object]", value) if type(value) is list else [value]:
         if type(item) is float and math.isnan(item):
             return "nan equals nothing, so a filter with it finds nothing"
-    return sending_problem(value)
+    return sending_problem(cast("object", value))

@@ -43,8 +43,8 @@ class StoredField:
             ``"inline"`` or ``"blob"``; ``"unreadable"`` of a field whose stored form is damaged.
         serializer: The serializer that wrote the bytes of ``"inline"`` and ``"blob"``, else None.
         lazy: Whether the value comes back as a ``Lazy``.
-        value: A native value; the text of one that was serialized as text; of a nested model its name; of an unreadable field what is wrong;
-            else None.
+        value: A native value; the text of one that was serialized as text; of a nested model its
+            name; of an unreadable field what is wrong; else None.
         size: The size in bytes; of native values an estimate.
         blob: The place of the bytes that are in a storage, else None.
         node_id: The node that has the field.
@@ -201,7 +201,7 @@ def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> 
 
 
 def _read_field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
-    name, key, how = entry
+    name, _, how = entry
     parts = cast("tuple[str, ...]", how if isinstance(how, tuple) else (how,))
     kind = kind_of(parts)
     serializer, lazy, value, size, blob = None, False, None, 0, None

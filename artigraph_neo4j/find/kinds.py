@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, get_args, get_origin
@@ -17,12 +18,12 @@ from neomodel import (
 )
 from neomodel.properties import Property
 
+from artigraph_neo4j.common.annotations import alternatives, hint_of, text_of
 from artigraph_neo4j.find.filters import Kind
 from artigraph_neo4j.graph.span_fields import FieldProperty
 from artigraph_neo4j.graph.span_meta import (
     InstantProperty,
 )
-from artigraph_neo4j.common.annotations import alternatives, hint_of, text_of
 from artigraph_neo4j.model.base import ModelBase
 
 __all__ = ["ANY", "Kinds", "field_kinds", "property_kinds"]
@@ -36,11 +37,14 @@ class Kinds:
         native: Those that the database can compare; None where anything may be.
         model: The model that may be nested here, or None.
         text: The annotation, for messages.
+        entries: The kinds of values in a dict, whose entries can be asked for; None where no dict
+            may be.
     """
 
     native: frozenset[Kind] | None
     model: type[ModelBase] | None = None
     text: str = "Any"
+    entries: Kinds | None = None
 
 
 ANY = Kinds(None)
@@ -69,14 +73,18 @@ def _kinds(hint: Any) -> Kinds:
         return ANY
     native: set[Kind] = set()
     model: type[ModelBase] | None = None
+    entries: Kinds | None = None
     for part in parts:
+        if (get_origin(part) or part) in (dict, Mapping, MutableMapping):
+            entries = _kinds(get_args(part)[1]) if get_args(part) else ANY
+            continue
         literal = get_origin(part) is Literal
         kind = _NATIVE.get(type(get_args(part)[0]) if literal else get_origin(part) or part)
         if kind is not None:
             native |= kind
         elif isinstance(part, type) and issubclass(part, ModelBase):
             model = part
-    return Kinds(frozenset(native), model, text_of(hint))
+    return Kinds(frozenset(native), model, text_of(hint), entries)
 
 
 _PROPERTIES: tuple[tuple[type[Property[Any]], Kind], ...] = (

@@ -157,12 +157,11 @@ async def read_lineage(
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be 1 or more, not {depth}")
     node_id = given.artifact_id(artifact)
-    rows = await get_engine().read(
+    found = await get_engine().read_chunks(
         lineage.lineage(direction, depth), {"node_id": node_id, "links": links}
     )
-    if rows == [[None]]:
+    if found is None:
         raise await absent(get_engine(), "artifact", node_id)
-    found = [row for (chunk,) in rows for row in chunk]
     steps = [step_from_row(*row[:-1]) for row in found]
     steps.sort(key=lambda step: (step.distance, step.at, step.node_id))
     if not steps or steps[0].distance:

@@ -99,8 +99,10 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
         return Key(text, kind, order.descending, never_null=True)
     if kind == "number" and (resolved.field is not None or resolved.index is None):
         # NaN comes last in either direction, so that the best is first; -0.0 is 0.
+        other = f"NOT {text} IS :: INTEGER NOT NULL" if resolved.entry is not None else "false"
         text = (
-            f"CASE WHEN NOT {text} IS :: FLOAT NOT NULL THEN {text} "
+            f"CASE WHEN NOT {text} IS :: FLOAT NOT NULL "
+            f"THEN CASE WHEN {other} THEN null ELSE {text} END "
             f"WHEN isNaN({text}) THEN null WHEN {text} = 0 THEN 0 ELSE {text} END"
         )
     if resolved.field is not None:
@@ -119,6 +121,8 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
 
 def _order_kind(ref: Any, resolved: Resolved) -> Kind:
     kinds = resolved.kinds.native
+    if resolved.entry is not None and kinds is None:
+        return "number"  # what else would a dict of anything be ordered by
     if kinds == frozenset({"datetime", "instant"}):
         return "instant"
     if kinds is None or len(kinds) != 1:

@@ -19,6 +19,7 @@ from artigraph_neo4j.find.plan import (
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
 from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
+from artigraph_neo4j.graph.connection import unchunked
 from artigraph_neo4j.graph.search import search_query
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
@@ -244,7 +245,7 @@ class Query(Generic[T]):
         shared: set[str] = set()  # what several spans have comes upon once for each of them
         async with aclosing(get_engine().stream(text, parameters, items=STREAM_ROWS)) as stream:
             async for rows in stream:
-                items = [item for (chunk,) in rows for item in chunk]
+                items = unchunked(rows)
                 found = [row for row, key in items if key is None or _is_first(key, shared)]
                 for item in self._kept(await self._build(found[:left])):
                     yield item
@@ -341,7 +342,7 @@ class Query(Generic[T]):
         return await engine.read(text, parameters)
 
     async def _rows(self, plan: Plan, shape: Shape) -> list[list[Any]]:
-        return [row for (chunk,) in await self._run(plan, shape) for row in chunk]
+        return unchunked(await self._run(plan, shape))
 
     async def _read(self, plan: Plan) -> list[tuple[T, list[Any]]]:
         rows = await self._rows(plan, "rows")

@@ -28,7 +28,9 @@ from artigraph_neo4j.graph.span import (
 from artigraph_neo4j.graph.span_rows import seconds_of, span_from_row
 
 __all__ = [
+    "Branch",
     "SpanTree",
+    "outline",
     "read_span_tree",
     "tree_diagram",
     "tree_html",
@@ -142,27 +144,68 @@ async def read_span_tree(
 
 
 SHOWN_SPANS = 200
+"""Maximum spans of a picture in a notebook."""
 
 SHOWN_ARTIFACTS = 10
-"""Of each span."""
+"""Maximum artifacts of each span there."""
 
 SHOWN_LEVELS = 40
-"""Browsers give up nesting at 512 elements, readers much earlier."""
+"""Maximum levels there; browsers give up nesting at 512 elements, readers much earlier."""
 
 _OPEN_SPANS = 30
-"""A tree of more spans is folded below the second level."""
+"""Maximum spans of a tree that is not folded below the second level."""
 
 _INDENT = "margin-left:1.3em"
 
 
-def _shown(tree: SpanTree) -> set[int]:
-    """Which spans are shown, by identity: the nearest to the top."""
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One span of a drawing.
+
+    Attributes:
+        depth: How many spans of the tree are above it.
+        tree: The span with all below it.
+        artifacts: Those of its artifacts that are drawn.
+        more_artifacts: How many more it has.
+        more_spans: How many spans right below it are not drawn.
+    """
+
+    depth: int
+    tree: SpanTree
+    artifacts: list[ArtifactSummary]
+    more_artifacts: int
+    more_spans: int
+
+
+def outline(
+    tree: SpanTree, *, spans: int | None = None, artifacts: int | None = None, levels: int
+) -> Iterator[Branch]:
+    """The spans that a drawing of a tree shows, each before those below it.
+
+    Args:
+        tree: The tree.
+        spans: Maximum spans, those nearest to the top; all by default.
+        artifacts: Maximum artifacts of each span; all by default.
+        levels: Maximum depth below the top.
+    """
+    shown = _shown(tree, spans, levels)
+    for depth, node in tree.walk():
+        if id(node) in shown:
+            drawn = node.artifacts[:artifacts]
+            yield Branch(
+                depth, node, drawn, len(node.artifacts) - len(drawn) + node.more_artifacts,
+                sum(id(child) not in shown for child in node.children) + node.more_children,
+            )  # fmt: skip
+
+
+def _shown(tree: SpanTree, spans: int | None, levels: int) -> set[int]:
+    """The spans that are shown, by identity: those nearest to the top."""
     shown: set[int] = set()
     todo = deque([(0, tree)])
-    while todo and len(shown) < SHOWN_SPANS:
+    while todo and (spans is None or len(shown) < spans):
         depth, node = todo.popleft()
         shown.add(id(node))
-        if depth < SHOWN_LEVELS:
+        if depth < levels:
             todo.extend((depth + 1, child) for child in node.children)
     return shown
 
@@ -178,61 +221,58 @@ def _failing(tree: SpanTree) -> set[int]:
 
 def tree_html(tree: SpanTree) -> Html:
     """See ``SpanTree._repr_html_``. What failed is unfolded."""
-    shown, failing = _shown(tree), _failing(tree)
+    failing = _failing(tree)
+    branches = list(
+        outline(tree, spans=SHOWN_SPANS, artifacts=SHOWN_ARTIFACTS, levels=SHOWN_LEVELS)
+    )
     out: list[str] = []
-    # What is still to be written, last first: spans with their depth, or markup.
-    todo: list[tuple[int, SpanTree] | str] = [(0, tree)]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, str):
-            out.append(item)
-            continue
-        depth, node = item
-        body = _body(node)
-        children = [child for child in node.children if id(child) in shown]
-        hidden = len(node.children) - len(children) + node.more_children
+    ends: list[tuple[int, str]] = []  # of the elements that are open: their depths, what ends them
+    for branch in branches:
+        depth, node = branch.depth, branch.tree
+        while ends and ends[-1][0] >= depth:
+            out.append(ends.pop()[1])
+        body = _body(branch)
         title, indent = span_title(node.span), _INDENT if depth else ""
-        if not body and not node.children and not hidden:
+        if not body and not node.children and not branch.more_spans:
             out.append(
                 f'<div style="margin-left:{1.3 if depth else 0}em;padding-left:1em">{title}</div>'
             )
             continue
-        unfold = depth < 2 or len(shown) <= _OPEN_SPANS or id(node) in failing
+        unfold = depth < 2 or len(branches) <= _OPEN_SPANS or id(node) in failing
         out.append(
             f'<details style="{indent}"{" open" if unfold else ""}><summary>{title}</summary>{body}'
         )
-        todo.append("</details>")
-        if hidden:
-            todo.append(_line(faint(f"… {hidden:,} more spans")))
-        todo.extend((depth + 1, child) for child in reversed(children))
-    missing = _missing(tree, shown)
+        more = branch.more_spans
+        rest = _line(faint(f"… {more:,} more spans")) if more else ""
+        ends.append((depth, f"{rest}</details>"))
+    out += [end for _, end in reversed(ends)]
+    missing = _missing(tree, len(branches))
     note = f"<div>{faint(missing)}</div>" if missing else ""
     return Html(f"<div>{''.join(out)}{note}</div>")
 
 
-def _missing(tree: SpanTree, shown: set[int]) -> str:
+def _missing(tree: SpanTree, shown: int) -> str:
     spans = sum(1 for _ in tree.walk())
-    if spans + tree.left_out == len(shown):
+    if spans + tree.left_out == shown:
         return ""
-    return f"{len(shown):,} of {spans + tree.left_out:,} spans are shown, nearest to the top"
+    return f"{shown:,} of {spans + tree.left_out:,} spans are shown, nearest to the top"
 
 
 def _line(content: Html) -> str:
     return f'<div style="{_INDENT};padding-left:1em;overflow-wrap:anywhere">{content}</div>'
 
 
-def _body(node: SpanTree) -> str:
+def _body(branch: Branch) -> str:
     """A span's error and artifacts."""
-    span = node.span
+    node, span = branch.tree, branch.tree.span
     lines: list[str] = []
     # What went up through several spans is told where it began.
     passed = any(child.span.exception_message == span.exception_message for child in node.children)
     if span.status == "ERROR" and span.exception_message and not passed:
         lines.append(_line(error(cut(span.exception_message, 500))))
-    lines += [_line(_artifact(artifact)) for artifact in node.artifacts[:SHOWN_ARTIFACTS]]
-    more = max(0, len(node.artifacts) - SHOWN_ARTIFACTS) + node.more_artifacts
-    if more:
-        lines.append(_line(faint(f"… {more:,} more artifacts")))
+    lines += [_line(_artifact(artifact)) for artifact in branch.artifacts]
+    if branch.more_artifacts:
+        lines.append(_line(faint(f"… {branch.more_artifacts:,} more artifacts")))
     return "".join(lines)
 
 
@@ -260,12 +300,9 @@ def _field(field: FieldSummary) -> Html:
 
 def tree_text(tree: SpanTree) -> str:
     """The tree as indented lines."""
-    shown = _shown(tree)
     lines: list[str] = []
-    for depth, node in tree.walk():
-        if id(node) not in shown:
-            continue
-        span, indent = node.span, "  " * depth
+    for branch in outline(tree, spans=SHOWN_SPANS, artifacts=SHOWN_ARTIFACTS, levels=SHOWN_LEVELS):
+        span, indent = branch.tree.span, "  " * branch.depth
         took = duration_text(span.duration)
         failed = (
             f"  {exception_name(span)}: {span.exception_message}" if span.exception_type else ""
@@ -274,11 +311,12 @@ def tree_text(tree: SpanTree) -> str:
         lines.append(cut(line, 500))
         lines += [
             cut(visible(f"{indent}  - {artifact.label or ''} {artifact.model}"), 200)
-            for artifact in node.artifacts[:SHOWN_ARTIFACTS]
+            for artifact in branch.artifacts
         ]
-        hidden = sum(id(child) not in shown for child in node.children) + node.more_children
-        if hidden:
-            lines.append(f"{indent}  … {hidden:,} more spans")
+        if branch.more_artifacts:
+            lines.append(f"{indent}  … {branch.more_artifacts:,} more artifacts")
+        if branch.more_spans:
+            lines.append(f"{indent}  … {branch.more_spans:,} more spans")
     return "\n".join(lines)
 
 

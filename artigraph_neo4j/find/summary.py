@@ -27,8 +27,8 @@ class FieldSummary:
     Attributes:
         name: The field.
         kind: How it is stored: ``"int"``, ``"str"`` and so on for a native property, ``"none"``,
-            ``"unset"`` for a field that was never assigned, ``"model"`` for a nested model, ``"tree"`` for a container of them, else the name of
-            the serializer.
+            ``"unset"`` for a field that was never assigned, ``"model"`` for a nested model,
+            ``"tree"`` for a container of them, ``"unreadable"``, else the name of the serializer.
         value: A native value; the text of one that was serialized as text; else None.
         cut: Whether ``value`` is only the beginning.
         size: How many characters, items or bytes the whole has; None for a single number or time.

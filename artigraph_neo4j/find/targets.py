@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import Attribute, Field, Ref, Value
 from artigraph_neo4j.find.kinds import ANY, Kinds, field_kinds, property_kinds
-from artigraph_neo4j.graph.names import property_name
+from artigraph_neo4j.graph.names import entry_property, others_property, property_name
 from artigraph_neo4j.graph.span import Span, own_properties
 from artigraph_neo4j.graph.span_rows import declared_properties, subclasses_of_span
 from artigraph_neo4j.model.base import ModelBase, model_info
@@ -30,6 +30,7 @@ class Resolved:
         nested: The fields of models that lead to the node, outermost first.
         index: The label and property of an index to seek by, or None.
         convert: Turns a value into what the property holds.
+        entry: For an entry of a dict: the property that names entries without one, and its path.
     """
 
     property: str
@@ -38,6 +39,7 @@ class Resolved:
     nested: tuple[str, ...] = ()
     index: tuple[str, str] | None = None
     convert: Callable[[Any], Any] | None = None
+    entry: tuple[str, str] | None = None
 
 
 class Target(Protocol):
@@ -190,8 +192,10 @@ class ArtifactTarget:
             return found or unknown("an artifact", ref.name, _ARTIFACT_ATTRIBUTES)
         path = _path(ref)
         model: type[ModelBase] | None = None if self.is_any else self.cls
-        for name in path[:-1]:
+        for i, name in enumerate(path[:-1]):
             kinds = ANY if model is None else field_kinds(model, _plan(model, name, ref).name)
+            if kinds.entries is not None and kinds.model is None:
+                return _entry(kinds.entries, path, i)
             if kinds.native is not None and kinds.model is None:
                 raise FilterError(f"{ref}: {name!r} is a {kinds.text}, not a model with fields")
             model = kinds.model
@@ -211,6 +215,17 @@ class ArtifactTarget:
             nested=tuple(nested),
             index=None if nested or renamed else plan.index,
         )
+
+
+def _entry(kinds: Kinds, path: tuple[str, ...], at: int) -> Resolved:
+    """The property beside a dict for one of its entries; what is deeper may be anything."""
+    keys = path[at + 1 :]
+    return Resolved(
+        entry_property(path[at], keys),
+        kinds if len(keys) == 1 and kinds.native else ANY,
+        nested=path[:at],
+        entry=(others_property(path[at]), ".".join(keys)),
+    )
 
 
 def _plan(model: type[ModelBase], name: str, ref: Ref) -> FieldPlan:

@@ -179,10 +179,10 @@ async def read_descendant_artifacts(
 
 async def _read(statement: str, span: AnySpan) -> list[Span]:
     span_id = given.span_id(span)
-    rows = await get_engine().read(statement, {"span": span_id})
-    if rows == [[None]]:
+    rows = await get_engine().read_chunks(statement, {"span": span_id})
+    if rows is None:
         raise await absent(get_engine(), "span", span_id)
-    return ResultList(spans_from_rows(row for (chunk,) in rows for row in chunk))
+    return ResultList(spans_from_rows(rows))
 
 
 async def _read_artifacts(

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -32,7 +32,17 @@ from artigraph_neo4j.graph.failures import (
 )
 from artigraph_neo4j.graph.lanes import Lanes, Ticket
 
-__all__ = ["ALLOWANCE", "Access", "Connection", "Cursor", "Once", "Row", "Statement"]
+__all__ = [
+    "ALLOWANCE",
+    "LOGIN_SECONDS",
+    "Access",
+    "Connection",
+    "Cursor",
+    "Once",
+    "Row",
+    "Statement",
+    "unchunked",
+]
 
 logger = logging.getLogger("artigraph_neo4j.cypher")
 
@@ -460,6 +470,11 @@ def _unsendable(error: UnicodeEncodeError | OverflowError) -> str:
         return "an integer does not fit into 64 bits, which is what Neo4j holds"
     around = error.object[max(0, error.start - 20) : error.end + 20]
     return f"a text has a lone surrogate, which UTF-8 cannot hold: {around!r}"
+
+
+def unchunked(rows: Iterable[Row]) -> list[Any]:
+    """The items of rows that are chunks of items each."""
+    return [item for (chunk,) in rows for item in chunk]
 
 
 def _worth_a_retry(error: DriverError | Neo4jError) -> bool:

@@ -21,7 +21,9 @@ __all__ = [
     "as_label",
     "check_label",
     "check_text",
+    "entry_property",
     "field_name",
+    "others_property",
     "property_name",
     "quoted",
     "users_labels",
@@ -85,6 +87,16 @@ def property_name(field: str) -> str:
     return f"{field}_" if field in RESERVED_PROPERTIES or field.endswith("_") else field
 
 
+def entry_property(field: str, path: Iterable[str]) -> str:
+    """The property that holds an entry of a dict, beside the dict itself."""
+    return ".".join((field, *path))
+
+
+def others_property(field: str) -> str:
+    """The property that names the entries of a dict that no property can hold."""
+    return f"{field}."
+
+
 def field_name(property_: str) -> str:
     """The field whose value a property holds."""
     return property_[:-1] if property_.endswith("_") else property_
@@ -140,9 +152,9 @@ Label = str | os.PathLike[str]
 
 
 def as_label(label: object, owner: str) -> str:
-    """A label as text that the graph can hold.
+    r"""A label as text that the graph can hold.
 
-    Bytes of a file's name that are no text are spelled out, ``\\udce9``: what somebody called a
+    Bytes of a file's name that are not text are spelled out, ``\udce9``: what somebody called a
     directory keeps nobody from recording, and the same path finds it again.
 
     Raises:

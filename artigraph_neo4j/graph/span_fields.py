@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from typing import Any, ClassVar, Literal, cast, get_args, get_origin
 
 from neo4j.time import Date, DateTime
 from neomodel.properties import Property
@@ -66,14 +66,16 @@ class FieldProperty(Property[Any]):
     def _fits(self) -> Fits | None:
         return fits_of(self.hint)
 
-    def deflate(self, value: Any, obj: Any = None, skip_empty: bool = False) -> Any:
+    def deflate(self, value: Any, rethrow: Any = None) -> Any:
         """The value as it is stored.
 
         Raises:
             ValueError: It does not fit the annotation, or cannot be stored as it is.
         """
         if self._fits is not None and not self._fits(value) and value is not None:
-            raise ValueError(f"it is declared as {text_of(self.hint)}, and {_brief(value)} is not one")
+            raise ValueError(
+                f"it is declared as {text_of(self.hint)}, and {_brief(value)} is not one"
+            )
         if self.is_native:
             plain = _plain(value)
             if not is_storable(plain):
@@ -82,17 +84,20 @@ class FieldProperty(Property[Any]):
         try:
             return json_serializer.serialize(value).decode()
         except SerializationError as error:
-            raise ValueError(f"{error}; a span keeps it as JSON: put it into an artifact") from error
+            raise ValueError(
+                f"{error}; a span keeps it as JSON: put it into an artifact"
+            ) from error
 
-    def inflate(self, value: Any, obj: Any = None) -> Any:
+    def inflate(self, value: Any, rethrow: Any = None) -> Any:
         """The value that was stored."""
         if not self.is_native:
             return json_serializer.deserialize(str(value).encode())
         if not isinstance(value, (Date, DateTime)):
             return value
-        native = value.to_native()
-        has_zone = isinstance(native, datetime) and native.tzinfo is not None
-        return native.astimezone(UTC) if has_zone else native
+        native: date = value.to_native()
+        if isinstance(native, datetime) and native.tzinfo is not None:
+            return native.astimezone(UTC)
+        return native
 
 
 def _brief(value: object) -> str:
@@ -112,7 +117,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value if value.tzinfo is None else value.astimezone(UTC)
     if type(value) is list:
-        return list(value)  # the one of the span may be changed in place
+        return list(cast("list[object]", value))  # the one of the span may be changed in place
     item = getattr(value, "item", None)
     return item() if callable(item) and type(value).__module__ == "numpy" else value
 
@@ -120,8 +125,9 @@ def _plain(value: Any) -> Any:
 def is_storable(value: object) -> bool:
     """Whether Neo4j holds a value exactly, as one property."""
     if isinstance(value, list):
-        return len({type(item) for item in value}) <= 1 and all(
-            type(item) in _SCALARS and is_storable(item) for item in value
+        items = cast("list[object]", value)
+        return len({type(item) for item in items}) <= 1 and all(
+            type(item) in _SCALARS and is_storable(item) for item in items
         )
     if type(value) is int:
         return value in _INT64
@@ -166,9 +172,10 @@ def _is_class_variable(hint: Any) -> bool:
 
 def _default(where: str, value: Any) -> Callable[[], Any] | None:
     if isinstance(value, dataclasses.Field):
-        if value.default_factory is not dataclasses.MISSING:
-            return value.default_factory
-        value = value.default
+        field = cast("dataclasses.Field[Any]", value)
+        if field.default_factory is not dataclasses.MISSING:
+            return field.default_factory
+        value = field.default
     if value is dataclasses.MISSING:
         return None
     if type(value).__hash__ is None:

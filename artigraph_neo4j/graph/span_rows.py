@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from neomodel.properties import Property
@@ -101,7 +101,7 @@ def _extras(span: Span, declared: Mapping[str, Any]) -> tuple[dict[str, Any], li
         if problem is not None:
             problems.append(problem)
         else:
-            found[name] = list(value) if isinstance(value, list) else value
+            found[name] = list(cast("list[object]", value)) if isinstance(value, list) else value
     return found, problems
 
 

@@ -1,4 +1,4 @@
-"""The jars of Neo4j: pinned by a lock, fetched from Maven Central, verified, repaired."""
+"""The jars of Neo4j: pinned by a lock, fetched by Maven coordinates, verified and repaired."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["provision", "versions"]
 logger = logging.getLogger(__name__)
 
 FETCHES = 8
-"""Downloads at once."""
+"""Maximum downloads at once."""
 
 ATTEMPTS = 3
-"""How often a jar is fetched anew when it does not arrive whole."""
+"""Maximum times that a jar is fetched when it does not arrive whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ def _read_lock(version: str) -> list[Jar]:
 
 
 def provision(version: str, cache: Path, *, verify: bool = False) -> list[Path]:
-    """Have every jar of a Neo4j version in the cache, whole; returns them in the lock's order.
+    """Fetch the jars of a Neo4j version that the cache lacks; return all in the lock's order.
 
-    What is missing is fetched, with a progress bar where a person looks. A jar that changed, or
-    came only half, is fetched again.
+    A terminal shows a progress bar. A jar that has changed, or has arrived in part only, is fetched
+    again.
 
     Args:
         version: The version of Neo4j.
@@ -149,7 +149,7 @@ def _sha256(path: Path) -> str:
 
 
 class _Stamps:
-    """Size and time of each verified jar, so that starting does not hash 180 MB each time."""
+    """Size and time of each verified jar, so that a start does not hash 180 MB."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -159,7 +159,7 @@ class _Stamps:
             self._known = {}
 
     def path_of(self, jar: Jar) -> Path | None:
-        """The jar's path if it is what was verified; None if it has to be looked at."""
+        """The path of a jar that has not changed since it was verified; else None."""
         try:
             name, size, changed = self._known[jar.sha256]
             path = self._path.parent / name
@@ -169,18 +169,18 @@ class _Stamps:
         return path if (stat.st_size, stat.st_mtime_ns) == (size, changed) else None
 
     def all_of(self, jars: list[Jar]) -> list[Path]:
-        """Their paths, or an empty list if one of them has to be looked at."""
+        """The paths of all jars, or an empty list if one has to be verified again."""
         paths = [path for path in map(self.path_of, jars) if path]
         return paths if len(paths) == len(jars) else []
 
     def note(self, jar: Jar, path: Path) -> None:
-        """Remember a jar that was verified."""
+        """Remember a verified jar."""
         stat = path.stat()
         name = str(path.relative_to(self._path.parent))  # so that a cache can be moved
         self._known[jar.sha256] = [name, stat.st_size, stat.st_mtime_ns]
 
     def save(self) -> None:
-        """Keep what is known."""
+        """Write the stamps to their file."""
         write_private(self._path, json.dumps(self._known))
 
 

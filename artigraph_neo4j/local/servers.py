@@ -1,4 +1,4 @@
-"""The servers of one directory: started, awaited, stopped, and found when no record knows them."""
+"""The servers of one directory: started, awaited and stopped, also those without a record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PORTS = {"neo4j": neo4j.PORTS, "s3": s3.PORTS}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What it takes to start the servers."""
+    """Everything that a start of the servers needs."""
 
     names: tuple[str, ...]
     credentials: Credentials
@@ -47,7 +47,7 @@ class Servers:
                 self._forget(name)
 
     def start(self, plan: Plan) -> None:
-        """Start what does not run and wait for all; what it started does not outlive a failure."""
+        """Start servers that do not run and wait for all; after a failure stop those it started."""
         started: set[str] = set()
         try:
             while not self._try_to_start(plan, started):
@@ -59,7 +59,7 @@ class Servers:
         self.record.write(self.directory)
 
     def stop(self, names: Collection[str], timeout: float) -> None:
-        """Stop these servers, side by side."""
+        """Stop these servers, all at the same time."""
         stopping = {n: self.record.processes[n] for n in names if n in self.record.processes}
         for process in stopping.values():
             process.signal(signal.SIGTERM)
@@ -71,7 +71,7 @@ class Servers:
         self.record.write(self.directory)
 
     def stop_all(self, timeout: float) -> None:
-        """Stop everything that has its data here, known or not."""
+        """Stop all servers with their data here, those without a record too."""
         self.stop(list(self.record.processes), timeout)
         for name in _PORTS:
             self._stop_strays(name, timeout)
@@ -79,7 +79,7 @@ class Servers:
     # -- inside --------------------------------------------------------------------------------
 
     def _try_to_start(self, plan: Plan, started: set[str]) -> bool:
-        """Whether all runs; False to try anew on other ports."""
+        """Start and await all; return False if other ports have to be tried."""
         for name in plan.names:
             if name not in self.record.processes:
                 started.add(name)
@@ -127,7 +127,7 @@ class Servers:
         )
 
     def _lost_a_port(self) -> bool:
-        """Whether a server ended since somebody took its port after it was found free."""
+        """Whether a server ended because its port was taken after it was found free."""
         lost = [
             name
             for name, process in self.record.processes.items()
@@ -139,7 +139,7 @@ class Servers:
         return bool(lost)
 
     def _stop_strays(self, name: str, timeout: float) -> None:
-        """Stop a server that no record knows: it holds the data."""
+        """Stop a server without a record, which would hold the data."""
         data = self.directory / name
         marker = neo4j.marker(data) if name == "neo4j" else s3.marker(data)
         for stray in Process.with_argument(marker):
@@ -156,7 +156,7 @@ class Servers:
         return self.directory / "logs" / f"{name}.log"
 
     def _new_log(self, name: str) -> Path:
-        """An empty log; that of the start before is kept beside it."""
+        """The path of a new log; the log of the previous start is kept beside it."""
         log = self._log(name)
         private_directory(log.parent)
         if log.exists():
@@ -165,10 +165,10 @@ class Servers:
 
 
 def bolt_url(record: Record) -> str:
-    """Where Neo4j listens for drivers."""
+    """The address of Neo4j for drivers."""
     return f"bolt://127.0.0.1:{record.ports['bolt']}"
 
 
 def s3_url(record: Record) -> str:
-    """Where S3 listens."""
+    """The address of S3."""
     return f"http://127.0.0.1:{record.ports['s3']}"

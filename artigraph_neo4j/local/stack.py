@@ -1,4 +1,4 @@
-"""The local stack: start, stop, look at Neo4j and S3 in one directory."""
+"""The local stack: start, stop and inspect Neo4j and S3 in one directory."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LocalStack:
         self._heap = heap
 
     def up(self, timeout: float = 120, *, verify: bool = False) -> StackInfo:
-        """Start what does not run; returns when all answers. Blocks, the first time for minutes.
+        """Start servers that do not run, and return when all answer. The first time takes minutes.
 
         Ports of the last start, else the usual ones, are taken where they are free.
 
@@ -65,7 +65,7 @@ class LocalStack:
             return self._up(timeout, verify)
 
     def down(self, timeout: float = 60) -> None:
-        """Stop all servers cleanly; no error when none runs. Data and credentials stay.
+        """Stop all servers cleanly, if any run. Data and credentials stay.
 
         Args:
             timeout: Seconds after which a server that does not end is killed.
@@ -75,13 +75,13 @@ class LocalStack:
                 servers.stop_all(timeout)
 
     def kill(self) -> None:
-        """Kill Neo4j without a word, as a crash would; its data survives that."""
+        """Kill Neo4j as a crash would; its data survives that."""
         process = Record.read(self.directory).processes.get("neo4j")
         if process is not None:
             process.kill()
 
     def info(self) -> StackInfo | None:
-        """How to reach the stack; None when it does not run as a whole, or is still starting."""
+        """Addresses and credentials; None unless all servers of the stack run and answer."""
         record = Record.read(self.directory)
         running = record.ready and "neo4j" in record.processes
         if not running or not all(process.alive() for process in record.processes.values()):
@@ -90,7 +90,7 @@ class LocalStack:
         return None if credentials is None else self._info(record, credentials)
 
     def status(self) -> StackStatus:
-        """What runs, whether it answers, and how large the data is."""
+        """The state of each server, and the size of its data."""
         record = Record.read(self.directory)
         credentials = Credentials.read(self.directory)
         return status_of(
@@ -129,7 +129,7 @@ class LocalStack:
             yield Servers(self.directory)
 
     def _version(self, record: Record) -> str:
-        """The version to start, given the one that wrote the data."""
+        """The version to start: the one that was asked for, else the one that wrote the data."""
         found = record.neo4j_version
         asked = self._asked or found or DEFAULT_VERSION
         if found and asked != found:

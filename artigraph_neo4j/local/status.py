@@ -1,4 +1,4 @@
-"""What runs in a directory, whether it answers, and how large its data is."""
+"""The state of the servers in a directory, and the size of their data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ServerStatus:
 
 @dataclass(frozen=True, slots=True)
 class StackStatus:
-    """A stack: where its data is, how to reach it (None when it is down), and its servers."""
+    """A stack: its directory, its addresses (None while it is down) and its servers."""
 
     directory: Path
     info: StackInfo | None

@@ -137,8 +137,8 @@ def loadings(stored: Stored, resolver: Resolver) -> Iterator[Loading]:
             name, _, (kind, serializer, *more) = entry
             blob = node.blob(name) if kind == "blob" else None
             raw = None if blob else node.stored(entry)
-            data = raw.encode() if isinstance(raw, str) else raw
-            if not (data is None or isinstance(data, (bytes, bytearray))):
+            data: bytes | None = raw.encode() if isinstance(raw, str) else raw
+            if raw is not None and not isinstance(raw, (str, bytes, bytearray)):
                 raise SerializationError(
                     f"{node.where(name)}: the property that holds it is a {type(raw).__name__}, "
                     "not text or bytes"

@@ -13,6 +13,7 @@ from msgpack import ExtType
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ModelError, SerializationError
 from artigraph_neo4j.model.base import ModelBase
+from artigraph_neo4j.model.entries import entries_of
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
 from artigraph_neo4j.model.indexing import check_indexed, search_texts
 from artigraph_neo4j.model.lazy import Lazy
@@ -186,6 +187,8 @@ class Encoder:
 
     def _serialize(self, work: _Work, plan: FieldPlan, value: Any, *, lazy: bool = False) -> None:
         where = f"{work.node.plan.info.name}.{plan.name}"
+        if type(value) is dict and not lazy:
+            work.node.properties.update(entries_of(plan.name, cast("dict[Any, Any]", value)))
         try:
             _refuse_lazy(value)
             if type(value) in _CONTAINERS and _holds(value, ModelBase):

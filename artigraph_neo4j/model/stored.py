@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.graph.names import property_name
@@ -25,7 +25,7 @@ class Stored:
 
     Args:
         rows: ``[properties, [[parent id, path]], [[field, storage, location, digest, size]]]`` of
-            each node; the root's own parent does not matter.
+            each node; the root's own parent does not matter, and rows may say more.
         span_id: The span that has the artifact, or None.
         label: Its label there, or None.
 
@@ -38,7 +38,7 @@ class Stored:
         self.span_id = span_id
         self.label = label
         try:
-            self.nodes = [StoredNode(*row) for row in rows]
+            self.nodes = [StoredNode(*row[:3]) for row in rows]
             if len(rows) > 1:
                 by_id = {node.node_id: node for node in self.nodes}
                 for node in self.nodes[1:]:
@@ -87,16 +87,14 @@ class StoredNode:
         self.node_id: str = properties["node_id"]
         self.codec = self._codec()
         self.parent_id, self.path = parents[0] if parents else ("", "")
-        self.blobs = {row[0]: BlobRef(*row[1:]) for row in blobs}
+        self.blobs = {row[0]: BlobRef(*row[1:5]) for row in blobs}
         self.children: dict[str, StoredNode] = {}
         self.value: ModelBase | None = None
 
     def _codec(self) -> Codec:
         known = self.properties
         try:
-            if not (isinstance(known["model"], str) and type(known["model_version"]) is int):
-                raise TypeError("its model or version is not one")
-            return _read_codec(known["codec"])
+            return _read_codec(known["codec"]) if _is_versioned(known) else _refuse(known)
         except Exception as error:
             raise SerializationError(
                 f"artifact {self.node_id} of model {known.get('model')!r}: its codec cannot be "
@@ -162,6 +160,10 @@ class StoredNode:
         names = (entry.property for entry in self.codec.fields)
         return {name: self.properties[name] for name in names if name in self.properties}
 
+    def entry_properties(self) -> list[str]:
+        """The names of properties that hold entries of dicts; see ``model.entries``."""
+        return [name for name in self.properties if "." in name]
+
     def seal(self) -> str:
         """The seal that fits what was read."""
         return seal(
@@ -195,13 +197,22 @@ class Codec:
     apart: tuple[Entry, ...]
 
 
+def _is_versioned(known: dict[str, Any]) -> bool:
+    return isinstance(known["model"], str) and type(known["model_version"]) is int
+
+
+def _refuse(known: dict[str, Any]) -> NoReturn:
+    raise TypeError(f"{known['model_version']!r} is not a version of a model")
+
+
 def is_entry(how: Any) -> bool:
     """Whether it is how one field is stored: a kind, or a list that begins with it."""
     if isinstance(how, str):
         return how not in _APART
-    return isinstance(how, list) and bool(how) and isinstance(how[0], str) and (
-        how[0] not in _APART or (len(how) > 1 and all(isinstance(part, str) for part in how))
-    )  # fmt: skip
+    if not (isinstance(how, list) and how and isinstance(how[0], str)):
+        return False
+    parts = cast("list[object]", how)
+    return how[0] not in _APART or (len(parts) > 1 and all(isinstance(p, str) for p in parts))
 
 
 def _hashable(how: Any) -> Any:

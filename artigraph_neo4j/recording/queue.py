@@ -362,7 +362,7 @@ class Batch:
         with self._background():
             try:
                 async with self._writing:
-                    await self._write_waiting(lambda: self.engine.short_deadline)
+                    await self._write_waiting(lambda: self.engine.deadline)
             except ArtigraphError as error:  # whoever waits for the database next hears of it
                 logger.info("a batch could not be written for now: %s", error)
                 if not self._ended:

@@ -32,7 +32,9 @@ _PAGE_KEYS = 1000
 
 
 class S3Storage(Storage):
-    """Keeps each value as an object of a bucket. Nothing has to be registered or opened first.
+    """A storage that keeps each value as an object of a bucket.
+
+    Nothing has to be registered or opened first.
 
     Credentials, region and endpoint are found the AWS way (``AWS_*`` variables, profiles, roles;
     ``AWS_ENDPOINT_URL_S3`` for MinIO, SeaweedFS and others) unless they are given here, and found
@@ -331,7 +333,7 @@ class S3Storage(Storage):
         return found
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """What is kept below ``prefix``, a key that ``put`` may be given, in pages."""
+        """The objects under keys that begin with ``prefix``, a page at a time."""
         start = self._location(prefix) if prefix else f"{self.prefix}/".lstrip("/")
         more: dict[str, str] = {}
         while True:
@@ -359,7 +361,7 @@ class S3Storage(Storage):
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def _inside(self, location: str) -> str:
-        """The location, unless it is outside of the prefix."""
+        """Return the location; refuse it outside of the prefix."""
         if self.prefix and not location.startswith(f"{self.prefix}/"):
             raise StorageError(
                 f"{location!r} is not a location of {self.name!r}: it is outside of its prefix"
@@ -391,7 +393,7 @@ def _code_of(error: StorageError) -> str:
 
 
 async def _parts(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Chunks put together to parts, larger ones later: an upload may have 10,000 parts."""
+    """Join chunks into parts; later parts are larger, since an upload may have 10,000 of them."""
     held: list[bytes] = []
     size = number = 0
     async for chunk in chunks:

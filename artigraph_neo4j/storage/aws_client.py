@@ -39,7 +39,7 @@ _SESSION_FILES = ("config_file", "credentials_file", "ca_bundle")
 
 @dataclass(frozen=True)
 class Connection:
-    """How a bucket is reached; what is None is found the AWS way.
+    """The settings by which a bucket is reached; None means to find one the AWS way.
 
     Attributes:
         endpoint_url: The service's address.
@@ -115,7 +115,7 @@ class Connection:
 
 
 class Patience:
-    """How long a request waits for a byte to move, either way.
+    """The time that a request waits for a byte to move, in either direction.
 
     Args:
         seconds: The time from the last byte that moved until the request ends with an error.
@@ -127,7 +127,7 @@ class Patience:
         self.moved()
 
     def moved(self) -> None:
-        """Start to count anew: a byte has moved, or nobody waited for one."""
+        """Restart the count: a byte has moved, or nobody waited for one."""
         self.until = asyncio.get_running_loop().time() + self.seconds
         if self._running is not None and not self._running.expired():
             self._running.reschedule(self.until)
@@ -146,7 +146,7 @@ class Patience:
 
 
 class _Body(BytesIO):
-    """Bytes on their way up; that a piece is taken shows that the service still takes them."""
+    """Bytes to send; each piece that the client takes counts as progress."""
 
     def __init__(self, data: bytes, taken: Callable[[], None]) -> None:
         super().__init__(data)
@@ -185,11 +185,11 @@ class Request:
         return answer
 
     def body(self, data: bytes) -> BytesIO:
-        """Bytes to be sent, which tell of their progress."""
+        """A body whose progress keeps the request alive."""
         return _Body(data, self.moved)
 
     def moved(self) -> None:
-        """Start to count anew, for this request and for those that wait for their turn."""
+        """Restart the count for this request and for those that wait for their turn."""
         self._patience.moved()
         self._moved()
 
@@ -215,7 +215,7 @@ class _Client:
         self._stack = AsyncExitStack()
 
     def is_current(self) -> bool:
-        """Whether it would be made of the same settings now."""
+        """Whether the settings it was made of have not changed."""
         return self._client is None or self.settings == self._settings()
 
     def _settings(self) -> tuple[object, ...]:
@@ -236,7 +236,7 @@ class _Client:
 
     @asynccontextmanager
     async def request(self, download: bool, patience: Patience) -> AsyncGenerator[Request]:
-        """A turn, when there is room for one more."""
+        """A turn, as soon as there is room for one more."""
         self.users += 1  # before anything is awaited: from now on it is not closed
         try:
             with mapped_errors("could not set up the S3 client", "", ""):

@@ -1,4 +1,4 @@
-"""What a storage is, and how the one that keeps a value is found again."""
+"""The base class of storages, and the tables of those that this process has."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["Storage", "StoredBytes", "blob_key", "living", "registered", "slices
 
 
 class StoredBytes(NamedTuple):
-    """One thing that a storage keeps.
+    """One object that a storage keeps.
 
     Attributes:
-        location: By which ``read`` finds it.
+        location: The location by which ``read`` finds it.
         size: In bytes.
         modified: When it was written, by the storage's clock, in UTC.
     """
@@ -32,7 +32,7 @@ class StoredBytes(NamedTuple):
 
 
 class Storage(ABC):
-    """Keeps bytes outside the graph.
+    """A place that keeps bytes outside the graph.
 
     Subclass it, set ``name`` and implement the abstract methods. All methods run on the library's
     I/O event loop, so they must not block it. An instance is found again by its name as long as it
@@ -72,14 +72,14 @@ class Storage(ABC):
 
     @abstractmethod
     async def delete(self, location: str, /) -> None:
-        """Delete what is at ``location``; deleting what is not there is no error.
+        """Delete what is at ``location``; if nothing is there, nothing happens.
 
         Raises:
             StorageError: The storage failed.
         """
 
     async def delete_many(self, locations: Sequence[str], /) -> None:
-        """Delete what is at these locations; what is not there is no error.
+        """Delete what is at these locations, as far as it is there.
 
         The default deletes one after the other.
 
@@ -133,7 +133,7 @@ class Storage(ABC):
         return await self.size(location) == size
 
     async def put(self, data: bytes, /, *, key: str) -> str:
-        """Keep ``data``, under ``key`` where this storage lets its callers name things.
+        """Keep ``data``, under ``key`` where this storage supports keys.
 
         The library writes through this method, so that what belongs to one graph shares a prefix.
         The default ignores the key and calls ``create``.
@@ -148,7 +148,7 @@ class Storage(ABC):
         return await self.create(data)
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
-        """The same for bytes that come in chunks. The default gathers them in memory.
+        """Keep bytes that come in chunks. The default collects them in memory.
 
         Raises:
             StorageError: The bytes could not be kept.
@@ -156,7 +156,7 @@ class Storage(ABC):
         return await self.put(b"".join([chunk async for chunk in chunks]), key=key)
 
     async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
-        """The bytes at ``location`` in chunks. The default reads them all, and gives them at once.
+        """The bytes at ``location`` in chunks. The default reads them all into one chunk.
 
         Raises:
             BlobNotFoundError: Nothing is kept there.
@@ -165,7 +165,7 @@ class Storage(ABC):
         yield await self.read(location)
 
     async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
-        """The bytes from ``start`` up to, but not with, ``stop``; fewer where they end before.
+        """The bytes from ``start`` up to, but not including, ``stop``; fewer if they end before.
 
         The default streams from the beginning and keeps what was asked for; storages that can
         fetch a part of what they keep do that instead.
@@ -184,7 +184,7 @@ class Storage(ABC):
         return bytes(found)
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """What is kept under keys that begin with ``prefix``, in no order.
+        """The objects under keys that begin with ``prefix``, in no particular order.
 
         Raises:
             StorageError: This storage cannot list what it keeps, as the default cannot.
@@ -193,7 +193,7 @@ class Storage(ABC):
         yield  # what makes this a generator, as overrides are
 
     async def aclose(self) -> None:  # noqa: B027 - most storages have nothing to close
-        """Give back connections that belong to the running loop; the next call may open others."""
+        """Close connections that belong to the running loop; the next call may open others."""
 
     def register(self) -> Self:
         """Keep this storage known for the life of the process; returns itself.

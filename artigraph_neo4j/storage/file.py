@@ -13,6 +13,7 @@ from typing import IO, Self
 
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
+from artigraph_neo4j.storage.links import refuse_outside
 from artigraph_neo4j.storage.names import unfinished_name
 
 __all__ = ["FileSystemStorage"]
@@ -21,7 +22,7 @@ _CHUNK = 1024 * 1024
 
 
 class FileSystemStorage(Storage):
-    """Keeps each value as a file.
+    """A storage that keeps each value as a file.
 
     A file appears whole or not at all, and is on the disk when a call returns: it is written under
     a temporary name beside its place, synced, then renamed. Directories are made as needed. Files
@@ -107,7 +108,7 @@ class FileSystemStorage(Storage):
         return await asyncio.to_thread(self._size, self._path(location))
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """What is kept under keys that begin with ``prefix``, a directory at a time.
+        """The files under keys that begin with ``prefix``, a directory at a time.
 
         Files that a writer has not finished are listed under names of their own, so that garbage
         collection finds those of killed writers.
@@ -133,17 +134,8 @@ class FileSystemStorage(Storage):
 
     # -- in threads ----------------------------------------------------------------------------
 
-    def _refuse_outside(self, path: Path) -> None:
-        """Refuse a path that symbolic links lead out of the directory."""
-        root = os.path.realpath(self.directory)
-        if not Path(os.path.realpath(path)).is_relative_to(root):
-            raise StorageError(
-                f"a symbolic link leads from {path} out of {self.directory}, which this storage "
-                "does not follow; make a storage of the other directory"
-            )
-
     def _open(self, path: Path) -> IO[bytes]:
-        self._refuse_outside(path)
+        refuse_outside(self.directory, path)
         return path.open("rb")
 
     def _read(self, path: Path, start: int, stop: int | None) -> bytes:
@@ -153,17 +145,17 @@ class FileSystemStorage(Storage):
 
     def _size(self, path: Path) -> int | None:
         with _errors(path, "looked for"):
-            self._refuse_outside(path)
+            refuse_outside(self.directory, path)
             return path.stat().st_size if path.is_file() else None
 
     def _delete(self, path: Path) -> None:
         with suppress(BlobNotFoundError), _errors(path, "deleted"):
-            self._refuse_outside(path.parent)
+            refuse_outside(self.directory, path.parent)
             path.unlink()
 
     def _scan(self, directory: Path) -> Sequence[os.DirEntry[str]]:
         with suppress(BlobNotFoundError), _errors(directory, "listed"):
-            self._refuse_outside(directory)
+            refuse_outside(self.directory, directory)
             with os.scandir(directory) as entries:
                 return list(entries)
         return []  # nothing was ever kept there
@@ -176,7 +168,7 @@ class FileSystemStorage(Storage):
     @contextmanager
     def _replacing(self, path: Path) -> Generator[IO[bytes]]:
         """A file beside ``path`` that takes its place at the end, unless something goes wrong."""
-        self._refuse_outside(path.parent)
+        refuse_outside(self.directory, path.parent)
         made = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(unfinished_name(path.name, secrets.token_hex(4)))

@@ -15,9 +15,11 @@ from typing import Any, Self, TypeVar, cast
 
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
+from artigraph_neo4j.storage.links import refuse_outside
 
 try:
     import fsspec
+    from fsspec.implementations.local import LocalFileSystem
 except ImportError as error:  # pragma: no cover - an install without the extra
     raise ImportError(
         'FsspecStorage needs fsspec: pip install "artigraph-neo4j[fsspec]"'
@@ -30,11 +32,11 @@ T = TypeVar("T")
 _CHUNK = 4 * 1024 * 1024
 _LOGIN = re.compile(r"(?<=://)[^/@]*@")
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
-"""Where file systems say when a file was written, those that do without another request."""
+"""Keys by which file systems tell when a file was written without another request."""
 
 
 class FsspecStorage(Storage):
-    """Keeps each value as a file below a URL of fsspec's.
+    """A storage that keeps each value as a file below a URL of fsspec.
 
     ::
 
@@ -86,7 +88,7 @@ class FsspecStorage(Storage):
         return key
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
-        """The same for chunks as they come; what a failed one left is deleted."""
+        """Keep what ``chunks`` gives under ``key``; after a failure nothing is left."""
         path = self._path(key)
 
         def start() -> Any:
@@ -151,8 +153,17 @@ class FsspecStorage(Storage):
         path = self._path(location)
         return await self._call("look for", path, lambda: bool(self._files.isfile(path)))
 
+    async def size(self, location: str, /) -> int | None:
+        """The size of the file at ``location`` in bytes, or None if there is none."""
+        path = self._path(location)
+
+        def look() -> int | None:
+            return int(self._files.size(path)) if self._files.isfile(path) else None
+
+        return await self._call("look for", path, look)
+
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """What is kept under keys that begin with ``prefix``."""
+        """The files under keys that begin with ``prefix``."""
         folder = _parent(self._path(prefix)) if prefix.strip("/") else self._root
         folder = self._path(prefix) if prefix.endswith("/") else folder
         found = await self._call("list", folder, lambda: self._found(folder))
@@ -185,7 +196,12 @@ class FsspecStorage(Storage):
 
     async def _call(self, action: str, path: str, work: Callable[[], T]) -> T:
         with _errors(f"{self.name} could not {action} {path!r}", path):
-            return await asyncio.to_thread(work)
+            return await asyncio.to_thread(self._inside, path, work)
+
+    def _inside(self, path: str, work: Callable[[], T]) -> T:
+        if isinstance(self._files, LocalFileSystem):
+            refuse_outside(self._root, path)
+        return work()
 
 
 def _parent(path: str) -> str:
@@ -198,9 +214,11 @@ def _shown(url: str) -> str:
 
 @contextmanager
 def _errors(what: str, path: str) -> Generator[None]:
-    """File systems raise whatever their clients do."""
+    """Turn errors, which file systems take from their clients, into ours."""
     try:
         yield
+    except StorageError:
+        raise
     except FileNotFoundError as error:
         raise BlobNotFoundError(f"there is no file {path!r}") from error
     except Exception as error:

@@ -12,13 +12,13 @@ __all__ = ["MemoryStorage"]
 
 
 class MemoryStorage(Storage):
-    """Keeps bytes in a dict.
+    """A storage that keeps bytes in a dict.
 
     Args:
-        name: What tells it from others; ``memory:`` is put before it.
+        name: A name of its own; ``memory:`` is put before it.
 
     Attributes:
-        blobs: What it keeps, by location.
+        blobs: The bytes by location.
     """
 
     def __init__(self, name: str = "default") -> None:
@@ -67,7 +67,7 @@ class MemoryStorage(Storage):
         return None if data is None else len(data)
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """What is kept under keys that begin with ``prefix``."""
+        """The objects under keys that begin with ``prefix``."""
         for location, data in list(self.blobs.items()):
             if location.startswith(prefix) and location in self._modified:  # not deleted since
                 yield StoredBytes(location, len(data), self._modified[location])

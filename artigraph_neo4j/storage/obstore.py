@@ -8,9 +8,11 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Genera
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Self, cast
+from urllib.parse import unquote
 
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
+from artigraph_neo4j.storage.links import refuse_outside
 from artigraph_neo4j.storage.names import digest_in
 
 try:
@@ -41,7 +43,7 @@ _started_in: int | None = None
 
 
 class ObstoreStorage(Storage):
-    """Keeps each value as an object below a URL of obstore's.
+    """A storage that keeps each value as an object below a URL of obstore.
 
     ::
 
@@ -72,6 +74,7 @@ class ObstoreStorage(Storage):
             self._store = _opened(self.url, options)
         except Exception as error:
             raise StorageError(f"obstore cannot open {_shown(url)!r}: {_text(error)}") from error
+        self._directory = unquote(self.url[7:]) if self.url.startswith("file:///") else None
         self.name = f"obstore:{_shown(self.url)}" if name is None else name
 
     @classmethod
@@ -198,7 +201,7 @@ class ObstoreStorage(Storage):
             return None
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """What is kept under keys that begin with ``prefix``, in pages."""
+        """The objects under keys that begin with ``prefix``, a page at a time."""
         folder = prefix.rpartition("/")[0] or None
         after = prefix[:-1] if prefix.rpartition("/")[2] else None
         with self._errors("list", prefix):
@@ -221,6 +224,8 @@ class ObstoreStorage(Storage):
     def _path(self, location: str) -> str:
         if not location or "\0" in location or {"", ".", ".."} & set(location.split("/")):
             raise StorageError(f"{location!r} is not a location in {self.name}")
+        if self._directory is not None:
+            refuse_outside(self._directory, os.path.join(self._directory, location))
         return location
 
     @contextmanager
@@ -249,7 +254,7 @@ def _refuse_after_fork() -> None:
 
 
 def _opened(url: str, options: dict[str, Any]) -> Any:
-    """The store of a URL; an endpoint goes where the environment does not go before it."""
+    """Open a URL, with an endpoint that overrides the environment's."""
     if not url.startswith(("file:", "memory:")):
         options = {"retry_config": _RETRIES, **options}
     endpoint = next((options[name] for name in options if name.lower() in _ENDPOINTS), None)

@@ -1,4 +1,4 @@
-"""A stored value as a file of which only what is read is fetched."""
+"""A stored value as a file that fetches only the ranges that are read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["RangeFile"]
 
 
 class RangeFile(RawIOBase):
-    """A file that fetches each range that is read of it, in the thread that reads.
+    """A read-only file that fetches each range when it is read, in the thread that reads.
 
     Args:
-        size: Its size.
-        fetch: Gives the bytes of a range, and waits.
+        size: The size in bytes.
+        fetch: A function that returns the bytes of a range, and blocks until they are there.
     """
 
     def __init__(self, size: int, fetch: Callable[[int, int], bytes]) -> None:
@@ -42,7 +42,7 @@ class RangeFile(RawIOBase):
         return self._at
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes; one request, however many."""
+        """The next bytes, by one request."""
         end = self._size if size is None or size < 0 else min(self._at + size, self._size)
         data = self._fetch(self._at, end) if end > self._at else b""
         self._at += len(data)

@@ -1,4 +1,4 @@
-"""What every storage has to do."""
+"""The tests that every storage has to pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 
 @pytest.mark.asyncio
 class StorageTests:
-    """Subclass it as ``TestYours``, with a fixture ``storage`` that gives the storage to test.
+    """Tests for a storage: subclass it, with a fixture ``storage`` that gives the storage.
 
     Needs ``pytest-asyncio``. Tests leave behind what they stored; give an empty storage to each.
     """
@@ -213,7 +213,7 @@ class StorageTests:
 
 
 async def _listed(storage: Storage, prefix: str) -> AsyncIterator[StoredBytes]:
-    """What is listed, or nothing where the storage cannot."""
+    """The listed objects, or none if the storage cannot list."""
     try:
         async for found in storage.list(prefix):
             yield found

@@ -14,6 +14,7 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.errors import ArtifactTypeError, EngineError, NotFoundError, SpanError
+from artigraph_neo4j.graph.connection import unchunked
 from artigraph_neo4j.graph.cypher import delete
 from artigraph_neo4j.graph.failures import ConflictError, TooLargeError
 
@@ -267,7 +268,7 @@ class Deleter:
     async def _look(self, roots: list[str], leaves: bool) -> list[str]:
         parameters = {"ids": roots, "leaves": leaves, "limit": LOOK}
         rows = await self.engine.write(delete.SPANS_TO_DELETE, parameters)
-        return [node_id for (chunk,) in rows for node_id in chunk]
+        return unchunked(rows)
 
     async def _span_batches(self, ids: list[str]) -> bool:
         """Whether all of them could be deleted."""

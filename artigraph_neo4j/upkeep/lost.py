@@ -128,8 +128,8 @@ def _seconds(silence: timedelta) -> float:
 
 
 async def _read(silence: float | None) -> list[OpenSpan]:
-    rows = await get_engine().read(heartbeat.OPEN_SPANS, {"silence": silence})
-    return [_open_span(*row) for (chunk,) in rows for row in chunk]
+    found = await get_engine().read_chunks(heartbeat.OPEN_SPANS, {"silence": silence})
+    return [_open_span(*row) for row in found or ()]
 
 
 def _open_span(

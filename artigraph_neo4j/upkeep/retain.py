@@ -40,11 +40,11 @@ async def find_retired(
     if max_age is not None and max_age < timedelta(0):
         raise ValueError(f"max_age must not be negative, as {max_age} is")
     before = None if max_age is None else (datetime.now(UTC) - max_age).isoformat()
-    rows = await get_engine().read(
+    found = await get_engine().read_chunks(
         delete.SPANS_TO_RETIRE,
         {"label": label, "keep_last": keep_last or 0, "before": before, "open_too": open_too},
     )
-    return [span_id for (chunk,) in rows for span_id in chunk]
+    return found or []
 
 
 async def retain(

@@ -35,6 +35,7 @@ class Call:
         begin: When it began, by the monotonic clock.
         end: When it ended.
         error: The error's class and text, or None.
+        kinds: The names of the error's classes.
     """
 
     program: int
@@ -42,6 +43,7 @@ class Call:
     begin: float
     end: float
     error: str | None
+    kinds: tuple[str, ...] = ()
 
     def seconds(self, asleep: list[tuple[float, float]]) -> float:
         """How long it took, without the time that its process was stopped."""
@@ -139,7 +141,8 @@ class History:
                 self.ended.add(program)
             case "call":
                 error = line.get("text")
-                call = Call(program, line["call"], line["begin"], line["at"], error)
+                kinds = tuple(line.get("kinds", ()))
+                call = Call(program, line["call"], line["begin"], line["at"], error, kinds)
                 self.calls.append(call)
                 if error is not None:
                     self.errors[line["error"]] += 1

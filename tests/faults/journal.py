@@ -14,17 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from artigraph_neo4j.errors import ArtigraphError, BatchError
+from artigraph_neo4j.errors import BatchError
 
 __all__ = ["Journal", "read_journal"]
 
 
 class Journal:
-    """Writes the diary of a program.
-
-    Attributes:
-        failed: Errors that the current program saw, each with the call that raised it.
-    """
+    """Writes the diary of a program."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -64,7 +60,7 @@ class Journal:
             if error is not None:
                 facts |= {
                     "error": type(error).__name__,
-                    "ours": isinstance(error, ArtigraphError),
+                    "kinds": [cls.__name__ for cls in type(error).__mro__],
                     "text": _whole_text(error),
                 }
             self.note("call", **facts)

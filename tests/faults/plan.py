@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ACTIONS", "FAULTS", "SERVER_FAULTS", "Fault", "Plan", "Program"]
+__all__ = ["ACTIONS", "FAULTS", "SERVER_FAULTS", "Fault", "Plan", "Program", "warm_up"]
 
 Trigger = Literal["write", "put", "second"]
 
@@ -119,7 +119,7 @@ class Plan:
 
     @classmethod
     def of(cls, seed: int, run: str, *, servers: bool = True) -> Plan:
-        """The plan that follows from a seed.
+        """The plan that follows from a seed; -1 is the one of ``warm_up``.
 
         Every fault comes alone (one schedule in three) and mixed with up to four others.
 
@@ -128,6 +128,8 @@ class Plan:
             run: The name of this run of it.
             servers: Whether the database may be killed, stopped and frozen.
         """
+        if seed < 0:
+            return warm_up(run)
         draw = random.Random(seed)
         kinds = list(FAULTS)
         if servers and draw.random() < 0.06:
@@ -137,7 +139,7 @@ class Plan:
         else:
             kinds = draw.sample(kinds, draw.randrange(2, 6))
         collecting = draw.random() < 0.15
-        retry = draw.choice([2.0, 4.0]) if collecting else draw.choice([1.0, 4.0, 12.0, 30.0])
+        retry = 4.0 if collecting else draw.choice([3.0, 6.0, 12.0, 30.0])
         programs = [
             Program(number, _lanes(draw), retry, 12.0 if collecting else 86_400.0)
             for number in range(draw.randrange(1, 4))
@@ -152,6 +154,12 @@ class Plan:
             if draw.random() < 0.5:  # asleep for longer than gc waits
                 faults.append(Fault("program asleep", 0, "write", draw.randrange(1, 6), 14.0))
         return cls(seed, run, tuple(programs), tuple(faults), draw.random() < 0.2)
+
+
+def warm_up(run: str) -> Plan:
+    """Every action once, without faults and with time: the server plans each statement once."""
+    program = Program(0, (tuple(ACTIONS),), 300.0, 86_400.0)
+    return Plan(-1, run, (program,), (), tls=False)
 
 
 def _lanes(draw: random.Random) -> tuple[tuple[str, ...], ...]:

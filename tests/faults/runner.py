@@ -163,12 +163,15 @@ class Runner:
         place: The servers, without faults.
         database: The database, if it may be killed.
         directory: Where diaries go; those of schedules with anomalies stay.
+        nursery: Starts the programs.
+        timed: Whether to judge how long calls took, which a machine without time to spare breaks.
     """
 
     place: Place
     database: Database | None
     directory: Path
     nursery: Nursery
+    timed: bool = True
 
     async def prepare(self) -> None:
         """Make what all schedules have in common."""
@@ -179,6 +182,9 @@ class Runner:
                 await Archive.make(self.directory / "template")
         await engine.aclose()
         await asyncio.to_thread(tls_context, self.directory)
+        outcome = await self.run(-1)
+        if outcome.anomalies or outcome.errors:
+            raise RuntimeError(f"{outcome.anomalies} {outcome.errors} without a fault")
 
     async def run(self, seed: int) -> Outcome:
         """Run the schedule of a seed, and judge it."""
@@ -243,7 +249,9 @@ class Runner:
                 outcome.anomalies.append(Anomaly("oracle", repr(error)))
         await engine.aclose()
         retry = {program.number: program.retry_seconds for program in plan.programs}
-        oracle.waits(retry, weather.asleep)
+        if self.timed:
+            oracle.waits(retry, weather.asleep)
+        oracle.errors()
         oracle.output(_texts(directory), [self.place.password, self.place.secret_key])
         for program in plan.programs:
             number = program.number

@@ -65,6 +65,20 @@ async def test_locations_lead_nowhere_else(tmp_path: Path) -> None:
             await storage.put(b"", key=location)
 
 
+async def test_no_symbolic_link_leads_out(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
+    (tmp_path / "in" / "folder").symlink_to(tmp_path)
+    storage = FsspecStorage(f"file://{tmp_path}/in")
+    for location in ("link", "folder/secret"):
+        for call in (storage.read, storage.exists, storage.size, storage.delete):
+            with pytest.raises(StorageError, match="a symbolic link leads from"):
+                await call(location)
+    with pytest.raises(StorageError, match="a symbolic link leads from"):
+        await storage.put(b"", key="folder/new")
+
+
 async def test_errors_of_a_file_system(tmp_path: Path) -> None:
     storage = FsspecStorage(f"file://{tmp_path}")
     (tmp_path / "folder").mkdir()

@@ -92,6 +92,18 @@ async def test_locations_lead_nowhere_else(s3_service: S3Service) -> None:
             await storage.read(location)
 
 
+async def test_no_symbolic_link_leads_out(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "folder").symlink_to(tmp_path)
+    storage = ObstoreStorage(f"file://{tmp_path}/in")
+    for call in (storage.read, storage.exists, storage.delete):
+        with pytest.raises(StorageError, match="a symbolic link leads from"):
+            await call("folder/secret")
+    with pytest.raises(StorageError, match="a symbolic link leads from"):
+        await storage.put(b"", key="folder/new")
+
+
 async def test_errors_say_what_and_no_secret(s3_service: S3Service) -> None:
     storage = storage_on(s3_service, retry_config={"max_retries": 0})
     with pytest.raises(BlobNotFoundError, match="keeps nothing at 'gone'"):

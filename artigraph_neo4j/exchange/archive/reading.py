@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
+from artigraph_neo4j.common.packing import packed
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import ArchiveError, SerializationError
@@ -74,19 +75,11 @@ class GraphReader:
 
     async def artifacts(self, span_ids: list[str]) -> AsyncIterator[list[Line]]:
         """The artifacts of some of these spans, one round trip, and one a batch."""
-        found = await self._engine.read(
+        found = await self._engine.read_chunks(
             cypher.EXPORT_ARTIFACT_IDS, {"spans": span_ids, "span": self.span_id}
         )
-        batch: list[str] = []
-        held = 0
-        for node_id, nodes in (row for (chunk,) in found for row in chunk):
-            if batch and held + nodes > NODES:
-                yield await self._artifacts(batch)
-                batch, held = [], 0
-            batch.append(node_id)
-            held += nodes
-        if batch:
-            yield await self._artifacts(batch)
+        for group in packed(found or (), lambda row: (row[1],), (NODES,)):
+            yield await self._artifacts([node_id for node_id, _ in group])
 
     async def _artifacts(self, ids: list[str]) -> list[Line]:
         try:
@@ -133,7 +126,7 @@ def _artifact(row: list[Any]) -> Line:
     nodes, spans, older, newer, users = row
     with suppress(SerializationError, ValueError, TypeError, AttributeError):
         # Only to see whether it is whole: what cannot be read is copied as it is.
-        Stored([[node[0], node[1], [blob[:5] for blob in node[2]]] for node in nodes], None, None)
+        Stored(nodes, None, None)
     return {
         "kind": "artifact",
         "nodes": _in_order([_node(*node) for node in nodes]),

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from artigraph_neo4j.common.packing import packed
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.exchange.upstream.database import Database, open_database
 from artigraph_neo4j.exchange.upstream.reading import Reader
@@ -138,7 +139,7 @@ async def import_artigraph(
             done += len(spans)
             if progress is not None:
                 progress(done, total)
-        for artifacts in _batches(tree.artifacts, batch):
+        for artifacts in packed(tree.artifacts, _cost, (batch, BYTES_AT_ONCE)):
             counts = await writer.artifacts(artifacts)
             report.artifacts += counts.done
             report._add(counts)  # noqa: SLF001
@@ -155,16 +156,7 @@ def _tree(database: Database, source: str) -> Tree:
     return grow(database.nodes(), source)
 
 
-def _batches(artifacts: Sequence[OldArtifact], batch: int) -> Iterator[list[OldArtifact]]:
-    """As many artifacts as have ``batch`` nodes and ``BYTES_AT_ONCE`` of values; one at least."""
-    some: list[OldArtifact] = []
-    rows = weight = 0
-    for item in artifacts:
-        heavy = item.size + _UNKNOWN * sum(row.location is not None for row in item.rows)
-        if some and (rows + len(item.rows) > batch or weight + heavy > BYTES_AT_ONCE):
-            yield some
-            some, rows, weight = [], 0, 0
-        some.append(item)
-        rows, weight = rows + len(item.rows), weight + heavy
-    if some:
-        yield some
+def _cost(artifact: OldArtifact) -> tuple[int, int]:
+    """The nodes of an artifact, and about how many bytes its values have."""
+    outside = sum(row.location is not None for row in artifact.rows)
+    return len(artifact.rows), artifact.size + _UNKNOWN * outside

@@ -9,6 +9,7 @@ from __future__ import annotations
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
     STORE_BLOB,
+    artifact_rows,
     artifact_stays,
     span_stays,
 )
@@ -39,14 +40,18 @@ WITH s ORDER BY s.node_id LIMIT $size
 """
 """Upwards from each span: from the one that is exported, each would walk down its whole tree."""
 
-_SAID = """[(n)-[t:TAGGED]->(g:ArtigraphTag) | [g.name, toString(t.at)]],
-    [(n)-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toString(o.written_at)]]"""
+
+def _said(name: str) -> str:
+    """Expressions for the tags and the note of a node."""
+    return f"""[({name})-[t:TAGGED]->(g:ArtigraphTag) | [g.name, toString(t.at)]],
+    [({name})-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toString(o.written_at)]]"""
+
 
 EXPORT_SPANS = f"""
 {_PAGE}
 WITH s AS n
 RETURN collect([
-  labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {_SAID}
+  labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {_said("n")}
 ])
 """
 
@@ -71,18 +76,12 @@ RETURN found[i..i + 1000]
 """What several of the exported spans share comes once, with the one that made it. Older versions
 come before newer ones."""
 
+_ROWS = artifact_rows("labels(x)", _said("x"), properties="properties(x)", blob_ids=True)
+
 EXPORT_ARTIFACTS = f"""
 UNWIND $ids AS id
 MATCH (a:ArtigraphNode {{node_id: id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
-CALL (a) {{
-  MATCH (a)-[:HAS_FIELD*0..]->(n)
-  RETURN collect([
-    properties(n),
-    CASE WHEN n = a THEN [] ELSE [(y)-[f:HAS_FIELD]->(n) | [y.node_id, f.path]] END,
-    [(n)-[k:STORED_IN]->(b:Blob) | [k.field, b.storage, b.location, b.digest, b.size, b.blob_id]],
-    labels(n), {_SAID}
-  ]) AS nodes
-}}
+{_ROWS}
 RETURN collect([
   nodes,
   [(s:Span)-[h:HAS_ARTIFACT]->(a) | [s.node_id, h.label, h.key, toString(h.linked_at)]],

@@ -9,7 +9,7 @@ longer than that could miss the first and meet the second.
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher.parts import ROOTS_TO_ROWS, STORE_BLOB, lock
+from artigraph_neo4j.graph.cypher.parts import ROOTS_TO_ROWS, STORE_BLOB, artifact_rows, lock
 
 __all__ = ["ARTIFACTS_AGAIN", "BACKLOG", "OLD_ARTIFACTS", "OLD_PAGE", "REWRITE", "SEAL"]
 
@@ -45,19 +45,11 @@ RETURN collect([a.node_id, toString(a.recorded_at), nodes, bytes])
 """The next artifacts after a cursor, and how much is nested in each, to read no more at once than
 fits into memory."""
 
-OLD_ARTIFACTS = """
+OLD_ARTIFACTS = f"""
 UNWIND $ids AS id
-MATCH (a:ArtigraphNode {node_id: id}) USING INDEX SEEK a:ArtigraphNode(node_id)
+MATCH (a:ArtigraphNode {{node_id: id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
 WHERE a.model = $model AND a.model_version = $version
-CALL (a) {
-  MATCH (a)-[:HAS_FIELD*0..]->(x)
-  RETURN collect([
-    x{.*, recorded_at: toString(x.recorded_at)},
-    CASE WHEN x = a THEN [] ELSE [(y)-[f:HAS_FIELD]->(x) | [y.node_id, f.path]] END,
-    [(x)-[k:STORED_IN]->(b:Blob) | [k.field, b.storage, b.location, b.digest, b.size, b.blob_id]],
-    labels(x)
-  ]) AS nodes
-}
+{artifact_rows("labels(x)", blob_ids=True)}
 RETURN collect(nodes)
 """
 

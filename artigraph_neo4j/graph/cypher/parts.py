@@ -11,6 +11,7 @@ __all__ = [
     "ROOTS_TO_ROWS",
     "SPAN_MAP",
     "STORE_BLOB",
+    "artifact_rows",
     "artifact_stays",
     "is_newest",
     "lock",
@@ -18,16 +19,42 @@ __all__ = [
     "span_stays",
 ]
 
-ROOTS_TO_ROWS = """
-CALL (a) {
+
+def artifact_rows(
+    *more: str,
+    properties: str = "x{.*, recorded_at: toString(x.recorded_at)}",
+    blob_ids: bool = False,
+) -> str:
+    """The part of a statement that reads the artifact ``a`` with all that is nested in it.
+
+    Its row of each node ``x`` is ``[properties, [[parent id, path]], [[field, storage, location,
+    digest, size]]]``, which ``model.stored`` reads, and what a statement wants besides.
+
+    Args:
+        *more: Further expressions over ``x``.
+        properties: The expression for the properties.
+        blob_ids: Whether the id of its ``Blob`` follows on each size.
+    """
+    columns = ["k.field", "b.storage", "b.location", "b.digest", "b.size"]
+    columns += ["b.blob_id"] if blob_ids else []
+    row = [
+        properties,
+        "CASE WHEN x = a THEN [] ELSE [(y)-[f:HAS_FIELD]->(x) | [y.node_id, f.path]] END",
+        f"[(x)-[k:STORED_IN]->(b:Blob) | [{', '.join(columns)}]]",
+        *more,
+    ]
+    expressions = ",\n    ".join(row)
+    return f"""
+CALL (a) {{
   MATCH (a)-[:HAS_FIELD*0..]->(x)
   RETURN collect([
-    x{.*, recorded_at: toString(x.recorded_at)},
-    CASE WHEN x = a THEN [] ELSE [(y)-[f:HAS_FIELD]->(x) | [y.node_id, f.path]] END,
-    [(x)-[k:STORED_IN]->(b:Blob) | [k.field, b.storage, b.location, b.digest, b.size]]
+    {expressions}
   ]) AS nodes
-}
+}}
 """
+
+
+ROOTS_TO_ROWS = artifact_rows()
 """The artifact ``a`` with all that is nested in it, itself first (a breadth or depth first walk
 starts there); ``HAS_FIELD`` is a tree, so no node comes twice."""
 

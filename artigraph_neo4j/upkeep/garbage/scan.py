@@ -165,8 +165,8 @@ class Collection:
         names: set[str] = set()
         unseen: dict[str, str] = {}
         unowned: list[BlobReference] = []
-        rows = await self._engine.read(cypher.REFERENCES, {"part": part})
-        for storage, digest, location, size, alone in (row for (chunk,) in rows for row in chunk):
+        rows = await self._engine.read_chunks(cypher.REFERENCES, {"part": part})
+        for storage, digest, location, size, alone in rows or ():
             names.add(location.rpartition("/")[2])
             if storage == self._storage.name:
                 unseen[location] = digest

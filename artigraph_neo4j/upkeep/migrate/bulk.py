@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from artigraph_neo4j.common.packing import packed
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.graph.cypher import migrate
@@ -169,13 +170,6 @@ async def _pages(engine: Engine, row: ModelBacklog, batch: int) -> AsyncIterator
         ((page,),) = await engine.read(migrate.OLD_PAGE, parameters)
         if not page:
             return
-        ids: list[str] = []
-        held = weight = 0
-        for node_id, recorded_at, nodes, size in page:
-            if ids and (held + nodes > batch or weight + size > BYTES_AT_ONCE):
-                yield ids
-                ids, held, weight = [], 0, 0
-            ids.append(node_id)
-            held, weight = held + nodes, weight + size
-            at, after = recorded_at, node_id
-        yield ids
+        for group in packed(page, lambda row: (row[2], row[3]), (batch, BYTES_AT_ONCE)):
+            yield [row[0] for row in group]
+        after, at, *_ = page[-1]

@@ -40,9 +40,7 @@ class OldArtifact:
     """
 
     def __init__(self, rows: list[list[Any]], resolver: Resolver) -> None:
-        self.stored = Stored(
-            [[row[0], row[1], [b[:5] for b in row[2]]] for row in rows], None, None
-        )
+        self.stored = Stored(rows, None, None)
         self.labels: dict[str, list[str]] = {row[0]["node_id"]: row[3] for row in rows}
         self.blob_ids = {(row[0]["node_id"], b[0]): b[5] for row in rows for b in row[2]}
         self.resolver = resolver
@@ -250,7 +248,7 @@ class Change:
             if (before := self.old.old.get(node.node_id)) is not None:
                 properties = row["properties"]
                 properties[SEAL] = self._seal(node, properties, children[node.node_id])
-                for name in (*before.field_properties(), "search_"):
+                for name in (*before.field_properties(), *before.entry_properties(), "search_"):
                     properties.setdefault(name, None)
                 row["unlabel"] = [
                     label

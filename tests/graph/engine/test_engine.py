@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextvars import Context
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +211,15 @@ def test_schema_creation_is_safe_when_many_processes_start_at_once(
 async def test_a_statement_that_needs_too_much_memory_says_what_to_do(engine: Engine) -> None:
     with pytest.raises(EngineError, match=r"OutOfMemory.*in one call \(batch\(\) writes"):
         await engine.read("UNWIND range(1, 100000000) AS i RETURN size(collect(i))", {})
+
+
+def test_it_shows_users_what_is_theirs(engine: Engine) -> None:
+    reference = (Path(__file__).parents[3] / "docs/reference/engine.md").read_text()
+    (members,) = re.findall(r"Engine\n +options:\n +members: \[(.*)\]", reference)
+    methods = {name for name in dir(engine) if callable(getattr(engine, name))}
+    assert methods - {"on_transfer"} == set(members.split(", "))
+    described = set(re.findall(r"^        (\w+): ", Engine.__doc__ or "", re.MULTILINE))
+    assert set(dir(engine)) - methods | {"on_transfer"} == described | {"on_transfer"}
 
 
 async def test_a_server_that_does_not_answer_is_told_of(

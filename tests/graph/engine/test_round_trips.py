@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ from artigraph_neo4j import (
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 from tests.proxy import Proxy
+from tests.statements import is_cypher
 
 pytestmark = pytest.mark.statements
 
@@ -159,14 +161,16 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
     async with AsyncGraphDatabase.driver(
         graph_service.uri, auth=auth, notifications_min_severity="OFF"
     ) as driver:
-        parts = {"used_artifacts", "ANNOUNCE", "SPAN_LOST", *READ_ALL}
-        parts |= {"SHOWN_CHARACTERS", "SHOWN_ITEMS"}
+        modules = (blobs, read, lineage, migrate, span_tree, heartbeat)
+        named = {name: getattr(module, name) for module in modules for name in module.__all__}
         statements = {
-            name: getattr(module, name)
-            for module in (blobs, read, lineage, migrate, span_tree, heartbeat)
-            for name in sorted(module.__all__)
-            if name not in parts
+            name: text
+            for name, text in sorted(named.items())
+            if name not in {"ANNOUNCE", "WHOLE", *READ_ALL} and is_cypher(text)
         }
+        assert len(statements) > 25
+        for direction, depth in itertools.product(lineage.UP, (None, 3)):
+            statements[f"{direction} {depth}"] = lineage.lineage(direction, depth)
         everything = {name: ["x"] for name in write.PARTS}
         for merge in (False, True):
             statements[f"write {merge}"] = write.statement(everything, merge=merge)
@@ -174,12 +178,13 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
                 if part not in ("opened", "others", "writers"):  # which look for nothing
                     text = write.statement({part: ["x"]}, merge=merge)
                     statements[f"{part} {merge}"] = text
-        # An index of open spans only, and the few writers there are; all of an index.
+        # An index of open spans only; the few writers and lanes there are; all of an index.
         may_scan = {
             "SPAN_ROOTS": "NodeIndexScan",
             "OPEN_SPANS": "NodeIndexScan",
             "BACKLOG": "NodeIndexScan",
             "CLOSE_LOST_SPANS": "NodeByLabelScan",
+            "END_WRITER": "NodeByLabelScan",
         }
         for name, text in statements.items():
             async with driver.session(database=graph_service.database) as session:

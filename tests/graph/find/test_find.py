@@ -444,3 +444,56 @@ async def test_times_are_ordered_with_and_without_a_zone() -> None:
         found += [m.at for m in page.items]
         after = page.cursor
     assert found == expected
+
+
+@dataclass
+class Hyper(ArtifactModel, version=1):
+    params: dict[str, Any]
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Holding(ArtifactModel, version=1):
+    inner: Hyper
+
+
+async def test_entries_of_dicts_are_found_and_ordered_by(query: Any) -> None:
+    made: dict[str, dict[str, Any]] = {
+        "small": {"max_depth": 2, "optimizer": {"lr": 0.1}},
+        "large": {"max_depth": 5},
+        "float": {"max_depth": 7.5},
+        "numpy": {"max_depth": float("nan")},
+        "text": {"max_depth": "deep"},
+        "list": {"max_depth": [1]},
+        "none": {"max_depth": None},
+        "missing": {},
+        "odd": {"a.b": 1, "": 2, "\\": 3, "max_depth": 1},
+        "many": {f"k{i}": i for i in range(1000)},
+    }
+    async with span_context(label="dicts") as top:
+        for label, params in made.items():
+            await create_span_artifact("current", label=label, data=Hyper(params, {"a": label}))
+        await create_span_artifact("current", label="o", data=Holding(Hyper({"max_depth": 9})))
+
+    async def labels(*filters: Any) -> tuple[set[str | None], int]:
+        found = find_artifacts(Hyper, under(top), *filters)
+        infos = [artifact_info(a) for a in await found.read()]
+        return {i.label for i in infos if i is not None}, await found.count_incomparable()
+
+    depth = F("params.max_depth")
+    assert await labels(depth > 3) == ({"large", "float"}, 3)
+    assert await labels(~(depth > 3)) == ({"small", "numpy", "none", "missing", "odd"}, 3)
+    assert (await labels(depth == 5))[0] == {"large"}
+    assert (await labels(depth.is_null()))[0] == {"none", "missing"}
+    assert (await labels(depth.is_not_null()))[0] == made.keys() - {"none", "missing"}
+    assert (await labels(depth.startswith("de")))[0] == {"text"}
+    assert (await labels(lambda h: h.params["optimizer"]["lr"] < 1))[0] == {"small"}
+    assert (await labels(F("tags")["a"] == "odd"))[0] == {"odd"}
+    ordered = await find_artifacts(Hyper, under(top)).order_by(depth.desc()).limit(4).read()
+    assert [a.params["max_depth"] for a in ordered] == [7.5, 5, 2, 1]
+    assert await find_artifacts(Holding, F("inner.params.max_depth") > 8, under(top)).count() == 1
+    with pytest.raises(FilterError, match=r"tags\.a holds str, and 3 is of another type"):
+        find_artifacts(Hyper, F("tags.a") == 3)
+    rows = await query("MATCH (h:Hyper) WHERE h.`params.optimizer.lr` = 0.1 RETURN count(h) > 0")
+    assert rows == [[True]]
+    assert [a.params for a in await find_artifacts(Hyper, under(top)).read()] == [*made.values()]

@@ -43,7 +43,7 @@ from artigraph_neo4j import (
     span_context,
     sync,
 )
-from artigraph_neo4j.errors import DuplicateLabelError, EngineError
+from artigraph_neo4j.errors import DuplicateLabelError, EngineError, SpanError
 from artigraph_neo4j.graph.cypher.write import is_write
 from artigraph_neo4j.recording import queue as batches
 from artigraph_neo4j.storage.memory import MemoryStorage
@@ -57,6 +57,11 @@ class InBatch(ArtifactModel, version=1):
     number: int
     text: str = ""
     inner: list[InBatchPart] = field(default_factory=list)
+
+
+@dataclass
+class InBatchKey(ArtifactModel, version=1):
+    text: str
 
 
 @dataclass
@@ -190,6 +195,7 @@ async def test_any_tree_is_the_same(query: Any, ops: Any, rows: int) -> None:
 
 async def test_ids_parents_and_times_are_right_before_anything_is_sent(written: Any) -> None:
     async with span_context(label="outside") as outside:
+        written.clear()
         async with batch(seconds=60):
             async with span_context(EpochSpan(label="a", epochs=3)) as a:
                 async with span_context(label="b") as b:
@@ -403,18 +409,28 @@ async def test_the_next_call_tells_of_a_loss_and_does_nothing_itself() -> None:
     assert list(await read_span_artifacts(span.node_id)) == ["a", "c"]
 
 
-async def test_a_row_that_no_database_takes_does_not_hold_up_the_rest(query: Any) -> None:
-    with pytest.raises(BatchError) as caught:
+async def test_a_row_that_no_database_takes_does_not_hold_up_the_rest(engine: Engine) -> None:
+    await engine.write(
+        "CREATE INDEX in_batch_key IF NOT EXISTS FOR (n:InBatchKey) ON (n.text)", {}
+    )
+    await engine.write("CALL db.awaitIndexes()", {})
+    with pytest.raises(BatchError, match="too large to index") as caught:
         async with batch(seconds=60), span_context() as root:
             for i in range(20):
-                async with span_context(EpochSpan(label=str(i), epochs=2**70 if i == 7 else i)):
-                    await InBatch(i).create(str(i), span="current")
-    assert [(lost.kind, lost.label) for lost in caught.value.lost] == [
-        ("span", "7"),
-        ("artifact", "7"),
-    ]
-    labels = {span.label for span in await read_descendant_spans(root.node_id)}
-    assert labels == {str(i) for i in range(20) if i != 7}
+                text = "x" * 40_000 if i == 7 else "x"
+                async with span_context(label=str(i)):
+                    await InBatchKey(text).create(str(i), span="current")
+    assert [(lost.kind, lost.label) for lost in caught.value.lost] == [("artifact", "7")]
+    assert len(await read_descendant_spans(root.node_id)) == 20
+    assert len(await read_descendant_artifacts(root.node_id)) == 19
+
+
+async def test_a_span_that_no_database_takes_is_refused_at_once() -> None:
+    async with batch(seconds=60) as unit:
+        with pytest.raises(SpanError, match=r"EpochSpan\.epochs: a int cannot be stored"):
+            async with span_context(EpochSpan(label="big", epochs=2**70)):
+                pass
+    assert (unit.recorded, unit.lost) == (0, [])
 
 
 async def test_the_users_error_goes_first() -> None:
@@ -509,7 +525,7 @@ async def test_an_atomic_batch_whose_value_cannot_be_stored_records_nothing(
 
 
 async def test_an_atomic_batch_is_limited(monkeypatch: Any, written: Any) -> None:
-    monkeypatch.setattr(batch, "ATOMIC_ROWS", 10)
+    monkeypatch.setattr(batches, "ATOMIC_ROWS", 10)
     with pytest.raises(EngineError, match="at most 10 spans and artifacts"):
         async with batch(atomic=True), span_context():
             for i in range(20):
@@ -554,6 +570,7 @@ async def test_tasks_take_part_and_may_outlive_the_block(written: Any) -> None:
 
     async with span_context() as span:
         pass
+    written.clear()
     async with batch(seconds=60):
         task = asyncio.create_task(late(span.node_id))
         await asyncio.gather(*(InBatch(i).create(str(i), span=span.node_id) for i in range(100)))

@@ -1,4 +1,4 @@
-"""Labels and text as people write them: paths, bytes of files, either form of Unicode, any script."""
+"""Labels and text as people write them: paths, bytes of files, any script."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ async def test_a_program_whose_name_is_no_text_is_recorded(
 # -- search --------------------------------------------------------------------------------------
 
 NAMES = [
-    "resnet50_v2_lr0.001", "ResNet-101 baseline", "モデル学習 実験", "café crème", "lr=1e-3 AND wd:0.1",
-    "C++ (build) [x] \"q\" ~2 *", "data/train/part-001.parquet", "o'neill", "Straße",
+    "resnet50_v2_lr0.001", "ResNet-101 baseline", "モデル学習 実験", "café crème",
+    "lr=1e-3 AND wd:0.1", "C++ (build) [x] \"q\" ~2 *", "data/train/part-001.parquet", "o'neill", "Straße",
     "camelCaseName", "HTTPServer2", "train.loss epoch.5", "val:acc", "user@host", "x__y", "Ελλάδα",
     "デパート", "한국어 실험", "naïve_bayes", "__init__", "1,000.5",
 ]  # fmt: skip

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
@@ -23,6 +26,7 @@ from artigraph_neo4j import (
     read_span_artifacts,
     record_used,
     span_context,
+    sync,
     use,
 )
 from artigraph_neo4j.errors import (
@@ -284,3 +288,34 @@ async def test_a_nested_artifact_is_not_shared(query: Any) -> None:
     async with span_context():
         with pytest.raises(SpanError, match=f"nested in artifact {whole}"):
             await link_artifact("current", part)
+
+
+def _read_async(node_id: str) -> int:
+    async def read() -> int:
+        return (await Part.read(node_id)).n
+
+    return asyncio.run(read())
+
+
+def _read_sync(node_id: str) -> int:
+    return sync.read_artifact(Part, node_id).n
+
+
+def _say_use(node_id: str) -> int:
+    use(node_id)
+    return 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("work", [_read_async, _read_sync, _say_use])
+async def test_forked_workers_record_for_the_span_they_were_started_in(
+    work: Any, used: Any
+) -> None:
+    _, ids = await _source(4)
+    wanted = list(ids.values())
+    async with span_context() as span:
+        await Part.read(wanted[0])  # noted before the fork: the parent's to record
+        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+            list(pool.map(work, wanted[1:]))
+        assert await used(span) == set(wanted[1:]), "recorded at once"
+    assert await used(span) == set(wanted)

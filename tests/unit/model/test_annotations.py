@@ -30,11 +30,11 @@ import pytest
 from typing_extensions import TypeAliasType
 
 from artigraph_neo4j import ArtifactModel, F, Lazy, find_artifacts
+from artigraph_neo4j.common.annotations import alternatives, hint_of
+from artigraph_neo4j.common.fitting import fits_of
 from artigraph_neo4j.common.times import zone_from, zone_to
 from artigraph_neo4j.errors import FilterError, ModelError, SerializationError
 from artigraph_neo4j.find.kinds import ANY, field_kinds
-from artigraph_neo4j.common.annotations import alternatives, hint_of
-from artigraph_neo4j.common.fitting import fits_of
 from tests.unit.model.roundtrip import there_and_back
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ Number = TypeAliasType("Number", Union[int, float])  # noqa: UP007
 Twice = TypeAliasType("Twice", "Number | None")
 Itself = TypeAliasType("Itself", "Itself | int")
 Json = TypeAliasType("Json", "dict[str, Json] | list[Json] | str | None")
-Broken = TypeAliasType("Broken", "NoSuchName | int")
+Broken = TypeAliasType("Broken", "NoSuchName | int")  # noqa: F821
 Pairs = TypeAliasType("Pairs", list[tuple[T, T]], type_params=(T,))
 Accuracy = NewType("Accuracy", float)
 
@@ -79,7 +79,7 @@ class Annotated1(ArtifactModel, version=1):
     final: Final[int]
     bare: Final  # type: ignore[type-arg]
     noted: Annotated[Optional[float], "unit: m"]  # noqa: UP045
-    literal: Literal["a", 1, None]
+    literal: Literal["a", 1, None]  # noqa: PYI061
     new: Accuracy
     model: Inner | None
     only_checked: Decimal
@@ -167,7 +167,7 @@ FITS: list[tuple[Any, list[Any], list[Any]]] = [
     (dict[str, int], [{}, {1: 2}], [[("a", 1)]]),
     (Sequence[int], [[1], (1,)], [{1}, 1]),
     (Mapping[str, int], [{}], [[]]),
-    (Optional[int], [None, 1], ["1"]),
+    (Optional[int], [None, 1], ["1"]),  # noqa: UP045
     (None, [None], [0]),
     (Literal["a", 1], ["a", 1], ["b", 1.0, True]),
     (Colour, [Colour.RED], [1, "RED"]),

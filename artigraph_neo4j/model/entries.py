@@ -1,0 +1,65 @@
+"""Entries of dicts, kept as properties beside the dict, so that filters find them.
+
+``params = {"max_depth": 4, "optimizer": {"lr": 0.1}}`` is stored whole, as JSON; beside it are
+``params.max_depth`` and ``params.optimizer.lr``. No field has a dot in its name, so nothing
+clashes. They are never read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from artigraph_neo4j.graph.names import entry_property, others_property
+from artigraph_neo4j.model.native import NOT_NATIVE, to_native
+
+__all__ = ["MAX_ENTRIES", "entries_of"]
+
+MAX_ENTRIES = 200
+"""Maximum number of entries that are kept beside a dict; of a larger one none is."""
+
+_MAX_CHARACTERS = 1000
+_MAX_DEPTH = 6
+_KINDS = (bool, int, float, str)
+
+
+def entries_of(field: str, value: dict[Any, Any]) -> dict[str, Any]:
+    """The properties that stand beside a dict.
+
+    Of what cannot be one, a list for example, the path is named in a list of its own: a filter
+    leaves it out, rather than take it for missing. ``*`` in that list stands for all.
+    """
+    found: dict[str, Any] = {}
+    others: list[str] = []
+    for path, item in _items(value, ()):
+        if len(found) + len(others) >= MAX_ENTRIES:
+            return {others_property(field): ["*"]}
+        if item is None:
+            continue
+        stored = to_native(item)[0]
+        if type(stored) not in _KINDS or (type(stored) is str and len(stored) > _MAX_CHARACTERS):
+            stored = NOT_NATIVE
+        if stored is NOT_NATIVE:
+            others.append(".".join(path))
+        else:
+            found[entry_property(field, path)] = stored
+    if others:
+        found[others_property(field)] = others
+    return found
+
+
+def _items(value: dict[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, item in value.items():
+        if not _is_name(key):  # nothing can ask for it
+            continue
+        if type(item) is dict and item and len(path) < _MAX_DEPTH:
+            yield from _items(cast("dict[Any, Any]", item), (*path, key))
+        else:
+            yield (*path, key), item
+
+
+def _is_name(key: object) -> bool:
+    """Whether a key can be part of a path: a text without a dot that can name a property."""
+    if type(key) is not str or not key or any(c in key for c in ".\\\0"):
+        return False
+    return to_native(key)[0] is not NOT_NATIVE
