@@ -202,7 +202,13 @@ async def impact(
         if target.labels:
             tests.append(has_label("n", target.labels, found))
         test = " AND ".join(tests)
-    walk = cypher.Walk(versions == "all", through == "tree", until is not None, test)
+    walk = cypher.Walk(
+        several=len(ids) > 1 or versions == "all",
+        versions=versions == "all",
+        tree=through == "tree",
+        until=until is not None,
+        where=test,
+    )
     parameters: dict[str, Any] = {**found.values, "ids": list(ids)}
     if until is not None:
         parameters["until"] = until.astimezone(UTC).isoformat()
