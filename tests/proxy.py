@@ -209,6 +209,8 @@ class Proxy:
         tasks = [asyncio.create_task(up()), asyncio.create_task(down())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            pass  # the proxy ends; asyncio would print it
         finally:
             for task in tasks:
                 task.cancel()

@@ -10,11 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from artigraph_neo4j.cli.options import SPAN_HELP, Url, run
+from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import cut
-from artigraph_neo4j.find.named import find_named
+from artigraph_neo4j.find.named import find_span_ids
 from artigraph_neo4j.questions.diff import RunDiff
 from artigraph_neo4j.questions.diff import diff as ask
 
@@ -28,7 +28,9 @@ TEXT = 60
 
 @commands.command()
 def diff(
-    first: Annotated[str, typer.Argument(metavar="FIRST", help=SPAN_HELP)],
+    first: Annotated[
+        str, typer.Argument(metavar="FIRST", help="A run, or a span in it: id or label.")
+    ],
     second: Annotated[str, typer.Argument(metavar="SECOND", help="The other, likewise.")],
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=0, help="Show so many differences.")
@@ -39,8 +41,7 @@ def diff(
     """Show what differs between two runs, and where they parted. Exit code 1 if anything does."""
 
     async def work() -> RunDiff:
-        (_, one), (_, other) = [await find_named(name, "span") for name in (first, second)]
-        return await ask(one, other)
+        return await ask(*await find_span_ids(first, second))
 
     found = run(url, work)
     if json:

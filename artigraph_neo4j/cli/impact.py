@@ -9,9 +9,10 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.options import Url, run, span_facts, span_state, span_style
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
-from artigraph_neo4j.cli.steps import ARTIFACTS_HELP, artifact_ids, step_line, steps_facts
+from artigraph_neo4j.cli.steps import step_line, steps_facts
 from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.find.lineage import LineageStep
+from artigraph_neo4j.find.named import find_artifact_ids
 from artigraph_neo4j.questions.impact import Impact, ImpactRun
 from artigraph_neo4j.questions.impact import impact as ask
 
@@ -25,7 +26,10 @@ BAR = 40
 
 @commands.command()
 def impact(
-    artifacts: Annotated[list[str], typer.Argument(metavar="ARTIFACT...", help=ARTIFACTS_HELP)],
+    node_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Artifacts: ids, beginnings of ids, labels."),
+    ],
     tag: Annotated[
         str | None, typer.Option("--tag", help="Show the artifacts with this tag that are reached.")
     ] = None,
@@ -42,11 +46,11 @@ def impact(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Count what derives from artifacts, and show the runs it reaches."""
+    """Count what derives from artifacts, and show the runs it reaches. By distance and model."""
 
     async def work() -> tuple[Impact, list[ImpactRun], list[LineageStep], list[str]]:
         found = await ask(
-            *await artifact_ids(artifacts),
+            *await find_artifact_ids(*node_ids),
             versions="all" if versions else "this",
             through="tree" if tree else "span",
         )
@@ -69,8 +73,8 @@ def impact(
         )
     )
     most = max((s + a for s, a in found.by_depth.values()), default=1)
-    for depth, (spans, made) in found.by_depth.items():
-        number, noun = (spans, "spans") if spans else (made, "artifacts")
+    for depth, (spans, artifacts) in found.by_depth.items():
+        number, noun = (spans, "spans") if spans else (artifacts, "artifacts")
         bar = "█" * max(1, round(BAR * number / most))
         out.print(Text.assemble(f"{depth:>5}  ", (bar, "dim"), f" {number:,} {noun}"))
     for model, number in found.by_model.items():

@@ -10,14 +10,9 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
-from artigraph_neo4j.cli.steps import (
-    ARTIFACTS_HELP,
-    artifact_ids,
-    step_facts,
-    step_line,
-    steps_facts,
-)
+from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR
+from artigraph_neo4j.find.named import find_artifact_ids
 from artigraph_neo4j.questions.recipe import Recipe, RecipeStep
 from artigraph_neo4j.questions.recipe import recipe as ask
 
@@ -28,7 +23,10 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def recipe(
-    artifact: Annotated[str, typer.Argument(metavar="ARTIFACT", help=ARTIFACTS_HELP)],
+    node_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Its id, the beginning of one, its label, or latest."),
+    ],
     check_bytes: Annotated[
         bool,
         typer.Option("--check/--no-check", help="Ask storages if they still have the values."),
@@ -36,11 +34,10 @@ def recipe(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show what an artifact came from, in an order to make it again. What is missing is named."""
+    """Show what an artifact came from, in an order to make it again. Tells what is missing."""
 
     async def work() -> Recipe:
-        (node_id,) = await artifact_ids([artifact])
-        return await ask(node_id, check_bytes=check_bytes)
+        return await ask(*await find_artifact_ids(node_id), check_bytes=check_bytes)
 
     found = run(url, work)
     if json:

@@ -9,14 +9,9 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
-from artigraph_neo4j.cli.steps import (
-    ARTIFACTS_HELP,
-    artifact_ids,
-    step_facts,
-    step_line,
-    steps_facts,
-)
+from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR, OK
+from artigraph_neo4j.find.named import find_artifact_ids
 from artigraph_neo4j.questions.stale import ReplayPlan, Staleness
 from artigraph_neo4j.questions.stale import replay_plan as ask_plan
 from artigraph_neo4j.questions.stale import stale as ask
@@ -28,7 +23,10 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def stale(
-    artifacts: Annotated[list[str], typer.Argument(metavar="ARTIFACT...", help=ARTIFACTS_HELP)],
+    node_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Artifacts: ids, beginnings of ids, labels."),
+    ],
     code: Annotated[
         str | None,
         typer.Option("--code", metavar="COMMIT", help="Look for other code, too."),
@@ -40,7 +38,7 @@ def stale(
     """Show which artifacts are stale, why, and what to run again. Exit code 1 if any is."""
 
     async def work() -> tuple[list[Staleness], list[ReplayPlan]]:
-        found = await ask(*await artifact_ids(artifacts), code=code)
+        found = await ask(*await find_artifact_ids(*node_ids), code=code)
         plans = [await ask_plan(s.node_id, code=code) for s in found if s and plan]
         return found, plans
 

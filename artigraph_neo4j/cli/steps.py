@@ -10,17 +10,8 @@ from rich.text import Text
 from artigraph_neo4j.common.colours import ARTIFACT, STATUS, UNSET
 from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.find.lineage import LineageStep, step_name, step_type
-from artigraph_neo4j.find.named import find_named
 
-__all__ = ["ARTIFACTS_HELP", "artifact_ids", "step_facts", "step_line", "steps_facts"]
-
-
-ARTIFACTS_HELP = "An id, the beginning of one, a label, or latest."
-
-
-async def artifact_ids(names: Iterable[str]) -> list[str]:
-    """The ids of artifacts that a person names; see ``find_named``."""
-    return [(await find_named(name, "artifact"))[1] for name in names]
+__all__ = ["step_facts", "step_line", "steps_facts"]
 
 
 def step_line(step: LineageStep, *, ids: bool = True) -> Text:

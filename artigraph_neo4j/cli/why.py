@@ -10,8 +10,8 @@ from rich.text import Text
 
 from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
-from artigraph_neo4j.cli.steps import ARTIFACTS_HELP, artifact_ids, step_line, steps_facts
-from artigraph_neo4j.find.named import find_named
+from artigraph_neo4j.cli.steps import step_line, steps_facts
+from artigraph_neo4j.find.named import find_artifact_ids, find_named
 from artigraph_neo4j.questions.why import Way
 from artigraph_neo4j.questions.why import why as ask
 
@@ -22,12 +22,14 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def why(
-    later: Annotated[str, typer.Argument(metavar="LATER", help=ARTIFACTS_HELP)],
-    earlier: Annotated[
+    later: Annotated[
         str,
         typer.Argument(
-            metavar="EARLIER", help="What it may have come from: an artifact or a span, likewise."
+            metavar="LATER", help="The artifact: its id, the beginning of one, or its label."
         ),
+    ],
+    earlier: Annotated[
+        str, typer.Argument(metavar="EARLIER", help="What it may have come from, likewise.")
     ],
     all_ways: Annotated[
         bool, typer.Option("--all", help="Show everything that lies on any way.")
@@ -38,9 +40,9 @@ def why(
     """Show how one artifact came from another. Exit code 1 when it did not."""
 
     async def work() -> Way | None:
-        (first,) = await artifact_ids([later])
-        _, second = await find_named(earlier, "artifact", "span")
-        return await ask(first, second, all_ways=all_ways)
+        (of,) = await find_artifact_ids(later)
+        _, origin = await find_named(earlier, "span", "artifact")
+        return await ask(of, origin, all_ways=all_ways)
 
     way = run(url, work)
     if json:

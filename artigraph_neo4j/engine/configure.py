@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -13,6 +14,7 @@ from artigraph_neo4j.common.progress import OnTransfer
 from artigraph_neo4j.engine.engine import OFFLOAD_BYTES, Engine
 from artigraph_neo4j.engine.target import Target, choose_target
 from artigraph_neo4j.errors import EngineError
+from artigraph_neo4j.serializer import trust_modules
 from artigraph_neo4j.storage.base import Storage
 
 __all__ = ["EngineOptions", "engine_context", "get_engine", "replace_default", "set_engine"]
@@ -32,6 +34,7 @@ class EngineOptions(TypedDict, total=False):
     verify_blobs: bool
     record_used: bool
     record_provenance: bool
+    trusted_modules: Sequence[str]
     retry_seconds: float
 
 
@@ -59,6 +62,7 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
         create = target.is_local if create is None else create
     else:
         target = engine
+    trust_modules(*options.get("trusted_modules", ()))
     return Engine(
         target,
         database=database,
@@ -92,6 +96,8 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             which artifacts each span reads; on unless False. ``record_provenance``: record commit,
             program, machine and versions on root spans; on unless False. ``retry_seconds``: how
             long a call waits for the database, or for a storage where nothing moves; 60 unless set.
+            ``trusted_modules``: names of modules that reading may import for the classes of stored
+            values, in this process; see ``trust_modules``.
 
     Returns:
         The engine; ``await engine.aclose()`` closes it early, else the end of the process does.

@@ -94,10 +94,12 @@ class Once:
     Attributes:
         row: The statement's row; without meaning where it was applied before.
         before: Whether an earlier attempt had been applied, whose answer was lost.
+        stale: Whether it was given up, since what it refers to may be gone; it can be sent anew.
     """
 
     row: Row
     before: bool
+    stale: bool = False
 
 
 class _Noted(Mapping[str, Any]):
@@ -156,6 +158,7 @@ class Connection:
         access: Access,
         *,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
         """Run one statement, which may run twice, and return its rows, each a list of values.
 
@@ -165,6 +168,8 @@ class Connection:
             access: Whether it reads or writes.
             deadline: Seconds that it may take, waiting behind other writes and further attempts
                 included; it ends ``ALLOWANCE`` later at the latest.
+            fresh: Seconds for which what it refers to is there for certain, asked before each
+                attempt. After that it is not sent.
 
         Raises:
             ConnectionFailed: The database could not do it in time.
@@ -175,6 +180,12 @@ class Connection:
         """
 
         async def once(attempt: int, left: float) -> list[Row]:
+            left = left if fresh is None else min(left, fresh())
+            if left <= 0:
+                raise ConnectionFailed(
+                    "so much time passed between the upload of a value and its commit that garbage "
+                    "collection may have taken it; do it again"
+                )
             return await self._once(text, parameters, access, attempt, left)
 
         async def work(end: float) -> list[Row]:
@@ -192,6 +203,7 @@ class Connection:
         ticket: Ticket,
         *,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
     ) -> Once:
         """Run a write that is applied once, however often it is sent and whenever it arrives.
 
@@ -200,12 +212,17 @@ class Connection:
             parameters: Its parameters, but for ``$once``.
             ticket: The write's identity; with the same ticket it may be sent again later.
             deadline: As for ``run``.
+            fresh: Seconds for which what it refers to is there for certain, asked before each
+                attempt. After that it is not sent, and not applied if it arrives.
 
         Raises:
             As ``run``. After ``ConnectionFailed`` the ticket says whether it may have been applied.
         """
 
         async def once(attempt: int, left: float) -> Once | None:
+            left = left if fresh is None else min(left, fresh())
+            if left <= 0:
+                return Once([], before=False, stale=True)
             return await self._send_once(text, parameters, ticket, attempt, left)
 
         async def work(end: float) -> Once:
@@ -213,7 +230,7 @@ class Connection:
                 while time.monotonic() <= end:
                     result = await self._retry(once, "write", end)
                     if result is not None:
-                        ticket.unconfirmed = False
+                        ticket.unconfirmed = ticket.unconfirmed and result.stale
                         return result
             raise ConnectionFailed("the server's clock is not steady: each write came too late")
 

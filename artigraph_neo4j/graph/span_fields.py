@@ -171,8 +171,8 @@ def _is_class_variable(hint: Any) -> bool:
 
 
 def _default(where: str, value: Any) -> Callable[[], Any] | None:
+    field: Any = value  # a type checker would narrow the value itself
     if isinstance(value, dataclasses.Field):
-        field = cast("dataclasses.Field[Any]", value)
         if field.default_factory is not dataclasses.MISSING:
             return field.default_factory
         value = field.default

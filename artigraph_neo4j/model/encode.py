@@ -188,7 +188,7 @@ class Encoder:
     def _serialize(self, work: _Work, plan: FieldPlan, value: Any, *, lazy: bool = False) -> None:
         where = f"{work.node.plan.info.name}.{plan.name}"
         if type(value) is dict and not lazy:
-            work.node.properties.update(entries_of(plan.name, cast("dict[Any, Any]", value)))
+            work.node.properties.update(entries_of(plan.name, value))
         try:
             _refuse_lazy(value)
             if type(value) in _CONTAINERS and _holds(value, ModelBase):

@@ -36,7 +36,7 @@ def reading(where: str, serializer: str, size: int) -> Generator[None]:
         yield
     except StorageError:  # of a file that is fetched while it is read
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # of any serializer, and what it imports
         raise SerializationError(
             f"{where}: serializer {serializer!r} could not read the {size} stored bytes: {error}"
         ) from error

@@ -15,7 +15,7 @@ from artigraph_neo4j.common.markup import Html, dot, escaped, joined, table
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnyArtifact
-from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Filter
 from artigraph_neo4j.find.lineage import LineageStep, step_from_row
@@ -214,7 +214,7 @@ async def impact(
         parameters["until"] = until.astimezone(UTC).isoformat()
     ((missing, groups),) = await get_engine().read(cypher.count(walk), parameters)
     if missing:
-        raise NotFoundError(f"there is no artifact with id {missing[0]!r}")
+        raise await absent(get_engine(), "artifact", missing[0])
     return _counted(ids, groups, walk, parameters)
 
 

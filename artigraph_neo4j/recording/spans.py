@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from artigraph_neo4j.common.wording import storable
 from artigraph_neo4j.common.former import renamed
+from artigraph_neo4j.common.wording import storable
 from artigraph_neo4j.engine import given, provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine

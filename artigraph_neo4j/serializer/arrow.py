@@ -68,7 +68,7 @@ def _part(
 
 
 def _positions(schema: pa.Schema, columns: Sequence[Any] | None) -> list[int] | None:
-    """Where columns of these names are; all that have one of them."""
+    """Return the places of all columns that have one of these names."""
     if columns is None:
         return None
     check_part("column", columns, schema.names)
@@ -78,7 +78,7 @@ def _positions(schema: pa.Schema, columns: Sequence[Any] | None) -> list[int] | 
 class FeatherSerializer(Serializer[pa.Table]):
     """The Arrow IPC file format, version 2 of Feather: every Arrow type and all metadata.
 
-    Dictionaries that differ between chunks are made one, which an Arrow file needs.
+    Dictionaries that differ between chunks become one, as an Arrow file needs.
     """
 
     name: ClassVar[str] = "arrow.feather"
@@ -86,7 +86,7 @@ class FeatherSerializer(Serializer[pa.Table]):
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pa.Table, /) -> bytes:
-        """The table as an IPC file.
+        """Return the table as an IPC file.
 
         Raises:
             SerializationError: It is of a subclass, or has nested dictionaries that differ between
@@ -95,19 +95,19 @@ class FeatherSerializer(Serializer[pa.Table]):
         return _bytes(exactly(pa.Table, value).schema, value)
 
     def deserialize(self, data: bytes, /) -> pa.Table:
-        """The table.
+        """Return the table.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         return self.read(pa.BufferReader(data))
 
     def write(self, value: pa.Table, file: IO[bytes], /) -> None:
-        """The same, a batch of about 16 MiB at a time."""
+        """Write the table, a batch of about 16 MiB at a time."""
         _write(exactly(pa.Table, value).schema, value, file)
 
     def read(self, file: IO[bytes], /) -> pa.Table:
-        """The table."""
+        """Return the table."""
         with unreadable("an Arrow file"):
             table = _whole(file).read_all()
             table.validate(full=True)
@@ -121,7 +121,7 @@ class FeatherSerializer(Serializer[pa.Table]):
         columns: Sequence[Any] | None = None,
         row_groups: Sequence[int] | None = None,
     ) -> pa.Table:
-        """The columns in the order of the table; a group of rows is a record batch of the file."""
+        """Return columns in the order of the table; a group of rows is a record batch."""
         with unreadable("an Arrow file"):
             source = HeldFile(file)
             opened = _part(source, ())
@@ -140,14 +140,14 @@ class FeatherSerializer(Serializer[pa.Table]):
 
 
 class RecordBatchSerializer(Serializer[pa.RecordBatch]):
-    """The same format with one record batch in it."""
+    """The Arrow IPC file format with one record batch."""
 
     name: ClassVar[str] = "arrow.batch"
     types: ClassVar[tuple[type[Any], ...]] = (pa.RecordBatch,)
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pa.RecordBatch, /) -> bytes:
-        """The batch as an IPC file.
+        """Return the batch as an IPC file.
 
         Raises:
             SerializationError: It is of a subclass.
@@ -155,10 +155,10 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
         return _bytes(exactly(pa.RecordBatch, value).schema, value)
 
     def deserialize(self, data: bytes, /) -> pa.RecordBatch:
-        """The batch.
+        """Return the batch.
 
         Raises:
-            SerializationError: The bytes are no such file, or one of several batches.
+            SerializationError: The bytes are not such a file, or one of several batches.
         """
         with unreadable("an Arrow file"):
             opened = _whole(pa.BufferReader(data))
@@ -170,13 +170,13 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
 
 
 class ParquetSerializer(Serializer[pa.Table]):
-    """Parquet, which more tools read; only on request, since it has not every Arrow type.
+    """Parquet, which more tools read; only on request, since it has fewer types than Arrow.
 
-    A table of which a column would come back with another type is refused. Chunks are not kept.
+    A table is refused when a column would come back with another type. Chunks are not kept.
 
     Args:
-        row_group_rows: How many rows a group has, of which ``Lazy.load`` can read single ones; by
-            default 1,048,576.
+        row_group_rows: Number of rows in a group, the least that ``Lazy.load`` reads; by default
+            1,048,576.
     """
 
     name: ClassVar[str] = "arrow.parquet"
@@ -186,7 +186,7 @@ class ParquetSerializer(Serializer[pa.Table]):
         self.row_group_rows = row_group_rows
 
     def serialize(self, value: pa.Table, /) -> bytes:
-        """The table as a Parquet file.
+        """Return the table as a Parquet file.
 
         Raises:
             SerializationError: It is of a subclass, or Parquet would change it.
@@ -196,22 +196,22 @@ class ParquetSerializer(Serializer[pa.Table]):
         return sink.getvalue()
 
     def deserialize(self, data: bytes, /) -> pa.Table:
-        """The table.
+        """Return the table.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         return self.read(pa.BufferReader(data))
 
     def write(self, value: pa.Table, file: IO[bytes], /) -> None:
-        """The same, a group of rows at a time."""
+        """Write the table, a group of rows at a time."""
         table = exactly(pa.Table, value)
         with unwritable("Parquet", "use feather_serializer"):
             _refuse_changed(table.schema, restored_schema(table.schema))
             to_parquet(table, file, self.row_group_rows)
 
     def read(self, file: IO[bytes], /) -> pa.Table:
-        """The table."""
+        """Return the table."""
         return self.read_part(file)
 
     def read_part(
@@ -222,7 +222,7 @@ class ParquetSerializer(Serializer[pa.Table]):
         columns: Sequence[Any] | None = None,
         row_groups: Sequence[int] | None = None,
     ) -> pa.Table:
-        """The columns in the order of the table."""
+        """Return the columns in the order of the table."""
         with unreadable("a Parquet file"):
             return from_parquet(file, columns, row_groups)
 

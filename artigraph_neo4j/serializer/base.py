@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Container, Generator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
@@ -165,6 +165,7 @@ def check_part(kind: str, wanted: Sequence[Any] | None, there: Sequence[Any]) ->
     Raises:
         SerializationError: One of ``wanted`` is not in ``there``; the message lists ``there``.
     """
+    found: Container[Any]
     try:
         found = there if isinstance(there, range) else set(there)
     except TypeError:  # labels that cannot be hashed
@@ -276,11 +277,17 @@ _OF_PACKAGE = {
 
 _OF_NAME = {
     "arrow": "artigraph_neo4j.serializer.arrow",
+    "bytes": "artigraph_neo4j.serializer.core",
+    "date": "artigraph_neo4j.serializer.datetime",
     "datetime": "artigraph_neo4j.serializer.datetime",
     "file": "artigraph_neo4j.serializer.file",
+    "json": "artigraph_neo4j.serializer.json",
+    "json-sorted": "artigraph_neo4j.serializer.json",
+    "msgpack": "artigraph_neo4j.serializer.msgpack",
     "numpy": "artigraph_neo4j.serializer.numpy",
     "pandas": "artigraph_neo4j.serializer.pandas",
     "polars": "artigraph_neo4j.serializer.polars",
+    "str": "artigraph_neo4j.serializer.core",
     "time": "artigraph_neo4j.serializer.datetime",
     "timedelta": "artigraph_neo4j.serializer.datetime",
 }

@@ -1,8 +1,7 @@
 """Names of the caller's classes, and the modules in which stored bytes may look for them.
 
-A class is stored as ``module:qualname``. When it is written, it is checked to be found by that name.
-Stored bytes never import a module that this program neither imported nor trusts, since importing
-runs code.
+A class is stored as ``module:qualname``, after a check that it is found by that name. Importing a
+module runs its code, so reading looks only into modules that this program imported or trusts.
 """
 
 from __future__ import annotations
@@ -175,7 +174,7 @@ def _lookup(module: ModuleType | None, path: str) -> type[Any] | None:
         found = getattr(found, "__dict__", {}).get(part)
         if not isinstance(found, type):
             return None
-    return found
+    return found if isinstance(found, type) else None
 
 
 def _is_brought(cls: type[Any]) -> bool:

@@ -228,8 +228,8 @@ def _pydantic_default(field: Any) -> Callable[[str, Any], Any]:
 def _refuse_more(cls: type[Any], names: Any) -> None:
     """Refuse attributes that are not fields, which would be lost.
 
-    Values kept by ``cached_property`` may be lost, as may the ``__orig_class__`` that ``Box[int](1)``
-    leaves on an instance of a generic class.
+    Values kept by ``cached_property`` may be lost, as may the ``__orig_class__`` that
+    ``Box[int](1)`` leaves on an instance of a generic class.
     """
     for name in names:
         cached = isinstance(getattr(cls, name, None), cached_property)

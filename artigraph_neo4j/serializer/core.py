@@ -1,11 +1,11 @@
-"""Text and bytes as they are."""
+"""Text and bytes, stored unchanged."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import Serializer, exactly
+from artigraph_neo4j.serializer.base import Serializer, exactly, unreadable
 
 __all__ = ["BytesSerializer", "StringSerializer", "bytes_serializer", "string_serializer"]
 
@@ -17,10 +17,10 @@ class StringSerializer(Serializer[str]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: str, /) -> bytes:
-        """The text in UTF-8.
+        """Return the text in UTF-8.
 
         Raises:
-            SerializationError: It is a subclass, or has a lone surrogate; msgpack keeps those.
+            SerializationError: It is of a subclass, or has a lone surrogate; msgpack keeps those.
         """
         try:
             return exactly(str, value).encode()
@@ -30,11 +30,9 @@ class StringSerializer(Serializer[str]):
             ) from error
 
     def deserialize(self, data: bytes, /) -> str:
-        """The text."""
-        try:
+        """Return the text."""
+        with unreadable("text in UTF-8"):
             return data.decode()
-        except UnicodeDecodeError as error:
-            raise SerializationError(f"no UTF-8: {error}") from error
 
 
 class BytesSerializer(Serializer[bytes]):
@@ -44,11 +42,11 @@ class BytesSerializer(Serializer[bytes]):
     raw: ClassVar[bool] = True
 
     def serialize(self, value: bytes, /) -> bytes:
-        """The bytes themselves."""
+        """Return the bytes themselves."""
         return exactly(bytes, value)
 
     def deserialize(self, data: bytes, /) -> bytes:
-        """The bytes themselves."""
+        """Return the bytes themselves."""
         return data
 
 

@@ -1,4 +1,4 @@
-"""The content of a file as a value: ``File``, of any size, never whole in memory."""
+"""Files as values, of any size, never whole in memory."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _CHUNK = 1024 * 1024
 
 
 class File:
-    """The content of a file, to be stored as it is; a ``Path`` would be stored as a path.
+    """The content of a file, stored unchanged; a ``Path`` is stored as a path.
 
-    What is read back is a temporary file, which is deleted with the last ``File`` that stands for
-    it, or at the end of the process; ``save`` keeps it. Two files are equal when their contents
-    are. The name is not part of the content.
+    Reading gives a temporary file, which is deleted with the last ``File`` that refers to it, or at
+    the end of the process; ``save`` keeps its content. Two files are equal when their contents are.
+    The name is not part of the content.
 
     Args:
-        path: The file. It has to be there, unchanged, until the value is recorded.
+        path: The file. It has to stay there, unchanged, until the value is recorded.
 
     Attributes:
-        path: Where the content is, on this machine.
+        path: The file on this machine that has the content.
     """
 
     def __init__(self, path: str | os.PathLike[str], _owner: _Temporary | None = None, /) -> None:
@@ -40,11 +40,11 @@ class File:
 
     @classmethod
     def temporary(cls, path: str | os.PathLike[str]) -> Self:
-        """A file that is deleted once nothing stands for it any more."""
+        """Return a file that is deleted once no ``File`` refers to it any more."""
         return cls(path, _Temporary(str(path)))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Copy the content to ``path``; returns it."""
+        """Copy the content to ``path``, and return that path."""
         return Path(shutil.copyfile(self.path, path))
 
     def __fspath__(self) -> str:
@@ -62,7 +62,7 @@ class File:
     __hash__ = None  # type: ignore[assignment] # the content may change
 
     def __getstate__(self) -> dict[str, Any]:
-        """In another process the file is not its own, to delete."""
+        """Return the state without the duty to delete the file, which stays with this process."""
         return {"path": self.path, "_owner": None}
 
     def __copy__(self) -> Self:
@@ -92,8 +92,8 @@ class FileSerializer(Serializer[File]):
     """The content of the file, byte by byte.
 
     Args:
-        suffix: What the names of the temporary files end with that are read back, for programs that
-            go by it: ``artifact_field(serializer=FileSerializer(".onnx"))``.
+        suffix: The end of the names of temporary files, for programs that go by it:
+            ``artifact_field(serializer=FileSerializer(".onnx"))``.
     """
 
     name: ClassVar[str] = "file"
@@ -105,7 +105,7 @@ class FileSerializer(Serializer[File]):
         self.suffix = suffix
 
     def serialize(self, value: File, /) -> bytes:
-        """The content.
+        """Return the content.
 
         Raises:
             SerializationError: The file cannot be read, or changes while it is.
@@ -115,14 +115,14 @@ class FileSerializer(Serializer[File]):
         return held.getvalue()
 
     def deserialize(self, data: bytes, /) -> File:
-        """A temporary file with this content."""
+        """Return a temporary file with this content."""
         handle, path = self._make()
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         return File.temporary(path)
 
     def write(self, value: File, file: IO[bytes], /) -> None:
-        """The same, a piece at a time."""
+        """Write the content, a piece at a time."""
         try:
             source = exactly(File, value).path.open("rb")
         except OSError as error:
@@ -138,7 +138,7 @@ class FileSerializer(Serializer[File]):
                 )
 
     def read(self, file: IO[bytes], /) -> File:
-        """The same, a piece at a time."""
+        """Return a temporary file with the content, written a piece at a time."""
         handle, path = self._make()
         with os.fdopen(handle, "wb") as target:
             shutil.copyfileobj(file, target, _CHUNK)

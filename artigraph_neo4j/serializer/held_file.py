@@ -1,4 +1,4 @@
-"""A file of which parts are held in memory, so that a check and who reads it then fetch them once."""
+"""A file of which parts are held in memory, so that a check and a reader fetch them once."""
 
 from __future__ import annotations
 

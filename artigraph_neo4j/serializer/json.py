@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from math import isfinite
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import Serializer, shorten_path, shown, unreadable
@@ -137,8 +137,8 @@ def _check_depth(value: Any) -> None:
 
 def _children(item: Any) -> Iterable[Any]:
     if type(item) is list:
-        return item
-    return item.values() if type(item) is dict else ()
+        return cast("list[object]", item)
+    return cast("dict[str, object]", item).values() if type(item) is dict else ()
 
 
 class SortedJSONSerializer(JSONSerializer):

@@ -10,8 +10,8 @@ a built-in type is refused, never flattened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, NoReturn, get_args
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, NoReturn, cast, get_args
 
 import msgpack
 from msgpack import ExtType
@@ -88,7 +88,7 @@ def _packb(tree: Any) -> bytes:
 
 
 def _big_int(value: int) -> ExtType:
-    """Return the form of an integer of more than 64 bits, the only thing left to msgpack's caller."""
+    """Return an integer of more than 64 bits as msgpack takes it; all else is converted before."""
     return ExtType(BIG_INT, LEAVES[BIG_INT].to_data(value))
 
 
@@ -257,18 +257,18 @@ def _grown(tree: Any) -> Any:
 def _below(parent: Any, key: Any, marked: list[Place]) -> Iterable[Place]:
     """Return the places of the containers in one; note it when it is a marked array."""
     item = parent[key]
-    kind: type[object] = type(item)
-    children: Iterable[tuple[Any, Any]]
+    kind: type[object] = type(item)  # pyright: ignore[reportUnknownVariableType]
+    children: Iterator[tuple[Any, Any]]
     if kind is dict:
         if not _PLAIN.issuperset(map(type, item)):
             raise SerializationError("a map has a key that is not plain")
         if _PLAIN.issuperset(map(type, item.values())):
             return ()
-        children = item.items()
+        children = iter(item.items())
     elif kind is list:
         if _PLAIN.issuperset(map(type, item)):
             return ()
-        children = enumerate(item)
+        children = enumerate(cast("list[Any]", item))
         if type(item[0]) is _Mark:
             marked.append((parent, key))
             next(children)

@@ -1,4 +1,4 @@
-"""numpy arrays and scalars, as ``.npy`` files, which hold no pickle; masked arrays as ``.npz``."""
+"""numpy arrays and scalars as ``.npy`` files without pickle, and masked arrays as ``.npz``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import struct
 import sys
 import zipfile
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, cast
 
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import Serializer, exactly, shown, unreadable, unwritable
@@ -103,14 +103,17 @@ def _header(source: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
         raise SerializationError(f"the header takes {length} bytes")
     text = source.read(length).decode("latin-1" if version[0] < 3 else "utf-8")
     _check_text(text)
-    header = ast.literal_eval(text)
-    if type(header) is not dict or header.keys() != {"descr", "fortran_order", "shape"}:
+    header: Any = ast.literal_eval(text)
+    if not isinstance(header, dict) or header.keys() != {"descr", "fortran_order", "shape"}:
         raise SerializationError("the header has another form")
-    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(header["descr"])
-    shape = header["shape"]
-    if type(shape) is not tuple or any(type(side) is not int or side < 0 for side in shape):
+    about = cast("dict[str, Any]", header)
+    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(about["descr"])
+    shape: Any = about["shape"]
+    if type(shape) is not tuple or any(
+        type(side) is not int or side < 0 for side in cast("tuple[object, ...]", shape)
+    ):
         raise SerializationError("the header has no shape")
-    return dtype, shape
+    return dtype, cast("tuple[int, ...]", shape)
 
 
 def _check_text(text: str) -> None:
@@ -183,7 +186,7 @@ class ArraySerializer(Serializer["np.ndarray[Any, Any]"]):
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: np.ndarray[Any, Any], /) -> bytes:
-        """The array as a ``.npy`` file.
+        """Return the array as a ``.npy`` file.
 
         Raises:
             SerializationError: It is of a subclass, holds Python objects, or is of a dtype that the
@@ -192,31 +195,31 @@ class ArraySerializer(Serializer["np.ndarray[Any, Any]"]):
         return _save(exactly(np.ndarray, value))
 
     def deserialize(self, data: bytes, /) -> np.ndarray[Any, Any]:
-        """The array.
+        """Return the array.
 
         Raises:
-            SerializationError: The bytes are no such file, or one with pickle in it.
+            SerializationError: The bytes are not such a file, or one with pickle in it.
         """
         return _load(io.BytesIO(data))
 
     def write(self, value: np.ndarray[Any, Any], file: IO[bytes], /) -> None:
-        """The same, 16 MiB at a time."""
+        """Write the array as a ``.npy`` file, 16 MiB at a time."""
         _write(exactly(np.ndarray, value), file)
 
     def read(self, file: IO[bytes], /) -> np.ndarray[Any, Any]:
-        """The array, read into its own memory."""
+        """Return the array, read into its own memory."""
         return _load(file)
 
 
 class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
-    """Masked arrays, what is under the mask and the fill value included."""
+    """Masked arrays, with the data under the mask and the fill value."""
 
     name: ClassVar[str] = "numpy.masked"
     types: ClassVar[tuple[type[Any], ...]] = (np.ma.MaskedArray,)
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: np.ma.MaskedArray[Any, Any], /) -> bytes:
-        """A ``.npz`` file of ``data``, ``hard`` and, where they are set, ``mask`` and ``fill``.
+        """Return a ``.npz`` file of ``data``, ``hard`` and, if they are set, ``mask`` and ``fill``.
 
         Raises:
             SerializationError: It is of a subclass, or its data cannot be kept.
@@ -240,10 +243,10 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
         return sink.getvalue()
 
     def deserialize(self, data: bytes, /) -> np.ma.MaskedArray[Any, Any]:
-        """The masked array.
+        """Return the masked array.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         with unreadable("a .npz file of this serializer"):
             parts = _parts(data)
@@ -276,13 +279,13 @@ _MEMBERS = {"data", "hard", "mask", "fill"}
 
 
 class ScalarSerializer(Serializer[np.generic]):
-    """numpy's own numbers, dates, texts and records, as arrays without dimensions."""
+    """Single numbers, dates, texts and records of numpy, as arrays without dimensions."""
 
     name: ClassVar[str] = "numpy.scalar"
     types: ClassVar[tuple[type[Any], ...]] = (np.generic,)
 
     def serialize(self, value: np.generic, /) -> bytes:
-        """The scalar as a ``.npy`` file.
+        """Return the scalar as a ``.npy`` file.
 
         Raises:
             SerializationError: It is of a subclass, or would come back changed: a text that ends in
@@ -295,15 +298,16 @@ class ScalarSerializer(Serializer[np.generic]):
         longer = isinstance(value, (np.str_, np.bytes_)) and value != back
         if longer or type(back) is not type(value) or back.dtype.str != value.dtype.str:
             raise SerializationError(
-                f"numpy would change {shown(value)} to {shown(back)}; use {type(value.item()).__name__}"
+                f"numpy would change {shown(value)} to {shown(back)}; use "
+                f"{type(value.item()).__name__}"
             )
         return data
 
     def deserialize(self, data: bytes, /) -> np.generic:
-        """The scalar.
+        """Return the scalar.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         array: Any = _load(io.BytesIO(data))
         if array.shape:

@@ -1,7 +1,7 @@
 """pandas frames, series and indexes, as Parquet files that other tools read too.
 
-A frame's columns are the file's columns, with those of its index after them. How each has to be
-made again is in the file's metadata under ``artigraph``: msgpack in base64.
+The columns of a frame are those of the file, followed by the columns of its index. The file's
+metadata tells under ``artigraph``, as msgpack in base64, how each is made again.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from io import BytesIO
 from typing import IO, Any, ClassVar, TypeVar
 
@@ -71,7 +72,7 @@ def _write(
     arrays: list[Any] = []
     recipes: list[Recipe] = []
     for name, values in columns:
-        array, recipe = _part(f"column {name}", lambda values=values: to_arrow(values))
+        array, recipe = _part(f"column {name}", partial(to_arrow, values))
         arrays.append(array)
         recipes.append(recipe)
     index_arrays, index_recipe = _part("the index", lambda: index_to_arrow(index))
@@ -140,8 +141,8 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
     """A frame with its index, column labels, dtypes, flags and ``attrs``.
 
     Args:
-        row_group_rows: How many rows a group has, of which ``Lazy.load`` can read single ones; by
-            default 1,048,576.
+        row_group_rows: Number of rows in a group, the least that ``Lazy.load`` reads; by default
+            1,048,576.
     """
 
     name: ClassVar[str] = "pandas.parquet"
@@ -152,7 +153,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         self.row_group_rows = row_group_rows
 
     def serialize(self, value: pd.DataFrame, /) -> bytes:
-        """The frame as a Parquet file.
+        """Return the frame as a Parquet file.
 
         Raises:
             SerializationError: It is of a subclass, or a column has no faithful form; the message
@@ -161,15 +162,15 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         return written(self, value)
 
     def deserialize(self, data: bytes, /) -> pd.DataFrame:
-        """The frame.
+        """Return the frame.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         return self.read_part(BytesIO(data))
 
     def write(self, value: pd.DataFrame, file: IO[bytes], /) -> None:
-        """The same, a group of rows at a time; the whole frame is an Arrow table meanwhile."""
+        """Write the frame, a group of rows at a time; it is an Arrow table during that."""
         frame = exactly(pd.DataFrame, value)
         columns = [
             (_text(label), values_of(frame.iloc[:, i])) for i, label in enumerate(frame.columns)
@@ -182,7 +183,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         _write(columns, frame.index, more, file, self.row_group_rows)
 
     def read(self, file: IO[bytes], /) -> pd.DataFrame:
-        """The frame."""
+        """Return the frame."""
         return self.read_part(file)
 
     def read_part(
@@ -193,7 +194,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         columns: Sequence[Any] | None = None,
         row_groups: Sequence[int] | None = None,
     ) -> pd.DataFrame:
-        """The columns in the order of the frame, with their part of the index."""
+        """Return the columns in the order of the frame, with their part of the index."""
         with unreadable(PARQUET):
             some = columns is not None or row_groups is not None
             parts = FrameFile(file, part=some)
@@ -221,7 +222,7 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pd.Series[Any], /) -> bytes:
-        """The series as a Parquet file of one column and its index.
+        """Return the series as a Parquet file of one column and its index.
 
         Raises:
             SerializationError: It is of a subclass, or has no faithful form.
@@ -229,15 +230,15 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         return written(self, value)
 
     def deserialize(self, data: bytes, /) -> pd.Series[Any]:
-        """The series.
+        """Return the series.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         return self.read(BytesIO(data))
 
     def write(self, value: pd.Series[Any], file: IO[bytes], /) -> None:
-        """The same, a group of rows at a time."""
+        """Write the series, a group of rows at a time."""
         series = exactly(pd.Series, value)
         more = {
             "name": series.name,
@@ -247,7 +248,7 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         _write([(_text(series.name), values_of(series))], series.index, more, file)
 
     def read(self, file: IO[bytes], /) -> pd.Series[Any]:
-        """The series."""
+        """Return the series."""
         with unreadable(PARQUET):
             parts = FrameFile(file)
             (values,) = parts.columns([0])
@@ -265,7 +266,7 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: pd.Index[Any], /) -> bytes:
-        """The index as a Parquet file.
+        """Return the index as a Parquet file.
 
         Raises:
             SerializationError: It has no faithful form.
@@ -273,19 +274,19 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
         return written(self, value)
 
     def deserialize(self, data: bytes, /) -> pd.Index[Any]:
-        """The index.
+        """Return the index.
 
         Raises:
-            SerializationError: The bytes are no such file.
+            SerializationError: The bytes are not such a file.
         """
         return self.read(BytesIO(data))
 
     def write(self, value: pd.Index[Any], file: IO[bytes], /) -> None:
-        """The same."""
+        """Write the index."""
         _write([], value, {}, file)
 
     def read(self, file: IO[bytes], /) -> pd.Index[Any]:
-        """The index."""
+        """Return the index."""
         with unreadable(PARQUET):
             found: pd.Index[Any] = FrameFile(file).index()
         return found

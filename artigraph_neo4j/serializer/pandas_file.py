@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from io import BytesIO
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class FrameFile:
                 f"its format is {shown(number)}, which a newer version of this library may read"
             )
         self.about: dict[str, Any] = about
-        self._recipes = cast("list[object]", about["columns"])
+        self._recipes: list[Any] = about["columns"]
         self.width = len(self._recipes)
         if type(self._recipes) is not list or self.width > len(self._file.names):
             raise SerializationError("it tells of more columns than it has")

@@ -45,7 +45,7 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
     types: ClassVar[tuple[type[Any], ...]] = (pd.Timestamp,)
 
     def serialize(self, value: pd.Timestamp, /) -> bytes:
-        """Return msgpack of the number of units since 1970 (in UTC if it has a zone), unit, zone, fold.
+        """Return msgpack of the units since 1970 (UTC if there is a zone), unit, zone and fold.
 
         Raises:
             SerializationError: It is of a subclass, or its zone is neither of the standard library
@@ -122,7 +122,7 @@ class IntervalSerializer(Serializer["pd.Interval[Any]"]):
         """Return the interval."""
         with unreadable("an interval of pandas"):
             left, right, closed = _items(data, object, object, str)
-            return pd.Interval(left, right, cast("Any", closed))
+            return pd.Interval(left, right, closed)
 
 
 class MissingSerializer(Serializer[Any]):

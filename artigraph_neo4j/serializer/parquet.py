@@ -17,7 +17,12 @@ try:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from artigraph_neo4j.serializer.parquet_structure import SCHEMA_KEY, VALUE_BYTES, Chunk, Structure
+    from artigraph_neo4j.serializer.parquet_structure import (
+        SCHEMA_KEY,
+        VALUE_BYTES,
+        Chunk,
+        Structure,
+    )
 except ImportError as error:  # pragma: no cover - an install without the extra
     raise ImportError(
         'this serializer needs pyarrow: pip install "artigraph-neo4j[arrow]"'
@@ -64,9 +69,7 @@ def _stored_bytes(written: pq.FileMetaData) -> int:
     return written.serialized_size + sum(column.total_compressed_size for column in columns)
 
 
-def _why_unreadable(
-    kind: pa.DataType, *, nested: bool = False, viewed: bool = False
-) -> str | None:
+def _why_unreadable(kind: pa.DataType, *, nested: bool = False, viewed: bool = False) -> str | None:
     """Return the part of a type that cannot be read back, or only damaged, or None.
 
     Args:

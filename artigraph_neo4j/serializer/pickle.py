@@ -1,10 +1,10 @@
-"""pickle, for those who insist: never chosen by itself, and never found by name.
+"""pickle, only on request: it is never chosen by itself, and never found by name.
 
-Reading a pickle runs whatever code its bytes name, so whoever may write to the graph or the bucket
-may run code in every process that reads; a value also stops being readable when a class is moved.
-So this one is used only where a field says so, in the class that writes and in the class that
-reads: ``artifact_field(serializer=pickle_serializer)``. Who trusts all that is stored may call
-``pickle_serializer.register()``, which lets this process read pickles wherever they turn up.
+Reading a pickle runs the code that its bytes name, so anyone who can write to the graph or the
+bucket can run code in every process that reads. A pickle also becomes unreadable when a class is
+moved. It is therefore used only where a field names it, in the class that writes and in the class
+that reads: ``artifact_field(serializer=pickle_serializer)``. A program that trusts all stored bytes
+may call ``pickle_serializer.register()``, which lets it read pickles wherever they turn up.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from artigraph_neo4j.serializer.base import Serializer
 __all__ = ["PickleSerializer", "pickle_serializer"]
 
 _PROTOCOL = 5
-"""Fixed, so that what a newer Python writes is read by every supported one."""
+"""Protocol that every supported Python reads."""
 
 
 class PickleSerializer(Serializer[Any]):
-    """Anything that pickles; whether it comes back equal is up to its class."""
+    """Anything that can be pickled; whether it comes back equal depends on its class."""
 
     name: ClassVar[str] = "pickle"
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: Any, /) -> bytes:
-        """The value as a pickle.
+        """Return the value as a pickle.
 
         Raises:
-            SerializationError: It does not pickle.
+            SerializationError: The value cannot be pickled.
         """
         try:
             return pickle.dumps(value, protocol=_PROTOCOL)
@@ -41,10 +41,10 @@ class PickleSerializer(Serializer[Any]):
             ) from error
 
     def deserialize(self, data: bytes, /) -> Any:
-        """The value. This runs code that the bytes name.
+        """Return the value. This runs code that the bytes name.
 
         Raises:
-            SerializationError: The bytes are no pickle, or a class of it is not there.
+            SerializationError: The bytes are not a pickle, or a class of it is not there.
         """
         try:
             return pickle.loads(data)  # noqa: S301 - what the field's author asked for

@@ -1,4 +1,4 @@
-"""Which serializer a value gets when its field names none."""
+"""The choice of a serializer for a value whose field names none."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["serializer_for"]
 
 
 def serializer_for(value: object) -> Serializer[Any]:
-    """The registered serializer of the value's type; else JSON where it is faithful; else msgpack.
+    """Return the serializer registered for the type, else JSON if it is exact, else msgpack.
 
-    msgpack refuses, when it is asked to write, what it cannot give back.
+    msgpack refuses to write what it cannot give back.
     """
     found = infer_serializer(type(value))
     if found is not None:

@@ -26,6 +26,7 @@ __all__ = [
     "series_serializer",
 ]
 
+
 def _write(frame: pl.DataFrame) -> bytes:
     for name, dtype in frame.schema.items():
         if why := _unfaithful(dtype):

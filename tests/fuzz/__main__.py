@@ -129,9 +129,7 @@ def main() -> None:
     if args.read:
         read_all(args.seed, args.start, stop, args.only, args.read)
         return
-    run = Run(
-        args.seed, args.start, stop, args.only, args.folder, args.seconds, args.patience
-    )
+    run = Run(args.seed, args.start, stop, args.only, args.folder, args.seconds, args.patience)
     at = run.all()
     for what, count in run.faults.most_common():
         print(f"{count:6} × {what}")

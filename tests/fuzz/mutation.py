@@ -38,7 +38,7 @@ NAMES = (
 
 def input_of(seed: int, number: int, only: Sequence[str] = ()) -> tuple[str, bytes]:
     """Return the serializer's name and the bytes of one input; ``only`` names serializers."""
-    rng = random.Random(f"{seed}:{number}")  # noqa: S311 - to be repeated
+    rng = random.Random(f"{seed}:{number}")
     name = rng.choices(tuple(WEIGHTS), cum_weights=_cumulated())[0]
     if only:
         name = rng.choice(only)

@@ -58,9 +58,7 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def read_all(
-    seed: int, start: int, stop: int, only: Sequence[str], progress: Path
-) -> None:
+def read_all(seed: int, start: int, stop: int, only: Sequence[str], progress: Path) -> None:
     """Read the inputs of some numbers; note the number in a file, and faults in one beside it."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -41,7 +41,7 @@ WEIGHTS = {
     "polars.ipc": 12,
     "polars.series": 6,
 }
-"""Shares of the inputs by serializer; quick ones get more. Files and bytes are taken as they are."""
+"""Shares of the inputs by serializer; quick ones get more. Files and bytes have no format."""
 
 LARGEST = 20_000
 """Maximum bytes of a seed; a mutation of few bytes says more about a short one."""

@@ -7,6 +7,8 @@ class ExtType(NamedTuple):
     code: int
     data: bytes
 
+class Timestamp: ...
+
 def packb(
     o: Any, *, default: Callable[[Any], Any], strict_types: bool, unicode_errors: str
 ) -> bytes: ...
@@ -14,7 +16,6 @@ def unpackb(
     packed: bytes,
     *,
     ext_hook: Callable[[int, bytes], Any],
-    list_hook: Callable[[list[Any]], Any],
     strict_map_key: bool,
     unicode_errors: str,
 ) -> Any: ...

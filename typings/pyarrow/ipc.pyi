@@ -1,9 +1,10 @@
+from io import RawIOBase
 from typing import IO, Self
 
 from pyarrow import Buffer, RecordBatch, Schema, Table
 
 class IpcReadOptions:
-    def __init__(self, *, included_fields: list[int]) -> None: ...
+    def __init__(self, *, included_fields: list[int] | None = None) -> None: ...
 
 class IpcWriteOptions:
     def __init__(self, *, compression: str, unify_dictionaries: bool) -> None: ...
@@ -24,6 +25,6 @@ def new_file(
     sink: IO[bytes], schema: Schema, *, options: IpcWriteOptions
 ) -> RecordBatchFileWriter: ...
 def open_file(
-    source: IO[bytes], *, options: IpcReadOptions | None = None
+    source: IO[bytes] | RawIOBase, *, options: IpcReadOptions | None = None
 ) -> RecordBatchFileReader: ...
 def read_schema(obj: Buffer) -> Schema: ...

@@ -39,6 +39,8 @@ from artigraph_neo4j.graph.cypher import once, write
 from artigraph_neo4j.graph.lanes import Ticket
 from tests.proxy import Proxy
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class Only(ArtifactModel, version=1):

@@ -20,6 +20,8 @@ from artigraph_neo4j import (
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
 
+pytestmark = pytest.mark.statements
+
 _RUNS = """
 CALL () { UNWIND $feeds AS f
   CREATE (:ArtigraphNode:Artifact:Feed {node_id: f, model: 'Feed', model_version: 1, codec: '{}',

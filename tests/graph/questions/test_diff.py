@@ -25,6 +25,8 @@ from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher.diff import TWO_RUNS
 from tests.graph import plans
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class DiffItem(ArtifactModel, version=1):

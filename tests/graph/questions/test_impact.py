@@ -29,6 +29,8 @@ from artigraph_neo4j.graph.cypher import impact as cypher
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class ImpactTable(ArtifactModel, version=1):

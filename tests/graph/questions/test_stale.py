@@ -24,6 +24,8 @@ from artigraph_neo4j import (
 from artigraph_neo4j.errors import NotFoundError
 from tests.graph.questions.graphs import Derivations, random_graphs, reached
 
+pytestmark = pytest.mark.statements
+
 SET_CONTENT = """
 UNWIND $values AS r MATCH (a:ArtigraphNode {node_id: r[0]})
 SET a.n = r[1], a.codec = '{"class":"tests:None","fields":{"n":"int"}}'

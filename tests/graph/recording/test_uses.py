@@ -38,6 +38,8 @@ from artigraph_neo4j.errors import (
 from artigraph_neo4j.recording import used as uses_module
 from tests.graph.models import Part, Whole
 
+pytestmark = pytest.mark.statements
+
 
 @pytest.fixture
 def used(query: Any) -> Any:

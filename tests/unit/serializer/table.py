@@ -75,7 +75,9 @@ NOTES = {
     "pandas.missing": Note("its name"),
     "arrow.feather": Note("Arrow IPC file (Feather 2), lz4", "chunks are not kept"),
     "arrow.parquet": Note(
-        "Parquet", "types that Parquet has not, such as unions", f"`pyarrow.Table`, {ON_REQUEST}"
+        "Parquet",
+        "no types that Parquet does not give back, such as unions and `list<null>`",
+        f"`pyarrow.Table`, {ON_REQUEST}",
     ),
     "arrow.batch": Note("Arrow IPC file, lz4"),
     "polars.ipc": Note("Arrow IPC file, lz4", "no `Object` columns, no arrays of width 0"),

@@ -126,7 +126,11 @@ if __name__ == "__main__":
     assert repr(unpack(data)) == repr([Optim(Kind.A), Point(1), Conf(lr=0.1), Outer.Inner.IN])
     print(data.hex())
 """
-READ = "import {module}, sys; from artigraph_neo4j.serializer.msgpack import unpack; print(unpack(bytes.fromhex(sys.argv[1])))"
+READ = """
+import {module}, sys
+from artigraph_neo4j.serializer.msgpack import unpack
+print(unpack(bytes.fromhex(sys.argv[1])))
+"""
 EXPECTED = "[Optim(lr=<Kind.A: 1>), Point(x=1), Conf(lr=0.1), <Inner.IN: 1>]\n"
 
 

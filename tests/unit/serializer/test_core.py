@@ -91,14 +91,13 @@ def test_third_parties_are_loaded_on_a_miss(
 
 SCRIPT = """
 import sys
-import artigraph_neo4j
-from artigraph_neo4j.serializer.plain import serializer_for
 from artigraph_neo4j.serializer import find_serializer
 
 OURS = "artigraph_neo4j.serializer."
 heavy = {OURS + name for name in ("pandas", "numpy", "arrow", "polars", "parquet")}
 print(sorted(heavy & set(sys.modules)))
-for name in ("datetime", "pandas.parquet", "arrow.feather", "numpy", "no.such"):
+for name in ("json", "json-sorted", "str", "bytes", "msgpack", "date", "datetime", "file",
+             "pandas.parquet", "arrow.feather", "numpy", "no.such"):
     print(getattr(find_serializer(name), "name", None))
 """
 INFER = """
@@ -115,7 +114,19 @@ def run(script: str) -> list[str]:
 
 
 def test_found_by_name_in_a_new_process() -> None:
-    assert run(SCRIPT) == ["[]", "datetime", "pandas.parquet", "arrow.feather", "numpy", "None"]
+    plain = ["json", "json-sorted", "str", "bytes", "msgpack", "date", "datetime", "file"]
+    assert run(SCRIPT) == ["[]", *plain, "pandas.parquet", "arrow.feather", "numpy", "None"]
+
+
+@pytest.mark.parametrize(
+    "name", ["bytes", "date", "file", "json", "json-sorted", "msgpack", "str", "time", "timedelta"]
+)
+def test_each_is_found_when_nothing_else_was_imported(name: str) -> None:
+    script = (
+        "from artigraph_neo4j.serializer import find_serializer, serializer_names\n"
+        f"assert serializer_names() == []\nprint(find_serializer({name!r}).name)"
+    )
+    assert run(script) == [name]
 
 
 def test_inferred_in_a_new_process() -> None:

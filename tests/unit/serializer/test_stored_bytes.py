@@ -97,8 +97,9 @@ def _can_write(value: Any) -> bool:
     try:
         series_serializer.serialize(value)
     except SerializationError as error:
-        assert "store the inner ones in fields of their own" in str(error)
-        return False
+        if "store the inner ones in fields of their own" in str(error):
+            return False
+        raise
     return True
 
 
@@ -439,7 +440,9 @@ def test_a_freq_that_takes_many_steps_is_refused() -> None:
     """pandas walks through business hours one after the other."""
     times = pd.date_range("2024-01-01", periods=3, freq="bh")
     frame = pd.DataFrame({"a": [1, 2, 3]}, index=times)
-    assert dataframe_serializer.deserialize(dataframe_serializer.serialize(frame)).index.freq == "bh"
+    assert (
+        dataframe_serializer.deserialize(dataframe_serializer.serialize(frame)).index.freq == "bh"
+    )
     data = with_metadata(frame, lambda about: about["index"].update(freq="999999999bh"))
     refused(dataframe_serializer, data, "too many steps")
 
