@@ -48,6 +48,12 @@ from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
 from artigraph_neo4j.questions.contrast import Contrast, Suspect, contrast
 from artigraph_neo4j.questions.diff import Difference, Divergence, RunDiff, diff
 from artigraph_neo4j.questions.impact import Impact, ImpactRun, impact
+from artigraph_neo4j.questions.policy import (
+    Policy,
+    Violation,
+    check_policies,
+    registered_policies,
+)
 from artigraph_neo4j.questions.recipe import (
     MissingInput,
     Recipe,
@@ -66,7 +72,8 @@ from artigraph_neo4j.recording.annotations import (
 )
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import batch
-from artigraph_neo4j.recording.decorator import CallArguments, spanned
+from artigraph_neo4j.recording.cache import Cache, CallKey, Miss
+from artigraph_neo4j.recording.decorator import CallArguments, cached, explain_miss, spanned
 from artigraph_neo4j.recording.links import (
     link_artifact,
     use,
@@ -120,7 +127,9 @@ __all__ = [
     "ArtigraphError",
     "Batch",
     "BatchError",
+    "Cache",
     "CallArguments",
+    "CallKey",
     "Cause",
     "Contrast",
     "DeleteReport",
@@ -142,10 +151,12 @@ __all__ = [
     "MigrationFailure",
     "MigrationProgress",
     "MigrationReport",
+    "Miss",
     "MissingInput",
     "ModelBacklog",
     "NotFoundError",
     "OpenSpan",
+    "Policy",
     "Recipe",
     "RecipeStep",
     "ReplayPlan",
@@ -162,6 +173,7 @@ __all__ = [
     "Suspect",
     "Transfer",
     "UnreadableArtifact",
+    "Violation",
     "Way",
     "__version__",
     "add_tags",
@@ -169,6 +181,8 @@ __all__ = [
     "artifact_info",
     "batch",
     "bind_neomodel",
+    "cached",
+    "check_policies",
     "check_schema",
     "close_lost_spans",
     "collect_garbage",
@@ -180,6 +194,7 @@ __all__ = [
     "delete_spans",
     "diff",
     "engine_context",
+    "explain_miss",
     "export_graph",
     "find_artifacts",
     "find_lost_spans",
@@ -214,6 +229,7 @@ __all__ = [
     "read_span_tree",
     "recipe",
     "record_used",
+    "registered_policies",
     "remove_tags",
     "replay_plan",
     "resume_deletes",

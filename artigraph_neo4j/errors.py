@@ -12,6 +12,7 @@
     ├── SeveralFoundError      one was asked for, several fit              (also a LookupError)
     ├── FilterError            a filter cannot be meant so                 (also a ValueError)
     ├── RevisionError          the artifact has a newer version already
+    ├── PolicyError            an artifact comes from what a policy forbids
     ├── DuplicateLabelError    the span already has an artifact so labeled (also a ValueError)
     ├── ModelError             a model or span class cannot be used as it is defined
     │   ├── ArtifactTypeError  the stored artifact is of another model     (also a TypeError)
@@ -54,6 +55,7 @@ __all__ = [
     "MigrationError",
     "ModelError",
     "NotFoundError",
+    "PolicyError",
     "RevisionError",
     "SchemaError",
     "SerializationError",
@@ -133,6 +135,10 @@ class FilterError(ArtigraphError, ValueError):
 
 class RevisionError(ArtigraphError):
     """The artifact has a newer version already; that one is to be revised."""
+
+
+class PolicyError(ArtigraphError):
+    """An artifact comes from something that a policy forbids, and was not tagged."""
 
 
 class DuplicateLabelError(ArtigraphError, ValueError):

@@ -22,10 +22,12 @@ from artigraph_neo4j.find.blocking import Results, find_artifacts, find_spans
 from artigraph_neo4j.questions import contrast as _contrast
 from artigraph_neo4j.questions import diff as _diff
 from artigraph_neo4j.questions import impact as _impact
+from artigraph_neo4j.questions import policy as _policy
 from artigraph_neo4j.questions import recipe as _recipe
 from artigraph_neo4j.questions import stale as _stale
 from artigraph_neo4j.questions import why as _why
 from artigraph_neo4j.recording import annotations as _annotations
+from artigraph_neo4j.recording import decorator as _decorator
 from artigraph_neo4j.recording import links, revisions, spans
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.blocking import batch, span_context
@@ -38,6 +40,7 @@ __all__ = [
     "Results",
     "add_tags",
     "batch",
+    "check_policies",
     "check_schema",
     "close_lost_spans",
     "collect_garbage",
@@ -49,6 +52,7 @@ __all__ = [
     "delete_span",
     "delete_spans",
     "diff",
+    "explain_miss",
     "export_graph",
     "find_artifacts",
     "find_lost_spans",
@@ -96,6 +100,7 @@ __all__ = [
 M = TypeVar("M", bound=ArtifactModel)
 
 add_tags = waiting(_annotations.add_tags)
+check_policies = waiting(_policy.check_policies)
 check_schema = waiting(schema.check_schema)
 close_lost_spans = waiting(lost.close_lost_spans)
 collect_garbage = waiting(collect.collect_garbage)
@@ -106,6 +111,7 @@ delete_artifacts = waiting(delete.delete_artifacts)
 delete_span = waiting(delete.delete_span)
 delete_spans = waiting(delete.delete_spans)
 diff = waiting(_diff.diff)
+explain_miss = waiting(_decorator.explain_miss)
 export_graph = waiting(archive.export_graph)
 find_lost_spans = waiting(lost.find_lost_spans)
 find_retired = waiting(_retain.find_retired)

@@ -1,4 +1,4 @@
-"""What ``artigraph doctor`` looks at: each check says how it is, and what to do about it."""
+"""Checks of ``artigraph doctor``: each says how it went, and what to do."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SKEW_WARN, SKEW_FAIL = 2.0, 300.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
         name: What was looked at.
@@ -68,7 +68,7 @@ class Check:
 
 
 async def run_checks(url: str | None) -> AsyncIterator[Check]:
-    """All checks, one after the other; those that need the graph end where it is not reached."""
+    """Run all checks in turn; those that need the graph end where it is out of reach."""
     for found in _machine():
         yield found
     with_stack = url in (None, "local")
@@ -118,7 +118,7 @@ def _unfit_packages() -> Iterator[tuple[str, str, str]]:
 
 
 def _of_an_extra(marker: Marker | None) -> bool:
-    """Whether a requirement counts on this system once its extra is asked for."""
+    """Tell whether a requirement counts on this system once its extra is asked for."""
     extras = metadata.metadata("artigraph-neo4j").get_all("Provides-Extra") or ()
     return marker is not None and any(marker.evaluate({"extra": extra}) for extra in extras)
 
@@ -131,7 +131,7 @@ def _installed(name: str) -> str | None:
 
 
 def _stack() -> Iterator[Check]:
-    """What the local stack needs; only a warning where another graph is used."""
+    """Check what the local stack needs; only a warning where another graph is used."""
     try:
         stack = LocalStack()
         status = stack.status()

@@ -15,6 +15,7 @@ from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.wording import cut
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find import find_spans, span
+from artigraph_neo4j.find.named import find_span_ids
 from artigraph_neo4j.questions.contrast import KINDS, Contrast
 from artigraph_neo4j.questions.contrast import contrast as ask
 
@@ -47,7 +48,7 @@ def contrast(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show what failed runs have in common that good ones lack, and how sure that is."""
+    """Show what failed runs have in common that good ones lack. Says how sure that is."""
     if (label is None) == (not failed or not good):
         raise typer.BadParameter("give --label, or --failed and --good")
     kinds: list[str] = list(by or ("inputs", "properties", "provenance"))
@@ -56,7 +57,7 @@ def contrast(
         raise typer.BadParameter(f"--by is one of {', '.join(KINDS)}, not {unknown[0]}")
 
     async def work() -> Contrast:
-        groups = [list(failed or ()), list(good or ())]
+        groups = [await find_span_ids(*(failed or ())), await find_span_ids(*(good or ()))]
         if label is not None:
             runs = find_spans(span.label == label, span.depth == 0).limit(RUNS)
             groups = [

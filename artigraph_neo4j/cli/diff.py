@@ -14,6 +14,8 @@ from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import cut
+from artigraph_neo4j.find.named import find_span_ids
+from artigraph_neo4j.questions.diff import RunDiff
 from artigraph_neo4j.questions.diff import diff as ask
 
 __all__ = ["commands", "diff"]
@@ -26,16 +28,22 @@ TEXT = 60
 
 @commands.command()
 def diff(
-    first: Annotated[str, typer.Argument(metavar="FIRST", help="Id of a run, or of a span in it.")],
-    second: Annotated[str, typer.Argument(metavar="SECOND", help="Id of the other.")],
+    first: Annotated[
+        str, typer.Argument(metavar="FIRST", help="A run, or a span in it: id or label.")
+    ],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="The other, likewise.")],
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=0, help="Show so many differences.")
     ] = 50,
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show what differs between two runs, and where they first parted. Exit code 1 if anything."""
-    found = run(url, lambda: ask(first, second))
+    """Show what differs between two runs, and where they parted. Exit code 1 if anything does."""
+
+    async def work() -> RunDiff:
+        return await ask(*await find_span_ids(first, second))
+
+    found = run(url, work)
     if json:
         print_json(
             {

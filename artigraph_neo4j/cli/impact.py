@@ -12,6 +12,7 @@ from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.cli.steps import step_line, steps_facts
 from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.find.lineage import LineageStep
+from artigraph_neo4j.find.named import find_artifact_ids
 from artigraph_neo4j.questions.impact import Impact, ImpactRun
 from artigraph_neo4j.questions.impact import impact as ask
 
@@ -25,7 +26,10 @@ BAR = 40
 
 @commands.command()
 def impact(
-    node_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of artifacts.")],
+    node_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Artifacts: ids, beginnings of ids, labels."),
+    ],
     tag: Annotated[
         str | None, typer.Option("--tag", help="Show the artifacts with this tag that are reached.")
     ] = None,
@@ -42,11 +46,11 @@ def impact(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Count what derives from artifacts, by distance and model, and show which runs it reaches."""
+    """Count what derives from artifacts, and show the runs it reaches. By distance and model."""
 
     async def work() -> tuple[Impact, list[ImpactRun], list[LineageStep], list[str]]:
         found = await ask(
-            *node_ids,
+            *await find_artifact_ids(*node_ids),
             versions="all" if versions else "this",
             through="tree" if tree else "span",
         )

@@ -25,7 +25,7 @@ commands = typer.Typer(add_completion=False)
 
 
 def facts(info: StackInfo) -> dict[str, Any]:
-    """What is known of a stack, for programs."""
+    """A stack's addresses and credentials, for programs."""
     return {key: str(value) for key, value in asdict(info).items()}
 
 

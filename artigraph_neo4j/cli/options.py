@@ -109,12 +109,12 @@ def span_style(span: Span) -> str:
 
 
 def span_state(span: Span) -> str:
-    """How a span is, in a word."""
+    """The state of a span in one word."""
     return "open" if span.closed_at is None else str(span.status)
 
 
 def span_facts(span: Span) -> dict[str, Any]:
-    """What ``--json`` says of any span."""
+    """The facts of a span that ``--json`` prints."""
     return {
         "node_id": span.node_id,
         "label": span.label,
@@ -128,5 +128,5 @@ def span_facts(span: Span) -> dict[str, Any]:
 
 
 def ago(moment: datetime | None) -> timedelta | None:
-    """How long ago that was, by this machine's clock."""
+    """The time since an instant, by this machine's clock."""
     return None if moment is None else datetime.now(UTC) - moment

@@ -27,7 +27,7 @@ commands = typer.Typer(add_completion=False)
 
 
 class Format(StrEnum):
-    """How it is written."""
+    """The format of an export."""
 
     jsonl = "jsonl"
     parquet = "parquet"

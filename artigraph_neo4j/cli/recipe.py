@@ -12,6 +12,7 @@ from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR
+from artigraph_neo4j.find.named import find_artifact_ids
 from artigraph_neo4j.questions.recipe import Recipe, RecipeStep
 from artigraph_neo4j.questions.recipe import recipe as ask
 
@@ -22,7 +23,10 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def recipe(
-    node_id: Annotated[str, typer.Argument(metavar="ID", help="The artifact's id.")],
+    node_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Its id, the beginning of one, its label, or latest."),
+    ],
     check_bytes: Annotated[
         bool,
         typer.Option("--check/--no-check", help="Ask storages if they still have the values."),
@@ -30,22 +34,25 @@ def recipe(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show what an artifact came from, in an order to make it again, and what is missing for it."""
-    found = run(url, lambda: ask(node_id, check_bytes=check_bytes))
+    """Show what an artifact came from, in an order to make it again. Tells what is missing."""
+
+    async def work() -> Recipe:
+        return await ask(*await find_artifact_ids(node_id), check_bytes=check_bytes)
+
+    found = run(url, work)
     if json:
         print_json(_facts(found))
         return
     out = Terminal()
     for number, step in enumerate(found.steps, start=1):
         out.print(Text.assemble(f"{number:>4}  ", step_line(step.step)))
-        told = [
-            step.function,
-            step.program,
-            step.commit and f"{step.commit[:10]}{' and changes' if step.dirty else ''}",
-            step.early and "stands before something that it needs: they form a circle",
-        ]
-        if any(told):
-            out.print(Text("      " + ", ".join((part) for part in told if part), "dim"))
+        told = [part for part in (step.function, step.program) if part]
+        if step.commit:
+            told.append(f"{step.commit[:10]}{' and changes' if step.dirty else ''}")
+        if step.early:
+            told.append("stands before something that it needs: they form a circle")
+        if told:
+            out.print(Text("      " + ", ".join(told), "dim"))
     for missing in found.missing:
         detail = f": {(missing.detail)}" if missing.detail else ""
         out.print(Text(f"{missing.reason}: artifact {missing.node_id}{detail}", ERROR.fill))

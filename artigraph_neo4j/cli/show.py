@@ -128,7 +128,7 @@ def _one_line(text: str) -> str:
 
 
 def _facts(tree: SpanTree) -> dict[str, Any]:
-    """As flat as it came: a tree of any depth, without recursion."""
+    """The tree as a flat list, so that it may be of any depth."""
     spans: list[dict[str, Any]] = []
     above: list[str | None] = []
     for depth, item in tree.walk():

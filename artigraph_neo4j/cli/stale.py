@@ -11,6 +11,7 @@ from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR, OK
+from artigraph_neo4j.find.named import find_artifact_ids
 from artigraph_neo4j.questions.stale import ReplayPlan, Staleness
 from artigraph_neo4j.questions.stale import replay_plan as ask_plan
 from artigraph_neo4j.questions.stale import stale as ask
@@ -22,7 +23,10 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def stale(
-    node_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of artifacts.")],
+    node_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Artifacts: ids, beginnings of ids, labels."),
+    ],
     code: Annotated[
         str | None,
         typer.Option("--code", metavar="COMMIT", help="Look for other code, too."),
@@ -31,10 +35,10 @@ def stale(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show which artifacts are stale, and because of what. Exit code 1 if any is."""
+    """Show which artifacts are stale, why, and what to run again. Exit code 1 if any is."""
 
     async def work() -> tuple[list[Staleness], list[ReplayPlan]]:
-        found = await ask(*node_ids, code=code)
+        found = await ask(*await find_artifact_ids(*node_ids), code=code)
         plans = [await ask_plan(s.node_id, code=code) for s in found if s and plan]
         return found, plans
 

@@ -21,7 +21,7 @@ __all__ = ["commands", "import_"]
 commands = typer.Typer(add_completion=False)
 
 SHOWN = 20
-"""So many notes of each kind are shown; ``--json`` has all."""
+"""Maximum notes printed of each kind; ``--json`` has all."""
 
 
 def _places(given: list[str]) -> dict[str, Storage]:

@@ -11,6 +11,8 @@ from rich.text import Text
 from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.cli.steps import step_line, steps_facts
+from artigraph_neo4j.find.named import find_artifact_ids, find_named
+from artigraph_neo4j.questions.why import Way
 from artigraph_neo4j.questions.why import why as ask
 
 __all__ = ["commands", "why"]
@@ -20,9 +22,14 @@ commands = typer.Typer(add_completion=False)
 
 @commands.command()
 def why(
-    later: Annotated[str, typer.Argument(metavar="LATER", help="Id of an artifact.")],
+    later: Annotated[
+        str,
+        typer.Argument(
+            metavar="LATER", help="The artifact: its id, the beginning of one, or its label."
+        ),
+    ],
     earlier: Annotated[
-        str, typer.Argument(metavar="EARLIER", help="Id of what it may have come from.")
+        str, typer.Argument(metavar="EARLIER", help="What it may have come from, likewise.")
     ],
     all_ways: Annotated[
         bool, typer.Option("--all", help="Show everything that lies on any way.")
@@ -30,8 +37,14 @@ def why(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show by which spans and artifacts one came from another. Exit code 1 when it did not."""
-    way = run(url, lambda: ask(later, earlier, all_ways=all_ways))
+    """Show how one artifact came from another. Exit code 1 when it did not."""
+
+    async def work() -> Way | None:
+        (of,) = await find_artifact_ids(later)
+        _, origin = await find_named(earlier, "span", "artifact")
+        return await ask(of, origin, all_ways=all_ways)
+
+    way = run(url, work)
     if json:
         print_json(
             {

@@ -1,4 +1,4 @@
-"""What can be drawn: nodes and relationships, as Mermaid, for networkx and for neo4j-viz."""
+"""Drawings of nodes and relationships: as Mermaid, for networkx and for neo4j-viz."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Diagram:
 
 
 class Drawable(ABC):
-    """What has a picture."""
+    """An object of which pictures can be made."""
 
     __slots__ = ()
 
@@ -173,7 +173,7 @@ def _missing(package: str, extra: str, method: str) -> ImportError:
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
-    """What JSON has a type for; all else as text, and nothing for None."""
+    """Values that JSON has a type for; others as text, and none for None."""
     return {k: _json(v) for k, v in attributes.items() if v is not None}
 
 

@@ -23,6 +23,7 @@ from artigraph_neo4j.engine.scope import current_batch, enter_batch
 from artigraph_neo4j.engine.target import Target
 from artigraph_neo4j.errors import ConnectionFailed, EngineError, SchemaError
 from artigraph_neo4j.graph.connection import Connection, Cursor, Once, Row, Statement, unchunked
+from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph
 from artigraph_neo4j.graph.settings import Settings
@@ -99,6 +100,8 @@ class Engine:
         self._retry_seconds = retry_seconds
         self._home: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[tuple[Connection, Graph]] | None = None
+        self._settings: Settings | None = None  # by which it was opened
+        self._former: list[Connection] = []  # of logins that are refused now
         self._tasks: set[asyncio.Task[Any]] = set()
         self._later: deque[tuple[int, Callable[[], Coroutine[Any, Any, object]]]] = deque()
         self._catching_up: asyncio.Task[None] | None = None
@@ -144,6 +147,7 @@ class Engine:
         parameters: Mapping[str, Any],
         *,
         settle: bool = False,
+        fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
         """Run a writing statement, which must be one that may run twice; one round trip.
 
@@ -153,12 +157,13 @@ class Engine:
             text: The Cypher text.
             parameters: Its parameters.
             settle: Whether it comes to its end even when the caller is cancelled.
+            fresh: Seconds for which what it refers to is there for certain; see ``Connection``.
         """
         await self._write_waiting()
 
         async def work() -> list[Row]:
             connection, _ = await self._opened()
-            return await connection.run(text, parameters, "write")
+            return await connection.run(text, parameters, "write", fresh=fresh)
 
         return await self.call(work, settle=settle)
 
@@ -170,6 +175,7 @@ class Engine:
         ticket: Ticket | None = None,
         settle: bool = False,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
         done: Callable[[Once], object] | None = None,
     ) -> Once:
         """Run a write that is applied once, however often it is sent; one round trip.
@@ -182,6 +188,7 @@ class Engine:
             ticket: The write's identity, for a caller that may send it again.
             settle: Whether it comes to its end even when the caller is cancelled.
             deadline: Seconds that it may take; by default the engine's.
+            fresh: Seconds for which what it refers to is there for certain; see ``Connection``.
             done: Called with the result once it is there, also for a caller that was cancelled.
         """
         await self._write_waiting()
@@ -190,7 +197,9 @@ class Engine:
         async def work() -> Once:
             connection, _ = await self._opened()
             try:
-                result = await connection.once(text, parameters, mine, deadline=deadline)
+                result = await connection.once(
+                    text, parameters, mine, deadline=deadline, fresh=fresh
+                )
             except BaseException:
                 if ticket is None and mine.unconfirmed:
                     self.later(partial(self.settle, mine))  # if it was not applied, it never will
@@ -300,6 +309,16 @@ class Engine:
         if self._opening is not None and self._opening.done():
             self.writer.opened(span_id, announced, self._opening.result()[0])
 
+    def span_left(self, span_id: str) -> None:
+        """Have ``find_lost_spans`` find a span whose end was refused, and will not be written."""
+
+        async def work() -> None:
+            connection, _ = await self._opened()
+            await self.writer.leave(span_id, connection)
+
+        self.later(work)
+        self.start(self._catch_up)
+
     async def ready(self) -> None:
         """Open the connection if it is not; after that ``storage`` is known, ``"local"`` included.
 
@@ -344,6 +363,11 @@ class Engine:
                 return thread.loop.create_task(work())
             return asyncio.wrap_future(thread.submit(work()))
 
+        try:
+            return await (iothread.settle(start) if settle else start())
+        except LoginError:
+            if not await self.call(self._look_for_new_login):
+                raise
         return await (iothread.settle(start) if settle else start())
 
     def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -404,6 +428,20 @@ class Engine:
             await self._disconnect(connection)
             raise
 
+    async def _look_for_new_login(self) -> bool:
+        """Whether the target names another login by now, with which to connect at the next use.
+
+        Connections that are open stay in use by calls under way: Neo4j asks only new ones.
+        """
+        if isinstance(self._target, Target) and self._opening is not None:
+            loop, opening = asyncio.get_running_loop(), self._opening
+            settings, _ = await loop.run_in_executor(None, self._target.resolve)
+            if settings != self._settings and opening is self._opening:
+                self._former.append((await opening)[0])
+                self._opening = None
+                return True
+        return False
+
     async def maintain(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
         """Do some work on the graph whatever its layout, on a connection of its own."""
 
@@ -425,6 +463,7 @@ class Engine:
             if self.storage is None:
                 self.storage = storage
             database = self._database or settings.database
+            self._settings = settings
             driver = AsyncGraphDatabase.driver(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
                 settings.uri,
                 auth=settings.auth,
@@ -463,7 +502,7 @@ class Engine:
 
     async def aclose(self) -> None:
         """Close the connection; a ready-made driver is left to whoever made it."""
-        if self._opening is not None:
+        if self._opening is not None or self._former:
             await self.call(self._close)
 
     def close(self) -> None:
@@ -474,10 +513,13 @@ class Engine:
         """
         if not isinstance(self._target, Target):
             raise EngineError("an engine with a ready-made driver is left by 'await aclose()'")
-        if self._opening is not None:
+        if self._opening is not None or self._former:
             iothread.io_thread().submit(self._close()).result()
 
     async def _close(self) -> None:
+        former, self._former = self._former, []
+        for connection in former:
+            await self._disconnect(connection)
         task = self._opening
         if task is None or task.get_loop() is not asyncio.get_running_loop():
             self._opening = None

@@ -50,16 +50,26 @@ def choose_target(
         return Target(settings.uri, lambda: (settings, None))
     found = Settings.from_environment()
     if found is not None:
-        merged = Settings(
-            found.uri,
-            username or found.username,
-            password or found.password,
-            database or found.database,
-        )
-        return Target(f"{merged.uri} (NEO4J_URI)", lambda: (merged, None))
+
+        def resolve() -> tuple[Settings, Storage | None]:
+            """Read the environment anew: a password may have been changed since."""
+            now = Settings.from_environment() or found
+            settings = Settings(
+                found.uri,
+                username or now.username,
+                password or now.password,
+                database or now.database,
+            )
+            return settings, None
+
+        return Target(f"{found.uri} (NEO4J_URI)", resolve)
     stack = running_stack()
     if stack is not None:
-        return Target(f"{stack.bolt_url} (artigraph up)", lambda: _of_stack(stack), is_local=True)
+        return Target(
+            f"{stack.bolt_url} (artigraph up)",
+            lambda: _of_stack(running_stack() or stack),
+            is_local=True,
+        )
     raise EngineError(
         "nothing says where the graph is: set NEO4J_URI (with NEO4J_USERNAME and NEO4J_PASSWORD), "
         'or start a local stack with "artigraph up", or name one: set_engine("neo4j://...") or '

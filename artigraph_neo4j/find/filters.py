@@ -398,6 +398,7 @@ def sending_problem(value: object) -> str | None:
 
 
 def _problem(value: object) -> str | None:
+    given = value  # of a type that no check below narrows
     if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
         return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
     if type(value) is datetime and value.tzinfo is not None:
@@ -408,4 +409,4 @@ def _problem(value: object) -> str | None:
     for item in cast("list[object]", value) if type(value) is list else [value]:
         if type(item) is float and math.isnan(item):
             return "nan equals nothing, so a filter with it finds nothing"
-    return sending_problem(cast("object", value))
+    return sending_problem(given)

@@ -18,7 +18,12 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import ArtifactTypeError, NotFoundError, SerializationError
+from artigraph_neo4j.errors import (
+    ArtifactTypeError,
+    ArtigraphError,
+    NotFoundError,
+    SerializationError,
+)
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.model.native import from_native, kind_of, native_size
 from artigraph_neo4j.model.references import BlobRef
@@ -108,7 +113,7 @@ class StoredArtifact:
         )
 
     def handle(self, path: str) -> StoredValue:
-        """What a field's bytes can be saved by: stored ones as they are; native ones as text.
+        """A handle to save a field's bytes by: stored bytes as they are, native values as text.
 
         A str is its text and bytes are themselves; other native values are JSON.
 
@@ -194,7 +199,8 @@ def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> 
     try:
         return _read_field(node, entry, path, raw)
     except Exception as error:  # of whatever is stored, one field must not hide the others
-        problem = f"{type(error).__name__}: {error}"
+        kind = "" if isinstance(error, ArtigraphError) else f"{type(error).__name__}: "
+        problem = f"{kind}{error}"
         return StoredField(
             path, "unreadable", None, False, problem, 0, None, node.node_id, node.model
         )

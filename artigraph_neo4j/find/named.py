@@ -15,7 +15,7 @@ from artigraph_neo4j.find.query import find_artifacts, find_spans
 from artigraph_neo4j.find.terms import artifact, span
 from artigraph_neo4j.graph.span import Span
 
-__all__ = ["Kind", "find_named"]
+__all__ = ["Kind", "find_artifact_ids", "find_named", "find_span_ids"]
 
 Kind = Literal["span", "artifact"]
 
@@ -69,6 +69,16 @@ async def find_named(name: str, *kinds: Kind) -> tuple[Kind, str]:
         f"there is no {' or '.join(kinds)} with id {name!r}, nor one whose id begins so or whose "
         f"label it is"
     )
+
+
+async def find_span_ids(*names: str) -> list[str]:
+    """The ids of spans by their names; see ``find_named``."""
+    return [(await find_named(name, "span"))[1] for name in names]
+
+
+async def find_artifact_ids(*names: str) -> list[str]:
+    """The ids of artifacts by their names; see ``find_named``."""
+    return [(await find_named(name, "artifact"))[1] for name in names]
 
 
 async def _by_id(name: str, kind: Kind) -> list[_Named]:

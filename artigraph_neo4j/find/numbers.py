@@ -2,7 +2,8 @@
 
 By ``=`` an index tells 1, 1.0 and -0.0 from one another, and without an index the largest integer
 equals the float after it. By ``<`` a zero of either sign is another number, and so is the smallest
-integer and the float that equals it; all else is compared exactly. So filters ask by ``<=`` and ``>=``.
+integer and the float that equals it; all else is compared exactly. So filters ask by ``<=`` and
+``>=``.
 """
 
 from __future__ import annotations

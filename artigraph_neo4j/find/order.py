@@ -150,7 +150,7 @@ def returned(key: Key) -> str:
 
 
 def after(plan: Plan, keys: list[Key], parameters: Parameters) -> list[str]:
-    """What comes after the plan's cursor: equal up to some key, and beyond it there.
+    """Conditions that select rows after the cursor, comparing the sort keys left to right.
 
     Raises:
         FilterError: It is no cursor, or one of another order.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from artigraph_neo4j.find.filters import Filter, Order
 from artigraph_neo4j.find.targets import Target
@@ -37,4 +37,4 @@ class Plan:
     text: str | None = None
     history: bool = False
     nested: bool = False
-    leniency: Leniency = Leniency()
+    leniency: Leniency = field(default_factory=Leniency)

@@ -89,7 +89,7 @@ class SpanTree(Drawable):
         return tree_html(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """What IPython shows in a terminal."""
+        """The text that IPython shows in a terminal."""
         printer.text("…" if cycle else str(self))
 
 

@@ -28,6 +28,7 @@ from artigraph_neo4j.graph.cypher.parts import (
     span_stays,
 )
 from artigraph_neo4j.graph.names import RESERVED_LABELS, quoted
+from artigraph_neo4j.graph.schema import INDEXES
 
 __all__ = ["Shape", "compile_plan", "field_indexes", "walks"]
 
@@ -157,13 +158,7 @@ def _best(plan: Plan, parts: list[Filter], missing: Collection[tuple[str, str]])
     return min(ranked)[1] if ranked else None
 
 
-_FURTHER = {
-    ("Span", "status"): ("opened_at", "node_id"),
-    ("Span", "root_id"): ("node_id",),
-    ("Span", "opened_at"): ("node_id",),
-    ("Artifact", "recorded_at"): ("node_id",),
-    ("Artifact", "model"): ("model_version", "recorded_at", "node_id"),
-}
+_FURTHER = {(i.label, i.properties[0]): i.properties[1:] for i in INDEXES if i.properties[1:]}
 """The further properties of indexes on several; a seek has to say that they are there."""
 
 
@@ -178,7 +173,7 @@ def _seek(index: tuple[str, str], label: str) -> str:
 
 
 def _same(plan: Plan, parts: list[Filter], place: int | None) -> list[str]:
-    """What all that an index finds have the same, if it goes on in an order.
+    """The ``ORDER BY`` prefix that is constant within one index seek.
 
     Said first in ``ORDER BY``, which it does not change, it lets the planner see that the index has
     that order, so that a page costs what it returns.
@@ -255,7 +250,10 @@ def _walk(best: Under | Above, label: str, parameters: Parameters) -> str:
 def _start_stream(
     plan: Plan, parts: list[Filter], place: int | None, parameters: Parameters
 ) -> tuple[str, list[Filter]]:
-    """Walk down from a span, and look at what hangs on each one that is passed, not at all."""
+    """Walk down from a span and yield what each span has as it is visited.
+
+    The tree is not collected first.
+    """
     assert place is not None  # noqa: S101 - the caller asked walks()
     under = parts[place]
     assert isinstance(under, Under)  # noqa: S101 - likewise

@@ -1,4 +1,4 @@
-"""What is known of a stored artifact without reading it: for pictures, and for whoever looks.
+"""Summaries of stored artifacts, for pictures and people who look: nothing is loaded for them.
 
 No class of the user's is needed, nothing is deserialized, no storage is asked.
 """
@@ -77,7 +77,7 @@ class FieldSummary:
 
     @property
     def place(self) -> str:
-        """Where the storage has it, as an address; empty when the graph has it."""
+        """The address in the storage; empty when the graph has the value."""
         return "" if self.storage is None else place_text(self.storage, self.location or "")
 
 
@@ -87,7 +87,7 @@ _NATIVE = frozenset({"bool", "int", "float", "str", "bytes", "list"})
 
 @dataclass(frozen=True, slots=True)
 class ArtifactSummary:
-    """What the graph has of one artifact.
+    """One artifact as the graph describes it.
 
     Attributes:
         node_id: The artifact's id.

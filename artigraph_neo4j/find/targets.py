@@ -11,6 +11,7 @@ from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import Attribute, Field, Ref, Value
 from artigraph_neo4j.find.kinds import ANY, Kinds, field_kinds, property_kinds
 from artigraph_neo4j.graph.names import entry_property, others_property, property_name
+from artigraph_neo4j.graph.schema import index_on
 from artigraph_neo4j.graph.span import Span, own_properties
 from artigraph_neo4j.graph.span_rows import declared_properties, subclasses_of_span
 from artigraph_neo4j.model.base import ModelBase, model_info
@@ -87,12 +88,12 @@ def _path(ref: Ref) -> tuple[str, ...]:
 
 
 _SPAN_INDEXES = {
-    "label": ("Span", "label_"),
-    "status": ("Span", "status"),
-    "opened_at": ("Span", "opened_at"),
-    "duration": ("Span", "duration_"),
-    "root_id": ("Span", "root_id"),
-    "node_id": ("ArtigraphNode", "node_id"),
+    "label": index_on("Span", "label_"),
+    "status": index_on("Span", "status"),
+    "opened_at": index_on("Span", "opened_at"),
+    "duration": index_on("Span", "duration_"),
+    "root_id": index_on("Span", "root_id"),
+    "node_id": index_on("ArtigraphNode", "node_id"),
 }
 
 
@@ -151,14 +152,14 @@ class SpanTarget:
 
 _STR = Kinds(frozenset({"str"}), None, "str")
 _ARTIFACT_ATTRIBUTES = {
-    "node_id": Resolved("node_id", _STR, index=("ArtigraphNode", "node_id")),
-    "label": Resolved("artifact_label", _STR, index=("Artifact", "label_")),
-    "model": Resolved("model", _STR, index=("Artifact", "model")),
+    "node_id": Resolved("node_id", _STR, index=index_on("ArtigraphNode", "node_id")),
+    "label": Resolved("artifact_label", _STR, index=index_on("Artifact", "label_")),
+    "model": Resolved("model", _STR, index=index_on("Artifact", "model")),
     "model_version": Resolved("model_version", Kinds(frozenset({"number"}), None, "int")),
     "recorded_at": Resolved(
         "recorded_at",
         Kinds(frozenset({"instant"}), None, "datetime"),
-        index=("Artifact", "recorded_at"),
+        index=index_on("Artifact", "recorded_at"),
     ),
 }
 

@@ -94,10 +94,12 @@ class Once:
     Attributes:
         row: The statement's row; without meaning where it was applied before.
         before: Whether an earlier attempt had been applied, whose answer was lost.
+        stale: Whether it was given up, since what it refers to may be gone; it can be sent anew.
     """
 
     row: Row
     before: bool
+    stale: bool = False
 
 
 class _Noted(Mapping[str, Any]):
@@ -147,6 +149,7 @@ class Connection:
         self._observers = observers
         self._reached = reached
         self._writes = asyncio.Semaphore(MAX_WRITES)
+        self._done = 0.0  # when a write was done last
         self._locked_out: tuple[float, Neo4jError] | None = None
 
     async def run(
@@ -156,6 +159,7 @@ class Connection:
         access: Access,
         *,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
         """Run one statement, which may run twice, and return its rows, each a list of values.
 
@@ -165,6 +169,8 @@ class Connection:
             access: Whether it reads or writes.
             deadline: Seconds that it may take, waiting behind other writes and further attempts
                 included; it ends ``ALLOWANCE`` later at the latest.
+            fresh: Seconds for which what it refers to is there for certain, asked before each
+                attempt. After that it is not sent.
 
         Raises:
             ConnectionFailed: The database could not do it in time.
@@ -175,15 +181,20 @@ class Connection:
         """
 
         async def once(attempt: int, left: float) -> list[Row]:
+            left = left if fresh is None else min(left, fresh())
+            if left <= 0:
+                raise ConnectionFailed(
+                    "so much time passed between the upload of a value and its commit that garbage "
+                    "collection may have taken it; do it again"
+                )
             return await self._once(text, parameters, access, attempt, left)
 
         async def work(end: float) -> list[Row]:
-            if access == "read":
-                return await self._retry(once, access, end)
-            async with self._writes:
-                return await self._retry(once, access, end)
+            return await self._retry(once, access, end)
 
-        return await self._within(deadline, access, work)
+        if access == "read":
+            return await self._within(deadline, access, work)
+        return await self._in_turn(deadline, work)
 
     async def once(
         self,
@@ -192,6 +203,7 @@ class Connection:
         ticket: Ticket,
         *,
         deadline: float | None = None,
+        fresh: Callable[[], float] | None = None,
     ) -> Once:
         """Run a write that is applied once, however often it is sent and whenever it arrives.
 
@@ -200,25 +212,29 @@ class Connection:
             parameters: Its parameters, but for ``$once``.
             ticket: The write's identity; with the same ticket it may be sent again later.
             deadline: As for ``run``.
+            fresh: Seconds for which what it refers to is there for certain, asked before each
+                attempt. After that it is not sent, and not applied if it arrives.
 
         Raises:
             As ``run``. After ``ConnectionFailed`` the ticket says whether it may have been applied.
         """
 
         async def once(attempt: int, left: float) -> Once | None:
+            left = left if fresh is None else min(left, fresh())
+            if left <= 0:
+                return Once([], before=False, stale=True)
             return await self._send_once(text, parameters, ticket, attempt, left)
 
         async def work(end: float) -> Once:
-            async with self._writes:
-                while time.monotonic() <= end:
-                    result = await self._retry(once, "write", end)
-                    if result is not None:
-                        ticket.unconfirmed = False
-                        return result
+            while time.monotonic() <= end:
+                result = await self._retry(once, "write", end)
+                if result is not None:
+                    ticket.unconfirmed = ticket.unconfirmed and result.stale
+                    return result
             raise ConnectionFailed("the server's clock is not steady: each write came too late")
 
         try:
-            return await self._within(deadline, "write", work)
+            return await self._in_turn(deadline, work)
         except ConnectionFailed as error:
             if ticket.unconfirmed:
                 error.unconfirmed = True
@@ -322,6 +338,33 @@ class Connection:
 
         return await self._within(None, "read", wait)
 
+    async def _in_turn(
+        self, deadline: float | None, work: Callable[[float], Coroutine[Any, Any, T]]
+    ) -> T:
+        """Write when fewer than ``MAX_WRITES`` others do.
+
+        The wait counts, unless the database gets on: then it counts from the last write that was
+        done.
+        """
+        seconds = self._deadline if deadline is None else deadline
+        begin = time.monotonic()
+
+        def left() -> float:
+            return max(begin, self._done) + seconds - time.monotonic()
+
+        while True:
+            try:
+                async with asyncio.timeout(max(left(), 0)):
+                    await self._writes.acquire()
+                break
+            except TimeoutError as error:
+                if left() <= 0:
+                    raise ConnectionFailed(_no_answer("write", seconds)) from error
+        try:
+            return await self._within(max(left(), 0.1), "write", work)
+        finally:
+            self._writes.release()
+
     async def _within(
         self,
         deadline: float | None,
@@ -333,10 +376,7 @@ class Connection:
             async with asyncio.timeout(seconds + ALLOWANCE):
                 return await work(time.monotonic() + seconds)
         except TimeoutError as error:
-            raise ConnectionFailed(
-                f"Neo4j did not answer a {access} within {seconds:g} s; check that it runs, that "
-                "nothing holds a lock for long (SHOW TRANSACTIONS tells), and the network"
-            ) from error
+            raise ConnectionFailed(_no_answer(access, seconds)) from error
 
     async def _retry(
         self,
@@ -365,6 +405,8 @@ class Connection:
             except (UnicodeEncodeError, OverflowError) as error:  # while it was packed
                 raise RefusedError(f"{_unsendable(error)}; nothing was sent") from error
             else:
+                if access == "write":
+                    self._done = time.monotonic()
                 self._reached()
                 return result
             attempt += 1
@@ -470,6 +512,13 @@ def _unsendable(error: UnicodeEncodeError | OverflowError) -> str:
         return "an integer does not fit into 64 bits, which is what Neo4j holds"
     around = error.object[max(0, error.start - 20) : error.end + 20]
     return f"a text has a lone surrogate, which UTF-8 cannot hold: {around!r}"
+
+
+def _no_answer(access: Access, seconds: float) -> str:
+    return (
+        f"Neo4j did not answer a {access} within {seconds:.3g} s; check that it runs, that "
+        "nothing holds a lock for long (SHOW TRANSACTIONS tells), and the network"
+    )
 
 
 def unchunked(rows: Iterable[Row]) -> list[Any]:

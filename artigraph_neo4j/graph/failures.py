@@ -137,7 +137,8 @@ def our_error(error: DriverError | Neo4jError, attempts: int) -> ArtigraphError:
         case Meaning.LOGIN:
             return LoginError(
                 "Neo4j refused the login; check the user name and the password "
-                "(NEO4J_USERNAME and NEO4J_PASSWORD, or those given to set_engine)"
+                "(NEO4J_USERNAME and NEO4J_PASSWORD, which are read anew at each refusal, or those "
+                "given to set_engine, which has to be called again)"
             )
         case Meaning.TOO_LARGE:
             return TooLargeError(f"Neo4j refused a statement: {said}; {_LESS}")

@@ -9,6 +9,7 @@ from artigraph_neo4j.common.wording import storable
 from artigraph_neo4j.errors import FilterError, ModelError, SpanError
 
 __all__ = [
+    "ARTIFACT_PROPERTIES",
     "FAILED_LABEL",
     "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
@@ -80,6 +81,10 @@ RESERVED_PROPERTIES = frozenset(
     {"node_id", "artifact_label", "model", "model_version", "recorded_at", "codec"}
 )
 """Properties of this library on an artifact. A field of the same name gets a ``_`` behind it."""
+
+
+ARTIFACT_PROPERTIES = RESERVED_PROPERTIES | {"label_", "marked_at_", "search_", "seal_"}
+"""All properties of this library on an artifact; the others hold fields, and entries of dicts."""
 
 
 def property_name(field: str) -> str:

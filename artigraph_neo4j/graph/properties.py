@@ -39,7 +39,8 @@ def check_storable(value: object) -> None:
     elif isinstance(value, (list, tuple)):
         _check_list(cast("list[object]", value))
     elif isinstance(value, _NO_PROPERTIES):
-        raise TypeError(f"a property of a node cannot be a {type(value).__name__}")
+        kind: type = type(cast("object", value))
+        raise TypeError(f"a property of a node cannot be a {kind.__name__}")
     elif type(value).__module__.partition(".")[0] not in ("builtins", "datetime", "neo4j"):
         raise TypeError(f"{type(value).__qualname__} is not a type of the driver")
 

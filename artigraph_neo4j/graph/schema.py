@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.ids import new_id
@@ -15,10 +15,14 @@ from artigraph_neo4j.graph.failures import AlreadyExistsError
 from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
 
 __all__ = [
+    "INDEXES",
     "SCHEMA_VERSION",
+    "UNIQUE",
     "Graph",
+    "Index",
     "create_rules",
     "create_schema",
+    "index_on",
     "missing_rules",
     "read_graph",
 ]
@@ -26,42 +30,79 @@ __all__ = [
 SCHEMA_VERSION = 4
 """The version of the layout that this library writes."""
 
-_STATEMENTS = (
+
+class Index(NamedTuple):
+    """An index on properties of the nodes of a label.
+
+    Attributes:
+        name: Its name in the database, after ``artigraph_``.
+        label: The label.
+        properties: The properties; a seek by the first has the order of the others.
+    """
+
+    name: str
+    label: str
+    properties: tuple[str, ...]
+
+
+INDEXES = (
+    Index("span_tree", "Span", ("root_id", "node_id")),
+    Index("span_opened", "Span", ("depth", "opened_at", "node_id")),
+    Index("span_time", "Span", ("opened_at", "node_id")),
+    # label_ is the first 256 characters of a label: an index takes no key over 8,160 bytes.
+    Index("span_label", "Span", ("label_",)),
+    Index("span_status", "Span", ("status", "opened_at", "node_id")),
+    Index("span_duration", "Span", ("duration_",)),
+    # Only open spans have the property, so this one stays small.
+    Index("span_writer", "Span", ("writer_id",)),
+    Index("artifact_time", "Artifact", ("recorded_at", "node_id")),
+    Index("artifact_label", "Artifact", ("label_",)),
+    Index("artifact_model", "Artifact", ("model", "model_version", "recorded_at", "node_id")),
+    Index("blob_digest", "Blob", ("digest",)),
+)
+"""All indexes on properties; what finds by them looks here."""
+
+UNIQUE = (
     # One base label on every span and artifact carries the one unique id: a look-up by another
     # label has no index and scans.
-    "CREATE CONSTRAINT artigraph_node_id IF NOT EXISTS "
-    "FOR (n:ArtigraphNode) REQUIRE n.node_id IS UNIQUE",
+    Index("node_id", "ArtigraphNode", ("node_id",)),
+    Index("blob_id", "Blob", ("blob_id",)),
+    Index("graph", "ArtigraphGraph", ("name",)),
+    Index("tag", "ArtigraphTag", ("name",)),
+    Index("writer_id", "ArtigraphWriter", ("writer_id",)),
+    Index("lane_id", "ArtigraphLane", ("lane_id",)),
+)
+"""All properties that are unique among the nodes of a label, with an index each."""
+
+
+def index_on(label: str, property_: str) -> tuple[str, str]:
+    """The label and property to seek by.
+
+    Raises:
+        LookupError: No index begins with that property.
+    """
+    if any((i.label, i.properties[0]) == (label, property_) for i in (*INDEXES, *UNIQUE)):
+        return label, property_
+    raise LookupError(f"there is no index on {property_} of {label}")
+
+
+_STATEMENTS = (
+    *(
+        f"CREATE CONSTRAINT artigraph_{name} IF NOT EXISTS "
+        f"FOR (n:{label}) REQUIRE n.{property_} IS UNIQUE"
+        for name, label, (property_,) in UNIQUE
+    ),
     # An artifact's label is unique within its span. The key is a hash of both, since a constraint
     # on the label would be global, and a long label would not fit into an index.
     "CREATE CONSTRAINT artigraph_artifact_key IF NOT EXISTS "
     "FOR ()-[h:HAS_ARTIFACT]-() REQUIRE h.key IS UNIQUE",
-    "CREATE CONSTRAINT artigraph_blob_id IF NOT EXISTS FOR (b:Blob) REQUIRE b.blob_id IS UNIQUE",
-    "CREATE CONSTRAINT artigraph_graph IF NOT EXISTS FOR (g:ArtigraphGraph) "
-    "REQUIRE g.name IS UNIQUE",
-    "CREATE INDEX artigraph_span_tree IF NOT EXISTS FOR (s:Span) ON (s.root_id, s.node_id)",
-    "CREATE INDEX artigraph_span_opened IF NOT EXISTS "
-    "FOR (s:Span) ON (s.depth, s.opened_at, s.node_id)",
-    "CREATE INDEX artigraph_span_time IF NOT EXISTS FOR (s:Span) ON (s.opened_at, s.node_id)",
-    # label_ is the first 256 characters of a label: an index takes no key over 8,160 bytes.
-    "CREATE INDEX artigraph_span_label IF NOT EXISTS FOR (s:Span) ON (s.label_)",
-    "CREATE INDEX artigraph_span_status IF NOT EXISTS "
-    "FOR (s:Span) ON (s.status, s.opened_at, s.node_id)",
-    "CREATE INDEX artigraph_span_duration IF NOT EXISTS FOR (s:Span) ON (s.duration_)",
-    "CREATE INDEX artigraph_artifact_time IF NOT EXISTS "
-    "FOR (a:Artifact) ON (a.recorded_at, a.node_id)",
-    "CREATE INDEX artigraph_artifact_label IF NOT EXISTS FOR (a:Artifact) ON (a.label_)",
-    "CREATE INDEX artigraph_artifact_model IF NOT EXISTS "
-    "FOR (a:Artifact) ON (a.model, a.model_version, a.recorded_at, a.node_id)",
-    "CREATE CONSTRAINT artigraph_tag IF NOT EXISTS FOR (t:ArtigraphTag) REQUIRE t.name IS UNIQUE",
+    *(
+        f"CREATE INDEX artigraph_{name} IF NOT EXISTS "
+        f"FOR (n:{label}) ON ({', '.join(f'n.{property_}' for property_ in properties)})"
+        for name, label, properties in INDEXES
+    ),
     "CREATE FULLTEXT INDEX artigraph_text IF NOT EXISTS "
     "FOR (n:Span|Artifact) ON EACH [n.label, n.artifact_label, n.search_]",
-    # Only open spans have the property, so this one stays small.
-    "CREATE INDEX artigraph_span_writer IF NOT EXISTS FOR (s:Span) ON (s.writer_id)",
-    "CREATE CONSTRAINT artigraph_writer_id IF NOT EXISTS "
-    "FOR (w:ArtigraphWriter) REQUIRE w.writer_id IS UNIQUE",
-    "CREATE CONSTRAINT artigraph_lane_id IF NOT EXISTS "
-    "FOR (l:ArtigraphLane) REQUIRE l.lane_id IS UNIQUE",
-    "CREATE INDEX artigraph_blob_digest IF NOT EXISTS FOR (b:Blob) ON (b.digest)",
 )
 
 _LABELS = f"""

@@ -1,7 +1,7 @@
 """Words of texts for full-text search: those that a node is found by, and those that are sought.
 
-The analyzer of Neo4j leaves ``resnet50_v2_lr0.001`` and ``train.loss`` as one word, and keeps accents.
-So a node also has the parts of such words, folded, in ``search_``; a query folds and parts likewise.
+The analyzer of Neo4j leaves ``resnet50_v2_lr0.001`` and ``train.loss`` as one word, and keeps
+accents. So a node also has the parts of such words, folded, in ``search_``; a query does likewise.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SPECIAL = frozenset('+-&|!(){}[]^"~*?:\\/<>=')
 
 
 def _folded(text: str) -> str:
-    """Without case and accents, in either of Unicode's normal forms; kana and hangul as they are."""
+    """A text without case and accents, the same for both of Unicode's forms."""
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     return unicodedata.normalize("NFC", plain).casefold()
 

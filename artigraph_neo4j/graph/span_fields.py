@@ -172,10 +172,11 @@ def _is_class_variable(hint: Any) -> bool:
 
 def _default(where: str, value: Any) -> Callable[[], Any] | None:
     if isinstance(value, dataclasses.Field):
-        field = cast("dataclasses.Field[Any]", value)
-        if field.default_factory is not dataclasses.MISSING:
-            return field.default_factory
-        value = field.default
+        declared: Any = cast("object", value)
+        if declared.default_factory is not dataclasses.MISSING:
+            make: Callable[[], Any] = declared.default_factory
+            return make
+        value = declared.default
     if value is dataclasses.MISSING:
         return None
     if type(value).__hash__ is None:

@@ -147,7 +147,8 @@ def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str
                 )
             continue
         stored = value.get_db_property_name(key)
-        if stored in ours or stored in SPAN_PROPERTIES:
+        foreign = stored in PROVENANCE_PROPERTIES and stored != key
+        if stored in ours or stored in SPAN_PROPERTIES or foreign:
             raise ModelError(
                 f"span class {name}: {key!r} would be stored as {stored!r}, which this library "
                 "keeps; give it another db_property"

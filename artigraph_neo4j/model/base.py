@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -104,6 +104,18 @@ class ModelBase:
         node_id: str  # read-only; declared so that a model may have a field of this name
     else:
         node_id = _NodeId()
+
+    if not TYPE_CHECKING:  # type checkers say so themselves
+
+        def __init__(self, *args, **kwargs):
+            """Refuse values for a class that nobody made a dataclass: it takes none."""
+            cls = type(self)
+            if (args or kwargs) and not is_dataclass(cls):
+                raise ModelError(
+                    f"{cls.__name__} is not a dataclass, so it takes no values; write @dataclass "
+                    f"above class {cls.__name__}"
+                )
+            super().__init__(*args, **kwargs)
 
     def __init_subclass__(
         cls,

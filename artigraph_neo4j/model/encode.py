@@ -187,8 +187,8 @@ class Encoder:
 
     def _serialize(self, work: _Work, plan: FieldPlan, value: Any, *, lazy: bool = False) -> None:
         where = f"{work.node.plan.info.name}.{plan.name}"
-        if type(value) is dict and not lazy:
-            work.node.properties.update(entries_of(plan.name, cast("dict[Any, Any]", value)))
+        if not lazy:
+            _note_entries(work.node, plan.name, value)
         try:
             _refuse_lazy(value)
             if type(value) in _CONTAINERS and _holds(value, ModelBase):
@@ -285,6 +285,12 @@ def _of_plain(value: Any) -> Serializer[Any] | None:
     if type(value) is str and to_native(value)[0] is not NOT_NATIVE:
         return string_serializer
     return bytes_serializer if type(value) is bytes else None
+
+
+def _note_entries(node: Node, field: str, value: object) -> None:
+    """Keep the entries of a dict as properties beside it, so that filters find them."""
+    if type(value) is dict:
+        node.properties.update(entries_of(field, cast("dict[object, object]", value)))
 
 
 def _refuse_lazy(value: Any) -> None:

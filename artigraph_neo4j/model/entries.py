@@ -8,7 +8,7 @@ clashes. They are never read back.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from artigraph_neo4j.graph.names import entry_property, others_property
 from artigraph_neo4j.model.native import NOT_NATIVE, to_native
@@ -52,8 +52,9 @@ def _items(value: dict[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple
     for key, item in value.items():
         if not _is_name(key):  # nothing can ask for it
             continue
+        inner: Any = item  # a type checker would narrow the item itself
         if type(item) is dict and item and len(path) < _MAX_DEPTH:
-            yield from _items(cast("dict[Any, Any]", item), (*path, key))
+            yield from _items(inner, (*path, key))
         else:
             yield (*path, key), item
 

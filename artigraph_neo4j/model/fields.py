@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Any, TypedDict, TypeVar, Unpack, cast, overload
 from weakref import WeakKeyDictionary
 
+from artigraph_neo4j.common.annotations import hint_of, own_annotations, text_of
+from artigraph_neo4j.common.fitting import Fits, fits_of
 from artigraph_neo4j.errors import ModelError
 from artigraph_neo4j.graph.names import property_name
-from artigraph_neo4j.common.annotations import hint_of, own_annotations, text_of
 from artigraph_neo4j.model.base import ModelBase, ModelInfo, model_info
-from artigraph_neo4j.common.fitting import Fits, fits_of
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.storage.base import Storage
 

@@ -137,7 +137,7 @@ class Lazy(Generic[T]):
         Raises:
             BlobNotFoundError: It is gone from its storage.
             IntegrityError: It is not the one that was written; parts are not checked.
-            StorageError: The storage failed, or is not known to this process.
+            StorageError: The storage failed, or was not named by this program or its environment.
             SerializationError: The bytes cannot be read, the serializer reads no parts, or there
                 are not these; or a part is asked of one that holds a value.
             EngineError: It was unpickled, and no engine is set.

@@ -2,7 +2,7 @@
 
 Decided by exact type: a subclass (an ``IntEnum``, a ``str`` of one's own) would come back as
 something else. A scalar of numpy that equals a native value exactly is stored as that value, and
-its entry in the codec names its type: ``float:numpy.float32``. Other values go through a serializer.
+its entry in the codec names its type: ``float:numpy.float32``. Others go through a serializer.
 """
 
 from __future__ import annotations

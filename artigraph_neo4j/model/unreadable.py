@@ -1,4 +1,4 @@
-"""Artifacts in a list that did not become objects of a class: records, and those nobody can read."""
+"""Artifacts in a list that did not become objects of a class: records, and unreadable ones."""
 
 from __future__ import annotations
 

@@ -16,6 +16,9 @@ __all__ = ["PROVENANCE", "Run", "RunSpan", "run_from_rows"]
 ARGUMENTS = "CallArguments"
 """The model of recorded arguments: a span makes them, and they are what it started from."""
 
+KEY = "CallKey"
+"""The model of keys of cached calls: they say nothing that arguments and results do not."""
+
 PROVENANCE = (
     "git_commit",
     "git_dirty",
@@ -128,7 +131,9 @@ def run_from_rows(spans: list[list[Any]], contents: list[list[Any]]) -> Run:
     for span in sorted(found, key=lambda span: (span.opened_at, span.node_id)):
         span.arguments = [a for a in span.made if run.contents[a].model == ARGUMENTS]
         run.makers.update(dict.fromkeys(span.made, span))
-        span.made = [a for a in span.made if a not in span.arguments]
+        span.made = [
+            a for a in span.made if a not in span.arguments and run.contents[a].model != KEY
+        ]
         if span.parent is not None:
             name = span.label or next(iter(span.classes), "span")
             count = ranks.setdefault(span.parent, Counter())

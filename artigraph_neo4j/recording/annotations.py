@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,6 +35,10 @@ class Annotations:
     noted_at: datetime | None
 
 
+guards: list[Callable[[str, Iterable[str]], Awaitable[None]]] = []
+"""Functions that ``add_tags`` awaits before it tags a node: they may refuse."""
+
+
 async def add_tags(node: AnyNode, /, *names: str) -> frozenset[str]:
     """Tag a span or an artifact; a tag it has already stays. One round trip.
 
@@ -47,7 +52,10 @@ async def add_tags(node: AnyNode, /, *names: str) -> frozenset[str]:
     Raises:
         NotFoundError: There is no such span or artifact.
         ValueError: A tag is empty or too long.
+        PolicyError: A registered policy refuses one of the tags.
     """
+    for guard in guards:
+        await guard(given.node_id(node), names)
     return await _change(changes.TAG, node, names)
 
 

@@ -197,7 +197,7 @@ def _near_labels(label: str, labels: list[str]) -> str:
     composed = normalize("NFC", label)
     for other in labels:
         if normalize("NFC", other) == composed:  # the two look the same
-            return f"; it has {ascii(other)}, and {ascii(label)} was asked for: other characters"
+            return f"; it has {other!a}, and {label!a} was asked for: other characters"
     near = get_close_matches(label, labels, n=3) or sorted(labels)[:10]
     return f"; it has {', '.join(map(repr, near))}" if near else "; it has no labeled artifact"
 
@@ -254,10 +254,7 @@ async def from_rows(
     read = iter(await _join(stored, wanted, leniency))
     found: list[tuple[str | None, Any]] = []
     for row, item in zip(rows, wholes, strict=True):
-        if isinstance(item, Stored):
-            artifact = next(read)
-        else:
-            artifact = _unreadable(row, item)
+        artifact = next(read) if isinstance(item, Stored) else _unreadable(row, item)
         unreadable = isinstance(artifact, UnreadableArtifact)
         if not (unreadable and leniency.on_error == "skip"):
             found.append((row[1], artifact))

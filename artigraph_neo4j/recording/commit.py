@@ -7,6 +7,8 @@ in a batch many are, in one statement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from math import inf
 from typing import Any
 
 from artigraph_neo4j.common.pausing import collector_paused
@@ -77,7 +79,8 @@ async def write(
 ) -> tuple[bool, dict[Work, Exception]]:
     """Write them in one statement, all or none.
 
-    One round trip; more when stored values that were leaned on are gone meanwhile.
+    One round trip; more when stored values that were leaned on are gone meanwhile, or when so much
+    time passes between attempts that garbage collection may have taken what was uploaded.
 
     Args:
         engine: Where to.
@@ -97,7 +100,19 @@ async def write(
     """
     with collector_paused():
         statement = _Statement(engine, works, merge=merge)
-    recordings = statement.recordings
+    mine = ticket or Ticket()
+    try:
+        return await _write(statement, mine, settle, deadline)
+    except BaseException:
+        if ticket is None and mine.unconfirmed:  # if it was not applied, it never will be
+            engine.later(partial(engine.settle, mine))
+        raise
+
+
+async def _write(
+    statement: _Statement, ticket: Ticket, settle: bool, deadline: float | None
+) -> tuple[bool, dict[Work, Exception]]:
+    engine, works, recordings = statement.engine, statement.works, statement.recordings
     gone: list[str] = []
     while True:
         for part in statement.uploads:
@@ -108,6 +123,8 @@ async def write(
             refused, why = _conflicting(works, error)
             why.__cause__ = error
             return False, {refused: why}
+        if result.stale:
+            continue
         if result.before:
             await statement.find_opened()
             return True, {}
@@ -132,9 +149,9 @@ class _Statement:
     """The parameters for some work, and what is noted when it was done."""
 
     def __init__(self, engine: Engine, works: Sequence[Work], *, merge: bool) -> None:
-        self._engine = engine
+        self.engine = engine
         self._merge = merge
-        self._works = works
+        self.works = works
         self._spans: dict[tuple[str, ...], list[list[Any]]] = {}
         self._children: dict[str, list[str]] = {}
         self._owned: dict[tuple[int, str], dict[str, Any]] = {}
@@ -153,11 +170,14 @@ class _Statement:
         self._staying = [work.span.node_id for work in openings if work.closing is None]
         self.uploads = [w.uploads for w in self.recordings if w.uploads is not None]
         opened = {work.span.node_id for work in openings}
-        owners = {_owner(work) for work in works} - opened - {None}
+        needed = {_owner(work) for work in works if not isinstance(work, Opening)}
+        owners = needed - opened - {None}
+        below = [[parent, ids] for parent, ids in self._children.items()]
         self._parameters: dict[str, Any] = {
             "owners": sorted(str(owner) for owner in owners),
             "opened": [{"labels": key, "rows": rows} for key, rows in self._spans.items()],
-            "children": [[parent, ids] for parent, ids in self._children.items()],
+            "parents": sorted(group for group in below if group[0] not in opened),
+            "children": [group for group in below if group[0] in opened],
             "owned": list(self._owned.values()),
             "others": list(self._others.values()),
             "fields": [list(link) for work in self.recordings for link in work.encoded.links],
@@ -215,37 +235,47 @@ class _Statement:
             groups[model]["spans"].append([span_id, rows])
         return rows
 
-    async def send(self, ticket: Ticket | None, settle: bool, deadline: float | None) -> Once:
+    async def send(self, ticket: Ticket, settle: bool, deadline: float | None) -> Once:
         """Send it; its row is what ``statement`` says, without ``TURN``."""
-        writer = self._engine.writer
+        writer = self.engine.writer
         writers = writer.opening() if self._staying else []
 
         def done(result: Once) -> None:
-            if not result.before and not _is_written(result.row):
+            if result.stale or not (result.before or _is_written(result.row)):
                 return
             self._note(dict(result.row[4]) if result.row else {})
             for span_id in self._staying:
-                self._engine.span_opened(span_id, bool(writers))
+                self.engine.span_opened(span_id, bool(writers))
 
         parameters = self._parameters | stored_parameters(self.uploads) | {"writers": writers}
         text = writing.statement(parameters, merge=self._merge)
-        return await self._engine.once(
-            text, parameters, ticket=ticket, settle=settle, deadline=deadline, done=done
+
+        def fresh() -> float:
+            return min((part.fresh_seconds() for part in self.uploads), default=inf)
+
+        return await self.engine.once(
+            text,
+            parameters,
+            ticket=ticket,
+            settle=settle,
+            deadline=deadline,
+            fresh=fresh,
+            done=done,
         )
 
     def _note(self, element_ids: Mapping[str, str]) -> None:
         """Note on spans what became of them; also for a caller that was cancelled meanwhile."""
-        for work in self._works:
+        for work in self.works:
             if isinstance(work, Opening):
                 work.opened(element_ids.get(work.span.node_id))
             elif isinstance(work, Closing):
-                self._engine.writer.closed(work.span.node_id)
+                self.engine.writer.closed(work.span.node_id)
 
     async def find_opened(self) -> None:
         """Ask for what an answer that was lost would have said of spans; a round trip for them."""
-        ids = [work.span.node_id for work in self._works if isinstance(work, Opening)]
+        ids = [work.span.node_id for work in self.works if isinstance(work, Opening)]
         if ids:
-            ((found,),) = await self._engine.read(
+            ((found,),) = await self.engine.read(
                 writing.ELEMENT_IDS, {"ids": ids}, after_batch=False
             )
             self._note(dict(found))

@@ -16,6 +16,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
 from artigraph_neo4j.engine.waiting import run
 from artigraph_neo4j.errors import ArtifactTypeError, SpanError
@@ -23,13 +24,14 @@ from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import declared_properties
 from artigraph_neo4j.recording import blocking
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
+from artigraph_neo4j.recording.cache import Cache, Memory, Miss, explain
 from artigraph_neo4j.recording.spans import (
     create_span_artifact,
     create_span_artifacts,
     span_context,
 )
 
-__all__ = ["CallArguments", "spanned"]
+__all__ = ["CallArguments", "cached", "explain_miss", "spanned"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -57,6 +59,7 @@ def spanned(
     span: type[Span] = Span,
     arguments: bool | Collection[str] = False,
     result: str | None = "result",
+    cache: bool | Cache = False,
 ) -> Callable[[F], F]: ...
 def spanned(
     function: Any = None,
@@ -66,6 +69,7 @@ def spanned(
     span: type[Span] = Span,
     arguments: bool | Collection[str] = False,
     result: str | None = "result",
+    cache: bool | Cache = False,
 ) -> Any:
     """Open a span for each call of a function, and record what it returns.
 
@@ -86,18 +90,94 @@ def spanned(
             them but ``self`` and ``cls``, or only those named.
         result: The label under which a returned artifact is recorded. A dict of artifacts by label
             is recorded under these labels. Other values are not recorded, and None records none.
+        cache: Whether a call returns what an earlier one with equal arguments did: ``True``, or a
+            ``Cache`` that says how calls are told apart. Functions that return artifacts only, and
+            are not generators. A call that is remembered has a span, too, which shares the
+            artifacts; ``CallKey.cached_from`` there names the span that made them.
 
     Returns:
         The function with the same signature, or the decorator that makes it.
 
     Raises:
-        SpanError: When it is defined: the template or ``arguments`` names no argument.
+        SpanError: When it is defined: the template, ``arguments`` or ``cache`` names no argument,
+            or the calls cannot be cached.
     """
 
     def decorate(called: Callable[..., Any]) -> Any:
-        return _decorated(_Plan.of(called, label, span, arguments, result))
+        return _decorated(_Plan.of(called, label, span, arguments, result, cache))
 
     return decorate if function is None else decorate(function)
+
+
+@overload
+def cached(function: F, /) -> F: ...
+@overload
+def cached(
+    *,
+    version: str | int | None = None,
+    ignore: Collection[str] = (),
+    label: str | None = None,
+    span: type[Span] = Span,
+    arguments: bool | Collection[str] = False,
+    result: str = "result",
+) -> Callable[[F], F]: ...
+def cached(
+    function: Any = None,
+    /,
+    *,
+    version: str | int | None = None,
+    ignore: Collection[str] = (),
+    label: str | None = None,
+    span: type[Span] = Span,
+    arguments: bool | Collection[str] = False,
+    result: str = "result",
+) -> Any:
+    """``spanned`` with a memory: a call returns what an earlier one with equal arguments did.
+
+    Arguments are equal when their contents are, those of artifacts and of large values by digest.
+    An earlier call counts if its span ended well and all that it returned is still there, the bytes
+    in storages too. Two calls at the same time both run.
+
+    Args:
+        function: The function; ``@cached`` without brackets passes it.
+        version: Says when the function changed; by default its source text does.
+        ignore: Names of arguments that do not change the result.
+        label: As that of ``spanned``.
+        span: As that of ``spanned``.
+        arguments: As that of ``spanned``.
+        result: As that of ``spanned``.
+
+    Raises:
+        SpanError: As ``spanned``.
+    """
+    decorate = spanned(
+        label=label, span=span, arguments=arguments, result=result, cache=Cache(version, ignore)
+    )
+    return decorate if function is None else decorate(function)
+
+
+async def explain_miss(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Miss:
+    """Tell why a call of a cached function would run, and which argument differs. It is not called.
+
+    Two round trips, and a look at storages.
+
+    Args:
+        function: A function that ``cached`` or ``spanned(cache=...)`` decorated.
+        *args: The arguments of the call.
+        **kwargs: Those by name.
+
+    Raises:
+        SpanError: The function has no cache.
+        TypeError: The arguments do not fit the function.
+    """
+    plan = _plans.get(function)
+    if plan is None or plan.memory is None:
+        raise SpanError(f"{function!r} has no cache; decorate it with @cached")
+    return await explain(plan.memory, plan.bound(args, kwargs))
+
+
+_plans: WeakKeyDictionary[Callable[..., Any], _Plan] = WeakKeyDictionary()
+"""The plans of decorated functions, by what the decorator made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +190,7 @@ class _Plan:
     span: type[Span]
     names: tuple[str, ...]
     result: str | None
+    memory: Memory | None
 
     @classmethod
     def of(
@@ -119,6 +200,7 @@ class _Plan:
         span: type[Span],
         arguments: bool | Collection[str],
         result: str | None,
+        cache: bool | Cache,
     ) -> _Plan:
         if not callable(function) or isinstance(function, (staticmethod, classmethod)):
             raise SpanError("@spanned goes on a function, below @staticmethod or @classmethod")
@@ -137,7 +219,11 @@ class _Plan:
                     f"{name}: {label!r} is no template of its arguments: {error}"
                 ) from error
         template = label or function.__name__.replace("{", "{{").replace("}", "}}")
-        return cls(function, signature, template, span, tuple(names), result)
+        memory = None
+        if cache is not False:
+            chosen = Cache() if cache is True else cache
+            memory = Memory.of(function, chosen, result)
+        return cls(function, signature, template, span, tuple(names), result, memory)
 
     def open(self, values: Mapping[str, Any]) -> Span:
         """A new span for a call."""
@@ -157,6 +243,20 @@ class _Plan:
             name = f"{self.function.__module__}.{self.function.__qualname__}"
             data = CallArguments(name, {name: values[name] for name in self.names})
             await create_span_artifact("current", label="arguments", data=data)
+
+    def parts(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """What the key of a call is made of; nothing without a cache."""
+        return {} if self.memory is None else self.memory.parts(values)
+
+    async def recall(self, parts: Mapping[str, str]) -> tuple[bool, Any]:
+        """Whether the call is remembered, and what it returned; see ``Memory.recall``."""
+        return (False, None) if self.memory is None else await self.memory.recall(parts)
+
+    async def finish(self, parts: Mapping[str, str], value: Any) -> None:
+        """Record what was returned, and remember it."""
+        await self.end(value)
+        if self.memory is not None:
+            await self.memory.remember(parts, value)
 
     async def end(self, value: Any) -> None:
         """Record what was returned, in the current span."""
@@ -198,16 +298,21 @@ def _decorated(plan: _Plan) -> Callable[..., Any]:
         made = _generator(plan)
     else:
         made = _plain(plan)
-    return wraps(function)(made)
+    wrapped = wraps(function)(made)
+    _plans[wrapped] = plan
+    return wrapped
 
 
 def _coroutine(plan: _Plan) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         values = plan.bound(args, kwargs)
+        parts = plan.parts(values)
         async with span_context(plan.open(values)):
             await plan.begin(values)
-            value = await plan.function(*args, **kwargs)
-            await plan.end(value)
+            is_known, value = await plan.recall(parts)
+            if not is_known:
+                value = await plan.function(*args, **kwargs)
+                await plan.finish(parts, value)
             return value
 
     return call
@@ -216,10 +321,13 @@ def _coroutine(plan: _Plan) -> Callable[..., Any]:
 def _plain(plan: _Plan) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         values = plan.bound(args, kwargs)
+        parts = plan.parts(values)
         with blocking.span_context(plan.open(values)):
             run(plan.begin(values))
-            value = plan.function(*args, **kwargs)
-            run(plan.end(value))
+            is_known, value = run(plan.recall(parts))
+            if not is_known:
+                value = plan.function(*args, **kwargs)
+                run(plan.finish(parts, value))
             return value
 
     return call

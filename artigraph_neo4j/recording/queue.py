@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -342,7 +342,7 @@ class Batch:
                 self._append(waiting)
 
     @contextmanager
-    def _background(self) -> Iterator[None]:
+    def _background(self) -> Generator[None]:
         """Let the end of the batch cancel this task."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of the loop
@@ -443,8 +443,11 @@ class Batch:
     async def _write_waiting(self, deadline: Callable[[], float]) -> None:
         """Write part after part; on a failure the part stays, to be sent again as it is."""
         self._kicked = False  # what is added from now on asks anew; before, once is enough
-        while self._parts or (items := self._take()):
+        while True:
             if not self._parts:
+                items = self._take()
+                if not items:
+                    break
                 self._parts.append(_Part(items))
             left = await self._attempt(self._parts[-1], deadline())
             self._parts[-1:] = left
@@ -510,13 +513,17 @@ class Batch:
     def _lose(self, item: _Item, cause: BaseException) -> None:
         if isinstance(item.work, Opening):
             mark_lost(item.work.span)
-        elif isinstance(item.work, Closing) and not isinstance(cause, (NotFoundError, *UNWRITABLE)):
-            self._write_end_later(item.work)
+        elif isinstance(item.work, Closing) and not isinstance(cause, NotFoundError):
+            self._end_otherwise(item.work, cause)
         self._tell([(item.number, lost) for lost in _lost(item.work, cause)])
         self._forget(item)
 
-    def _write_end_later(self, closing: Closing) -> None:
-        if closing.span.is_recorded:  # else its opening is lost too
+    def _end_otherwise(self, closing: Closing, cause: BaseException) -> None:
+        if not closing.span.is_recorded:  # its opening is lost too
+            return
+        if isinstance(cause, UNWRITABLE):
+            self.engine.span_left(closing.span.node_id)
+        else:
             write_later(self.engine, closing, Ticket())
 
     def _tell(self, lost: Iterable[tuple[int, Lost]]) -> None:
@@ -613,7 +620,7 @@ class Batch:
                 elif isinstance(item.work, Opening):
                     mark_lost(item.work.span)
                 elif isinstance(item.work, Closing):
-                    self._write_end_later(item.work)
+                    self._end_otherwise(item.work, cause)
             if not applied:
                 self.lost += entries
 

@@ -51,7 +51,7 @@ class ResultList(list[T]):
 
 
 SHOWN_ROWS = 100
-"""How many results a table has."""
+"""Maximum rows of a table."""
 
 _NESTED_LEVELS = 3
 

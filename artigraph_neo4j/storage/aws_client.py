@@ -2,8 +2,8 @@
 
 A client cannot leave the loop it was made on, and making one costs ten times what a request does.
 What it was made of may change while the process lives: credentials are renewed, an endpoint or a
-CA file is corrected. So each request compares the environment and the AWS configuration files
-(about 25 µs), and a client that was made of others is replaced, once its requests have ended.
+CA file is corrected. So each request compares the environment and the AWS configuration files, in
+tens of microseconds; a client that was made of others is replaced, and ends with its requests.
 """
 
 # botocore and aiobotocore are only typed with stubs for every AWS service.

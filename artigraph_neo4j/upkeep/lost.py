@@ -1,4 +1,4 @@
-"""Spans that are open, and those that nobody will close: their process is gone."""
+"""Open spans, and those among them that nobody will close."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from artigraph_neo4j.graph.span_rows import span_from_row
 __all__ = ["OpenSpan", "close_lost_spans", "find_lost_spans", "read_open_spans"]
 
 SILENCE = timedelta(minutes=5)
-"""A process says every 30 s that it lives; after ten times that it is taken for gone."""
+"""Time without a sign of life after which a process counts as gone; it gives one every 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,14 @@ class OpenSpan:
 
     Attributes:
         span: The span.
-        silent: For how long the process has not been seen, by the server's clock.
-        ended: Whether it said that it ends, and left the span open.
-        seen_at: When it was seen last; None when nothing is known of it any more.
-        host: Its machine.
-        user: Who ran it.
-        pid: Its number there.
-        program: How it was called.
+        silent: Time since the process was last seen, by the server's clock.
+        ended: Whether the process said that it will not close the span: it ended, or the database
+            refused the end.
+        seen_at: When the process was last seen; None if nothing is known of it any more.
+        host: The process's machine.
+        user: The user who ran it.
+        pid: Its process id.
+        program: The program, as it was called.
     """
 
     span: Span
@@ -44,10 +45,10 @@ class OpenSpan:
 
 
 async def read_open_spans() -> list[OpenSpan]:
-    """Read all spans that are open, in order of opening, with the processes that opened them.
+    """Read all open spans, in order of opening, with the processes that opened them.
 
-    Those that were opened before there were writers, or made by neomodel's ``save()``, are not
-    among them. One round trip.
+    Spans that neomodel's ``save()`` made, or that were imported open, are not among them: no
+    process is known for them. One round trip.
 
     Raises:
         ConnectionFailed: The database stayed out of reach.
@@ -58,12 +59,11 @@ async def read_open_spans() -> list[OpenSpan]:
 async def find_lost_spans(*, silence: timedelta = SILENCE) -> list[OpenSpan]:
     """Read the spans that were left open by processes which are gone, in order of opening.
 
-    A process is gone when it ended without closing them, or was not seen for a while: it was
+    A process is gone when it ended without closing them, or was not seen for ``silence``: it was
     killed, its machine stopped, or it cannot reach the database. One round trip.
 
     Args:
-        silence: For how long it must not have been seen. A process with open spans is seen every
-            30 s.
+        silence: Time without a sign of life. A process with open spans gives one every 30 s.
 
     Raises:
         ValueError: ``silence`` is negative.
@@ -77,17 +77,18 @@ async def close_lost_spans(
 ) -> list[OpenSpan]:
     """Close the spans that were left open by processes which are gone.
 
-    They get the status ``ERROR``, ``exception_type`` ``artigraph_neo4j.SpanLost``, and as their end
-    the time when their process was seen last. When it lives after all, its own closing of the span
-    wins. What is left of processes without open spans is taken away. Two round trips, one when
-    there are none.
+    The spans get the status ``ERROR``, the ``exception_type`` ``artigraph_neo4j.SpanLost``, and as
+    their end the time when their process was last seen. If the process lives after all, its own
+    end of the span replaces this one. Nodes of gone processes without open spans are deleted.
+    Two round trips; one when there are no such spans.
 
     Args:
         silence: As for ``find_lost_spans``.
-        dry_run: Close nothing, and return what would be closed.
+        dry_run: Whether to close nothing and return what would be closed.
 
     Returns:
-        What was closed, as it was found. Spans that their process closed meanwhile are left out.
+        The spans that were closed, as they were found. Those that their process closed in the
+        meantime are left out.
 
     Raises:
         ValueError, ConnectionFailed: As ``find_lost_spans``.

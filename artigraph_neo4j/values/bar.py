@@ -18,7 +18,8 @@ def transfer_bar(engine: Engine, *, at_least: int = 1024 * 1024) -> Generator[No
     """Show a bar for each value that is on its way during the block, if a terminal is watching.
 
     Args:
-        engine: The engine whose transfers are shown; its own ``on_transfer`` rests meanwhile.
+        engine: The engine whose transfers are shown. Its own ``on_transfer`` is not called during
+            the block.
         at_least: Values of fewer bytes are not worth a bar.
 
     Raises:

@@ -254,8 +254,9 @@ async def moving(engine: Engine) -> AsyncGenerator[Callable[[], None]]:
         StalledError: Nothing did.
     """
     loop = asyncio.get_running_loop()
+    limit = asyncio.timeout(engine.deadline)
     try:
-        async with asyncio.timeout(engine.deadline) as limit:
+        async with limit:
             yield lambda: limit.reschedule(loop.time() + engine.deadline)
     except TimeoutError as error:
         if not limit.expired():

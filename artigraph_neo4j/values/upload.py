@@ -16,6 +16,7 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from math import inf
 from typing import IO, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -44,6 +45,7 @@ __all__ = [
     "WAVE_BYTES",
     "Uploads",
     "blob_row",
+    "fresh_seconds",
     "mark",
     "stored_parameters",
     "upload",
@@ -215,6 +217,15 @@ class Uploads:
         ]
         await together(partial(self._upload_again, content) for content in again)
 
+    def fresh_seconds(self) -> float:
+        """Seconds for which all that was uploaded is certainly kept without a Blob node.
+
+        Garbage collection takes what is older than ``MIN_AGE``; the other half of it is for clocks
+        that differ, and for a statement that is on its way.
+        """
+        times = [c.uploaded for c in self._contents.values() if c.uploaded is not None]
+        return fresh_seconds(min(times, default=inf))
+
     async def _upload_again(self, content: _Content) -> None:
         if content.data is None and content.location is not None and content.leaned_on is None:
             blob = BlobRef(content.storage.name, content.location, content.digest, content.size)
@@ -370,6 +381,11 @@ def blob_row(
         "location": location,
     }
     return {"owner": owner, "field": field, "properties": properties}
+
+
+def fresh_seconds(uploaded: float) -> float:
+    """Seconds for which what was uploaded at this time is certainly kept without a Blob node."""
+    return uploaded + MIN_AGE.total_seconds() / 2 - time.time()
 
 
 def stored_parameters(uploads: Iterable[Uploads]) -> dict[str, Any]:

@@ -38,6 +38,15 @@ class FitSpan(Span):
     epochs = IntegerProperty()
 
 
+class Trial(Span):
+    lr: float
+
+
+def fields_of_spans(trial: Trial) -> None:
+    trial.lr = "x"  # mistake
+    find_artifacts(Score).lenient(on_error="ignore")  # mistake
+
+
 async def mistakes() -> None:
     find_artifacts(Score, lambda s: s.acuracy > 0.5)  # mistake
     find_artifacts(Score, lambda s: s.accuracy > "x")  # mistake

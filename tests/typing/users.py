@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, assert_type
 
 import pandas as pd
@@ -60,6 +61,27 @@ class Score(ArtifactModel, version=1):
 class FitSpan(Span):
     epochs = IntegerProperty()
     user = StringProperty()  # a name of provenance, which a class may have for itself
+
+
+class Trial(Span):
+    lr: float
+    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    epochs = IntegerProperty()
+
+
+async def fields_of_spans() -> None:
+    async with span_context(Trial(lr=0.1), properties={"seed": 1}) as trial:
+        assert_type(trial, Trial)
+        trial.lr = 0.2
+        trial.extra["auc"] = 0.9
+    assert_type(trial.lr, float)
+    assert_type(trial.notes, dict[str, Any])
+    assert_type(trial.epochs, int)
+    assert_type(await find_spans(Trial, lambda t: t.lr > 0.1).read(), list[Trial])
+    query = find_artifacts(Score).lenient(on_error="skip", missing="dict")
+    assert_type(await query.count_incomparable(), int)
+    assert_type(await query.read(), list[Score])
+    await Score(0.5).create(label=Path("data/x.csv"))
 
 
 async def spans() -> None:

@@ -1,4 +1,4 @@
-"""What the study records."""
+"""The models that the study records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FlightTable(ArtifactModel, version=1):
 
 @dataclass
 class TrainedModel(ArtifactModel, version=1):
-    """What a fold learned: the weight of each column, as an array."""
+    """The model that a fold trained: the weight of each column, as an array."""
 
     estimator: str
     parameters: dict[str, Any]
@@ -52,7 +52,7 @@ class TrainedModel(ArtifactModel, version=1):
 
 @dataclass
 class FoldScore(ArtifactModel, version=1):
-    """How well a fold did; numbers that Cypher can ask about."""
+    """The score of a fold: numbers that Cypher can ask about."""
 
     auc: float
     accuracy: float
@@ -63,14 +63,14 @@ class FoldScore(ArtifactModel, version=1):
 
 @dataclass
 class Conclusion(ArtifactModel, version=1):
-    """What the study found; full-text search finds its words."""
+    """The conclusion of the study; full-text search finds its words."""
 
     text: str = artifact_field(searchable=True)
 
 
 @dataclass
 class Predictions(ArtifactModel, version=1):
-    """What a fold predicted, beside the truth."""
+    """The predictions of a fold, beside the truth."""
 
     score: FoldScore
     frame: pd.DataFrame
@@ -88,7 +88,7 @@ def first_baseline() -> Any:
 
 @dataclass
 class Baseline(ArtifactModel, version=2):
-    """What one gets by always guessing the more frequent answer; a percentage in version 1."""
+    """The accuracy of always guessing the more frequent answer; a percentage in version 1."""
 
     share_late: float
     accuracy: float

@@ -147,7 +147,7 @@ async def _migrate(console: Console) -> None:
 
 
 async def _storage(study_id: str) -> Table:
-    """What no function of the library answers, one Cypher query does."""
+    """Sum up by one Cypher query what no function of the library answers."""
     rows: list[list[Any]] = await get_engine().read(
         "MATCH (:Span {node_id: $id})-[:PARENT_OF*0..]->(s)-[:HAS_ARTIFACT]->(a) "
         "OPTIONAL MATCH (a)-[k:STORED_IN]->(b:Blob) "
@@ -162,7 +162,7 @@ async def _storage(study_id: str) -> Table:
 
 
 async def _retention(study_id: str, console: Console) -> None:
-    """How much former studies take; only counted, nothing is deleted."""
+    """Count what former studies take; nothing is deleted."""
     study = await read_span(study_id)
     old = await retain(label=str(study.label), keep_last=1)
     console.print(
@@ -176,7 +176,7 @@ async def _retention(study_id: str, console: Console) -> None:
 
 
 def command() -> str:
-    """How to call ``artigraph`` from where this program was started."""
+    """The command ``artigraph`` as it can be called from the current directory."""
     path = Path(sys.executable).with_name("artigraph")
     if shutil.which("artigraph") == str(path) or not path.exists():
         return "artigraph"

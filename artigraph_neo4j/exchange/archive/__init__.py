@@ -1,4 +1,4 @@
-"""All below a span, in files: written to take it along, to keep it, or to analyse it elsewhere.
+"""Files with all below a span: to take it along, to keep it, or to analyse it elsewhere.
 
 ``export_graph`` writes JSON lines, which ``import_graph`` brings into a graph again, or Parquet
 tables. The lines are described in ``docs/cli.md``.

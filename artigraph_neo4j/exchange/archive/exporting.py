@@ -32,7 +32,7 @@ __all__ = ["ExportReport", "export_graph"]
 
 @dataclass(slots=True)
 class ExportReport:
-    """What was exported.
+    """The counts of an export.
 
     Attributes:
         path: The file, or for Parquet the directory.

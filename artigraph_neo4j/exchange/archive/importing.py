@@ -28,7 +28,7 @@ NODES = 500
 
 @dataclass(slots=True)
 class ImportReport:
-    """What was imported.
+    """The counts of an import.
 
     Attributes:
         span: The id of the span at the top.
@@ -39,7 +39,7 @@ class ImportReport:
         uploaded: How many stored values were uploaded.
         bytes: Their size.
         shared: How many references lead to values in the storage of the graph that they come from,
-            since the file has not their bytes.
+            since the file does not have their bytes.
         left_out: How many relationships lead to what is in neither the file nor the graph: to
             artifacts that were used but made elsewhere, and from spans and newer versions
             elsewhere.
@@ -67,8 +67,8 @@ async def import_graph(
 
     The whole file is checked first: that its lines fit each other, and that it holds what its last
     line says. Ids stay; what is there already stays as it is. So importing again does no harm:
-    after an error, or to get relationships to what came meanwhile. Each batch of 500 nodes is one
-    transaction, so an artifact is there as a whole or not at all.
+    after an error, or to get relationships to what was imported since. Each batch of 500 nodes is
+    one transaction, so an artifact is there as a whole or not at all.
 
     The span at the top goes below the parent that it had, where that is in the graph, else it
     becomes a root. Open spans stay open; no process is known for them.
@@ -121,7 +121,7 @@ async def import_graph(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in the graph the top span goes.
+    """The place of the top span in the graph.
 
     Attributes:
         span: The top span.
@@ -262,7 +262,9 @@ async def _write(
     graph_id = (await engine.graph()).graph_id
     parameters = batch.parameters() | {"blobs": rows, "graph": graph_id}
     try:
-        ((other, wrong, written, *left_over),) = await engine.write(cypher.IMPORT_BATCH, parameters)
+        ((other, wrong, written, *left_over),) = await engine.write(
+            cypher.IMPORT_BATCH, parameters, fresh=blobs.fresh_seconds
+        )
     except ConflictError as error:
         raise ArchiveError(
             f"{source}, lines {batch.first} to {batch.last}: the graph has another artifact under "

@@ -31,7 +31,7 @@ def dump(record: Line) -> str:
 
 
 def blob_path(directory: Path, digest: str) -> Path:
-    """Where the bytes of this SHA-256 are, beside the lines."""
+    """The path of the bytes of a SHA-256, beside the lines."""
     return directory / digest[:2] / digest
 
 
@@ -87,7 +87,7 @@ def _check_totals(totals: Totals, last: Line) -> None:
 
 
 class _BrokenError(Exception):
-    """What is wrong with a line."""
+    """A line that cannot be; the text says why."""
 
 
 def _record(text: str) -> Line:

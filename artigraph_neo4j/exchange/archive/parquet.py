@@ -1,7 +1,7 @@
 """The same as tables: one of spans, one of artifacts, one for each model with its native fields.
 
-A table has one type for each column, and a graph has not: a field may be an int in one artifact and
-a str in the next. So the graph is read twice: once to learn what there is, once to write it.
+A column of a table has one type, a property of a graph may have several: a field may be an int in
+one artifact and a str in the next. So the graph is read twice: to learn the types, and to write.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _type(value: object) -> Any:
 
 
 def _common(before: Any, new: Any) -> Any:
-    """A type for both; text, with JSON in it, where there is no other."""
+    """A type that holds both; text, with JSON in it, where nothing else does."""
     if before is None or new is None or before == new:
         return new if before is None else before
     numbers = (pa.int64(), pa.float64())

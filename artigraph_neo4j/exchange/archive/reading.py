@@ -1,4 +1,4 @@
-"""All below a span, read from the graph in batches, as the records of an exported file."""
+"""Reads all below a span in batches, as the records of an exported file."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class GraphReader:
         return {row[0][0][0]["node_id"]: row for row in rows}
 
     async def used(self) -> AsyncIterator[list[Line]]:
-        """What the spans used, one round trip a batch."""
+        """The artifacts that the spans used, one round trip a batch."""
         after: str | None = ""
         while after is not None:
             ((after, rows),) = await self._engine.read(cypher.EXPORT_USED, self._page(after))

@@ -1,4 +1,4 @@
-"""Totals of an exported file: its last line says them, and whoever reads the file compares."""
+"""Totals of an exported file: its last line states them, and a reader compares."""
 
 from __future__ import annotations
 

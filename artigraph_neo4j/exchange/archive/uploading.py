@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +22,7 @@ from artigraph_neo4j.values.transfer import (
     put,
     together,
 )
-from artigraph_neo4j.values.upload import mark
+from artigraph_neo4j.values.upload import fresh_seconds, mark
 
 __all__ = ["BlobWriter"]
 
@@ -32,7 +34,7 @@ class _Report(Protocol):
 
 
 class BlobWriter:
-    """Uploads what the graph has not, and says where each value is then.
+    """Uploads values that the graph does not have yet, and returns the location of each.
 
     Args:
         engine: The graph.
@@ -48,6 +50,11 @@ class BlobWriter:
         self._storage = storage
         self._directory = directory
         self._report = report
+        self._uploaded = inf
+
+    def fresh_seconds(self) -> float:
+        """Seconds for which what ``keep`` uploaded last is certainly kept without a Blob node."""
+        return fresh_seconds(self._uploaded)
 
     async def keep(self, blobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The rows of a batch's Blob nodes. A round trip, if there are any.
@@ -55,6 +62,7 @@ class BlobWriter:
         Raises:
             StorageError: A value cannot be kept.
         """
+        self._uploaded = inf
         if not blobs:
             return []
         await self._engine.ready()
@@ -79,6 +87,7 @@ class BlobWriter:
         storage = self._storage or self._engine.storage
         storage = storage or storage_of(where, first["storage"])
         path = blob_path(self._directory, first["digest"])
+        self._uploaded = min(self._uploaded, time.time())
         graph_id = (await self._engine.graph()).graph_id
         await mark(self._engine, storage, graph_id)
         try:

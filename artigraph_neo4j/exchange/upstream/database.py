@@ -80,7 +80,7 @@ class OldNode:
 
 
 class Database(ABC):
-    """What the import needs of a database."""
+    """A database, as far as the import needs it."""
 
     @abstractmethod
     def columns(self) -> list[str]:
@@ -98,13 +98,13 @@ class Database(ABC):
         """All rows without their values, in order of their ids.
 
         Raises:
-            NotFoundError: This is no database of Artigraph 0.0.x.
+            NotFoundError: This is not a database of Artigraph 0.0.x.
         """
         there = self.columns()
         if not set(_NEEDED) <= set(there):
             found = f"has no column {_NEEDED[1]}" if there else "is not there"
             raise NotFoundError(
-                f"this is no database of Artigraph 0.0.2 to 0.0.8: the table {TABLE} {found}"
+                f"this is not a database of Artigraph 0.0.2 to 0.0.8: the table {TABLE} {found}"
             )
         known = [name for name in _COLUMNS if name in there]
         extra = [name for name in there if name not in _NOT_EXTRA]

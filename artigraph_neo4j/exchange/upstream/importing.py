@@ -40,7 +40,7 @@ _UNKNOWN = 4 * 1024 * 1024
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did.
+    """The outcome of an import.
 
     Attributes:
         dry_run: Whether it wrote nothing; the numbers are what it would have done.

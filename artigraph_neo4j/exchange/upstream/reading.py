@@ -27,7 +27,7 @@ __all__ = ["Reader", "Values"]
 
 @dataclass(slots=True)
 class Values:
-    """What was read of some artifacts.
+    """The values that were read of some artifacts.
 
     Attributes:
         of: The values by the artifact's new id and the old id of the field.

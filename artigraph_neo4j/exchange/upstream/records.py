@@ -102,7 +102,7 @@ def build(
     Args:
         artifact: The rows.
         tree: Where they are.
-        values: The values of those that are no models, by old id.
+        values: The values of artifacts that are not models, by old id.
         names: New names of models, by the old ones.
 
     Raises:
@@ -166,7 +166,7 @@ def _version(version: Any, name: str) -> int:
     try:
         return int(version)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"model {name} has version {version!r}, which is no number") from error
+        raise ModelError(f"model {name} has version {version!r}, which is not a number") from error
 
 
 def _record(root: OldNode, tree: Tree, cls: type[ArtifactModel], values: dict[str, Any]) -> Record:

@@ -51,7 +51,7 @@ class OldArtifact:
 
     @property
     def size(self) -> int:
-        """How many bytes its values in the database have."""
+        """The size in bytes of its values in the database."""
         return sum(row.size for row in self.rows)
 
 
@@ -98,7 +98,7 @@ def model_of(row: OldNode) -> tuple[str, Any] | None:
 
 
 def is_artifact(row: OldNode) -> bool:
-    """Whether a row is an artifact or a part of one; all others are spans, or stand for one."""
+    """Tell artifacts and their parts from rows that are spans or stand for one."""
     return row.serializer is not None or row.kind.endswith("_artifact")
 
 
@@ -189,9 +189,9 @@ class _Grower:
         )
 
     def _alone(self, row: OldNode) -> bool:
-        """Whether an artifact can be without the parent that it had."""
+        """Tell whether an artifact can do without the parent that it had."""
         if row.parent_id in self._rows:
-            reason = f"it is no part of artifact {row.parent_id}; it became one of its own"
+            reason = f"it is not a part of artifact {row.parent_id}; it is now one of its own"
         elif model_of(row) is None:
             reason = f"its parent {row.parent_id} is gone, and nothing says what it was a part of"
             self.tree.skipped.append(ImportNote(row.node_id, named(row), reason))
@@ -232,13 +232,13 @@ class _Grower:
 
 
 def _is_part(child: OldNode, outer: OldNode) -> bool:
-    """Whether a row is a field of the model that another one is."""
+    """Tell whether a row is a field of the model in another row."""
     model = model_of(outer)
     return is_artifact(child) and model is not None and child.label is not None
 
 
 def named(row: OldNode) -> str:
-    """What a row is called in notes: its model or kind, and its label."""
+    """The name of a row in notes: its model or kind, and its label."""
     model = model_of(row)
     name = f"{model[0]} " if model else "" if is_artifact(row) else f"{row.kind} "
     return f"{name}{row.label or row.span_label or ''}".strip() or row.kind

@@ -72,7 +72,7 @@ _DECODERS: dict[str, Decode] = {
 
 
 def decoder(name: str | None, own: Mapping[str, Decode], *, allow_pickle: bool) -> Decode:
-    """What reads the bytes of a serializer of this name.
+    """The serializer that reads the bytes of an old one.
 
     Raises:
         Undecodable: Nothing does, or it would unpickle.
@@ -93,7 +93,7 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 def storage_name(place: str) -> str:
-    """What Artigraph called its storage of a place: a directory, or ``s3://bucket/prefix``."""
+    """The name that Artigraph gave a storage: of a directory, or of ``s3://bucket/prefix``."""
     if place.startswith("s3://"):
         bucket, _, prefix = place.removeprefix("s3://").partition("/")
         return _slug(f"artigraph-s3-{bucket}-{prefix}")

@@ -33,7 +33,7 @@ OLD_ID = "imported_id_"
 
 @dataclass(slots=True)
 class Counts:
-    """What became of one batch."""
+    """The outcome of one batch."""
 
     done: int = 0
     known: int = 0

@@ -24,7 +24,7 @@ _PARTS = {
     RETURN 'input' AS kind, x.node_id AS key, coalesce(x.artifact_label, x.model) AS value,
       toString(x.recorded_at) AS at""",
     "ancestors": f"""{_OUTSIDE}
-    MATCH (x)-[:{DERIVES}*2..]->(y) WHERE y:Artifact
+    MATCH (x)-[:{DERIVES}*1..]->(y) WHERE y:Artifact
     WITH DISTINCT y
     RETURN 'ancestor' AS kind, y.node_id AS key, coalesce(y.artifact_label, y.model) AS value,
       toString(y.recorded_at) AS at""",

@@ -8,6 +8,7 @@ from artigraph_neo4j.graph.cypher.parts import (
     is_newest,
     span_stays,
 )
+from artigraph_neo4j.graph.names import ARTIFACT_PROPERTIES
 
 __all__ = ["SHOWN_CHARACTERS", "SHOWN_ITEMS", "SPAN_TREE"]
 
@@ -17,10 +18,7 @@ SHOWN_CHARACTERS = 200
 SHOWN_ITEMS = 20
 """How many items of a list are returned, and how many of some bytes."""
 
-_OURS = (
-    "['node_id', 'artifact_label', 'model', 'model_version', 'recorded_at', 'codec', 'label_', "
-    "'search_', 'seal_', 'marked_at_']"
-)
+_OURS = str(sorted(ARTIFACT_PROPERTIES))
 
 _VALUE = f"""
     CASE WHEN a[k] IS :: STRING THEN [k, left(a[k], {SHOWN_CHARACTERS}), size(a[k])]
@@ -78,7 +76,7 @@ CALL (shown) {{
   RETURN collect([
     i, a.node_id, h.label, h.linked_at IS NOT NULL, a.model, a.model_version,
     toString(a.recorded_at), a.codec,
-    [k IN keys(a) WHERE NOT k IN {_OURS} | {_VALUE}],
+    [k IN keys(a) WHERE NOT k IN {_OURS} AND NOT k CONTAINS '.' | {_VALUE}],
     [(a)-[k:STORED_IN]->(b:Blob) | [k.field, b.blob_id, b.storage, b.location, b.digest, b.size]],
     nested, size
   ]) AS found

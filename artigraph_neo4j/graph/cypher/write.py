@@ -46,6 +46,12 @@ CALL (deletes) {{
   WITH id, s WHERE s IS NULL
   RETURN collect(id) AS missing
 }}""",
+    "parents": f"""
+CALL (deletes) {{
+  UNWIND $parents AS g
+  OPTIONAL MATCH (s:ArtigraphNode {{node_id: g[0]}}) WHERE s:Span AND {span_stays("s")}
+  RETURN collect(CASE WHEN s IS NULL THEN g[0] END) AS orphaned, collect(s) AS parents
+}}""",
     "revises": f"""
 CALL (deletes) {{
   UNWIND $revises AS r
@@ -85,10 +91,15 @@ CALL () {
 lock was waited for is still found by the first look. A label that a span has already locks it, so
 that it cannot be deleted between the look and the links to it, which would leave artifacts that no
 span has. Likewise what is revised is locked, with the spans that have it; so of two revisions one
-sees the other. Blob nodes whose locations are used again are locked likewise."""
+sees the other. Blob nodes whose locations are used again are locked likewise.
+
+Parents are not locked, or all that open spans below one would wait for each other's commit: the
+node itself is kept, and a link to one that is deleted meanwhile is an error, after which the
+statement is sent again. A delete that marked the parent in between finds the new span below."""
 
 _RESULTS = {
     "owners": ("missing", "[]"),
+    "parents": ("orphaned", "[]"),
     "revises": ("problems", "[]"),
     "leaned_on": ("gone", "[]"),
     "graph": ("other", "null"),
@@ -132,6 +143,14 @@ CALL (fine) {{
   UNWIND g.rows AS r
   {do["span"]}
   RETURN collect([n.node_id, elementId(n)]) AS opened
+}}""",
+        "parents": f"""
+CALL (fine, parents) {{
+  UNWIND CASE WHEN fine THEN range(0, size(parents) - 1) ELSE [] END AS i
+  WITH parents[i] AS p, $parents[i][1] AS ids
+  UNWIND ids AS id
+  MATCH (c:ArtigraphNode {{node_id: id}})
+  {do["link"]} (p)-[:PARENT_OF]->(c)
 }}""",
         "children": f"""
 CALL (fine) {{
@@ -219,10 +238,11 @@ def statement(parameters: Mapping[str, Any], *, merge: bool = False) -> str:
     Args:
         parameters: Lists, those that are empty may be absent:
 
-            - ``owners``: ids of spans that have to be there, sorted;
+            - ``owners``: ids of spans that get artifacts or an end, sorted;
+            - ``parents``: ``[parent id, ids of its children]`` of spans that are there already;
             - ``opened``: groups ``{labels, rows: [[properties, opened_at, closed_at]]}`` of new
               spans, times as ``zones.epoch`` makes them or None;
-            - ``children``: ``[parent id, ids of its children]``, of new spans or of owners;
+            - ``children``: the same of new spans;
             - ``owned``: groups ``{labels, model, model_version, codec, spans: [[span id, rows]]}``
               of artifacts, a row being ``[properties, recorded_at, label, key]``;
             - ``others``: the same, the span id being None, of artifacts without a span and of
@@ -236,7 +256,8 @@ def statement(parameters: Mapping[str, Any], *, merge: bool = False) -> str:
         merge: Whether some of it may be in the graph already, by the same ids.
 
     Returns:
-        A text whose result is one row: ``TURN``, ``missing`` owners, ``problems`` of revisions,
+        A text whose result is one row: ``TURN``, ``missing`` owners and parents, ``problems`` of
+        revisions,
         ``gone`` Blob nodes, the ``other`` id of the graph; where any of them says something nothing
         is written. Then ``[id, element id]`` of the spans that were opened.
     """
@@ -258,13 +279,17 @@ def _compose(wanted: frozenset[str], merge: bool) -> str:
         name if check in wanted else f"{default} AS {name}"
         for check, (name, default) in _RESULTS.items()
     )
-    names = ", ".join(name for name, _ in _RESULTS.values())
+    names = ", ".join(name for name, _ in _RESULTS.values() if name != "orphaned")
+    merged = names.replace("missing", "missing + orphaned AS missing", 1)
+    found = ", parents" if "parents" in wanted else ""
     return "\n".join(
         [
             f"{_NAME}{', merging' if merge else ''}\n{DELETES}\n{ONCE}{''.join(checks)}",
-            f"WITH lane, turn, {results}",
-            f"WITH lane, turn, {names}, turn = 'now' AND other IS NULL "
-            f"AND size(missing) + size(problems) + size(gone) = 0 AS fine{''.join(parts)}",
+            f"WITH lane, turn, {results}{found}",
+            f"WITH lane, turn, {merged}{found}, "
+            "turn = 'now' AND other IS NULL "
+            "AND size(missing) + size(orphaned) + size(problems) + size(gone) = 0 AS fine"
+            f"{''.join(parts)}",
             applied_if("fine"),
             f"RETURN {TURN}, {names}, {'opened' if 'opened' in wanted else '[] AS opened'}",
         ]

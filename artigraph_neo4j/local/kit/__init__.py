@@ -18,7 +18,7 @@ __all__ = ["Kit", "SavedQuery", "saved_queries", "style_as_grass", "style_as_jso
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """Where the files of a kit are.
+    """The files of a kit.
 
     Attributes:
         style: The style, GraSS.

@@ -38,7 +38,7 @@ class SavedQuery:
 
 
 def saved_queries() -> list[SavedQuery]:
-    """All of them, in the order in which they are listed."""
+    """The saved queries, in the order in which they are listed."""
     found: list[SavedQuery] = []
     saved = files("artigraph_neo4j.local.kit").joinpath("saved")
     for file in sorted(saved.iterdir(), key=lambda file: file.name):

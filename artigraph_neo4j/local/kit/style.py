@@ -85,7 +85,7 @@ def _rules(spans: Iterable[str], models: Iterable[str]) -> Iterator[tuple[str, R
 
 
 def _is_selector(label: str) -> bool:
-    """Whether a label can be written as a selector; both apps split at dots and spaces."""
+    """Tell whether a label can be written as a selector; both apps split at dots and spaces."""
     return re.fullmatch(r"\w+", label) is not None
 
 

@@ -1,9 +1,9 @@
-"""Garbage collection: stored values that nothing in the graph refers to, and what is missing.
+"""Garbage collection: stored values that nothing in the graph refers to, and missing ones.
 
-A stored value may be deleted when no Blob node names it and it is older than ``min_age``: whoever
-stored it has committed or given up by then, and what no committed Blob node names is never used
-again (see ``uploads``). Only names of the library's own form below the graph's own prefix are
-looked at, and only where an object in that prefix says that it is this graph's.
+A stored value may be deleted when no Blob node names it and it is older than ``min_age``: its
+writer has committed or given up by then, and what no committed Blob node names is never used
+again (see ``values/upload.py``). Only names of the library's own form below the graph's own prefix
+are looked at, and only where an object in that prefix says that it is this graph's.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ async def collect_garbage(
     min_age: timedelta = MIN_AGE,
     progress: Callable[[GarbageReport], None] | None = None,
 ) -> list[GarbageReport]:
-    """Find, and delete when asked to, stored values that nothing in the graph refers to.
+    """Find stored values that nothing in the graph refers to, and delete them if asked to.
 
-    Programs may go on writing meanwhile. Only this graph's values are looked at: names of the form
+    Programs may go on writing. Only this graph's values are looked at: names of the form
     ``ag/<graph id>/<SHA-256>-<UUIDv7>``, where an object in that prefix names this graph.
 
     One round trip for up to 100,000 Blob nodes and one for 1,000 objects that seem to be garbage,
@@ -47,16 +47,17 @@ async def collect_garbage(
 
     Args:
         storage: Where to look; by default in each storage that Blob nodes name, and the engine's.
-        dry_run: Delete nothing.
-        min_age: Delete nothing younger. Under the default of a day it is you who says that no
-            program needs longer than half of it from the upload of a value to its commit.
+        dry_run: Whether to delete nothing.
+        min_age: The age below which nothing is deleted. Below the default of a day it is you who
+            says that no program takes longer than half of it from the upload of a value to its
+            commit, its sleep included.
         progress: Called with the report after each batch.
 
     Returns:
         A report for each storage, in order of their names.
 
     Raises:
-        StorageError: A storage failed, cannot list, is not known to this process, or does not say
+        StorageError: A storage failed, cannot list, was not named by this process, or does not say
             that the prefix is this graph's; nothing more was deleted then.
         ValueError: ``min_age`` is negative.
         ConnectionFailed: The database stayed out of reach.

@@ -1,7 +1,7 @@
-"""One pass of garbage collection through one storage, and the report of it.
+"""One pass of garbage collection through one storage, and its report.
 
-Names begin with digests, which are spread evenly. So what is compared at one time is cut by the
-first digits of digests: memory stays the same for a storage of any size.
+Names begin with digests, which are spread evenly. So the graph and the storage are compared in
+parts, by the first digits of the digest, and memory stays bounded for a storage of any size.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from artigraph_neo4j.values.transfer import (
 __all__ = ["EXAMPLES", "BlobReference", "Collection", "GarbageReport", "Tally"]
 
 EXAMPLES = 1000
-"""Of each kind a report names so many; it counts them all."""
+"""Maximum examples of each kind in a report; its counts are complete."""
 
 PART = 100_000
-"""Blob nodes that are compared at one time, about."""
+"""Approximate number of Blob nodes in a part."""
 
 BATCH = 1000
-"""Names that are looked up, and then deleted, at one time: what S3 takes in one request."""
+"""Maximum names that are looked up and deleted at once; S3 takes as many in a request."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many objects, and how many bytes.
+    """A number of objects and of bytes.
 
     Attributes:
-        count: The objects.
-        bytes: Their bytes together.
+        count: Number of objects.
+        bytes: Their size in bytes, together.
     """
 
     count: int = 0
     bytes: int = 0
 
     def add(self, size: int) -> None:
-        """Count one more."""
+        """Count an object of this size."""
         self.count += 1
         self.bytes += size
 
@@ -57,12 +57,12 @@ class BlobReference:
     """A Blob node that something is wrong with.
 
     Attributes:
-        location: Where its bytes should be.
-        size: How many.
+        location: Where its object should be.
+        size: The object's size in bytes.
         blob_id: The node's id.
-        artifact: The id of the artifact whose value it is, None where no artifact has it.
-        model: That artifact's model.
-        field: The field.
+        artifact: The id of the artifact whose value it is; None if no artifact has it.
+        model: The artifact's model.
+        field: The artifact's field.
     """
 
     location: str
@@ -75,21 +75,21 @@ class BlobReference:
 
 @dataclass(slots=True)
 class GarbageReport:
-    """What was found in one storage, and what was done.
+    """Result of one pass through one storage.
 
     Attributes:
         storage: The storage's name.
         graph_id: The graph whose prefix was gone through.
-        min_age: The age from which on unreferenced objects are garbage.
-        dry_run: Whether nothing was to be deleted.
+        min_age: The age at which unreferenced objects become garbage.
+        dry_run: Whether garbage was only counted.
         live: Objects that Blob nodes refer to.
         young: Objects without a reference that may belong to a write under way.
-        garbage: Objects without a reference, and older.
-        deleted: Those of them that were deleted.
+        garbage: Older objects without a reference.
+        deleted: Garbage that was deleted.
         garbage_examples: Some of the garbage, at most 1,000.
-        dangling: How many locations Blob nodes refer to where no object is.
+        dangling: Number of locations that Blob nodes refer to and where no object is.
         dangling_examples: Some of these references, at most 1,000.
-        unowned: How many Blob nodes no artifact has. They keep their objects alive.
+        unowned: Number of Blob nodes that no artifact has. They keep their objects alive.
         unowned_examples: Some of them, at most 1,000.
     """
 
@@ -126,7 +126,7 @@ class Collection:
         self._candidates: list[tuple[StoredBytes, BlobName]] = []
 
     async def run(self) -> None:
-        """Go through all of it.
+        """Compare the whole storage with the graph, and delete the garbage if asked to.
 
         Raises:
             StorageError: The storage failed, or does not say that the prefix is this graph's.
@@ -137,9 +137,9 @@ class Collection:
             await self._compare(part)
 
     async def _check_marker(self) -> None:
-        """Refuse to go on where nothing says that the prefix is this graph's.
+        """Refuse to go on unless the marker says that the prefix is this graph's.
 
-        A prefix without anything in it needs no marker: the first upload puts it.
+        An empty prefix needs no marker: the first upload puts it.
         """
         prefix, key = graph_prefix(self._report.graph_id), marker_key(self._report.graph_id)
         what = f"{self._storage.name}: what is below {prefix!r}"
@@ -161,7 +161,7 @@ class Collection:
             raise StorageError(f"{what} is of another graph, {owner}; nothing was deleted")
 
     async def _compare(self, part: str) -> None:
-        """Everything whose digest begins with ``part``, in the graph and in the storage."""
+        """Compare what has a digest that begins with ``part``, in the graph and in the storage."""
         names: set[str] = set()
         unseen: dict[str, str] = {}
         unowned: list[BlobReference] = []
@@ -181,7 +181,7 @@ class Collection:
         await self._note_dangling(unseen)
 
     async def _note_unowned(self, seen: list[BlobReference]) -> None:
-        """Of the Blob nodes that seemed to have no artifact: those that still have none."""
+        """Look again at Blob nodes that seemed to have no artifact; count those that have none."""
         report = self._report
         for start in range(0, len(seen), BATCH):
             part = seen[start : start + BATCH]
@@ -193,7 +193,7 @@ class Collection:
             report.unowned_examples += [i for i in part if i.blob_id in alone][:room]
 
     async def _note_dangling(self, unseen: dict[str, str]) -> None:
-        """Of what Blob nodes refer to and was not listed: what is not there, and still named."""
+        """Look again at locations that were not listed; count those that are missing and named."""
         gone: list[dict[str, str]] = []
 
         async def look(location: str, digest: str) -> None:
@@ -226,10 +226,10 @@ class Collection:
             self._candidates.append((item, name))
 
     async def _collect(self, *, all_of_them: bool) -> None:
-        """Look each candidate up once more, and delete it if there is still no reference.
+        """Look up each candidate again, and delete it if there is still no reference.
 
-        The first look alone could miss a reference that was handed from one Blob node to another
-        while it looked. The second is asked as a write, so that a cluster's leader answers it.
+        The first look alone could miss a reference that passed from one Blob node to another in
+        the meantime. The second is sent as a write, so that a cluster's leader answers it.
         """
         while len(self._candidates) >= (1 if all_of_them else BATCH):
             batch = self._candidates[:BATCH]
@@ -260,7 +260,7 @@ class Collection:
             report.deleted.add(item.size)
 
     async def _list(self, prefix: str) -> AsyncIterator[list[StoredBytes]]:
-        """What the storage lists, in batches; the storage's own loop does the listing."""
+        """The objects of a prefix in batches, listed where the storage does its I/O."""
         listing = self._storage.list(prefix)
 
         async def take() -> list[StoredBytes]:
@@ -276,7 +276,7 @@ class Collection:
 
 
 def _parts(blobs: int) -> Iterable[str]:
-    """The beginnings of digests by which so many Blob nodes are cut into parts."""
+    """First digits of digests that divide this number of Blob nodes into parts."""
     digits = 0
     while blobs > PART * 16**digits:
         digits += 1

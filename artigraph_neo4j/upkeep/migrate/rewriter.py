@@ -62,11 +62,19 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One artifact ready to be written: what ``REWRITE`` is told, seals, and how many nodes."""
+    """One artifact ready to be written.
+
+    Attributes:
+        row: What ``REWRITE`` is told.
+        seals: Seals of its nodes.
+        size: Number of nodes.
+        uploads: What was uploaded for it.
+    """
 
     row: dict[str, Any]
     seals: list[list[str]]
     size: int
+    uploads: Uploads
 
     @property
     def root(self) -> str:
@@ -216,7 +224,7 @@ class Rewriter:
             for node in change.encoded.nodes
         ]
         row, seals = change.unit(uploads.rows(), rows, models)
-        return Unit(row, seals, len(change.old.old))
+        return Unit(row, seals, len(change.old.old), uploads)
 
     async def _write(self, units: list[Unit], tally: Tally) -> None:
         if not units:
@@ -225,8 +233,12 @@ class Rewriter:
             "units": [unit.row for unit in units],
             "locks": sorted({guard[0] for unit in units for guard in unit.row["guard"]}),
         }
+
+        def fresh() -> float:
+            return min(unit.uploads.fresh_seconds() for unit in units)
+
         try:
-            ((held,),) = await self._engine.write(migrate.REWRITE, parameters)
+            ((held,),) = await self._engine.write(migrate.REWRITE, parameters, fresh=fresh)
         except ConnectionFailed:
             raise
         except ArtigraphError as error:

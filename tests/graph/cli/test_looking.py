@@ -56,6 +56,7 @@ def run(graph_service: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, eng
     for name, value in graph_service.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setenv("ARTIGRAPH_STORAGES", f"file:{tmp_path}")
 
     async def command(*arguments: str, code: int = 0) -> str:
         result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
@@ -239,9 +240,9 @@ async def test_a_process_that_knows_no_class(
 
     def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         program = Path(sys.executable).parent / "artigraph"
-        named = os.environ | {"ARTIGRAPH_STORAGES": f"file:{tmp_path}"}
-        return subprocess.run([program, *arguments], capture_output=True, check=False, env=named)
+        return subprocess.run([program, *arguments], capture_output=True, check=False)
 
+    monkeypatch.delenv("ARTIGRAPH_STORAGES")
     save = (command, "artifact", made.artifact, "--field", "big", "--out", "-")
     done = await asyncio.to_thread(*save)
     assert done.returncode == 1

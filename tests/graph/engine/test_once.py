@@ -39,6 +39,8 @@ from artigraph_neo4j.graph.cypher import once, write
 from artigraph_neo4j.graph.lanes import Ticket
 from tests.proxy import Proxy
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class Only(ArtifactModel, version=1):
@@ -67,7 +69,7 @@ async def far_away(service: Any, seconds: float = 20.0) -> AsyncIterator[tuple[P
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for something that happens on another thread."""
-    while not condition():  # noqa: ASYNC110
+    while not condition():
         await asyncio.sleep(0.002)
 
 

@@ -178,13 +178,12 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
                 if part not in ("opened", "others", "writers"):  # which look for nothing
                     text = write.statement({part: ["x"]}, merge=merge)
                     statements[f"{part} {merge}"] = text
-        # An index of open spans only; the few writers and lanes there are; all of an index.
+        # An index of open spans only, and the few writers there are; all of an index.
         may_scan = {
             "SPAN_ROOTS": "NodeIndexScan",
             "OPEN_SPANS": "NodeIndexScan",
             "BACKLOG": "NodeIndexScan",
             "CLOSE_LOST_SPANS": "NodeByLabelScan",
-            "END_WRITER": "NodeByLabelScan",
         }
         for name, text in statements.items():
             async with driver.session(database=graph_service.database) as session:

@@ -29,9 +29,11 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.common.ids import new_id
-from artigraph_neo4j.errors import ArchiveError
+from artigraph_neo4j.errors import ArchiveError, StorageError
 from artigraph_neo4j.exchange.archive.totals import Totals
 from artigraph_neo4j.storage.file import FileSystemStorage
+
+pytestmark = pytest.mark.statements
 
 
 @dataclass
@@ -305,4 +307,30 @@ async def test_artifacts_that_cannot_be_read_are_exported(tmp_path: Path) -> Non
     await delete_span(top)
     assert (await import_graph(path)).artifacts == 3
     assert await CheckedInner.read(whole) == CheckedInner(1)
+    await delete_span(top)
+
+
+async def test_a_file_opens_no_storage_of_its_choosing(tmp_path: Path) -> None:
+    """Stored values of a file go where the program says, never where the file does."""
+    here = FileSystemStorage(tmp_path / "here")
+
+    @dataclass
+    class CheckedPlaced(ArtifactModel, version=1):
+        text: str = artifact_field(storage=here)
+
+    path = tmp_path / "placed.jsonl"
+    async with span_context(label="placed") as top:
+        await create_span_artifact("current", label="x", data=CheckedPlaced("much " * 100))
+    await export_graph(top, path, blobs=True)
+    await delete_span(top)
+    records = records_of(path)
+    chosen = tmp_path / "chosen by the file"
+    for record in of(records, "artifact"):
+        for blob in record["nodes"][0]["blobs"]:
+            blob["storage"] = f"file:{chosen}"
+    written(path, records, honest=True)
+    with pytest.raises(StorageError, match="named neither by this program nor by its environment"):
+        await import_graph(path)
+    assert not chosen.exists()
+    assert (await import_graph(path, storage=here)).uploaded == 1
     await delete_span(top)

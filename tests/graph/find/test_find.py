@@ -273,7 +273,7 @@ async def test_what_an_index_cannot_hold_is_refused_before_the_write(query: Any)
     assert await Document("t", code="ä" * 4000).create()
     with pytest.raises(SerializationError, match=r"Document.code is indexed.*8002 bytes"):
         await Document("t", code="ä" * 4001).create()
-    with pytest.raises(SerializationError, match="Document.code takes str, not the dict"):
+    with pytest.raises(SerializationError, match=r"Document.code takes str \| None, not the dict"):
         await Document("t", code={"a": 1}).create()  # type: ignore[arg-type]
     rows = await query("SHOW INDEXES YIELD labelsOrTypes AS l, properties AS p RETURN l, p")
     assert [["Document"], ["code"]] in rows
@@ -309,7 +309,7 @@ async def test_what_an_index_cannot_hold_is_refused_before_the_write(query: Any)
         (lambda: find_artifacts(Metrics).order_by("words"), "no order"),
         (lambda: find_artifacts().order_by("x"), "an order needs a field of one type"),
         (lambda: find_artifacts(Metrics).order_by(3), "not by 3"),
-        (lambda: find_artifacts(Metrics).limit(-1), "0 or more"),
+        (lambda: find_artifacts(Metrics).limit(-1), "an int from 0 to"),
         (lambda: find_artifacts(Metrics).search("  "), "at least one word"),
         (lambda: find_artifacts(Metrics).search("?!"), "at least one word"),
         (lambda: find_artifacts(FitSpan), "no subclass of ArtifactModel"),
@@ -317,7 +317,7 @@ async def test_what_an_index_cannot_hold_is_refused_before_the_write(query: Any)
         (lambda: find_spans(artifact.label == "x"), "attribute of artifacts"),
         (lambda: find_spans(FitSpan, F("epoch") > 1), "did you mean epochs"),
         (lambda: find_spans(FitSpan, F("epochs") > "x"), "another type"),
-        (lambda: find_spans(FitSpan, F("day") == 3), "is no value of a DateProperty"),
+        (lambda: find_spans(FitSpan, F("day") == 3), "is not a value of a DateProperty"),
         (lambda: find_spans(lambda s: s.lable == "x"), "did you mean label"),
         (lambda: find_spans(span.opened_at > datetime(2020, 1, 1)), "another type"),
         (lambda: find_spans(span.duration > 3), "another type"),
@@ -325,7 +325,7 @@ async def test_what_an_index_cannot_hold_is_refused_before_the_write(query: Any)
         (lambda: one_of(3, [3]), "takes a field first"),
         (lambda: contains("a", "a"), "takes a field first"),
         (lambda: not_(True), "takes a filter"),
-        (lambda: under("x", levels=-1), "0 or more"),
+        (lambda: under("x", levels=-1), "an int from 0 to"),
     ],
 )  # fmt: skip
 async def test_bad_input_fails_before_the_database_is_asked(
@@ -350,7 +350,7 @@ async def test_cursors_of_another_query_are_refused() -> None:
             await query.read_page(2, after=wrong)
     with pytest.raises(FilterError, match="not a cursor of this query"):
         await query.order_by("label").read_page(2, after=page.cursor)
-    with pytest.raises(FilterError, match="1 result or more"):
+    with pytest.raises(FilterError, match="from 1 to"):
         await query.read_page(0)
 
 
@@ -496,4 +496,5 @@ async def test_entries_of_dicts_are_found_and_ordered_by(query: Any) -> None:
         find_artifacts(Hyper, F("tags.a") == 3)
     rows = await query("MATCH (h:Hyper) WHERE h.`params.optimizer.lr` = 0.1 RETURN count(h) > 0")
     assert rows == [[True]]
-    assert [a.params for a in await find_artifacts(Hyper, under(top)).read()] == [*made.values()]
+    found = [a.params for a in await find_artifacts(Hyper, under(top)).read()]
+    assert repr(found) == repr([*made.values()])

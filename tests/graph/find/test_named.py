@@ -24,6 +24,8 @@ from artigraph_neo4j.errors import NotFoundError, SeveralFoundError
 from artigraph_neo4j.find import span
 from artigraph_neo4j.find.named import find_named
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class NamedThing(ArtifactModel, version=1):

@@ -25,6 +25,8 @@ from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher.diff import TWO_RUNS
 from tests.graph import plans
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class DiffItem(ArtifactModel, version=1):
@@ -192,6 +194,7 @@ async def test_planted_divergences_are_named(engine: Engine) -> None:
         )  # fmt: skip
         chance.setstate(state)
         kind = chance.choice(["none", "nondeterminism", "status", "input"])
+        at = 0
         candidates = [i for i, o in enumerate(base.outputs) if o]
         if kind == "nondeterminism" and candidates:
             at = chance.choice(candidates)

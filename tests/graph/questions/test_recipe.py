@@ -27,6 +27,8 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
+pytestmark = pytest.mark.statements
+
 storage = MemoryStorage(name="recipe-tests").register()
 
 

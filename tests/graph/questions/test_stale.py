@@ -24,6 +24,8 @@ from artigraph_neo4j import (
 from artigraph_neo4j.errors import NotFoundError
 from tests.graph.questions.graphs import Derivations, random_graphs, reached
 
+pytestmark = pytest.mark.statements
+
 SET_CONTENT = """
 UNWIND $values AS r MATCH (a:ArtigraphNode {node_id: r[0]})
 SET a.n = r[1], a.codec = '{"class":"tests:None","fields":{"n":"int"}}'
@@ -116,7 +118,7 @@ async def test_causes_and_what_runs_again(statements: list[Any]) -> None:
     await revise_artifact(clean, StaleItem(200))
     assert [s.label for s in (await replay_plan(model)).spans] == ["train"]
 
-    commit = train.git_commit
+    commit: str | None = train.git_commit
     if commit is not None:
         assert not any(c.kind == "CODE" for c in (await stale(model, code=commit))[0].causes)
     coded = (await stale(model, code="another"))[0].causes

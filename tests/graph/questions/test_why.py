@@ -23,6 +23,8 @@ from artigraph_neo4j.graph.cypher.why import SHORTEST_WAY
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class WhyItem(ArtifactModel, version=1):

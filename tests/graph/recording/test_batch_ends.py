@@ -26,6 +26,7 @@ from artigraph_neo4j import (
     span_context,
     use,
 )
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ConnectionFailed, SerializationError
 from artigraph_neo4j.serializer.file import File
 from artigraph_neo4j.storage.memory import MemoryStorage
@@ -216,7 +217,7 @@ async def test_an_atomic_batch_that_fails_inside_names_everything() -> None:
 
 # -- bytes given are bytes kept ------------------------------------------------------------------
 
-shared = MemoryStorage("batch-ends").register()
+shared = MemoryStorage(new_id()).register()
 
 
 @dataclass

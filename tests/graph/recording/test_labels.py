@@ -118,7 +118,8 @@ async def test_a_program_whose_name_is_no_text_is_recorded(
 
 NAMES = [
     "resnet50_v2_lr0.001", "ResNet-101 baseline", "モデル学習 実験", "café crème",
-    "lr=1e-3 AND wd:0.1", "C++ (build) [x] \"q\" ~2 *", "data/train/part-001.parquet", "o'neill", "Straße",
+    "lr=1e-3 AND wd:0.1",
+    "C++ (build) [x] \"q\" ~2 *", "data/train/part-001.parquet", "o'neill", "Straße",
     "camelCaseName", "HTTPServer2", "train.loss epoch.5", "val:acc", "user@host", "x__y", "Ελλάδα",
     "デパート", "한국어 실험", "naïve_bayes", "__init__", "1,000.5",
 ]  # fmt: skip

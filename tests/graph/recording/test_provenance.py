@@ -122,6 +122,7 @@ def test_other_names_are_still_refused() -> None:
 
         class Wrong(Span):
             writer_id = StringProperty()
+
     with pytest.raises(ModelError, match="'revision' would be stored as 'git_commit'"):
 
         class Renamed(Span):

@@ -223,10 +223,10 @@ def test_a_declaration_that_cannot_be_meant_so_is_refused() -> None:
 
     with pytest.raises(ModelError, match=r"'lr' is a column of SQLAlchemy; write lr: float"):
 
-        class Column(Span):
+        class WithColumn(Span):
             lr: Mapped[float] = mapped_column()
 
     with pytest.raises(ModelError, match="'status' is a name of Span"):
 
-        class Hides(Span):
+        class HidesStatus(Span):
             status: str = "mine"

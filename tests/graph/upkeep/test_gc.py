@@ -204,7 +204,8 @@ async def test_a_node_that_is_being_written_is_passed_over(
     location = await stray(engine, storage, b"torn")
     await engine.write(
         "CREATE (:Blob:Torn {digest: $digest}) "
-        "CREATE (:Blob:Torn {digest: $digest, blob_id: $id, storage: $name, location: $at, size: 4})",
+        "CREATE (:Blob:Torn {digest: $digest, blob_id: $id, storage: $name, location: $at, "
+        "size: 4})",
         {"digest": digest, "id": new_id(), "name": storage.name, "at": location},
     )
     try:

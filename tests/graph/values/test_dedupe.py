@@ -184,14 +184,14 @@ async def test_another_size_or_storage_is_other_content(query: Any, engine: Engi
 def before_write(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Coroutine functions that run, one each, before the statements that write artifacts."""
     hooks: list[Any] = []
-    write = engine.write
+    once = engine.once
 
     async def hooked(text: str, parameters: Any, **options: Any) -> Any:
         if writing.is_write(text) and hooks:
             await hooks.pop(0)()
-        return await write(text, parameters, **options)
+        return await once(text, parameters, **options)
 
-    monkeypatch.setattr(engine, "write", hooked)
+    monkeypatch.setattr(engine, "once", hooked)
     return hooks
 
 

@@ -19,7 +19,8 @@ STACK = {"up", "down", "status", "env", "browser"}
 
 NEEDED = {
     "artifact": ["ID"],
-    "contrast": ["--label", "fit"],
+    "check": ["json"],
+    "contrast": ["--label", "run"],
     "delete": ["ID", "--yes"],
     "diff": ["ID", "ID"],
     "export": ["ID", "out.jsonl"],

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 import artigraph_neo4j
-from artigraph_neo4j import batch, create_span_artifact, span_context
-from artigraph_neo4j.errors import ArgumentError, NotFoundError
+from artigraph_neo4j import ArtifactModel, batch, create_span_artifact, span_context
+from artigraph_neo4j.errors import ArgumentError, ModelError, NotFoundError
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,28 @@ async def test_with_for_async_with() -> None:
         with pytest.raises(ArgumentError, match=rf"write: async with {name}.*with sync\.{name}"):
             with make():  # type: ignore[attr-defined]
                 pass
+
+
+def test_a_model_without_dataclass() -> None:
+    class Forgotten(ArtifactModel, version=1):
+        x: int
+
+    with pytest.raises(ModelError, match="write @dataclass above class Forgotten"):
+        Forgotten(x=1)  # type: ignore[call-arg]
+    Forgotten()
+
+    class Mixin:
+        def __init__(self, y: int) -> None:
+            self.y = y
+
+    @dataclass
+    class Mixed(ArtifactModel, Mixin, version=1):
+        x: int
+
+        def __post_init__(self) -> None:
+            super().__init__(self.x)
+
+    assert Mixed(3).y == 3
 
 
 class Shell:

@@ -48,12 +48,12 @@ def test_two_properties_are_not_stored_as_one() -> None:
     with pytest.raises(ModelError, match="'x' and 'y' would both be stored as 'x'|'y' and 'x'"):
         _class({"x": IntegerProperty(), "y": IntegerProperty(db_property="x")})()
 
-    class Counted(Span):
+    class CountedOnce(Span):
         count = IntegerProperty()
 
     with pytest.raises(ModelError, match="would both be stored as 'count'"):
 
-        class Twice(Counted):
+        class CountedTwice(CountedOnce):
             other = IntegerProperty(db_property="count")
 
 
@@ -72,4 +72,5 @@ def test_names_of_provenance_may_be_used_as_they_are() -> None:
         user = IntegerProperty()
 
     assert isinstance(More.defined_properties()["user"], Property)
-    _class({"commit": StringProperty(db_property="git_commit")})()
+    with pytest.raises(ModelError, match="stored as 'git_commit'"):
+        _class({"commit": StringProperty(db_property="git_commit")})()

@@ -10,9 +10,13 @@ import pytest
 from tests import statements
 from tests.statements import constants, main, missing, one_line, pieces
 
-KNOWN = {"MATCH (a) RETURN a": "room.A", "UNWIND $rows AS r": "room.PART"}
+PART = "UNWIND $rows AS r MATCH (p:ArtigraphNode {node_id: r[0]})"
+KNOWN = {"MATCH (a) RETURN a": "room.A", PART: "room.PART"}
 WHOLE = "MATCH (a)\n  RETURN a\n"
-MADE = "UNWIND $rows AS r\nMATCH (n:`Fit`) WHERE n.`x` > $p3 AND n.`y` IS NULL\nRETURN n LIMIT 7"
+MADE = (
+    PART.replace("MATCH", "\n MATCH")
+    + "\nMATCH (n:`Fit`) WHERE n.`x` > $p3 AND n.`y` IS NULL\nRETURN n LIMIT 7"
+)
 
 
 def test_the_library_has_constants_of_every_kind() -> None:
@@ -34,13 +38,21 @@ def test_names_and_numbers_make_no_difference() -> None:
 
 def test_what_no_test_sends_is_named() -> None:
     never, not_lts, new = missing(KNOWN, [WHOLE], [WHOLE])
-    assert (never, not_lts, new) == ({"UNWIND $rows AS r": "room.PART"}, {}, {})
+    assert (never, not_lts, new) == ({PART: "room.PART"}, {}, {})
 
 
 def test_what_only_the_newest_version_was_sent_is_named() -> None:
     never, not_lts, new = missing(KNOWN, [WHOLE, MADE], [WHOLE])
-    assert (never, not_lts) == ({}, {"UNWIND $rows AS r": "room.PART"})
+    assert (never, not_lts) == ({}, {PART: "room.PART"})
     assert {"n.`name` > $p", "n.`name` IS NULL"} <= set(new)
+
+
+def test_what_tests_ask_does_not_count() -> None:
+    asked = "MATCH (s:Span) WHERE s.label CONTAINS $text RETURN s"
+    assert missing(KNOWN, [WHOLE, MADE, asked], [WHOLE, MADE]) == ({}, {}, {})
+    index = "CREATE INDEX artigraph_field_1f IF NOT EXISTS FOR (n:`A`) ON (n.`x`)"
+    *_, new = missing(KNOWN, [WHOLE, MADE, index], [WHOLE, MADE])
+    assert set(new.values()) == {index}
 
 
 def test_a_new_operator_is_a_piece_of_its_own() -> None:

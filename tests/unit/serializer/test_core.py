@@ -118,6 +118,17 @@ def test_found_by_name_in_a_new_process() -> None:
     assert run(SCRIPT) == ["[]", *plain, "pandas.parquet", "arrow.feather", "numpy", "None"]
 
 
+@pytest.mark.parametrize(
+    "name", ["bytes", "date", "file", "json", "json-sorted", "msgpack", "str", "time", "timedelta"]
+)
+def test_each_is_found_when_nothing_else_was_imported(name: str) -> None:
+    script = (
+        "from artigraph_neo4j.serializer import find_serializer, serializer_names\n"
+        f"assert serializer_names() == []\nprint(find_serializer({name!r}).name)"
+    )
+    assert run(script) == [name]
+
+
 def test_inferred_in_a_new_process() -> None:
     expected = ["pandas.series", "pandas.missing", "numpy", "arrow.feather", "numpy.scalar"]
     assert run(INFER) == expected

@@ -1,0 +1,70 @@
+"""Statements that look for artifacts which came from something that a policy forbids."""
+
+from __future__ import annotations
+
+from artigraph_neo4j.graph.cypher.lineage import DERIVES
+from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays
+
+__all__ = ["broken"]
+
+_STEP = (
+    "[n.node_id, i, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model, "
+    "toString(coalesce(n.opened_at, n.recorded_at)), n.status]"
+)
+
+
+def broken(*, ids: bool, source: str, through: str, inside: str) -> str:
+    """The statement that finds what breaks a policy.
+
+    Args:
+        ids: Whether the artifacts are those of ``$ids``, else those with the tag ``$tag``.
+        source: A condition on an artifact ``f`` that none may come from; the empty string where
+            each must come from something that is ``through``.
+        through: A condition on a node ``n`` by which a way is allowed, or demanded; ``false`` for
+            none.
+        inside: The same condition on a node ``y``.
+
+    Returns:
+        A text whose rows are chunks of ``[id of the artifact, id of the source, way]``: one way for
+        each artifact that breaks it, as rows of steps; both null where a demanded way is missing.
+    """
+    start = (
+        "UNWIND $ids AS id\n"
+        "MATCH (d:ArtigraphNode {node_id: id}) USING INDEX SEEK d:ArtigraphNode(node_id)\n"
+        "WHERE d:Artifact"
+        if ids
+        else "MATCH (:ArtigraphTag {name: $tag})<-[:TAGGED]-(d:Artifact)\nWHERE true"
+    )
+    return f"""
+{DELETES}
+{start} AND {artifact_stays("d")}
+WITH DISTINCT d ORDER BY d.node_id
+{_forbidden(source, through, inside) if source else _demanded(through)}
+WITH collect([d.node_id, source, way]) AS found
+UNWIND range(0, size(found), 1000) AS i
+RETURN found[i..i + 1000]
+"""
+
+
+def _forbidden(source: str, through: str, inside: str) -> str:
+    return f"""CALL (d) {{
+  MATCH p = (d)-[:{DERIVES}*1..]->(f) WHERE none(n IN nodes(p) WHERE {through})
+  WITH DISTINCT f WHERE f:Artifact AND ({source})
+  RETURN f ORDER BY f.node_id LIMIT 1
+}}
+CALL (d, f) {{
+  MATCH p = ANY SHORTEST (d)((x)-[:{DERIVES}]->(y) WHERE NOT ({inside}))+(f)
+  UNWIND range(0, length(p)) AS i
+  WITH i, nodes(p)[i] AS n
+  RETURN collect({_STEP}) AS way
+}}
+WITH d, f.node_id AS source, way"""
+
+
+def _demanded(through: str) -> str:
+    return f"""CALL (d) {{
+  MATCH (d)-[:{DERIVES}*1..]->(n)
+  WITH DISTINCT n WHERE {through}
+  RETURN count(n) AS ways
+}}
+WITH d, null AS source, null AS way, ways WHERE ways = 0"""
