@@ -91,7 +91,12 @@ class Proxy:
 
     def cut(self) -> None:
         """Reset all connections now."""
-        self._soon(lambda: [pair.abort() for pair in list(self._pairs)])
+
+        def work() -> None:
+            for pair in list(self._pairs):
+                pair.abort()
+
+        self._soon(work)
 
     def refuse(self) -> None:
         """Reset all connections, and refuse new ones until ``heal``."""
@@ -159,7 +164,9 @@ class Proxy:
         scheme = self._scheme if self._tls is None else safe[self._scheme]
         return f"{scheme}://127.0.0.1:{port}"
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(  # noqa: C901 - both directions share what they know of each other
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         if self.refusing:
             writer.transport.abort()
             return

@@ -309,6 +309,16 @@ class Engine:
         if self._opening is not None and self._opening.done():
             self.writer.opened(span_id, announced, self._opening.result()[0])
 
+    def span_left(self, span_id: str) -> None:
+        """Have ``find_lost_spans`` find a span whose end was refused, and will not be written."""
+
+        async def work() -> None:
+            connection, _ = await self._opened()
+            await self.writer.leave(span_id, connection)
+
+        self.later(work)
+        self.start(self._catch_up)
+
     async def ready(self) -> None:
         """Open the connection if it is not; after that ``storage`` is known, ``"local"`` included.
 

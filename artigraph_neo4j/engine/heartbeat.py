@@ -55,6 +55,7 @@ class Writer:
         self._pid = os.getpid()
         self._id = new_id()
         self._open: set[str] = set()
+        self._left: set[str] = set()
         self._seen: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -90,6 +91,12 @@ class Writer:
         if not self._open:
             self._stop()
 
+    async def leave(self, span_id: str, connection: _Connection) -> None:
+        """Say that a span stays open although this process lives on: its end was refused."""
+        self._left.add(span_id)
+        await self._announce(connection)
+        self.closed(span_id)
+
     async def end(self, connection: _Connection) -> None:
         """Take the node away, or, where spans stay open, say that nobody will close them."""
         self._stop()
@@ -109,7 +116,7 @@ class Writer:
             logger.debug("the end of writer %s was not recorded: %s", self._id, error)
 
     def _facts(self) -> dict[str, Any]:
-        return {"writer_id": self._id, **process_facts()}
+        return {"writer_id": self._id, "left": sorted(self._left), **process_facts()}
 
     def _later(self, connection: _Connection) -> None:
         loop = asyncio.get_running_loop()

@@ -513,13 +513,17 @@ class Batch:
     def _lose(self, item: _Item, cause: BaseException) -> None:
         if isinstance(item.work, Opening):
             mark_lost(item.work.span)
-        elif isinstance(item.work, Closing) and not isinstance(cause, (NotFoundError, *UNWRITABLE)):
-            self._write_end_later(item.work)
+        elif isinstance(item.work, Closing) and not isinstance(cause, NotFoundError):
+            self._end_otherwise(item.work, cause)
         self._tell([(item.number, lost) for lost in _lost(item.work, cause)])
         self._forget(item)
 
-    def _write_end_later(self, closing: Closing) -> None:
-        if closing.span.is_recorded:  # else its opening is lost too
+    def _end_otherwise(self, closing: Closing, cause: BaseException) -> None:
+        if not closing.span.is_recorded:  # its opening is lost too
+            return
+        if isinstance(cause, UNWRITABLE):
+            self.engine.span_left(closing.span.node_id)
+        else:
             write_later(self.engine, closing, Ticket())
 
     def _tell(self, lost: Iterable[tuple[int, Lost]]) -> None:
@@ -616,7 +620,7 @@ class Batch:
                 elif isinstance(item.work, Opening):
                     mark_lost(item.work.span)
                 elif isinstance(item.work, Closing):
-                    self._write_end_later(item.work)
+                    self._end_otherwise(item.work, cause)
             if not applied:
                 self.lost += entries
 

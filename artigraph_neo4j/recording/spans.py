@@ -18,7 +18,7 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.scope import Cell, current_cell, enter
-from artigraph_neo4j.errors import ArgumentError, ConnectionFailed, SpanError
+from artigraph_neo4j.errors import ArgumentError, ArtigraphError, ConnectionFailed, SpanError
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import Label
@@ -236,12 +236,16 @@ async def _close(
 
 
 async def _write_end(engine: Engine, closing: Closing, problems: list[Exception]) -> None:
-    await write_first(engine, {artifact_id for artifact_id, _ in closing.used})
+    try:
+        await write_first(engine, {artifact_id for artifact_id, _ in closing.used})
+    except ArtigraphError as error:  # of what others record; the end is written all the same
+        problems.append(error)
     ticket = Ticket()
     try:
         await _write_alone(engine, closing, ticket)
     except UNWRITABLE as error:
         if not closing.changed:
+            engine.span_left(closing.span.node_id)
             raise
         closing.changed = {}
         problems.append(error)

@@ -25,7 +25,8 @@ class OpenSpan:
     Attributes:
         span: The span.
         silent: Time since the process was last seen, by the server's clock.
-        ended: Whether the process said that it ends and left the span open.
+        ended: Whether the process said that it will not close the span: it ended, or the database
+            refused the end.
         seen_at: When the process was last seen; None if nothing is known of it any more.
         host: The process's machine.
         user: The user who ran it.

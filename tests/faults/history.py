@@ -102,7 +102,7 @@ class History:
                 history.add(int(path.stem), line)
         return history
 
-    def add(self, program: int, line: dict[str, Any]) -> None:
+    def add(self, program: int, line: dict[str, Any]) -> None:  # noqa: C901 - a case an event
         """Take in one line of a program's journal."""
         match line["event"]:
             case "attempt":

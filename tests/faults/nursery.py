@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from tests.faults.plan import Plan
 from tests.faults.program import Place, run
@@ -55,7 +56,7 @@ class Nursery:
         self._started.append(pid)
         return pid
 
-    def __enter__(self) -> Nursery:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -247,8 +247,6 @@ class Oracle:
     async def _imports(self) -> None:
         """To import once more makes an import whole that was cut, and never doubles anything."""
         for path in self.history.imports:
-            if not Path(path).exists():  # killed while it was copied
-                continue
             await import_graph(path)
         imported = [k for k, v in self.history.attempts.items() if "imported" in v]
         rows = await self._rows(_THINGS)
@@ -289,9 +287,9 @@ class Oracle:
     def waits(self, retry_seconds: dict[int, float], asleep: dict[int, Any]) -> None:
         """Nobody waits for longer than its deadline and the allowance."""
         for call in self.history.calls:
-            limit = retry_seconds[call.program] + ALLOWANCE_SECONDS
-            if call.name in _WHOLE_ACTIONS or call.name == "collect garbage":
+            if call.name not in _BOUNDED:
                 continue
+            limit = retry_seconds[call.program] + ALLOWANCE_SECONDS
             took = call.seconds(asleep.get(call.program, []))
             if took > limit:
                 self._wrong("waited", f"{call.name} took {took:.1f} s, at most {limit} are allowed")
@@ -319,14 +317,13 @@ class Oracle:
                     break
 
 
-_WHOLE_ACTIONS = frozenset(
-    f"{impatient}{name}"
-    for impatient in ("", "impatient ")
-    for name in (
-        *("artifact", "span", "several", "revise", "annotate"),
-        *("delete others", "export action", "migrate action"),
-    )
+_BOUNDED = frozenset(
+    {
+        *("create", "create in span", "create several", "open span", "close span"),
+        *("batch", "atomic batch", "read", "tag", "note", "revise"),
+    }
 )
+"""Calls that are one statement, or those of a batch; a deadline is each statement's."""
 
 
 async def _names(engine: Engine, storage: Storage) -> AsyncIterator[str]:

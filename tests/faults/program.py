@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from artigraph_neo4j import (
     BatchError,
@@ -223,7 +223,7 @@ class Actor:
     async def _atomic_batch(self) -> None:
         await self._in_batch(atomic=True)
 
-    async def _in_batch(self, *, atomic: bool) -> None:
+    async def _in_batch(self, *, atomic: bool) -> None:  # noqa: C901 - each call may say what is lost
         key, group = self._key, self._key if atomic else None
         ids: dict[str, str] = {}
         spans: dict[str, str] = {}
@@ -381,7 +381,7 @@ class _Opened:
     def acknowledge(self) -> None:
         self._journal.stored(self._key, self.node_id)
 
-    async def __aenter__(self) -> _Opened:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 from tests.faults.bolt import OFFER, Tag, failure, message, read_message, success
@@ -109,7 +110,7 @@ class Router:
 
     async def _serve(self) -> int:
         for member in self.members:
-            member.port = await self._listen(lambda member=member: member)
+            member.port = await self._listen(partial(_same, member))
         return await self._listen(lambda: next(m for m in self.members if not m.dead))
 
     async def _listen(self, who: Callable[[], Member]) -> int:
@@ -169,6 +170,10 @@ class Router:
             member.pairs.discard(pair)
             for side in pair:
                 side.transport.abort()
+
+
+def _same(member: Member) -> Member:
+    return member
 
 
 class _Session:

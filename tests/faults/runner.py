@@ -245,6 +245,7 @@ class Runner:
         oracle = Oracle(engine, storage, plan.run, history, outcome.anomalies)
         with engine_context(engine):
             try:
+                await _first_contact(engine)  # the database may have been killed just now
                 await oracle.judge()
             except Exception as error:
                 outcome.anomalies.append(Anomaly("oracle", repr(error)))

@@ -89,7 +89,8 @@ DAMAGE = {
     "half written": "MATCH (n {node_id: $ids[1]}) DETACH DELETE n",
     "value": "MATCH (n {node_id: $ids[1]}) SET n.n = n.n + 1",
     "undone": "MATCH (n {node_id: $ids[1]})<--(s:Span) REMOVE s.closed_at",
-    "doubled": "MATCH (n {node_id: $ids[1]}) CREATE (:Artifact:ArtigraphNode:Thing {key: n.key, node_id: 'x'})",
+    "doubled": "MATCH (n {node_id: $ids[1]}) "
+    "CREATE (:Artifact:ArtigraphNode:Thing {key: n.key, node_id: 'x'})",
     "misplaced": "MATCH (n {node_id: $ids[1]})<-[h:HAS_ARTIFACT]-() DELETE h",
     "never attempted": "MATCH (n {node_id: $ids[1]}) SET n.key = n.key + '?'",
     "unreadable": "MATCH ({node_id: $ids[0]})-[:STORED_IN]->(b) SET b.digest = 'f' + b.digest",

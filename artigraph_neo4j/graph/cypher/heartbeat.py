@@ -34,7 +34,7 @@ ANNOUNCE = """\
 FOREACH (w IN $writers |
   MERGE (x:ArtigraphWriter {writer_id: w.writer_id})
     ON CREATE SET x = w, x.started_at = datetime({timezone: 'Z'})
-  SET x.seen_at = datetime({timezone: 'Z'}), x.ended_at = null
+  SET x.seen_at = datetime({timezone: 'Z'}), x.ended_at = null, x.left = w.left
 )"""
 """Part of opening a span when the writer has not been seen lately; ``$writers`` is empty else."""
 
@@ -67,7 +67,7 @@ MATCH (s:Span) USING INDEX s:Span(writer_id) WHERE s.writer_id IS NOT NULL AND {
 OPTIONAL MATCH (w:ArtigraphWriter {{writer_id: s.writer_id}})
 WITH s, w, duration.inSeconds(
   coalesce(w.seen_at, s.opened_at), datetime({{timezone: 'Z'}})).seconds AS silent
-WITH s, w, silent, w.ended_at IS NOT NULL AS ended
+WITH s, w, silent, w.ended_at IS NOT NULL OR s.node_id IN coalesce(w.left, []) AS ended
 WHERE $silence IS NULL OR ended OR silent > $silence
 WITH s, w, silent, ended ORDER BY s.opened_at, s.node_id
 WITH collect([
@@ -89,7 +89,7 @@ CALL () {{
   WITH s, l WHERE s.closed_at IS NULL AND s.writer_id = l.writer_id
   OPTIONAL MATCH (w:ArtigraphWriter {{writer_id: l.writer_id}})
   WITH s, l, w, coalesce(w.seen_at, s.opened_at) AS seen
-  WHERE w.ended_at IS NOT NULL
+  WHERE w.ended_at IS NOT NULL OR l.node_id IN coalesce(w.left, [])
     OR duration.inSeconds(seen, datetime({{timezone: 'Z'}})).seconds > $silence
   SET s.closed_at = CASE WHEN seen > s.opened_at THEN seen ELSE s.opened_at END,
     s.status = 'ERROR', s.exception_type = $type, s.exception_message = l.message,
