@@ -96,6 +96,7 @@ def _table(totals: Totals) -> None:
 def main() -> int:
     """Run schedules; 1 if there is an anomaly."""
     options = _arguments()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     stack = new_stack("soak") if options.stack is None else LocalStack(options.stack)
     totals = Totals()

@@ -320,10 +320,11 @@ class Oracle:
 _BOUNDED = frozenset(
     {
         *("create", "create in span", "create several", "open span", "close span"),
-        *("batch", "atomic batch", "read", "tag", "note", "revise"),
+        *("open in batch", "record in batch", "close in batch", "end of batch"),
+        *("read", "tag", "note", "revise"),
     }
 )
-"""Calls that are one statement, or those of a batch; a deadline is each statement's."""
+"""Calls that one deadline bounds; others send several statements, and each has its own."""
 
 
 async def _names(engine: Engine, storage: Storage) -> AsyncIterator[str]:

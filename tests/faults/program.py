@@ -36,7 +36,7 @@ from artigraph_neo4j import (
     write_note,
 )
 from artigraph_neo4j.engine.target import choose_target
-from artigraph_neo4j.errors import ArtigraphError, NotFoundError
+from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, NotFoundError
 from artigraph_neo4j.storage.aws import S3Storage
 from artigraph_neo4j.values import upload
 from tests.faults.archive import Archive
@@ -45,7 +45,7 @@ from tests.faults.journal import Journal
 from tests.faults.models import OFFLOAD_BYTES, Thing, spoil, thing
 from tests.faults.plan import Plan, Program
 
-__all__ = ["Place", "run"]
+__all__ = ["Place", "first_contact", "run"]
 
 IMPATIENT_SECONDS = 1.0
 """Seconds that an impatient caller gives a whole action."""
@@ -92,6 +92,19 @@ class Place:
             offload_bytes=OFFLOAD_BYTES,
             retry_seconds=retry_seconds,
         )
+
+
+async def first_contact(engine: Engine) -> None:
+    """Connect to a server that has just started, on a machine that may be busy."""
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            await engine.graph()
+        except ConnectionFailed:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 class Actor:
@@ -238,39 +251,47 @@ class Actor:
             for item in getattr(error, "unconfirmed", ()):
                 unsure.add((item.kind, item.node_id))
 
+        rows, seconds = self._draw.choice([4, 20, 2000]), self._draw.choice([0.01, 0.2, 1])
+        block = batch(atomic=atomic, rows=rows, seconds=seconds)
+        await block.__aenter__()
+        failed: BaseException | None = None
         try:
-            with self._journal.call(f"{'atomic ' * atomic}batch"):
-                rows, seconds = self._draw.choice([4, 20, 2000]), self._draw.choice([0.01, 0.2, 1])
-                async with batch(atomic=atomic, rows=rows, seconds=seconds):
-                    for number in range(self._draw.randrange(1, 12)):
-                        name = f"{key}/{number}"
-                        context, opened = span_context(label=name), False
+            for number in range(self._draw.randrange(1, 12)):
+                name = f"{key}/{number}"
+                context, opened = span_context(label=name), False
+                try:
+                    self._journal.attempt(name, "span", group=group)
+                    span = await self._timed("open in batch", context.__aenter__())
+                    opened = True
+                    spans[name] = span.node_id
+                    for part in range(self._draw.randrange(3)):
+                        inner = f"{name}/{part}"
+                        item = thing(inner)
+                        self._journal.attempt(inner, "artifact", parent=name, group=group)
+                        made = create_span_artifact("current", label=inner, data=item)
+                        ids[inner] = await self._timed("record in batch", made)
+                        spoil(item)
+                except BatchError as error:
+                    told(error)
+                finally:
+                    if opened:
                         try:
-                            self._journal.attempt(name, "span", group=group)
-                            span = await context.__aenter__()
-                            opened = True
-                            spans[name] = span.node_id
-                            for part in range(self._draw.randrange(3)):
-                                inner = f"{name}/{part}"
-                                item = thing(inner)
-                                self._journal.attempt(inner, "artifact", parent=name, group=group)
-                                ids[inner] = await create_span_artifact(
-                                    "current", label=inner, data=item
-                                )
-                                spoil(item)
+                            closing = context.__aexit__(None, None, None)
+                            await self._timed("close in batch", closing)
+                            ends[name] = spans[name]
                         except BatchError as error:
                             told(error)
-                        finally:
-                            if opened:
-                                try:
-                                    await context.__aexit__(None, None, None)
-                                    ends[name] = spans[name]
-                                except BatchError as error:
-                                    told(error)
-                        if not atomic and self._draw.random() < 0.2:
-                            await asyncio.sleep(0.05)
-        except BatchError as error:
-            told(error)
+                if not atomic and self._draw.random() < 0.2:
+                    await asyncio.sleep(0.05)
+        except BaseException as error:
+            failed = error
+            raise
+        finally:
+            kind = None if failed is None else type(failed)
+            try:
+                await self._timed("end of batch", block.__aexit__(kind, failed, None))
+            except BatchError as error:
+                told(error)
         out = lost | unsure
         for name, node_id in spans.items():
             if ("span", node_id) not in out:

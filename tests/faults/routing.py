@@ -28,7 +28,7 @@ from artigraph_neo4j.engine.target import choose_target
 from artigraph_neo4j.errors import NotFoundError
 from tests.faults.history import Anomaly
 from tests.faults.models import Thing, thing
-from tests.faults.program import Place
+from tests.faults.program import Place, first_contact
 from tests.faults.router import Router
 
 __all__ = ["RoutingOutcome", "run_routing"]
@@ -68,7 +68,7 @@ async def run_routing(place: Place, seed: int) -> RoutingOutcome:
         target = choose_target(url, username=place.username, password=place.password, database=None)
         engine = Engine(target, create_schema=True, retry_seconds=RETRY_SECONDS)
         with engine_context(engine):
-            await engine.graph()
+            await first_contact(engine)
             cluster = _Cluster(router, draw, outcome.played)
             program = _Program(run, draw, outcome)
             try:

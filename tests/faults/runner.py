@@ -17,9 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from artigraph_neo4j import Engine, engine_context
+from artigraph_neo4j import engine_context
 from artigraph_neo4j.common.ids import new_id
-from artigraph_neo4j.errors import ConnectionFailed
 from artigraph_neo4j.local import LocalStack
 from artigraph_neo4j.local.record import Record
 from tests.faults.archive import Archive
@@ -27,7 +26,7 @@ from tests.faults.history import Anomaly, History
 from tests.faults.nursery import Nursery, alive
 from tests.faults.oracle import Oracle
 from tests.faults.plan import Plan
-from tests.faults.program import Place
+from tests.faults.program import Place, first_contact
 from tests.faults.routing import RoutingOutcome
 from tests.faults.weather import Database, Weather
 from tests.proxy import Proxy
@@ -178,7 +177,7 @@ class Runner:
         """Make what all schedules have in common."""
         engine = self.place.engine("template", 60.0)
         with engine_context(engine):
-            await _first_contact(engine)
+            await first_contact(engine)
             if not (self.directory / "template").exists():
                 await Archive.make(self.directory / "template")
         await engine.aclose()
@@ -245,7 +244,7 @@ class Runner:
         oracle = Oracle(engine, storage, plan.run, history, outcome.anomalies)
         with engine_context(engine):
             try:
-                await _first_contact(engine)  # the database may have been killed just now
+                await first_contact(engine)  # the database may have been killed just now
                 await oracle.judge()
             except Exception as error:
                 outcome.anomalies.append(Anomaly("oracle", repr(error)))
@@ -278,19 +277,6 @@ class Runner:
             ),
             default=0.0,
         )
-
-
-async def _first_contact(engine: Engine) -> None:
-    """Connect to a server that has just started, on a machine that may be busy."""
-    deadline = time.monotonic() + 300
-    while True:
-        try:
-            await engine.graph()
-        except ConnectionFailed:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            return
 
 
 def _texts(directory: Path) -> Iterator[tuple[str, str]]:
