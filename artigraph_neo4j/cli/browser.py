@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlencode
 
 import typer
 
@@ -13,11 +14,12 @@ from artigraph_neo4j.cli.local import facts, running
 from artigraph_neo4j.cli.options import Directory
 from artigraph_neo4j.cli.output import Json, print_json, say
 from artigraph_neo4j.graph.span_rows import subclasses_of_span
+from artigraph_neo4j.local import StackInfo
 from artigraph_neo4j.local.kit import Kit, write_kit
 from artigraph_neo4j.model.base import model_info
 from artigraph_neo4j.model.identity import known_models
 
-__all__ = ["browser", "commands"]
+__all__ = ["address", "browser", "commands"]
 
 commands = typer.Typer(add_completion=False)
 
@@ -62,7 +64,13 @@ def browser(
         f"{info.password}\n"
     )
     if open_it:
-        webbrowser.open(info.browser_url)
+        webbrowser.open(address(info))
+
+
+def address(info: StackInfo) -> str:
+    """The address that opens Browser with the server and the user name filled in."""
+    scheme, _, host = info.bolt_url.partition("://")
+    return f"{info.browser_url}?{urlencode({'connectURL': f'{scheme}://{info.username}@{host}'})}"
 
 
 def _write(directory: Path) -> Kit:

@@ -310,7 +310,7 @@ class Engine:
             self.writer.opened(span_id, announced, self._opening.result()[0])
 
     def span_left(self, span_id: str) -> None:
-        """Have a span found by ``find_lost_spans``: its end was refused, and is not tried again."""
+        """Have ``find_lost_spans`` find a span whose end was refused, and will not be written."""
 
         async def work() -> None:
             connection, _ = await self._opened()

@@ -14,7 +14,7 @@ from artigraph_neo4j.common.markup import Html, escaped, table
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnySpan
-from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.graph.cypher.diff import TWO_RUNS
 from artigraph_neo4j.questions.content import text_of
 from artigraph_neo4j.questions.runs import PROVENANCE, Run, RunSpan, run_from_rows
@@ -163,7 +163,7 @@ async def diff(first: AnySpan, second: AnySpan, /) -> RunDiff:
     for node_id in ids:
         mine = [row for row in rows if row[0] == node_id]
         if not all(row[1] for row in mine):
-            raise NotFoundError(f"there is no span with id {node_id!r}")
+            raise await absent(get_engine(), "span", node_id)
         spans = {s[0]["node_id"]: s for row in mine for s in row[2]}
         contents = {c[0][0][0]["node_id"]: c for row in mine for c in row[3]}
         runs.append(run_from_rows(list(spans.values()), list(contents.values())))

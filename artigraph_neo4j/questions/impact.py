@@ -15,7 +15,7 @@ from artigraph_neo4j.common.markup import Html, dot, escaped, joined, table
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnyArtifact
-from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Filter
 from artigraph_neo4j.find.lineage import LineageStep, step_from_row
@@ -202,13 +202,19 @@ async def impact(
         if target.labels:
             tests.append(has_label("n", target.labels, found))
         test = " AND ".join(tests)
-    walk = cypher.Walk(versions == "all", through == "tree", until is not None, test)
+    walk = cypher.Walk(
+        several=len(ids) > 1 or versions == "all",
+        versions=versions == "all",
+        tree=through == "tree",
+        until=until is not None,
+        where=test,
+    )
     parameters: dict[str, Any] = {**found.values, "ids": list(ids)}
     if until is not None:
         parameters["until"] = until.astimezone(UTC).isoformat()
     ((missing, groups),) = await get_engine().read(cypher.count(walk), parameters)
     if missing:
-        raise NotFoundError(f"there is no artifact with id {missing[0]!r}")
+        raise await absent(get_engine(), "artifact", missing[0])
     return _counted(ids, groups, walk, parameters)
 
 

@@ -14,7 +14,7 @@ from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnyArtifact
-from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.find.lineage import (
     LineageLink,
     LineageStep,
@@ -73,7 +73,7 @@ async def read_above(statement: str, ids: list[str]) -> Ancestry:
     wholes = dict(rows[0][0])
     for node_id, whole in wholes.items():
         if whole is None:
-            raise NotFoundError(f"there is no artifact with id {node_id!r}")
+            raise await absent(get_engine(), "artifact", node_id)
     found = Ancestry(wholes, {}, {}, {})
     for _, chunk in rows:
         for *row, needs, more in chunk:

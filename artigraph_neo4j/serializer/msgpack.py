@@ -10,8 +10,8 @@ a built-in type is refused, never flattened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, NoReturn, cast, get_args
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, NoReturn, get_args
 
 import msgpack
 from msgpack import ExtType
@@ -238,55 +238,66 @@ Place = tuple[Any, Any]
 def _grown(tree: Any) -> Any:
     """Return the value of a tree in which marked arrays stand for other values.
 
-    All of the tree is checked before anything is made of it. It is walked level by level, and built
-    from the bottom up, so that its depth costs no stack.
+    All of the tree is checked before anything but tuples of plain values is made of it. It is
+    walked level by level, and built from the bottom up, so that its depth costs no stack.
     """
     whole = [tree]
     marked: list[Place] = []
-    level: list[Place] = [(whole, 0)]
-    for _ in range(MAX_DEPTH + 1):
-        level = [place for parent, key in level for place in _below(parent, key, marked)]
-        if not level:
+    level: list[Any] = [whole]
+    if type(tree) is _Mark:
+        raise DamagedError("a mark is outside of an array")
+    for depth in range(-1, MAX_DEPTH + 1):
+        if depth == MAX_DEPTH and any(map(_has_containers, level)):
+            raise DamagedError(f"it is nested more than {MAX_DEPTH} deep")
+        below: list[Any] = []
+        for item in level:
+            _look_into(item, below, marked)
+        if not below:
             break
-    else:
-        raise DamagedError(f"it is nested more than {MAX_DEPTH} deep")
+        level = below
     for parent, key in reversed(marked):
         parent[key] = _made(parent[key])
     return whole[0]
 
 
-def _below(parent: Any, key: Any, marked: list[Place]) -> Iterable[Place]:
-    """Return the places of the containers in one; note it when it is a marked array."""
-    item = parent[key]
-    kind: type[object] = type(item)  # pyright: ignore[reportUnknownVariableType]
-    children: Iterator[tuple[Any, Any]]
-    if kind is dict:
-        if not _PLAIN.issuperset(map(type, item)):
-            raise DamagedError("a map has a key that is not plain")
-        if _PLAIN.issuperset(map(type, item.values())):
-            return ()
-        children = iter(item.items())
-    elif kind is list:
-        if _PLAIN.issuperset(map(type, item)):
-            return ()
-        children = enumerate(cast("list[Any]", item))
-        if type(item[0]) is _Mark:
-            marked.append((parent, key))
-            next(children)
+def _has_containers(item: Any) -> bool:
+    children: Iterable[object] = item.values() if hasattr(item, "values") else item
+    return any(type(child) in (list, dict) for child in children)
+
+
+def _look_into(item: Any, below: list[Any], marked: list[Place]) -> None:
+    """Note what is in a container: others that are not all plain, and places of marked arrays."""
+    is_map = hasattr(item, "values")  # else it is a list
+    keys: Iterable[Any] = list(item) if is_map else range(len(item))
+    children: list[Any] = list(item.values()) if is_map else item
+    kinds: Iterable[object] = map(type, children)
+    for key, child, kind in zip(keys, children, kinds, strict=True):
+        if kind is list:
+            if not _is_done(item, key, child, marked):
+                below.append(child)
+        elif kind is dict:
+            if not _PLAIN.issuperset(map(type, child)):
+                raise DamagedError("a map has a key that is not plain")
+            if not _PLAIN.issuperset(map(type, child.values())):
+                below.append(child)
+        elif kind is msgpack.Timestamp or (kind is _Mark and (is_map or key != 0)):
+            raise DamagedError("an extension type is where none can be")
+
+
+def _is_done(parent: Any, key: Any, items: list[Any], marked: list[Place]) -> bool:
+    """Note a marked array, or make it a tuple at once; return whether it is plain inside."""
+    if not items or type(items[0]) is not _Mark:
+        return _PLAIN.issuperset(map(type, items))
+    rest = items[1:]
+    plain = _PLAIN.issuperset(map(type, rest))
+    if plain and items[0].code == _TUPLE:
+        parent[key] = tuple(rest)
     else:
-        return _refuse_stray(item)
-    return [(item, at) for at, child in children if type(child) in _NOT_VALUES]
+        marked.append((parent, key))
+    return plain
 
 
-def _refuse_stray(item: object) -> tuple[()]:
-    """Refuse objects that are not values: marks elsewhere, and msgpack's own time stamps."""
-    if type(item) in _STRAY:
-        raise DamagedError("an extension type is where none can be")
-    return ()
-
-
-_STRAY = frozenset({_Mark, msgpack.Timestamp})
-_NOT_VALUES = frozenset({list, dict, *_STRAY})
+_TUPLE = _MARK_OF["tuple"].code
 
 
 def _made(items: list[Any]) -> Any:

@@ -44,6 +44,7 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         transfers: list[Transfer] = []
         engine.on_transfer = transfers.append
         await report(study, console)
+        engine.on_transfer = None
         trials = [s for s in await read_child_spans(study) if isinstance(s, Trial)]
         artifacts = await read_descendant_artifacts(study)
         ((stored, size),) = await engine.read(
@@ -63,9 +64,10 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
     assert 0.7 < baseline.accuracy < 0.8
     assert stored == folds + 2
     assert size > 5_000_000
-    # Where it says so; drawing the tree loads nothing.
-    frames = [t for t in transfers if "FlightTable" in t.what and t.state == "done"]
-    assert [t.direction for t in frames] == ["download"]
+    # Once each, where it says so: drawing the tree loads nothing.
+    frames = [t.what for t in transfers if "FlightTable" in t.what and t.state == "done"]
+    assert frames
+    assert len(frames) == len(set(frames)), frames
     best = max(trials[:-1], key=lambda t: t.mean_auc)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     for text in (

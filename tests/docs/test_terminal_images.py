@@ -99,8 +99,8 @@ async def test_terminal(graph_service: Any, images: Path) -> None:
         ):
             ids.append(await a_study(label, fails=fails))
             await engine.write(AGED, {"id": ids[-1], "ago": ago, "took": took})
-        found = find_spans(one_of(span.node_id, ids)).order_by(span.opened_at.desc())
-        runs = await read_runs(found)
+        chosen = find_spans(one_of(span.node_id, ids)).order_by(span.opened_at.desc())
+        runs = await read_runs(chosen)
         table = picture(runs_table(runs), "artigraph ls --label delays/")
         tree = picture(tree_of(await read_span_tree(ids[1])), f"artigraph show {ids[1]}")
         assert (await read_span(ids[1])).status == "ERROR"

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from artigraph_neo4j.cli.app import app
+from artigraph_neo4j.cli.browser import address
 from artigraph_neo4j.local import LocalStack, StackInfo
 
 
@@ -55,7 +56,7 @@ def test_the_commands_of_a_running_stack(
     assert json.loads(command("browser", "--json", home=home))["browser_url"] == info.browser_url
     assert opened == []
     assert info.bolt_url in command("browser", home=home)
-    assert opened == [info.browser_url]
+    assert opened == [address(info)]
 
     assert json.loads(command("down", "--json", home=home))["stopped"] is True
     assert "nothing ran" in command("down", home=home)

@@ -22,6 +22,7 @@ class Walk:
     """The variants of the walk that are part of the text.
 
     Attributes:
+        several: Whether there may be several starts.
         versions: Whether all versions of the artifacts are starts.
         tree: Whether a child's use counts for its parents.
         until: Whether only what existed at ``$until`` is passed.
@@ -29,6 +30,7 @@ class Walk:
             spans and artifacts.
     """
 
+    several: bool = False
     versions: bool = False
     tree: bool = False
     until: bool = False
@@ -54,18 +56,27 @@ CALL (deletes) {{
 }}"""
 
 
-def _reached(walk: Walk) -> str:
-    """The part that finds nodes ``n``, once each, at their least distance from any start."""
+def _reached(walk: Walk, test: str = "true") -> str:
+    """The part that finds nodes ``n``, once each, at their least distance from any start.
+
+    The walk has nothing but its end and the distance to keep: Neo4j then holds no more than a set
+    of ids, where a list beside them would be counted for each node. Only several starts need more.
+    """
     tests = [
-        f"(deletes = 0 OR n:Span AND {span_stays('n')} OR n:Artifact AND {artifact_stays('n')})"
+        "NOT n IN starts",
+        f"(deletes = 0 OR n:Span AND {span_stays('n')} OR n:Artifact AND {artifact_stays('n')})",
+        test,
     ]
     if walk.where:
         tests.append(f"n:Artifact AND ({walk.where})")
+    united = "\n  WITH n, min(distance) AS distance" if walk.several else ""
     return f"""UNWIND starts AS a
-  MATCH p = (a)<-[:{walk.types}*1..]-(n)
-  {_existed(walk)}
-  WITH deletes, starts, n, min(length(p)) AS distance
-  WHERE NOT n IN starts AND {" AND ".join(tests)}"""
+  CALL (a) {{
+    MATCH p = (a)<-[:{walk.types}*1..]-(n)
+    {_existed(walk)}
+    RETURN n, min(length(p)) AS distance
+  }}
+  WITH deletes, starts, n, distance WHERE {" AND ".join(tests)}{united}"""
 
 
 def _existed(walk: Walk) -> str:
@@ -101,7 +112,7 @@ def stream(walk: Walk) -> str:
 {_starts(walk)}
 CALL (deletes, starts) {{
   {_reached(walk)}
-  RETURN n, distance ORDER BY distance
+  RETURN n, distance{" ORDER BY distance" if walk.several else ""}
 }}
 RETURN [[n.node_id, distance, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
   toString(coalesce(n.opened_at, n.recorded_at)), n.status]]
@@ -130,13 +141,14 @@ RETURN found[i..i + 1000]
 """
 
 
-def tagged(walk: Walk) -> str:
+def tagged(walk: Walk, at_most: int = TAGGED_AT_MOST) -> str:
     """The statement that reads the ids of artifacts with a tag that are reached.
 
-    It starts from the smaller end: few tagged artifacts are asked for their own ancestry; many are
-    looked for in the walk from the starts.
+    It starts from the smaller end: tagged artifacts are asked for their own ancestry, if there are
+    ``at_most`` so many; more are looked for in the walk from the starts.
     """
     up = f"[:{walk.types}*1..]"
+    has_tag = "n:Artifact AND EXISTS { (n)-[:TAGGED]->(:ArtigraphTag {name: $tag}) }"
     existed = _existed(walk)
     return f"""
 {_starts(walk)}
@@ -145,7 +157,7 @@ CALL () {{
   RETURN t, COUNT {{ (t)<-[:TAGGED]-() }} AS tags
 }}
 CALL (deletes, starts, t, tags) {{
-  WITH deletes, starts, t, tags WHERE tags <= {TAGGED_AT_MOST}
+  WITH deletes, starts, t, tags WHERE tags <= {at_most}
   MATCH (t)<-[:TAGGED]-(n:Artifact) WHERE NOT n IN starts AND {artifact_stays("n")}
   CALL (n, starts) {{
     MATCH p = (n)-{up}->(x)
@@ -156,8 +168,8 @@ CALL (deletes, starts, t, tags) {{
   WITH n WHERE ways > 0
   RETURN n
 UNION
-  WITH deletes, starts, t, tags WHERE tags > {TAGGED_AT_MOST}
-  {_reached(walk)} AND n:Artifact AND EXISTS {{ (n)-[:TAGGED]->(:ArtigraphTag {{name: $tag}}) }}
+  WITH deletes, starts, t, tags WHERE tags > {at_most}
+  {_reached(walk, has_tag)}
   RETURN n
 }}
 WITH n.node_id AS id ORDER BY id

@@ -240,8 +240,7 @@ async def test_a_process_that_knows_no_class(
 
     def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         program = Path(sys.executable).parent / "artigraph"
-        named = os.environ | {"ARTIGRAPH_STORAGES": f"file:{tmp_path}"}
-        return subprocess.run([program, *arguments], capture_output=True, check=False, env=named)
+        return subprocess.run([program, *arguments], capture_output=True, check=False)
 
     monkeypatch.delenv("ARTIGRAPH_STORAGES")
     save = (command, "artifact", made.artifact, "--field", "big", "--out", "-")

@@ -69,7 +69,7 @@ async def far_away(service: Any, seconds: float = 20.0) -> AsyncIterator[tuple[P
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for something that happens on another thread."""
-    while not condition():  # noqa: ASYNC110
+    while not condition():
         await asyncio.sleep(0.002)
 
 

@@ -115,8 +115,8 @@ async def test_an_artifact_without_span_or_use_has_no_lineage() -> None:
 async def test_wrong_arguments() -> None:
     async with span_context() as span:
         pass
-    for node_id in ("nope", span.node_id):
-        with pytest.raises(NotFoundError, match="no artifact"):
+    for node_id, said in (("nope", "no artifact"), (span.node_id, "is the id of a span")):
+        with pytest.raises(NotFoundError, match=said):
             await read_lineage(node_id, "up")
     with pytest.raises(NotFoundError, match="create it first"):
         await read_lineage(Base(1), "up")

@@ -11,6 +11,7 @@ import pytest
 from artigraph_neo4j import (
     ArtifactModel,
     Engine,
+    Span,
     contrast,
     create_span_artifact,
     span_context,
@@ -80,7 +81,7 @@ async def test_parameters_ancestors_and_what_the_same_runs_have(statements: list
     async with span_context(label="near"):
         use(far)
         near = await create_span_artifact("current", label="near", data=ContrastParams(0))
-    runs = []
+    runs: list[Span] = []
     for i in range(12):
         async with span_context(label="run") as run:
             await create_span_artifact("current", label="p", data=ContrastParams(0.5 * (i % 2)))

@@ -194,6 +194,7 @@ async def test_planted_divergences_are_named(engine: Engine) -> None:
         )  # fmt: skip
         chance.setstate(state)
         kind = chance.choice(["none", "nondeterminism", "status", "input"])
+        at = 0
         candidates = [i for i, o in enumerate(base.outputs) if o]
         if kind == "nondeterminism" and candidates:
             at = chance.choice(candidates)

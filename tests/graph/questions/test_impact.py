@@ -67,6 +67,9 @@ async def test_as_a_plain_walk_finds_it(engine: Engine, graph: Derivations, data
         await add_tags(graph.name(node), tag)
     wanted = sorted(graph.name(a) for a in tagged & expected.keys())
     assert await found.read_tagged(tag) == wanted
+    text = cypher.tagged(found.walk, at_most=0)  # from the other end
+    rows = await engine.read(text, found.parameters | {"tag": tag})
+    assert [node_id for (chunk,) in rows for node_id in chunk] == wanted
 
 
 async def test_filters_time_and_what_is_deleted(statements: list[Any]) -> None:
@@ -139,5 +142,7 @@ async def test_hits_are_bounded_by_what_is_reached(
         assert plans.hits(profile) <= 200 + 5 * nodes + links + more
         if width == 2 and not more:
             assert plans.hits(profile) <= 200 + 7 * nodes
+            # A set of ids, and no list for each node: 841,000 fit into 50 MB.
+            assert profile["args"]["GlobalMemory"] < 1_000_000 + 60 * nodes
     found = await impact(f"{p}a0-0")
     assert found.total == 2 * width * (layers - 1)

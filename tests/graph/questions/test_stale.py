@@ -118,7 +118,7 @@ async def test_causes_and_what_runs_again(statements: list[Any]) -> None:
     await revise_artifact(clean, StaleItem(200))
     assert [s.label for s in (await replay_plan(model)).spans] == ["train"]
 
-    commit = train.git_commit
+    commit: str | None = train.git_commit
     if commit is not None:
         assert not any(c.kind == "CODE" for c in (await stale(model, code=commit))[0].causes)
     coded = (await stale(model, code="another"))[0].causes

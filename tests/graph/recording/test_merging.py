@@ -18,13 +18,15 @@ AT = [1_700_000_000, 0]
 async def test_every_part_that_merges(engine: Engine, query: Any) -> None:
     async with span_context(label="owner") as owner:
         pass
-    child, whole, part, alone = (new_id() for _ in range(4))
+    child, grandchild, whole, part, alone = (new_id() for _ in range(5))
     group = {"labels": ["Artifact", "Part"], "model": "Part", "model_version": 1, "codec": "{}"}
     opened = {"node_id": child, "status": "OK", "root_id": owner.node_id, "depth": 1}
+    below = opened | {"node_id": grandchild, "depth": 2}
     parameters = {
         "owners": [owner.node_id],
-        "opened": [{"labels": ["Span"], "rows": [[opened, AT, AT]]}],
-        "children": [[owner.node_id, [child]]],
+        "opened": [{"labels": ["Span"], "rows": [[opened, AT, AT], [below, AT, AT]]}],
+        "parents": [[owner.node_id, [child]]],
+        "children": [[child, [grandchild]]],
         "owned": [
             group | {"spans": [[owner.node_id, [[{"node_id": whole, "n": 1}, AT, "w", new_id()]]]]}
         ],
@@ -44,9 +46,11 @@ async def test_every_part_that_merges(engine: Engine, query: Any) -> None:
     rows = await query(
         "MATCH (o:Span {node_id: $owner}) "
         "RETURN COUNT { (o)-[:PARENT_OF]->(:Span {node_id: $child}) }, "
+        "COUNT { ({node_id: $child})-[:PARENT_OF]->(:Span {node_id: $grandchild}) }, "
         "COUNT { (o)-[:HAS_ARTIFACT {label: 'w'}]->({node_id: $whole}) }, "
         "COUNT { ({node_id: $whole})-[:HAS_FIELD {path: 'parts/0'}]->({node_id: $part}) }, "
         "COUNT { (n:ArtigraphNode) WHERE n.node_id IN [$child, $whole, $part, $alone] }",
-        owner=owner.node_id, child=child, whole=whole, part=part, alone=alone,
+        owner=owner.node_id, child=child, grandchild=grandchild, whole=whole, part=part,
+        alone=alone,
     )  # fmt: skip
-    assert rows == [[1, 1, 1, 4]]
+    assert rows == [[1, 1, 1, 1, 4]]

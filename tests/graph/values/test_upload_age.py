@@ -127,7 +127,7 @@ async def test_a_commit_after_a_long_sleep_uploads_anew(
             revising = write is write_revision
             task = asyncio.create_task(write(n))
             if revising:
-                while proxy.writes < 1:  # noqa: ASYNC110 - the proxy is on another thread
+                while proxy.writes < 1:
                     await asyncio.sleep(0.001)
             sleeper.sleep_at_next_write(sent=sent)
             node_id = await task

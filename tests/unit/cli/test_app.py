@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import typer
@@ -18,6 +20,7 @@ from typer.testing import CliRunner
 
 from artigraph_neo4j.cli import app as application
 from artigraph_neo4j.cli.app import COMMANDS, app
+from artigraph_neo4j.cli.browser import address
 from artigraph_neo4j.cli.output import Terminal, say
 from artigraph_neo4j.common.wording import visible
 from artigraph_neo4j.errors import NotFoundError
@@ -161,3 +164,13 @@ def test_commands_print_by_one_module() -> None:
                 if called in ("Console", "print", "typer.echo", "sys.stdout.write"):
                     found.append(f"{path.name} {called}")
     assert found == ["app.py typer.echo"]  # the version
+
+
+def test_browser_is_opened_with_the_user_name_filled_in() -> None:
+    info: Any = SimpleNamespace(
+        browser_url="http://127.0.0.1:7474/browser/", bolt_url="bolt://127.0.0.1:7687",
+        username="neo4j",
+    )  # fmt: skip
+    found = urlsplit(address(info))
+    assert found.path == "/browser/"
+    assert parse_qs(found.query) == {"connectURL": ["bolt://neo4j@127.0.0.1:7687"]}

@@ -12,6 +12,7 @@ import msgpack
 import pytest
 from msgpack import ExtType
 
+from artigraph_neo4j import engine_context
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer import class_names, trust_modules, trusted_modules
 from artigraph_neo4j.serializer.msgpack import pack, unpack
@@ -70,6 +71,13 @@ def test_packages_are_trusted_with_all_in_them(
     assert unpack(enum_of("pack.sub.kinds:Kind")).value == 1
     with pytest.raises(SerializationError, match="did not import"):
         unpack(enum_of("packages:Kind"))
+
+
+def test_engines_name_trusted_modules(modules: Path) -> None:
+    with engine_context("bolt://user:password@localhost:1", trusted_modules=["study", "shared.x"]):
+        assert trusted_modules() == {"study", "shared.x"}
+    with pytest.raises(ValueError, match="is not the name of a module"):
+        engine_context("bolt://user:password@localhost:1", trusted_modules=["no module"])
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a..b", "a.", ".a", "a-b", "a/b", "*"])
