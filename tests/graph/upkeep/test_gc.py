@@ -441,6 +441,9 @@ async def test_every_storage_of_a_graph_and_the_command(
 
 
 def test_the_default_age_of_the_command_is_that_of_the_library() -> None:
-    (default,) = (o.default for o in get_group(app).commands["gc"].params if o.name == "min_age")
+    group = get_group(app)
+    command = group.get_command(group.make_context("artigraph", ["gc"]), "gc")
+    assert command is not None
+    (default,) = (option.default for option in command.params if option.name == "min_age")
     assert isinstance(default, str)
     assert age(default) == MIN_AGE
