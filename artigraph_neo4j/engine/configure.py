@@ -1,4 +1,4 @@
-"""The default engine: that of the process, or that of the surrounding block."""
+"""The current engine: that of the surrounding block, or the default of the process."""
 
 from __future__ import annotations
 

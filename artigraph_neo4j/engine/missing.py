@@ -36,5 +36,5 @@ async def absent(
         return NotFoundError(f"{node_id!r} is the id of {other}, not of {_A[kind]}{more}")
     batch = current_batch(engine)
     if batch is not None and batch.atomic:
-        more += "; what an atomic batch records is there at its end only"
+        more += "; an atomic batch writes its records only at its end"
     return NotFoundError(f"there is no {kind} with id {node_id!r}{more}")

@@ -127,7 +127,7 @@ class Connection:
     Args:
         driver: The driver; its maker closes it.
         database: The database's name, or None for the server's default.
-        bookmarks: Makes later sessions see what earlier ones wrote, also on a cluster.
+        bookmarks: Makes later sessions see the writes of earlier ones, also on a cluster.
         deadline: Maximum seconds of a statement, including all its attempts.
         observers: Called with every ``Statement``.
         reached: Called whenever the database answered.
@@ -185,8 +185,8 @@ class Connection:
             left = left if fresh is None else min(left, fresh())
             if left <= 0:
                 raise ConnectionFailed(
-                    "so much time passed between the upload of a value and its commit that garbage "
-                    "collection may have taken it; do it again"
+                    "too much time passed between the upload of a value and its commit: garbage "
+                    "collection may have deleted it; do it again"
                 )
             return await self._once(text, parameters, access, attempt, left)
 

@@ -137,8 +137,8 @@ def our_error(error: DriverError | Neo4jError, attempts: int) -> ArtigraphError:
         case Meaning.LOGIN:
             return LoginError(
                 "Neo4j refused the login; check the user name and the password "
-                "(NEO4J_USERNAME and NEO4J_PASSWORD, which are read anew at each refusal, or those "
-                "given to set_engine, which has to be called again)"
+                "(NEO4J_USERNAME and NEO4J_PASSWORD, which are read again at each refusal, or "
+                "those given to set_engine, which has to be called again)"
             )
         case Meaning.TOO_LARGE:
             return TooLargeError(f"Neo4j refused a statement: {said}; {_LESS}")
@@ -150,6 +150,6 @@ def our_error(error: DriverError | Neo4jError, attempts: int) -> ArtigraphError:
             return RefusedError(f"Neo4j refused a statement: {said}")
         case Meaning.WAIT:
             return ConnectionFailed(
-                f"Neo4j answered, and did not do what it was asked ({attempts} attempts): {said}; "
+                f"Neo4j answered, but did not execute the statement ({attempts} attempts): {said}; "
                 "try again when it can, its log says more"
             )

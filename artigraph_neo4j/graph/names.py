@@ -133,7 +133,7 @@ def check_label(label: str, kind: str, name: str) -> str:
         name: The name of the class, for messages.
 
     Raises:
-        ModelError: The label is empty, reserved, of the other kind, or cannot be stored.
+        ModelError: The label is empty, reserved, taken by the other kind, or cannot be stored.
     """
     owner = f"{kind} {name}"
     if not label or "\0" in label:

@@ -107,11 +107,11 @@ def from_json(value: object) -> Any:
         return value
     entries = cast("dict[str, object]", value)
     if len(entries) != 1:
-        raise ValueError(f"{entries!r} is no property")
+        raise ValueError(f"{entries!r} is not a property")
     ((name, content),) = entries.items()
     read = _READERS.get(name)
     if read is None:
-        raise ValueError(f"{name!r} is no kind of property")
+        raise ValueError(f"{name!r} is not a kind of property")
     try:
         return read(content)
     except (TypeError, AttributeError) as error:
@@ -160,7 +160,7 @@ def _point(parts: list[float]) -> Point:
     srid, *coordinates = parts
     cls = _POINTS.get(int(srid))
     if cls is None:
-        raise ValueError(f"{srid} is no coordinate system of Neo4j")
+        raise ValueError(f"{srid} is not a coordinate system of Neo4j")
     return cls(coordinates)
 
 

@@ -1,4 +1,4 @@
-"""Words for full-text search: those that a node is found by, and those of a query.
+"""Words for full-text search, in nodes and in queries.
 
 The analyzer of Neo4j leaves ``resnet50_v2_lr0.001`` and ``train.loss`` as one word, and keeps
 accents. So a node also has the parts of such words, folded, in ``search_``, and a query is split in

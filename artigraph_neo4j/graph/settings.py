@@ -105,7 +105,7 @@ def _wrong_scheme(scheme: str) -> str:
     known = ", ".join(f"{known}://" for known in SCHEMES)
     use = f'use one of {known}, or "local" for the local stack'
     if scheme.partition("+")[0] in ("sqlite", "postgresql", "mysql"):
-        use += "; import_artigraph(url) brings what such a database of Artigraph 0.0.x has"
+        use += "; import_artigraph(url) imports such a database of Artigraph 0.0.x"
     if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}", scheme) is None:
         return f"this is not a URL of Neo4j; {use}"
     return f"{scheme!r} is not a Neo4j URL scheme; {use}"

@@ -114,7 +114,7 @@ class LocalStack:
             if self._version(servers.record) != version:
                 raise LocalStackError(
                     f"another process started Neo4j {servers.record.neo4j_version} in "
-                    f"{self.directory} meanwhile; name another directory for {version}"
+                    f"{self.directory} in the meantime; name another directory for {version}"
                 )
             servers.record.neo4j_version = version
             credentials = self._credentials()

@@ -1,4 +1,4 @@
-"""Tags and notes: what people say of a span or an artifact afterwards."""
+"""Tags and notes that people add to a span or an artifact afterwards."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class ArtifactModel(ModelBase):
 
     Frozen, slots and keyword-only dataclasses work too, and so do generic ones and models that
     inherit from models. Fields may hold models, also in lists, tuples, dicts and sets; each becomes
-    a node of its own.
+    a separate node.
 
     All fields are stored, those declared ``init=False`` too, and reading puts them back without
     running the constructor. A class may have a method ``__post_read__(self)``; it is called on each
@@ -75,16 +75,16 @@ class ArtifactModel(ModelBase):
         """Read an artifact by id. One round trip, plus its values that are in a storage.
 
         Args:
-            node_id: Its id, which ``create`` returned; or an artifact, to read it anew.
+            node_id: Its id, which ``create`` returned; or an artifact, to read it again.
 
         Returns:
             The artifact, migrated if an older version is stored; reading never writes. Called on
             ``ArtifactModel`` itself, it returns an artifact of the model that is stored.
 
         Raises:
-            NotFoundError: There is no artifact of this id.
+            NotFoundError: There is no artifact with this id.
             ArtifactTypeError: It is of another model.
-            UnknownModelError: No class of this program fits what is stored, or several do.
+            UnknownModelError: No class of this program fits the stored artifact, or several do.
             MigrationError: The stored version cannot be migrated to the current class.
             ModelError: The class's ``__post_read__`` failed.
             SerializationError, StorageError: A value could not be read.

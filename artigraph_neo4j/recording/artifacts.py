@@ -91,8 +91,7 @@ async def create(
         artifacts: The artifacts to record.
         given_labels: A label, or None, for each.
         span_id: The span that produced them, or None.
-        revises: The id of the artifact of which the single artifact given is a new version, or
-            None.
+        revises: The id of an artifact; the single artifact given is its new version. Or None.
 
     Returns:
         Their ids, in the order given.
@@ -158,7 +157,7 @@ def _check(artifacts: Sequence[ModelBase]) -> None:
     for artifact in artifacts:
         if not isinstance(artifact, ModelBase):
             raise ArtifactTypeError(
-                f"a {type(artifact).__name__} is no artifact; make its class a dataclass that "
+                f"a {type(artifact).__name__} is not an artifact; make its class a dataclass that "
                 "subclasses ArtifactModel"
             )
 
@@ -326,8 +325,8 @@ async def until_whole(
         rows: The row of each artifact, by key.
         parse: Converts a row; raises ``TornReadError`` for an artifact that is half written.
         again: Reads some artifacts again. Artifacts that it does not return are left out.
-        give_up: Converts the error of an artifact that stays half written into its result; by
-            default the error is raised.
+        give_up: Makes the result for an artifact that is still half written at the end, from its
+            error; by default the error is raised.
 
     Returns:
         The result of ``parse`` by key, in no particular order.

@@ -297,7 +297,7 @@ def _owner(work: Work) -> str | None:
             return work.span.node_id
 
 
-# -- what was refused ----------------------------------------------------------------------------
+# -- refused works -------------------------------------------------------------------------------
 
 
 def _conflicting(works: Sequence[Work], error: ConflictError) -> tuple[Work, Exception]:

@@ -90,7 +90,7 @@ def spanned(
             them but ``self`` and ``cls``, or only those named.
         result: The label under which a returned artifact is recorded. A dict of artifacts by label
             is recorded under these labels. Other values are not recorded, and None records none.
-        cache: Whether a call returns what an earlier one with equal arguments did: ``True``, or a
+        cache: Whether a call returns the result of an earlier one with equal arguments: True, or a
             ``Cache`` with settings. Only for functions that return artifacts, not for generators.
             A call that is answered from the cache has a span, too, which shares the artifacts;
             ``CallKey.cached_from`` there names the span that made them.
@@ -167,7 +167,7 @@ async def explain_miss(function: Callable[..., Any], /, *args: Any, **kwargs: An
         **kwargs: The keyword arguments of the call.
 
     Raises:
-        SpanError: The function has no cache.
+        SpanError: The function does not have a cache.
         TypeError: The arguments do not fit the function.
     """
     plan = _plans.get(function)

@@ -149,7 +149,7 @@ class Batch:
             await self.engine.call(partial(self._write_until, self._number), settle=True)
         self.complain()
 
-    # -- what calls add ------------------------------------------------------------------------
+    # -- adding works --------------------------------------------------------------------------
 
     async def open(self, opening: Opening) -> None:
         """Add a new span, which is treated as opened from now on.
@@ -288,7 +288,7 @@ class Batch:
             for node in work.encoded.nodes
         )
 
-    # -- what happens on the I/O loop ----------------------------------------------------------
+    # -- on the I/O loop -----------------------------------------------------------------------
 
     async def _upload(self, item: _Item) -> None:
         enter_batch(None)

@@ -231,7 +231,7 @@ async def _close(
         await _write_end(engine, closing, problems)
     if problems:
         raise SpanError(
-            f"span {span.node_id} ended as {span.status}, without what could not be recorded: "
+            f"span {span.node_id} ended as {span.status}, but parts of it could not be recorded: "
             + "; ".join(map(str, problems))
         ) from problems[0]
 

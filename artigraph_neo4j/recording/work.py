@@ -77,7 +77,7 @@ class Recording:
         labels: A label, or None, for each.
         span_id: The span that produced them, or None.
         uploads: Their values that are not native, or None if all are native.
-        revises: The id of the artifact of which the single artifact here is a new version.
+        revises: The id of an artifact; the single artifact here is its new version. Or None.
         keys: The key that makes each label unique within the span; None without a label.
     """
 

@@ -133,8 +133,8 @@ class FileSerializer(Serializer[File]):
                 file.write(chunk)
             if _stamp(source) != before:
                 raise SerializationError(
-                    f"the file {str(value.path)!r} changed while it was read; record it when "
-                    "whoever writes it is done"
+                    f"the file {str(value.path)!r} changed while it was read; record it once "
+                    "it is complete"
                 )
 
     def read(self, file: IO[bytes], /) -> File:

@@ -269,7 +269,7 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
 
 
 def _parts(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the arrays of a ``.npz`` file, which must be stored in sequence, uncompressed."""
+    """Return the arrays of a ``.npz`` file, which must be uncompressed and must not overlap."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):

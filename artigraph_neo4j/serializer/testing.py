@@ -74,9 +74,9 @@ def _difference_of_sets(left: Any, right: Any, path: str) -> str | None:
     for item in left:
         found = next((i for i in unmatched if difference(item, i) is None), _NOTHING)
         if found is _NOTHING:
-            return f"{path} has {item!r:.200}, which the other has not"
+            return f"{path} has {item!r:.200}, which the other does not have"
         unmatched = [i for i in unmatched if i is not found]
-    return f"{path} has not {unmatched[0]!r:.200}" if unmatched else None
+    return f"{path} does not have {unmatched[0]!r:.200}" if unmatched else None
 
 
 _NOTHING = object()

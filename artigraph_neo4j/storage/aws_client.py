@@ -128,7 +128,7 @@ class Patience:
         self.moved()
 
     def moved(self) -> None:
-        """Restart the time: a byte has moved, or nobody waited for one."""
+        """Restart the time, since a byte has moved, or nothing waited for one."""
         self.until = asyncio.get_running_loop().time() + self.seconds
         if self._running is not None and not self._running.expired():
             self._running.reschedule(self.until)

@@ -189,7 +189,7 @@ class Storage(ABC):
         Raises:
             StorageError: This storage cannot list its objects; the default cannot.
         """
-        raise StorageError(f"{self!r} cannot list what it keeps")
+        raise StorageError(f"{self!r} cannot list its objects")
         yield  # makes this a generator, as overrides are
 
     async def aclose(self) -> None:  # noqa: B027 - most storages have nothing to close

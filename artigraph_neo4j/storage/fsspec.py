@@ -1,6 +1,6 @@
 """A storage in any file system that fsspec knows: Google Cloud, Azure, SFTP and others."""
 
-# fsspec has no type information.
+# fsspec does not have type information.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Content:
         digest: Their SHA-256 in hex, if it is known.
         size: Their number, if they are in a file.
         start: The offset of the first byte in the file.
-        shared: Whether the file has other contents too, and somebody else closes it.
+        shared: Whether the file has other contents, too, so that its owner closes it.
     """
 
     def __init__(

@@ -95,7 +95,7 @@ WHERE $idle IS NULL OR n.marked_at_ < datetime() - duration({seconds: $idle})
 WITH n:Span AS is_span, n.node_id AS id ORDER BY id
 RETURN is_span, collect(id)
 """
-"""A statement that reads roots not worked on for some seconds, so those of killed deletes."""
+"""A statement that reads the roots of killed deletes: they were not touched for some seconds."""
 
 SPANS_TO_DELETE = """
 UNWIND $ids AS id
