@@ -93,9 +93,16 @@ class Writer:
             self._stop()
 
     async def leave(self, span_id: str, connection: _Connection) -> None:
-        """Record that a span stays open although this process lives: its end was refused."""
+        """Record that a span stays open although this process lives: its end was refused.
+
+        Raises:
+            ConnectionFailed: The database did not answer in time.
+        """
         self._left.add(span_id)
-        await self._announce(connection)
+        await connection.run(
+            heartbeat.ANNOUNCE_WRITER, {"writers": [self._facts()]}, "write", deadline=None
+        )
+        self._seen = time.monotonic()
         self.closed(span_id)
 
     async def end(self, connection: _Connection) -> None:

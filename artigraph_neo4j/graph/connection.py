@@ -249,7 +249,7 @@ class Connection:
     async def _send_once(
         self, text: str, parameters: Mapping[str, Any], ticket: Ticket, attempt: int, left: float
     ) -> Once | None:
-        """Make one attempt; None if it arrived too late, because the server's clock was unknown."""
+        """Make one attempt; None if it arrived too late by the server's clock, now known better."""
         lane, number = self.lanes.take(ticket)
         until = self.lanes.clock() + int(left * 1000)
         noted = _Noted({**parameters, "once": [lane, number, until]})

@@ -181,7 +181,7 @@ class ParquetSource:
         return _restored(table, self.metadata.get(SCHEMA_KEY), names)
 
     def _measure(self, group: int, chunk: Chunk) -> int:
-        """Return the bytes of the texts in a group of rows; equal texts are held once."""
+        """Return the bytes of the texts in a group of rows, while holding equal texts only once."""
         path = ".".join(chunk.path)
         table = self._open([path]).read_row_group(group, [path])
         table.validate(full=True)

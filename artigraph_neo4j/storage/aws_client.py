@@ -332,7 +332,7 @@ class _Clients:
         if old is not None and old.is_current():
             return old, None
         mine[connection] = made = _Client(connection)
-        # A bound method, since ``at_shutdown`` lets no forked child close the object behind it.
+        # A bound method keeps this object in the hooks, so that no forked child finalizes it.
         iothread.at_shutdown(self.close_all)
         return made, old
 
