@@ -75,7 +75,8 @@ class Attributes:
 
 span = Attributes("span")
 """The attributes of every span: ``label``, ``status``, ``opened_at``, ``closed_at``,
-``duration`` (a timedelta), ``node_id``, ``root_id``, ``depth``, ``exception_type``, ``exception_message`` ..."""
+``duration`` (a timedelta), ``node_id``, ``root_id``, ``depth``, ``exception_type``,
+``exception_message`` ..."""
 
 
 artifact = Attributes("artifact")
