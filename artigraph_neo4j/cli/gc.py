@@ -22,7 +22,7 @@ __all__ = ["commands", "gc", "new_graph_id"]
 commands = typer.Typer(add_completion=False)
 
 NAMED = 20
-"""Maximum examples printed of each kind; ``--json`` has up to 1,000."""
+"""Maximum number of examples printed of each kind; ``--json`` has up to 1,000."""
 
 
 @commands.command()

@@ -1,4 +1,4 @@
-"""``artigraph lost``: spans that were left open by processes which are gone."""
+"""``artigraph lost``: spans left open by processes that are gone."""
 
 from __future__ import annotations
 

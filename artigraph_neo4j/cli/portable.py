@@ -1,4 +1,4 @@
-"""``artigraph export`` and ``import``: all below a span, in files."""
+"""``artigraph export`` and ``import``: everything below a span, in files."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ R = TypeVar("R", ExportReport, ImportReport)
 
 
 def _add(total: R, part: R) -> R:
-    """Add the counts of one report to another; returns that."""
+    """Add the counts of one report to another, and return that one."""
     for name, count in asdict(part).items():
         if isinstance(count, int):
             setattr(total, name, getattr(total, name) + count)
@@ -168,7 +168,7 @@ def _counts(report: ExportReport | ImportReport) -> str:
 
 @contextmanager
 def _shown(what: str, quiet: bool) -> Generator[Callable[[ExportReport | ImportReport], object]]:
-    """Counts on standard error, where a person waits."""
+    """Show counts on standard error, in a terminal."""
     with progress_bars(SpinnerColumn(), TimeElapsedColumn(), quiet=quiet) as bar:
         task = bar.add_task(what, total=None)
         yield lambda report: bar.update(task, description=f"{what} {_counts(report)}")

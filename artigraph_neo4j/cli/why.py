@@ -1,4 +1,4 @@
-"""``artigraph why``: how one artifact came from another."""
+"""``artigraph why``: the way by which one artifact came from another."""
 
 from __future__ import annotations
 
