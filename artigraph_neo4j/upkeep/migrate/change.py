@@ -127,7 +127,7 @@ class _Again(Encoder):
 
 
 def _fingerprints(encoded: Encoded, known: Container[str]) -> dict[str, str]:
-    """Return a fingerprint for each node: its fields, and paths (and known ids) of nested models."""
+    """Return a fingerprint per node: its fields, and paths (and known ids) of nested models."""
     pending: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
     children = _children(encoded)
     for item in encoded.pending:
