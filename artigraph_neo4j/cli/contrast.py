@@ -33,13 +33,16 @@ def contrast(
         str | None, typer.Option("--label", help="Compare runs of this label: failed and good.")
     ] = None,
     failed: Annotated[
-        list[str] | None, typer.Option("--failed", metavar="ID", help="A failed run; several do.")
+        list[str] | None,
+        typer.Option("--failed", metavar="ID", help="A failed run; may be given again."),
     ] = None,
     good: Annotated[
-        list[str] | None, typer.Option("--good", metavar="ID", help="A good run; several do.")
+        list[str] | None,
+        typer.Option("--good", metavar="ID", help="A good run; may be given again."),
     ] = None,
     by: Annotated[
-        list[str] | None, typer.Option("--by", help=f"Look at {', '.join(KINDS)}; several do.")
+        list[str] | None,
+        typer.Option("--by", help=f"Look at {', '.join(KINDS)}; may be given again."),
     ] = None,
     sample: Annotated[
         int, typer.Option("--sample", min=1, help="Maximum runs to compare of each group.")

@@ -27,7 +27,7 @@ commands = typer.Typer(add_completion=False)
 
 Age = Annotated[
     timedelta | None,
-    typer.Option("--max-age", parser=age, metavar="AGE", help="Keep what is younger: 30d, 12h."),
+    typer.Option("--max-age", parser=age, metavar="AGE", help="Keep younger spans: 30d, 12h."),
 ]
 
 
@@ -77,7 +77,7 @@ def retain(
         int | None, typer.Option("--keep-last", min=0, help="Number to keep of each label.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option("--label", help="Look only at root spans so labeled.")
+        str | None, typer.Option("--label", help="Only root spans with this label.")
     ] = None,
     open_too: Annotated[
         bool, typer.Option("--open-too", help="Also trees in which a span is open.")

@@ -31,7 +31,7 @@ def diff(
     first: Annotated[
         str, typer.Argument(metavar="FIRST", help="A run, or a span in it: id or label.")
     ],
-    second: Annotated[str, typer.Argument(metavar="SECOND", help="The other, likewise.")],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="The other run, likewise.")],
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=0, help="Maximum differences to show.")
     ] = 50,

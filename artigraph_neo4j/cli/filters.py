@@ -37,7 +37,7 @@ class StatusName(StrEnum):
     unset = "UNSET"
 
 
-Label = Annotated[str | None, typer.Option("--label", help="Only labels that begin so.")]
+Label = Annotated[str | None, typer.Option("--label", help="Only labels with this prefix.")]
 Status = Annotated[
     StatusName | None,
     typer.Option("--status", case_sensitive=False, help="Only those with this status."),

@@ -78,7 +78,7 @@ def migrate(
         typer.Argument(help="Modules, or files, that define today's models.", metavar="MODULE..."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Do everything but write, and report what fails.")
+        bool, typer.Option("--dry-run", help="Do everything except writing, and report failures.")
     ] = False,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Artifacts at once.")] = 500,
     url: Url = None,

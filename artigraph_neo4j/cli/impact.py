@@ -41,7 +41,7 @@ def impact(
         bool, typer.Option("--versions", help="Start from all versions of each artifact.")
     ] = False,
     tree: Annotated[
-        bool, typer.Option("--tree", help="What a child span used counts for its parents.")
+        bool, typer.Option("--tree", help="Count what a child span used for its parents too.")
     ] = False,
     url: Url = None,
     json: Json = False,

@@ -28,7 +28,7 @@ def lost(
             "--silence",
             parser=age,
             metavar="AGE",
-            help="How long a process must not have been seen: 90s, 5m, 2h.",
+            help="Time since a process was last seen: 90s, 5m, 2h.",
         ),
     ] = "5m",  # type: ignore[assignment]
     close: Annotated[

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 Directory = Annotated[
     Path | None,
-    typer.Option("--dir", help="Where the stack's data is.", envvar="ARTIGRAPH_HOME"),
+    typer.Option("--dir", help="The directory of the stack's data.", envvar="ARTIGRAPH_HOME"),
 ]
 
 Url = Annotated[

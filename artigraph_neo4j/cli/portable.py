@@ -103,14 +103,12 @@ def export(
 def import_(
     path: Annotated[
         Path,
-        typer.Argument(
-            metavar="FILE", help="What export wrote: a file, or with --all a directory."
-        ),
+        typer.Argument(metavar="FILE", help="The exported file, or the directory of --all."),
     ],
     storage: Annotated[
         str | None,
         typer.Option(
-            "--storage", help="Where stored values go, such as s3:bucket/prefix or file:/path."
+            "--storage", help="The storage for values, such as s3:bucket/prefix or file:/path."
         ),
     ] = None,
     url: Url = None,

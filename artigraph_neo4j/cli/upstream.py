@@ -55,7 +55,7 @@ def import_(
     database: Annotated[
         str,
         typer.Argument(
-            metavar="DATABASE", help="Its URL, as Artigraph had it, or the path of an SQLite file."
+            metavar="DATABASE", help="The URL that Artigraph used, or the path of an SQLite file."
         ),
     ],
     storage: Annotated[

@@ -109,7 +109,7 @@ def _compares(filter_: Filter) -> bool:
 
 def _filter(value: object) -> Filter:
     if not isinstance(value, Filter):
-        raise FilterError(f"a filter is needed beside & and |, not {value!r}")
+        raise FilterError(f"& and | combine filters, and {value!r} is not one")
     return value
 
 

@@ -67,8 +67,8 @@ async def find_named(name: str, *kinds: Kind) -> tuple[Kind, str]:
             more = " and more" if len(found) > SHOWN else ""
             raise SeveralFoundError(f"{name!r} may mean {listed}{more}; give more of the id")
     raise NotFoundError(
-        f"there is no {' or '.join(kinds)} with id {name!r}, nor one whose id begins so or whose "
-        f"label it is"
+        f"there is no {' or '.join(kinds)} with id {name!r}, nor one whose id begins with it, "
+        "nor one with this label"
     )
 
 

@@ -201,7 +201,7 @@ def _decode(plan: Plan, keys: list[Key]) -> list[Any]:
     name, *values = json.loads(content) if content and check == _check(content) else [None]
     if name != _order_name(plan) or len(values) != len(keys):
         raise FilterError(
-            f"{_brief(plan.after)} is not a cursor of this query; pass on, as it is, the one that "
-            "a page of it ended with"
+            f"{_brief(plan.after)} is not a cursor of this query; pass the cursor of one of its "
+            "pages, unchanged"
         )
     return list(values)

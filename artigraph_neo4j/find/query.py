@@ -234,7 +234,7 @@ class Query(Generic[T]):
         start elsewhere, or have an order, are read in pages, like ``async for`` over the query.
 
         Raises:
-            ConnectionFailed: The connection broke. What came before is right; begin anew.
+            ConnectionFailed: The connection broke. Results so far are right; start again.
         """
         if self._plan.orders or not walks(self._plan):
             async for item in self:
@@ -297,7 +297,7 @@ class Query(Generic[T]):
             progress: Called with what was deleted so far, after every transaction.
 
         Returns:
-            What was deleted.
+            The counts of what was deleted.
 
         Raises:
             FilterError: The query also finds artifacts that are part of others.

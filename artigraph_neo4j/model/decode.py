@@ -70,11 +70,11 @@ class Loading:
         return self.node.where(self.field)
 
     def plan(self) -> FieldPlan | None:
-        """The plan of the field; None where the class does not have the field any more."""
+        """Return the plan of the field; None if the class does not have the field any more."""
         return None if self.cls is ArtifactRecord else plan_of(self.cls).fields.get(self.field)
 
     def storage(self, default: Storage | None) -> Storage:
-        """The storage that keeps the bytes: the field's own, the engine's, or one known by name.
+        """Return the storage of the bytes: the field's own, the engine's, or one known by name.
 
         Raises:
             StorageError: No storage of that name is known.
@@ -84,7 +84,7 @@ class Loading:
         return storage_of(self.where, self.blob.storage, plan.storage if plan else None, default)
 
     def find_serializer(self) -> Serializer[Any]:
-        """The serializer that wrote the value: the field's own, or one known by name.
+        """Return the serializer that wrote the value: the field's own, or one known by name.
 
         Raises:
             SerializationError: No serializer of that name is known.
@@ -111,7 +111,7 @@ class Loading:
         self.data = None
 
     def finish(self) -> Any:
-        """The value, once all nested models are built.
+        """Return the value, once all nested models are built.
 
         Raises:
             ArtigraphError: The value could not be loaded, or a model in it is gone.

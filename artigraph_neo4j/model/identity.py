@@ -73,7 +73,7 @@ class Resolver:
             return self._fallback
         if not candidates:
             raise UnknownModelError(
-                f"artifact {artifact} is of model {name!r}, which no class of this program is; "
+                f"artifact {artifact} is of model {name!r}, for which this program has no class; "
                 f"it was written by {origin}: import that module, or give today's class "
                 f"name={name!r} or aliases=({name!r},)"
             )

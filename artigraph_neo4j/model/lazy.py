@@ -103,7 +103,7 @@ class Lazy(Generic[T]):
         """The value that this object holds.
 
         Raises:
-            SerializationError: It was read from the graph; use ``load``.
+            SerializationError: This object was read from the graph; use ``load``.
         """
         if self._reference is not None:
             raise SerializationError("this Lazy holds no value, it was read; await its load()")
@@ -162,7 +162,7 @@ class Lazy(Generic[T]):
             stop: Position after the last byte; it may be beyond the end.
 
         Raises:
-            ValueError: One of them is negative.
+            ValueError: ``start`` or ``stop`` is negative.
             SerializationError: The value is of another type, or not stored yet.
             BlobNotFoundError, StorageError, EngineError: See ``load``.
         """

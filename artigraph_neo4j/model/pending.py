@@ -29,7 +29,7 @@ class Node:
         node_id: Its id.
         plan: The plan of its class.
         properties: The properties that hold its fields.
-        entries: How each field is stored, by name.
+        entries: The codec entry of each field, by name.
         recorded_at: The time of recording.
         words: The texts that full-text search looks through.
     """
@@ -52,7 +52,7 @@ class Node:
         return [*self.plan.labels, STORED_LABEL] if self.is_stored else self.plan.labels
 
     def codec(self) -> str:
-        """The JSON text that alone decides how the node is read back."""
+        """Return the JSON text that alone decides how the node is read back."""
         entries = tuple(
             (name, how if isinstance(how, str) else tuple(how))
             for name, how in self.entries.items()
@@ -107,7 +107,7 @@ class Pending:
         return f"{self.where} ({self.kind})"
 
     def serialized(self) -> bytes:
-        """The serialized value.
+        """Return the serialized value.
 
         Raises:
             SerializationError: The value cannot be serialized; the message names model and field.

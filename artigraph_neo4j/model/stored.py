@@ -30,7 +30,7 @@ class Stored:
         label: Its label there, or None.
 
     Raises:
-        TornReadError: It was being migrated while it was read.
+        TornReadError: The artifact was being migrated while it was read.
         SerializationError: A node does not have what every node of an artifact has.
     """
 
@@ -132,7 +132,7 @@ class StoredNode:
         """
         if field not in self.blobs:
             raise SerializationError(
-                f"{self.where(field)}: the Blob node that says where its value is, is gone"
+                f"{self.where(field)}: the Blob node with the place of its value is gone"
             )
         return self.blobs[field]
 
@@ -156,12 +156,12 @@ class StoredNode:
         return version
 
     def field_properties(self) -> dict[str, Any]:
-        """The properties that hold fields."""
+        """Return the properties that hold fields."""
         names = (entry.property for entry in self.codec.fields)
         return {name: self.properties[name] for name in names if name in self.properties}
 
     def entry_properties(self) -> list[str]:
-        """The names of properties that hold entries of dicts; see ``model.entries``."""
+        """Return the names of properties that hold entries of dicts; see ``model.entries``."""
         return [name for name in self.properties if "." in name]
 
     def seal(self) -> str:

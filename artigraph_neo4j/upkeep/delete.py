@@ -325,7 +325,7 @@ class Deleter:
         self._failures += 1
         if self._failures > TRIES:
             raise EngineError(
-                "a delete does not get on, since others keep writing to what it deletes; stop "
+                "a delete makes no progress, since other programs keep writing to its nodes; stop "
                 "them, then finish it with resume_deletes()"
             ) from failed
         return None

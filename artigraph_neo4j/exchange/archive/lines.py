@@ -106,7 +106,7 @@ def _no_constant(name: str) -> None:
 
 def _check_place(record: Line, number: int, ended: bool) -> None:
     if ended:
-        raise _BrokenError("something follows on the last line")
+        raise _BrokenError("there are lines after the last line")
     (_check_header if number == 1 else _check)(record)
 
 

@@ -54,7 +54,7 @@ class BlobWriter:
         self._uploaded = inf
 
     def fresh_seconds(self) -> float:
-        """The seconds for which recent uploads of ``keep`` are safe without a Blob node."""
+        """Return the seconds for which recent uploads of ``keep`` are safe without a Blob node."""
         return fresh_seconds(self._uploaded)
 
     async def keep(self, blobs: list[dict[str, Any]]) -> list[dict[str, Any]]:

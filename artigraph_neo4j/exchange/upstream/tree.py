@@ -208,7 +208,7 @@ class _Grower:
             return None
         if (span_id, label) in self._labels:
             label = f"{label}#{row.node_id}"
-            reason = f"its span has an artifact so labeled already; it is labeled {label!r}"
+            reason = f"its span has another artifact with its label; it is now {label!r}"
             self.tree.notes.append(ImportNote(row.node_id, named(row), reason))
         self._labels.add((span_id, label))
         return label

@@ -133,7 +133,7 @@ def _free_labels(artifacts: list[OldArtifact], taken: set[str], counts: Counts) 
         if item.span_id and item.label and artifact_key(item.span_id, item.label) in taken:
             row = item.rows[0]
             item.label = f"{item.label}#{row.node_id}"
-            reason = f"the graph has an artifact so labeled there; it is labeled {item.label!r}"
+            reason = f"the graph has another artifact with its label; it is now {item.label!r}"
             counts.notes.append(ImportNote(row.node_id, named(row), reason))
 
 
@@ -144,7 +144,7 @@ def _span_row(span: OldSpan, counts: Counts) -> dict[str, Any]:
     for name, value in row.extra.items():
         stored, _ = to_native(value)
         if stored is NOT_NATIVE:
-            reason = f"column {name!r} has a {type(value).__name__}, which no property can be"
+            reason = f"column {name!r} has a {type(value).__name__}, which a property cannot hold"
             counts.notes.append(ImportNote(row.node_id, named(row), reason))
         else:
             properties[f"{name}_" if name in _OWN else name] = stored
