@@ -270,8 +270,7 @@ class _Comparison:
         if first is not None:
             _, x, y = first
             commits = [run.root.facts.get("git_commit") for run in (self.a, self.b)]
-            dirty = any(run.root.facts.get("git_dirty") for run in (self.a, self.b))
-            is_same = None in commits or (commits[0] == commits[1] and not dirty)
+            is_same = None in commits or commits[0] == commits[1]
             cause: Cause = "nondeterminism" if is_same else "code"
             return Divergence(cause, x.place, x.node_id, y.node_id)
         for x, y in self.both:
