@@ -247,5 +247,5 @@ async def test_two_large_runs(engine: Engine, session: Any) -> None:
     assert parted.place == "item#1500"
     result = await session.run("PROFILE " + TWO_RUNS, {"first": first, "second": second})
     profile = (await result.consume()).profile
-    assert 0 < plans.hits(profile) < 200 + 2 * 60 * n
+    assert 0 < plans.hits(profile) < 200 + 2 * 66 * n
     assert profile["args"]["GlobalMemory"] < 50_000_000
