@@ -1,4 +1,4 @@
-"""An engine: one graph, its connection, its default storage, and where its I/O happens."""
+"""An engine: one graph, its connection, its default storage, and the thread of its I/O."""
 
 from __future__ import annotations
 
@@ -38,32 +38,32 @@ OFFLOAD_BYTES = 64 * 1024
 """Maximum bytes of a value that stays in the graph when the engine has a storage."""
 
 SHORT_SECONDS = 5.0
-"""Maximum seconds that work in the background tries at once."""
+"""Maximum seconds of one attempt of work in the background."""
 
 
 _YOURS = (
     "storage", "offload_bytes", "verify_blobs", "record_used", "record_provenance", "observers",
     "on_transfer", "read", "graph", "settings", "aclose", "close",
 )  # fmt: skip
-"""What ``dir`` and the reference show of an engine."""
+"""Public attributes of an engine, shown by ``dir`` and in the reference."""
 
 
 class Engine:
     """One graph, its connection and its default storage; made by ``set_engine``.
 
-    Nothing is opened until the first use; closing is no end, the next use opens anew. All I/O
+    Nothing is opened until the first use; after closing, the next use opens it again. All I/O
     happens on the process's I/O thread, so an engine works from any event loop and any thread. Only
     a ready-made driver stays on its own loop.
 
-    Yours are the attributes below, ``read``, ``graph``, ``settings``, ``aclose`` and ``close``;
-    everything else is there for the library, and may change.
+    Public are the attributes below, ``read``, ``graph``, ``settings``, ``aclose`` and ``close``;
+    everything else is internal and may change.
 
     Attributes:
-        storage: Where large values go by default, or None.
-        offload_bytes: From how many bytes on a value is large.
+        storage: The default storage of large values, or None.
+        offload_bytes: Maximum bytes of a value that is not large.
         verify_blobs: Whether the SHA-256 of stored values is checked on every read.
         record_used: Whether reading an artifact inside a span records that the span used it.
-        record_provenance: Whether root spans record by which code they were run.
+        record_provenance: Whether root spans record the code that ran them.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
         on_transfer: Called with a ``Transfer`` for each step of a value to or from a storage.
     """
@@ -100,8 +100,8 @@ class Engine:
         self._retry_seconds = retry_seconds
         self._home: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[tuple[Connection, Graph]] | None = None
-        self._settings: Settings | None = None  # by which it was opened
-        self._former: list[Connection] = []  # of logins that are refused now
+        self._settings: Settings | None = None  # the settings it was opened with
+        self._former: list[Connection] = []  # connections of logins that are refused now
         self._tasks: set[asyncio.Task[Any]] = set()
         self._later: deque[tuple[int, Callable[[], Coroutine[Any, Any, object]]]] = deque()
         self._catching_up: asyncio.Task[None] | None = None
@@ -118,19 +118,19 @@ class Engine:
     async def read(
         self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
     ) -> list[Row]:
-        """Run a reading statement; one round trip, tried again while the server is away.
+        """Run a reading statement; one round trip, retried while the server is away.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
-            after_batch: Whether what waits in the current batch is written first.
+            after_batch: Whether the current batch is flushed first.
 
         Returns:
-            Its rows, each a list of values.
+            The rows, each a list of values.
 
         Raises:
-            ConnectionFailed: The database could not do it within ``retry_seconds``.
-            EngineError: It refused the statement.
+            ConnectionFailed: The database did not answer within ``retry_seconds``.
+            EngineError: The database refused the statement.
         """
         if after_batch:
             await self._write_waiting()
@@ -149,15 +149,16 @@ class Engine:
         settle: bool = False,
         fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
-        """Run a writing statement, which must be one that may run twice; one round trip.
+        """Run a writing statement that must be safe to run twice; one round trip.
 
-        What waits in the current batch is written before.
+        The current batch is flushed first.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
-            settle: Whether it comes to its end even when the caller is cancelled.
-            fresh: Seconds for which what it refers to is there for certain; see ``Connection``.
+            settle: Whether the write is completed even when the caller is cancelled.
+            fresh: Returns the seconds for which the uploads that it refers to surely still exist;
+                see ``Connection``.
         """
         await self._write_waiting()
 
@@ -180,16 +181,17 @@ class Engine:
     ) -> Once:
         """Run a write that is applied once, however often it is sent; one round trip.
 
-        What waits in the current batch is written before.
+        The current batch is flushed first.
 
         Args:
             text: The Cypher text; see ``graph.cypher.once``.
-            parameters: Its parameters, but for ``$once``.
+            parameters: Its parameters, without ``$once``.
             ticket: The write's identity, for a caller that may send it again.
-            settle: Whether it comes to its end even when the caller is cancelled.
-            deadline: Seconds that it may take; by default the engine's.
-            fresh: Seconds for which what it refers to is there for certain; see ``Connection``.
-            done: Called with the result once it is there, also for a caller that was cancelled.
+            settle: Whether the write is completed even when the caller is cancelled.
+            deadline: Maximum seconds it may take; by default the engine's.
+            fresh: Returns the seconds for which the uploads that it refers to surely still exist;
+                see ``Connection``.
+            done: Called with the result as soon as it arrives, even if the caller was cancelled.
         """
         await self._write_waiting()
         mine = ticket or Ticket()
@@ -202,7 +204,7 @@ class Engine:
                 )
             except BaseException:
                 if ticket is None and mine.unconfirmed:
-                    self.later(partial(self.settle, mine))  # if it was not applied, it never will
+                    self.later(partial(self.settle, mine))  # if it was not applied yet, never
                 raise
             if done is not None:
                 done(result)
@@ -211,7 +213,7 @@ class Engine:
         return await self.call(work, settle=settle)
 
     async def settle(self, ticket: Ticket) -> bool:
-        """Learn whether a write was applied; one that was not never will be. One round trip."""
+        """Return whether a write was applied; if it was not, it never will be. One round trip."""
 
         async def work() -> bool:
             connection, _ = await self._opened()
@@ -220,11 +222,11 @@ class Engine:
         return await self.call(work)
 
     def later(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Do something once the database is in reach again, on the I/O loop.
+        """Schedule work for when the database is in reach again, on the I/O loop.
 
         Args:
-            work: What to do. Where it raises ``ConnectionFailed``, it is tried again after the
-                next contact.
+            work: The work. If it raises ``ConnectionFailed``, it is tried again after the next
+                contact.
         """
         self._later.append((os.getpid(), work))
 
@@ -236,7 +238,7 @@ class Engine:
         enter_batch(None)
         while self._later:
             pid, work = self._later.popleft()
-            if pid != os.getpid():  # what a forked child's parent has to do
+            if pid != os.getpid():  # in a forked child: the parent does it
                 continue
             try:
                 await work()
@@ -253,8 +255,8 @@ class Engine:
         """Run a reading statement that returns its items in chunks; one round trip.
 
         Returns:
-            The items of all chunks; None where the statement says, by one row ``[null]``, that what
-            it is about does not exist.
+            The items of all chunks; None if the statement returned one row ``[null]``, which means
+            that its subject does not exist.
         """
         rows = await self.read(text, parameters, after_batch=after_batch)
         if rows == [[None]]:
@@ -268,23 +270,23 @@ class Engine:
 
     @property
     def short_deadline(self) -> float:
-        """Seconds that work in the background tries at once, before it waits for another time."""
+        """Maximum seconds of one attempt of work in the background, before it is postponed."""
         return min(SHORT_SECONDS, self.deadline)
 
     @property
     def deadline(self) -> float:
-        """Seconds that a statement, or a value on its way without any progress, may take."""
+        """Maximum seconds of a statement, or of a transfer without any progress."""
         return self._retry_seconds
 
     async def stream(
         self, text: str, parameters: Mapping[str, Any], *, items: int
     ) -> AsyncGenerator[list[Row], None]:
-        """Run a reading statement and fetch its rows a few at a time, as they are wanted.
+        """Run a reading statement and fetch its rows a few at a time, on demand.
 
         Args:
             text: The Cypher text; its rows begin with lists.
             parameters: Its parameters.
-            items: How many items of such lists are fetched at once, about.
+            items: Approximate number of items of these lists that are fetched at once.
         """
         await self._write_waiting()
 
@@ -305,12 +307,12 @@ class Engine:
             await batch.flush()
 
     def span_opened(self, span_id: str, announced: bool) -> None:
-        """Keep the heartbeat going while this span is open; for a ``done`` of ``write``."""
+        """Keep the heartbeat going while this span is open; for the ``done`` of ``once``."""
         if self._opening is not None and self._opening.done():
             self.writer.opened(span_id, announced, self._opening.result()[0])
 
     def span_left(self, span_id: str) -> None:
-        """Have ``find_lost_spans`` find a span whose end was refused, and will not be written."""
+        """Let ``find_lost_spans`` find a span whose end was refused and will not be written."""
 
         async def work() -> None:
             connection, _ = await self._opened()
@@ -320,7 +322,7 @@ class Engine:
         self.start(self._catch_up)
 
     async def ready(self) -> None:
-        """Open the connection if it is not; after that ``storage`` is known, ``"local"`` included.
+        """Open the connection unless it is open; afterwards ``storage`` is set, also for "local".
 
         No round trip, and no hop to the I/O thread, once it is open.
         """
@@ -328,7 +330,7 @@ class Engine:
             await self.graph()
 
     async def graph(self) -> Graph:
-        """Which graph this is; a round trip only the first time."""
+        """Identify the graph: its id and layout. One round trip, the first time only."""
 
         async def work() -> Graph:
             return (await self._opened())[1]
@@ -336,10 +338,10 @@ class Engine:
         return await self.call(work)
 
     async def settings(self) -> Settings:
-        """How to reach this graph with another driver, the database's name included.
+        """Return the settings that reach this graph by another driver, with the database's name.
 
         Raises:
-            EngineError: The engine has a ready-made driver, whose settings nobody knows.
+            EngineError: The engine has a ready-made driver, whose settings are not known.
         """
         if not isinstance(self._target, Target):
             raise EngineError("an engine with a ready-made driver does not know its settings")
@@ -353,7 +355,7 @@ class Engine:
         return replace(found, database=self._database or found.database)
 
     async def call(self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False) -> T:
-        """Run a coroutine where this engine does its I/O, with the caller's context variables."""
+        """Run a coroutine on this engine's I/O loop, with the caller's context variables."""
 
         def start() -> asyncio.Future[T]:
             if not isinstance(self._target, Target):
@@ -371,7 +373,7 @@ class Engine:
         return await (iothread.settle(start) if settle else start())
 
     def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Start a coroutine where this engine does its I/O, and don't wait for it."""
+        """Start a coroutine on this engine's I/O loop, without waiting for it."""
         if isinstance(self._target, Target):
             io_loop = iothread.io_thread().loop
             io_loop.call_soon_threadsafe(lambda: self._keep(io_loop.create_task(work())))
@@ -383,8 +385,8 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
     def call_blocking(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """``call`` for a worker thread of a call of this engine's, which waits."""
-        home = self._home  # of a ready-made driver, whose user awaits the worker thread
+        """Run a coroutine on this engine's I/O loop, from a worker thread that waits for it."""
+        home = self._home  # the loop of a ready-made driver; its user awaits the worker thread
         if home is not None:
             return asyncio.run_coroutine_threadsafe(work(), home).result()
         return iothread.io_thread().submit(work()).result()
@@ -403,7 +405,7 @@ class Engine:
     # -- opening and closing -------------------------------------------------------------------
 
     async def _opened(self) -> tuple[Connection, Graph]:
-        """The connection, opened by the first of all concurrent callers."""
+        """The connection and its graph, opened by the first of all concurrent callers."""
         loop = asyncio.get_running_loop()
         task = self._opening
         if task is not None and task.get_loop() is not loop:  # this process was forked
@@ -429,9 +431,10 @@ class Engine:
             raise
 
     async def _look_for_new_login(self) -> bool:
-        """Whether the target names another login by now, with which to connect at the next use.
+        """Resolve the target again; if the login changed, the next use connects with the new one.
 
-        Connections that are open stay in use by calls under way: Neo4j asks only new ones.
+        Returns whether it changed. Calls under way keep their open connections: Neo4j checks the
+        login of new ones only.
         """
         if isinstance(self._target, Target) and self._opening is not None:
             loop, opening = asyncio.get_running_loop(), self._opening
@@ -443,7 +446,7 @@ class Engine:
         return False
 
     async def maintain(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Do some work on the graph whatever its layout, on a connection of its own."""
+        """Run work on a graph of any layout, on a separate connection."""
 
         async def run() -> T:
             connection = await self._connect()
@@ -456,7 +459,7 @@ class Engine:
 
     async def _connect(self) -> Connection:
         if isinstance(self._target, Target):
-            # Starting servers, for "local", takes seconds: never on the loop.
+            # For "local" it starts servers, which takes seconds and must not block the loop.
             settings, storage = await asyncio.get_running_loop().run_in_executor(
                 None, self._target.resolve
             )
@@ -501,7 +504,7 @@ class Engine:
         return graph
 
     async def aclose(self) -> None:
-        """Close the connection; a ready-made driver is left to whoever made it."""
+        """Close the connection; a ready-made driver stays open, for its maker to close."""
         if self._opening is not None or self._former:
             await self.call(self._close)
 
@@ -509,7 +512,7 @@ class Engine:
         """``aclose`` for code that is not async.
 
         Raises:
-            EngineError: The engine has a ready-made driver, which only its own loop can leave.
+            EngineError: The engine has a ready-made driver, which can only be used on its own loop.
         """
         if not isinstance(self._target, Target):
             raise EngineError("an engine with a ready-made driver is left by 'await aclose()'")
@@ -530,7 +533,7 @@ class Engine:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(GOODBYE_SECONDS):
                         await self._catch_up()
-        except BaseException:  # it never opened, and its first user was told so
+        except BaseException:  # it never opened; its first user got the error
             return
         finally:
             self._opening = None

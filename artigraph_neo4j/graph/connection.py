@@ -1,9 +1,9 @@
-"""One driver and how statements go through it: sessions, deadlines, retries, errors.
+"""Running statements through one driver: sessions, deadlines, retries, errors.
 
-A write is one statement in an auto-commit ``session.run``: one turn-around on the network, where
-``execute_query`` makes two and ``execute_write`` three. Nothing of the driver retries auto-commit,
-so the loop here does. A commit whose answer was lost is sent again: statements either may run
-twice, or are applied once however often they are sent (``once``).
+A write is one statement in an auto-commit ``session.run``: one network round trip, where
+``execute_query`` takes two and ``execute_write`` three. The driver does not retry auto-commit
+statements, so the loop here does. A commit whose answer was lost is sent again: a statement either
+is safe to run twice, or is applied once however often it is sent (``once``).
 """
 
 from __future__ import annotations
@@ -51,21 +51,21 @@ Row = list[Any]
 T = TypeVar("T")
 
 WARN_SECONDS = 5.0
-"""Seconds of retrying after which a warning says so, once for a statement."""
+"""Seconds of retrying until a warning is logged, once per statement."""
 
 MAX_WRITES = 16
-"""Maximum writes in flight; more of them under one parent only wait for each other's locks."""
+"""Maximum number of writes in flight; more under one parent only wait for each other's locks."""
 
 ALLOWANCE = 5.0
-"""Maximum seconds from a deadline to the end of the call: for an answer that is on its way, and for
-the server, which looks every 2 s which transactions are out of time."""
+"""Maximum seconds from a deadline to the end of the call: for an answer that is under way, and for
+the server, which checks only every 2 s for transactions that have timed out."""
 
 LOGIN_SECONDS = 10.0
-"""Seconds from a refused login to the next one. After three wrong ones Neo4j refuses the right one,
-too, for 5 s; who tries all the time would keep the user locked out for good."""
+"""Seconds from a refused login to the next attempt. After three wrong ones Neo4j refuses the right
+one, too, for 5 s; constant attempts would keep the user locked out for good."""
 
 STREAM_FETCH = 20
-"""Number of rows, of up to 1,000 items each, that the driver asks for at once in a stream."""
+"""Number of rows, of up to 1,000 items each, that the driver requests at once in a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class Statement:
         text: The Cypher text.
         access: Whether it ran as a read or as a write.
         attempt: 0 for the first try.
-        rows: Number of rows that came back; None when the attempt failed.
-        seconds: How long it took.
+        rows: Number of rows that were returned; None when the attempt failed.
+        seconds: Duration of the attempt.
     """
 
     text: str
@@ -92,9 +92,10 @@ class Once:
     """Result of a write that is applied once.
 
     Attributes:
-        row: The statement's row; without meaning where it was applied before.
-        before: Whether an earlier attempt had been applied, whose answer was lost.
-        stale: Whether it was given up, since what it refers to may be gone; it can be sent anew.
+        row: The statement's row; meaningless if ``before`` is true.
+        before: Whether an earlier attempt, whose answer was lost, had been applied.
+        stale: Whether it was given up, since uploads that it refers to may be gone; it can be sent
+            again with new ones.
     """
 
     row: Row
@@ -103,7 +104,7 @@ class Once:
 
 
 class _Noted(Mapping[str, Any]):
-    """Parameters that note when the driver takes them, which it does once it has a connection."""
+    """Parameters that note the time when the driver reads them: once it has a connection."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._parameters = parameters
@@ -121,13 +122,13 @@ class _Noted(Mapping[str, Any]):
 
 
 class Connection:
-    """Runs statements on one database through one driver, on the driver's own event loop.
+    """One database, reached through one driver on the driver's own event loop.
 
     Args:
-        driver: The driver; whoever made it closes it.
+        driver: The driver; its maker closes it.
         database: The database's name, or None for the server's default.
-        bookmarks: Makes later sessions see what earlier ones wrote, also on a cluster.
-        deadline: Seconds that a statement may take, with all its attempts.
+        bookmarks: Makes later sessions see the writes of earlier ones, also on a cluster.
+        deadline: Maximum seconds of a statement, including all its attempts.
         observers: Called with every ``Statement``.
         reached: Called whenever the database answered.
     """
@@ -149,7 +150,7 @@ class Connection:
         self._observers = observers
         self._reached = reached
         self._writes = asyncio.Semaphore(MAX_WRITES)
-        self._done = 0.0  # when a write was done last
+        self._done = 0.0  # time when the last write finished
         self._locked_out: tuple[float, Neo4jError] | None = None
 
     async def run(
@@ -161,31 +162,31 @@ class Connection:
         deadline: float | None = None,
         fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
-        """Run one statement, which may run twice, and return its rows, each a list of values.
+        """Run one statement that is safe to run twice; return its rows, each a list of values.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
             access: Whether it reads or writes.
-            deadline: Seconds that it may take, waiting behind other writes and further attempts
-                included; it ends ``ALLOWANCE`` later at the latest.
-            fresh: Seconds for which what it refers to is there for certain, asked before each
-                attempt. After that it is not sent.
+            deadline: Maximum seconds, including all attempts and the wait behind other writes; the
+                call ends at most ``ALLOWANCE`` seconds later.
+            fresh: Returns the seconds for which the uploads that it refers to surely still exist;
+                called before each attempt. The statement is not sent later than that.
 
         Raises:
-            ConnectionFailed: The database could not do it in time.
-            LoginError: It refused the login.
+            ConnectionFailed: The database did not answer in time.
+            LoginError: The database refused the login.
             ConflictError: A unique constraint refused the write.
-            RefusedError: The database refused the statement for what is in it.
-            DeniedError: It accepts no such statement.
+            RefusedError: The database refused the statement because of its content.
+            DeniedError: The database does not accept such statements.
         """
 
         async def once(attempt: int, left: float) -> list[Row]:
             left = left if fresh is None else min(left, fresh())
             if left <= 0:
                 raise ConnectionFailed(
-                    "so much time passed between the upload of a value and its commit that garbage "
-                    "collection may have taken it; do it again"
+                    "too much time passed between the upload of a value and its commit: garbage "
+                    "collection may have deleted it; do it again"
                 )
             return await self._once(text, parameters, access, attempt, left)
 
@@ -209,14 +210,16 @@ class Connection:
 
         Args:
             text: The Cypher text: it begins with ``ONCE`` and returns one row, ``TURN`` first.
-            parameters: Its parameters, but for ``$once``.
+            parameters: Its parameters, without ``$once``.
             ticket: The write's identity; with the same ticket it may be sent again later.
             deadline: As for ``run``.
-            fresh: Seconds for which what it refers to is there for certain, asked before each
-                attempt. After that it is not sent, and not applied if it arrives.
+            fresh: Returns the seconds for which the uploads that it refers to surely still exist;
+                called before each attempt. Later than that the statement is not sent, nor applied
+                if it arrives.
 
         Raises:
-            As ``run``. After ``ConnectionFailed`` the ticket says whether it may have been applied.
+            As ``run``. After ``ConnectionFailed``, ``ticket.unconfirmed`` says whether the write
+            may have been applied.
         """
 
         async def once(attempt: int, left: float) -> Once | None:
@@ -246,7 +249,7 @@ class Connection:
     async def _send_once(
         self, text: str, parameters: Mapping[str, Any], ticket: Ticket, attempt: int, left: float
     ) -> Once | None:
-        """One attempt; None where it came too late, by a clock that is known better now."""
+        """Make one attempt; None if it arrived too late by the server's clock, now known better."""
         lane, number = self.lanes.take(ticket)
         until = self.lanes.clock() + int(left * 1000)
         noted = _Noted({**parameters, "once": [lane, number, until]})
@@ -270,7 +273,7 @@ class Connection:
         return None if turn == "late" else Once(row, before=turn == "before")
 
     async def settle(self, ticket: Ticket, *, deadline: float | None = None) -> bool:
-        """Learn whether a write was applied; one that was not never will be. One round trip.
+        """Return whether a write was applied; if it was not, it never will be. One round trip.
 
         Raises:
             As ``run``.
@@ -317,7 +320,7 @@ class Connection:
         return await self._within(None, "read", work)
 
     def session(self, access: Access, **settings: Any) -> AsyncSession:
-        """A session of the driver."""
+        """Open a session of the driver."""
         return self.driver.session(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
             database=self.database,
             default_access_mode=READ_ACCESS if access == "read" else WRITE_ACCESS,
@@ -326,12 +329,12 @@ class Connection:
         )
 
     def tell(self, statement: Statement) -> None:
-        """Tell the observers."""
+        """Report an attempt to the observers."""
         for observer in list(self._observers):
             observer(statement)
 
     async def within(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for a part of a stream as long as for a statement."""
+        """Wait for a part of a stream, at most as long as for a statement."""
 
         async def wait(_: float) -> T:
             return await work
@@ -341,10 +344,10 @@ class Connection:
     async def _in_turn(
         self, deadline: float | None, work: Callable[[float], Coroutine[Any, Any, T]]
     ) -> T:
-        """Write when fewer than ``MAX_WRITES`` others do.
+        """Run a write as soon as fewer than ``MAX_WRITES`` others are running.
 
-        The wait counts, unless the database gets on: then it counts from the last write that was
-        done.
+        The deadline includes the wait, but starts again with each write that finishes, since the
+        database is working then.
         """
         seconds = self._deadline if deadline is None else deadline
         begin = time.monotonic()
@@ -424,7 +427,7 @@ class Connection:
             raise self._locked_out[1]
         begin = time.perf_counter()
         rows: list[Row] | None = None
-        # Where the answer is lost, the server must not go on for longer than anybody waits.
+        # If the answer is lost, the server must not run it for longer than the caller waits.
         query = Query(text, timeout=left)  # pyright: ignore[reportArgumentType] # not literal, but never a user's
         try:
             async with self.session(access) as session:
@@ -434,8 +437,8 @@ class Connection:
                 rows = await result.values()
                 self._locked_out = None
                 if self.database is None:
-                    # To look up the default each time, the driver asks only the member of the
-                    # cluster that the URL names. So it is remembered: that member may be away.
+                    # To look up the default database, the driver asks only the member of the
+                    # cluster that the URL names. It may be away later, so the name is remembered.
                     self.database = (await result.consume()).database
                 return rows
         except Neo4jError as error:
@@ -448,9 +451,9 @@ class Connection:
 
 
 class Cursor:
-    """The rows of one statement, read as they are wanted; the server works no further ahead.
+    """The rows of one statement, read on demand; the server does not work further ahead.
 
-    Its transaction is open until all rows were read or it is closed.
+    The transaction is open until all rows are read or the cursor is closed.
     """
 
     def __init__(self, connection: Connection, text: str, attempt: int) -> None:
@@ -468,14 +471,14 @@ class Cursor:
             self._text,  # pyright: ignore[reportArgumentType] - not literal, but never a user's
             dict(parameters),
         )
-        await self._result.peek()  # what is wrong with the statement shows here
+        await self._result.peek()  # an error in the statement is raised here
 
     async def fetch(self, items: int) -> list[Row]:
-        """The next rows, until the lists that they begin with have ``items`` items; [] at the end.
+        """Fetch rows until the lists they begin with have ``items`` items in total; [] at the end.
 
         Raises:
-            ConnectionFailed: The connection broke, or nothing came for as long as a statement may
-                take. What was read before is right.
+            ConnectionFailed: The connection broke, or nothing arrived for as long as a statement
+                may take. The rows read before are valid.
         """
         rows: list[Row] = []
         try:
@@ -494,7 +497,7 @@ class Cursor:
                 break
 
     async def close(self) -> None:
-        """Let go of it; the server stops its work."""
+        """Close the cursor; the server stops its work."""
         try:
             async with asyncio.timeout(ALLOWANCE):
                 await self._session.close()
@@ -522,7 +525,7 @@ def _no_answer(access: Access, seconds: float) -> str:
 
 
 def unchunked(rows: Iterable[Row]) -> list[Any]:
-    """The items of rows that are chunks of items each."""
+    """Collect the items of rows that each hold a chunk of items."""
     return [item for (chunk,) in rows for item in chunk]
 
 

@@ -1,4 +1,4 @@
-"""A batch: works that wait, and how they get into the graph; ``batch`` is its public name."""
+"""The queue of a batch: works that wait, and the loop that writes them into the graph."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ __all__ = ["ROWS", "SECONDS", "Batch", "write_first"]
 logger = logging.getLogger("artigraph_neo4j.batch")
 
 ROWS = 2_000
-"""Number of nodes that are written at once."""
+"""Number of nodes that are written in one statement."""
 
 ROW_BYTES = 8 * 1024 * 1024
-"""Bytes of properties that are written at once."""
+"""Maximum bytes of properties that are written in one statement."""
 
 SECONDS = 1.0
 """Maximum seconds that a work waits before it is written, while the database is in reach."""
 
 WAITING = 4
-"""Number of full writes that may wait; from there on calls wait for the database."""
+"""Maximum number of full writes that wait; beyond it, calls wait for the database."""
 
 ATOMIC_ROWS = 100_000
 """Maximum nodes in an atomic batch: one transaction, in the memory of both sides."""
@@ -58,7 +58,7 @@ _live: WeakSet[Batch] = WeakSet()
 
 @dataclass(slots=True)
 class _Item:
-    """A work that waits; ``number`` counts the calls."""
+    """A work that waits; ``number`` is the count of calls up to it."""
 
     number: int
     work: Work
@@ -68,7 +68,7 @@ class _Item:
 
 @dataclass(slots=True, eq=False)
 class _Part:
-    """Items that are written in one statement, and its identity if it has to be sent again."""
+    """Items that are written in one statement, and the ticket for sending it again."""
 
     items: list[_Item]
     ticket: Ticket = field(default_factory=Ticket)
@@ -77,16 +77,16 @@ class _Part:
 class Batch:
     """The works that an ``async with batch()`` block records; made by ``batch``.
 
-    Several tasks and threads may use it at once: those that are started inside the block do.
+    Several tasks and threads may use it at once, namely all that are started inside the block.
 
     Attributes:
-        engine: Where it writes to.
+        engine: The engine that it writes to.
         atomic: Whether it writes everything or nothing, at its end.
         outer: The batch around it, or None.
-        recorded: How many spans, ends of spans and artifacts it has recorded so far.
-        lost: What is not in the graph, and will not be.
-        unconfirmed: What was sent when the batch ended, without an answer. The next contact with
-            the database, whatever it is for, finds out: it is recorded then, or lost.
+        recorded: Number of spans, ends of spans and artifacts that it has recorded so far.
+        lost: Works that are not in the graph, and will not be.
+        unconfirmed: Works that were sent without an answer when the batch ended. The next contact
+            with the database, for any purpose, decides whether they are recorded or lost.
     """
 
     def __init__(
@@ -98,31 +98,31 @@ class Batch:
         self.recorded = 0
         self.lost: list[Lost] = []
         self.unconfirmed: list[Lost] = []
-        self._untold: list[tuple[int, Lost]] = []  # by the number of their item
+        self._untold: list[tuple[int, Lost]] = []  # errors not raised yet, by item number
         self._limit = rows
         self._seconds = seconds
         self._pid = os.getpid()
         self._ended = False
-        self._failure: BaseException | None = None  # why nothing more of it is written
+        self._failure: BaseException | None = None  # the reason why writing stopped
         self._lock = threading.Lock()  # callers are in any thread, writing is on the I/O loop
         self._waiting: deque[_Item] = deque()
         self._number = 0
-        self._rows = 0  # that wait or are being written
+        self._rows = 0  # rows that wait or are being written
         self._bytes = 0
         self._uploading: dict[int, _Item] = {}
         self._held: dict[int, int] = {}  # bytes of values in memory, by the number of their item
-        self._ids: dict[str, int] = {}  # of artifacts whose values are being uploaded
+        self._ids: dict[str, int] = {}  # ids of artifacts whose values are being uploaded
         self._after: list[tuple[set[int], _Item]] = []  # ends of spans that use such artifacts
         self._opening: dict[str, Opening] = {}  # spans that wait
-        self._keys: set[str] = set()  # of labels that wait
+        self._keys: set[str] = set()  # keys of labels that wait
         self._timed = self._kicked = False
         # On the I/O loop only:
-        self._parts: list[_Part] = []  # taken, and not written yet; the next one last
+        self._parts: list[_Part] = []  # taken from the queue, not written yet; the next one last
         self._writing = asyncio.Lock()
         self._uploaded = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._progress = 0.0  # when something was written or uploaded last
-        self._trouble: ArtigraphError | None = None  # why values wait
+        self._progress = 0.0  # time of the last write or upload
+        self._trouble: ArtigraphError | None = None  # the reason why values wait
         _live.add(self)
 
     def __repr__(self) -> str:
@@ -132,27 +132,27 @@ class Batch:
 
     @property
     def alive(self) -> bool:
-        """Whether it still collects, in this process: a forked child does not write its works."""
+        """True while it collects works, in this process: a forked child does not write them."""
         return not self._ended and self._pid == os.getpid()
 
     async def flush(self) -> None:
-        """Write what waits, and return when it is in the graph.
+        """Write all works that wait, and return when they are in the graph.
 
-        One round trip for each ``rows`` that wait. An atomic batch is not written before its end.
+        One round trip for each ``rows`` nodes. An atomic batch is not written before its end.
 
         Raises:
-            BatchError: Something was lost, now or since the last call that said so.
-            ConnectionFailed: Nothing could be written for as long as a statement may take. What
-                waits still does.
+            BatchError: Something was lost, now or since the last call that reported it.
+            ConnectionFailed: Nothing could be written for as long as a statement may take. The
+                works still wait.
         """
         if not self.atomic and (self._rows or self._uploading):
             await self.engine.call(partial(self._write_until, self._number), settle=True)
         self.complain()
 
-    # -- what calls add ------------------------------------------------------------------------
+    # -- adding works --------------------------------------------------------------------------
 
     async def open(self, opening: Opening) -> None:
-        """Add a new span, which counts as opened from now on.
+        """Add a new span, which is treated as opened from now on.
 
         Raises:
             BatchError: Something was lost before. Nothing was added.
@@ -165,7 +165,7 @@ class Batch:
         await self._room()
 
     async def close(self, closing: Closing) -> None:
-        """Add the end of a span, to its opening if that still waits."""
+        """Add the end of a span, joined to its opening if that still waits."""
         if not closing.span.is_recorded:  # it was lost, and the caller was told
             return self.complain()
         with self._lock:
@@ -174,7 +174,7 @@ class Batch:
             if opening is not None:
                 opening.closing = closing
                 self.engine.writer.closed(closing.span.node_id)
-            elif uploads:  # the link needs both its ends
+            elif uploads:  # a link needs both of its ends
                 self._after.append((uploads, self._item(closing, 1, 0)))
             else:
                 self._append(self._item(closing, 1, 0))
@@ -182,11 +182,11 @@ class Batch:
         return await self._room()
 
     async def record(self, recording: Recording) -> None:
-        """Add artifacts, whose bytes are made already.
+        """Add artifacts; their values are already serialized.
 
         Raises:
             BatchError: Something was lost before. Nothing was added.
-            DuplicateLabelError: An artifact of that span and label waits already.
+            DuplicateLabelError: An artifact with that span and label already waits.
         """
         self.complain()
         uploads = recording.uploads
@@ -247,7 +247,7 @@ class Batch:
             self.engine.start(self._write_later)
 
     async def _room(self) -> None:
-        """Wait for the database where too much waits for it."""
+        """Wait until there is room in the queue, when too many works wait for the database."""
         if (
             self._rows >= WAITING * self._limit
             or self._bytes >= WAITING * ROW_BYTES
@@ -260,9 +260,9 @@ class Batch:
             return sum(self._held.values())
 
     def complain(self) -> None:
-        """Raise ``BatchError`` when something was lost since the last time.
+        """Raise ``BatchError`` if something was lost since the last call.
 
-        Of an atomic batch everything is lost then.
+        In that case an atomic batch loses everything.
         """
         if not self._untold:
             return
@@ -277,7 +277,7 @@ class Batch:
         return [lost for _, lost in sorted(untold, key=lambda pair: pair[0])]
 
     def waits_for(self, ids: Collection[str]) -> bool:
-        """Whether one of these artifacts waits here."""
+        """True if one of these artifacts waits here."""
         with self._lock:
             works = [item.work for item in (*self._waiting, *self._uploading.values())]
         works += [item.work for part in list(self._parts) for item in part.items]
@@ -288,18 +288,18 @@ class Batch:
             for node in work.encoded.nodes
         )
 
-    # -- what happens on the I/O loop ----------------------------------------------------------
+    # -- on the I/O loop -----------------------------------------------------------------------
 
     async def _upload(self, item: _Item) -> None:
         enter_batch(None)
         assert isinstance(item.work, Recording)  # noqa: S101 - the only work with values
         uploads = item.work.uploads
-        assert uploads is not None  # noqa: S101 - which it waits for
+        assert uploads is not None  # noqa: S101 - the item waits for it
         with self._background():
             try:
                 await self._store(item, uploads)
             except asyncio.CancelledError:
-                return  # the batch gave it up
+                return  # the batch gave the item up
             except Exception as error:
                 self._finish_upload(item)
                 self._lose(item, error)
@@ -313,7 +313,7 @@ class Batch:
                 self._uploaded.notify_all()
 
     async def _store(self, item: _Item, uploads: Uploads) -> None:
-        """Upload values; while graph or storage are out of reach they wait, as rows do."""
+        """Upload values; they wait, as rows do, while the graph or the storage is out of reach."""
         pause = 0.1
         while self._failure is None:
             try:
@@ -343,7 +343,7 @@ class Batch:
 
     @contextmanager
     def _background(self) -> Generator[None]:
-        """Let the end of the batch cancel this task."""
+        """Register this task, so that the end of the batch can cancel it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of the loop
         self._tasks.add(task)
@@ -363,14 +363,14 @@ class Batch:
             try:
                 async with self._writing:
                     await self._write_waiting(lambda: self.engine.deadline)
-            except ArtigraphError as error:  # whoever waits for the database next hears of it
+            except ArtigraphError as error:  # the next call that waits for the database raises it
                 logger.info("a batch could not be written for now: %s", error)
                 if not self._ended:
                     with self._lock:
                         self._write_after_a_while()
 
     async def _write_until(self, number: int) -> None:
-        """Write all that was added up to a call, values that are on their way included.
+        """Write everything that was added up to a call, including values being uploaded.
 
         Raises:
             ConnectionFailed: Nothing was written or uploaded for as long as a statement may take.
@@ -407,7 +407,7 @@ class Batch:
         await until_login()
 
     async def _uploads(self, number: int, left: Callable[[], float]) -> None:
-        """Wait until one more value was uploaded, or none of them is on its way."""
+        """Wait until one more value is uploaded, or no upload is under way."""
         before = self._progress
         try:
             async with asyncio.timeout(max(left(), 0.0)), self._uploaded:
@@ -441,8 +441,8 @@ class Batch:
             return any(other <= number for other in self._uploading)
 
     async def _write_waiting(self, deadline: Callable[[], float]) -> None:
-        """Write part after part; on a failure the part stays, to be sent again as it is."""
-        self._kicked = False  # what is added from now on asks anew; before, once is enough
+        """Write part after part; a part that fails stays, to be sent again unchanged."""
+        self._kicked = False  # works added from now on have to ask for a write again
         while True:
             if not self._parts:
                 items = self._take()
@@ -466,7 +466,7 @@ class Batch:
         return items
 
     async def _attempt(self, part: _Part, deadline: float) -> list[_Part]:
-        """Send one statement; what is still to be written in its place, the next part last."""
+        """Send one statement; return the parts to write in its place, the next part last."""
         items = part.items
         try:
             written, refused = await write(
@@ -474,7 +474,7 @@ class Batch:
             )
         except UNWRITABLE as error:
             if len(items) > 1 and not self.atomic:
-                half = len(items) // 2  # which one is it?
+                half = len(items) // 2  # bisect, to find the item that cannot be stored
                 return [_Part(items[half:]), _Part(items[:half])]
             if len(items) == 1 and self._without_changes(items[0], error):
                 return [_Part(items)]
@@ -493,7 +493,7 @@ class Batch:
         return [_Part(left)] if left else []
 
     def _without_changes(self, item: _Item, error: Exception) -> bool:
-        """Take away the properties of an end that cannot be stored; whether there were any."""
+        """Drop user properties of an end that cannot be stored; return False if it has none."""
         closing = closing_of(item.work)
         if closing is None or not closing.changed:
             return False
@@ -545,7 +545,7 @@ class Batch:
     # -- the end -------------------------------------------------------------------------------
 
     async def end(self, error: BaseException | None) -> None:
-        """Write what waits, or, of an atomic batch that failed, nothing; then collect no more.
+        """Stop collecting, and write the works that wait (none of an atomic batch that failed).
 
         Raises:
             BatchError: Something was lost, or may have been.
@@ -557,7 +557,7 @@ class Batch:
             await self.engine.call(partial(self._give_up, error), settle=True)
             self._untold.clear()
             return
-        if failed:  # an atomic one, whose failure was told inside the block
+        if failed:  # an atomic batch, whose failure was raised inside the block
             raise BatchError(self.lost, self.recorded, self.unconfirmed) from self._failure
         if self._rows or self._uploading:
             await self.engine.call(self._finish, settle=True)
@@ -575,7 +575,7 @@ class Batch:
             await self._give_up(self._untold[0][1].cause)
 
     async def _give_up(self, cause: BaseException) -> None:
-        """Write no more. What was never sent is lost; of what was, the next contact tells."""
+        """Stop writing. Works never sent are lost; the next contact decides about those sent."""
         self._failure = cause
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
@@ -591,7 +591,7 @@ class Batch:
         self._drop_all(cause)
 
     def _drop_all(self, cause: BaseException) -> None:
-        """Lose everything that was not sent."""
+        """Count everything that was not sent as lost."""
         with self._lock:
             self._failure = cause
             items = [*self._waiting, *self._uploading.values(), *(item for _, item in self._after)]
@@ -647,7 +647,7 @@ def _lost(work: Work, cause: BaseException) -> Iterator[Lost]:
 
 
 async def write_first(engine: Engine, ids: Collection[str]) -> None:
-    """Write the batches of other tasks where these artifacts wait, since a link needs both ends."""
+    """Flush the batches in which these artifacts wait, since a link needs both of its ends."""
     for unit in [unit for unit in _live if unit.engine is engine and unit.alive]:
         if not unit.atomic and unit.waits_for(ids):
             await unit.flush()

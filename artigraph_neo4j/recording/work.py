@@ -1,4 +1,4 @@
-"""Pieces of work that calls make, and a commit writes."""
+"""Works: the openings, ends and artifacts that calls record and a commit writes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Closing:
     Attributes:
         span: The span.
         properties: The library's own: status, exception, duration.
-        at: When.
-        used: What it used: pairs of id and time, sorted by id.
+        at: The time of the end.
+        used: The artifacts it used: pairs of id and time, sorted by id.
         changed: The user's properties that changed since the span was stored. The end of a span is
             written without them rather than not at all.
     """
@@ -49,10 +49,10 @@ class Opening:
 
     Attributes:
         span: The span.
-        properties: All of them, but for the times; its place in the tree included.
-        at: When.
+        properties: All its properties except the times, including its place in the tree.
+        at: The time of the opening.
         parent: The id of its parent, or None.
-        closing: Its end, where that is written together with it.
+        closing: Its end, if that is written together with it.
     """
 
     span: Span
@@ -76,9 +76,9 @@ class Recording:
         encoded: Their nodes.
         labels: A label, or None, for each.
         span_id: The span that produced them, or None.
-        uploads: Their values that are not native, or None where all are.
-        revises: The id of the artifact of which the only one is a new version.
-        keys: What makes each label unique within the span; None where there is no label.
+        uploads: Their values that are not native, or None if all are native.
+        revises: The id of an artifact; the single artifact here is its new version. Or None.
+        keys: The key that makes each label unique within the span; None without a label.
     """
 
     encoded: Encoded
@@ -100,14 +100,14 @@ Work = Opening | Closing | Recording
 
 
 def closing_of(work: Work) -> Closing | None:
-    """The end of a span that is written with some work, if one is."""
+    """The end of a span that a work writes, or None."""
     if isinstance(work, Opening):
         return work.closing
     return work if isinstance(work, Closing) else None
 
 
 def artifact_key(span_id: str, label: str) -> str:
-    """What makes a label unique within its span: the SHA-256 of both, in hex.
+    """The key that makes a label unique within its span: the SHA-256 of both, in hex.
 
     A length before the span's id keeps ``("a", "bc")`` and ``("ab", "c")`` apart.
     """
