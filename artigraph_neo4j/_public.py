@@ -46,7 +46,8 @@ from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.steps import migration
 from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
 from artigraph_neo4j.questions.contrast import Contrast, Suspect, contrast
-from artigraph_neo4j.questions.diff import Difference, Divergence, RunDiff, diff
+from artigraph_neo4j.questions.diff import diff
+from artigraph_neo4j.questions.difference import Difference, Divergence, RunDiff
 from artigraph_neo4j.questions.impact import Impact, ImpactRun, impact
 from artigraph_neo4j.questions.policy import (
     Policy,

@@ -410,9 +410,7 @@ async def test_the_next_call_tells_of_a_loss_and_does_nothing_itself() -> None:
 
 
 async def test_a_row_that_no_database_takes_does_not_hold_up_the_rest(engine: Engine) -> None:
-    await engine.write(
-        "CREATE INDEX in_batch_key IF NOT EXISTS FOR (n:InBatchKey) ON (n.text)", {}
-    )
+    await engine.write("CREATE INDEX in_batch_key IF NOT EXISTS FOR (n:InBatchKey) ON (n.text)", {})
     await engine.write("CALL db.awaitIndexes()", {})
     with pytest.raises(BatchError, match="too large to index") as caught:
         async with batch(seconds=60), span_context() as root:
