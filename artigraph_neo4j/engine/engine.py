@@ -22,7 +22,9 @@ from artigraph_neo4j.engine.heartbeat import GOODBYE_SECONDS, Writer
 from artigraph_neo4j.engine.scope import current_batch, enter_batch
 from artigraph_neo4j.engine.target import Target
 from artigraph_neo4j.errors import ConnectionFailed, EngineError, SchemaError
-from artigraph_neo4j.graph.connection import Connection, Cursor, Once, Row, Statement, unchunked
+from artigraph_neo4j.graph.attempts import Row, Statement
+from artigraph_neo4j.graph.connection import Connection, Once
+from artigraph_neo4j.graph.cursor import Cursor, unchunked
 from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph

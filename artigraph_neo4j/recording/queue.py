@@ -25,7 +25,7 @@ from artigraph_neo4j.errors import (
     Lost,
     NotFoundError,
 )
-from artigraph_neo4j.graph.connection import ALLOWANCE, LOGIN_SECONDS
+from artigraph_neo4j.graph.attempts import ALLOWANCE, LOGIN_SECONDS
 from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.span_rows import mark_lost

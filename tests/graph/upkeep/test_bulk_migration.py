@@ -33,7 +33,7 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.errors import IntegrityError, MigrationError, NotFoundError
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.testing import difference
