@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from artigraph_neo4j.errors import Lost
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import mark_opened
 from artigraph_neo4j.model.encode import Encoded
@@ -20,6 +21,8 @@ __all__ = [
     "Work",
     "artifact_key",
     "closing_of",
+    "count_of",
+    "losses_of",
 ]
 
 
@@ -104,6 +107,23 @@ def closing_of(work: Work) -> Closing | None:
     if isinstance(work, Opening):
         return work.closing
     return work if isinstance(work, Closing) else None
+
+
+def count_of(work: Work) -> int:
+    """The number of spans, ends of spans or artifacts that some work records."""
+    return len(work.labels) if isinstance(work, Recording) else 1
+
+
+def losses_of(work: Work, cause: BaseException) -> Iterator[Lost]:
+    """What is lost with some work, for ``BatchError``."""
+    match work:
+        case Opening(span=span):
+            yield Lost("span", span.node_id, span.label, cause)
+        case Closing(span=span):
+            yield Lost("end of span", span.node_id, span.label, cause)
+        case Recording():
+            for node, label in zip(work.encoded.roots, work.labels, strict=True):
+                yield Lost("artifact", node.node_id, label, cause)
 
 
 def artifact_key(span_id: str, label: str) -> str:
