@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -252,6 +253,20 @@ async def test_stored_values(stored: Any, tmp_path: Path) -> None:
         await import_graph(path)
     with pytest.raises(NotFoundError):
         await read_span(top.node_id)  # the first batch held all
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o027], ids=oct)
+async def test_the_umask_says_who_may_read(stored: Any, tmp_path: Path, umask: int) -> None:
+    top, *_ = await a_run(stored)
+    path = tmp_path / "run.jsonl"
+    before = os.umask(umask)
+    try:
+        await export_graph(top.node_id, path, blobs=True)
+    finally:
+        os.umask(before)
+    (blob,) = [p for p in (tmp_path / "run.jsonl.blobs").rglob("*") if p.is_file()]
+    for file in (path, blob):
+        assert file.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 VALUES = (
