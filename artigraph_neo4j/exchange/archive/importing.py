@@ -39,7 +39,7 @@ class ImportReport:
         uploaded: How many stored values were uploaded.
         bytes: Their size.
         shared: How many references lead to values in the storage of the graph that they come from,
-            since the file does not have their bytes.
+            since the file does not have their bytes; whoever reads them has to name that storage.
         left_out: How many relationships lead to what is in neither the file nor the graph: to
             artifacts that were used but made elsewhere, and from spans and newer versions
             elsewhere.
@@ -73,6 +73,10 @@ async def import_graph(
     The span at the top goes below the parent that it had, where that is in the graph, else it
     becomes a root. Open spans stay open; no process is known for them.
 
+    A reference whose bytes the file does not have stays as it is, and counts as ``shared``, also
+    when neither this program nor its environment names its storage: nothing is opened for it. To
+    read such a value the storage has to be named; the ``StorageError`` says how.
+
     Three round trips, one for each batch, and one more for each batch with stored values.
 
     Args:
@@ -89,7 +93,8 @@ async def import_graph(
         ArchiveError: The file cannot be read, is broken, or is not what its last line says:
             nothing is imported. Or it contradicts what the graph has: the message names the lines,
             and what was imported before them.
-        StorageError: A stored value cannot be kept, or is not the one that was exported.
+        StorageError: A stored value cannot be kept, or is not the one that was exported; or the
+            storage for its bytes was not named.
         EngineError: The graph took another id since this program connected to it.
         ConnectionFailed: The database stayed out of reach. What came before is imported.
     """
