@@ -92,9 +92,16 @@ class Writer:
             self._stop()
 
     async def leave(self, span_id: str, connection: _Connection) -> None:
-        """Say that a span stays open although this process lives on: its end was refused."""
+        """Say that a span stays open although this process lives on: its end was refused.
+
+        Raises:
+            ConnectionFailed: The database could not do it in time.
+        """
         self._left.add(span_id)
-        await self._announce(connection)
+        await connection.run(
+            heartbeat.ANNOUNCE_WRITER, {"writers": [self._facts()]}, "write", deadline=None
+        )
+        self._seen = time.monotonic()
         self.closed(span_id)
 
     async def end(self, connection: _Connection) -> None:
