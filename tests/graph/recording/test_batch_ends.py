@@ -158,7 +158,7 @@ async def test_a_value_that_is_still_on_its_way_is_lost_by_name(graph_service: A
                 async with batch(seconds=30) as unit:
                     await Entry(1, os.urandom(100)).create("big", span=span.node_id)
                     await Entry(2).create("small", span=span.node_id)
-                    await until(lambda: unit._held)
+                    await until(lambda: unit._queue._held)
                     proxy.refuse()
             assert "big" in [item.label for item in caught.value.lost]
             gate.opened = True
@@ -201,7 +201,7 @@ async def test_an_atomic_batch_that_fails_inside_names_everything() -> None:
             for i in range(6):
                 await Entry(i).create(str(i))
             await Kept(b"x").create("kept")
-            await until(lambda: unit._untold)
+            await until(lambda: unit._delivery.loss)
             await Entry(7).create("not added")
     assert [item.label for item in caught.value.lost] == [*"012345", "kept"]
     assert unit.recorded == 0
@@ -210,7 +210,7 @@ async def test_an_atomic_batch_that_fails_inside_names_everything() -> None:
             for i in range(6):
                 await Entry(i).create(str(i))
             await Kept(b"x").create("kept")
-            await until(lambda: unit._untold)
+            await until(lambda: unit._delivery.loss)
             with pytest.raises(BatchError):
                 await unit.flush()
 
