@@ -12,6 +12,7 @@ from artigraph_neo4j._version import __version__ as __version__
 if TYPE_CHECKING:
     from artigraph_neo4j._public import *  # noqa: F403
     from artigraph_neo4j._public import __all__ as __all__
+    from artigraph_neo4j.upstream import import_artigraph as import_artigraph
 else:
     import sys
 

@@ -1,4 +1,4 @@
-"""The names of the package's root, imported together when the first of them is asked for."""
+"""The names of the package's root, imported together when the first of them is used."""
 
 from typing import TYPE_CHECKING
 

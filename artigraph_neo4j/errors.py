@@ -70,9 +70,9 @@ class ArtigraphError(Exception):
     """The root of all errors raised by this library."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows: the caller's lines, the error and what caused it.
+        """Return the lines that IPython shows: the caller's code, the error and its cause.
 
-        The lines of this library, and of what it calls, help nobody who only called it;
+        Frames of this library, and of packages below it, do not help its callers;
         ``traceback.print_exc()`` shows them.
         """
         shown = [*traceback.format_list(_of_the_caller(self.__traceback__))]
@@ -90,7 +90,7 @@ _OURS = (str(Path(__file__).parent), *(sysconfig.get_path(p) for p in ("stdlib",
 
 
 def _of_the_caller(trace: TracebackType | None) -> list[traceback.FrameSummary]:
-    """The frames that are neither of an installed package nor of Python itself."""
+    """Return the frames outside of installed packages and of Python itself."""
     return [f for f in traceback.extract_tb(trace) if not f.filename.startswith(_OURS)]
 
 
@@ -103,11 +103,11 @@ class EngineError(ArtigraphError):
 
 
 class ConnectionFailed(EngineError):  # noqa: N818 - "ConnectionError" would hide the built-in one
-    """The database could not be reached in time, could not do it then, or refused the login.
+    """The database could not be reached in time, could not do the work, or refused the login.
 
     Attributes:
-        unconfirmed: Whether what was to be written may be in the graph all the same: it was sent,
-            and no answer came.
+        unconfirmed: Whether a write may be in the graph all the same: it was sent, and no answer
+            came.
     """
 
     unconfirmed: bool = False
@@ -134,7 +134,7 @@ class FilterError(ArtigraphError, ValueError):
 
 
 class RevisionError(ArtigraphError):
-    """The artifact has a newer version already; that one is to be revised."""
+    """The artifact has a newer version already; revise that one."""
 
 
 class PolicyError(ArtigraphError):
@@ -170,7 +170,7 @@ class SerializationError(ArtigraphError):
 
 
 class ArchiveError(ArtigraphError, ValueError):
-    """An exported file cannot be written, or is not one, or is broken; the message says where."""
+    """An exported file cannot be written, or a file is not a valid one; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class Lost:
         kind: ``"span"``, ``"end of span"``, ``"properties of span"`` or ``"artifact"``.
         node_id: Its id.
         label: Its label, or None.
-        cause: Why.
+        cause: The error that prevented it.
     """
 
     kind: str
@@ -198,10 +198,10 @@ class BatchError(ArtigraphError):
     """Some of what a batch had to write could not be recorded, or may not have been.
 
     Attributes:
-        lost: What is not in the graph, in the order in which it was to be written.
-        unconfirmed: What may be in the graph: it was sent, and no answer came. ``Batch.lost`` and
-            ``Batch.unconfirmed`` say more once the database was in reach again.
-        recorded: How many spans, ends of spans and artifacts the batch has recorded so far.
+        lost: Items that are not in the graph, in the order in which they should have been written.
+        unconfirmed: Items that may be in the graph: they were sent, and no answer came.
+            ``Batch.lost`` and ``Batch.unconfirmed`` say more once the database is in reach again.
+        recorded: Number of spans, ends of spans and artifacts that the batch has recorded so far.
     """
 
     def __init__(

@@ -1,12 +1,12 @@
-"""The same functions without ``await``: for scripts, notebooks and frameworks that are not async.
+"""Blocking versions of the library's functions, for code that is not async.
 
-Each waits for what the function of the same name in ``artigraph_neo4j`` does; arguments, results,
-errors and costs are the same. They work in any thread and also where an event loop runs already, as
-in a notebook (which then waits as well). The current span is shared in both directions: a span that
+Each function waits for the function of the same name in ``artigraph_neo4j``; arguments, results,
+errors and costs are the same. They work in any thread, and where an event loop runs already, as in
+a notebook (that loop then waits too). The current span is shared in both directions: a span that
 was opened here is current for async code that is started inside, and the other way round.
 
-``Model.create`` and ``Model.read`` are ``create_artifact(artifact)`` and ``read_artifact(Model,
-id)``, and ``run`` waits for whatever else has to be awaited: ``run(model.frame.load())``.
+Use ``create_artifact(artifact)`` for ``Model.create``, ``read_artifact(Model, id)`` for
+``Model.read``, and ``run`` to wait for any other awaitable: ``run(model.frame.load())``.
 """
 
 from __future__ import annotations
@@ -152,10 +152,10 @@ if TYPE_CHECKING:
     from artigraph_neo4j import upstream
 
     import_artigraph = waiting(upstream.import_artigraph)
-else:  # as in ``artigraph_neo4j``: only where it is asked for
+else:  # as in ``artigraph_neo4j``: imported on first use
 
     def __getattr__(name: str) -> Any:
-        """Import what is needed once in a program's life, if ever, when it is asked for."""
+        """Import a rarely needed name on first use."""
         if name == "import_artigraph":
             from artigraph_neo4j.upstream import import_artigraph
 
@@ -170,19 +170,19 @@ def read_span_artifact(span: AnySpan, /, *, label: str) -> Any: ...
 def read_span_artifact(
     span: AnySpan, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
 ) -> Any:
-    """``await artigraph_neo4j.read_span_artifact(...)``; see there."""
+    """Wait for ``artigraph_neo4j.read_span_artifact(...)``; see there."""
     return run(spans.read_span_artifact(span, label=label, model=model))
 
 
 def create_artifact(
     artifact: ArtifactModel, label: str | None = None, *, span: AnySpan | None = None
 ) -> str:
-    """``await artifact.create(label, span=span)``; see there."""
+    """Wait for ``artifact.create(label, span=span)``; see there."""
     return run(artifact.create(label, span=span))
 
 
 def read_artifact(model: type[M], node_id: AnyArtifact) -> M:
-    """``await model.read(node_id)``; see there."""
+    """Wait for ``model.read(node_id)``; see there."""
     return run(model.read(node_id))
 
 

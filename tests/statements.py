@@ -56,8 +56,9 @@ class Recorder:
             self._seen.add(statement.text)
 
     def pytest_sessionfinish(self) -> None:
-        """Write what was sent."""
-        self._path.write_text(json.dumps(sorted(self._seen), indent=0))
+        """Write what was sent, with what an earlier run has written to the file."""
+        before = json.loads(self._path.read_text()) if self._path.exists() else []
+        self._path.write_text(json.dumps(sorted({*before, *self._seen}), indent=0))
 
 
 def configure(config: pytest.Config) -> None:

@@ -1,7 +1,7 @@
-"""The command ``artigraph``; one module for each group of commands.
+"""The command ``artigraph``, with one module for each group of commands.
 
-Exit codes are listed in ``docs/cli.md``: 0 it worked, 1 it did not (the message says why), 2 the
-command line is wrong, 3 ``status``: the stack does not run.
+Exit codes are listed in ``docs/cli.md``: 0 success, 1 failure (the message says why), 2 a wrong
+command line, 3 from ``status`` if the stack does not run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The application: the table of commands, each imported when it is called."""
+"""The application: a table of commands, each imported when it is called."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ COMMANDS = {
 }
 """The module of each command and its line in ``--help``, in the order of docs/cli.md."""
 
-# The base of what typer raises for a wrong command line, under whatever name it keeps its click.
+# The base of typer's errors for a wrong command line, whichever copy of click it uses.
 if TYPE_CHECKING:
     _UsageError = typer.BadParameter
 else:
@@ -57,19 +57,19 @@ _ASKED = "artigraph.json"
 
 
 class Commands(TyperGroup):
-    """A group whose commands are imported when they are called, so that ``--help`` is quick.
+    """A group that imports its commands when they are called, so that ``--help`` is quick.
 
-    It tells the errors of all of them: one line on standard error, or with ``--json`` an object.
+    It prints the errors of all commands: one line on standard error, or an object with ``--json``.
     """
 
     _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Their names, those for a beginning first."""
+        """Return the names of commands, those for beginners first."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """One of them, or None."""
+        """Return a command, or None."""
         if cmd_name not in COMMANDS:
             return None
         module, said = COMMANDS[cmd_name]
@@ -81,12 +81,12 @@ class Commands(TyperGroup):
         return found.commands[cmd_name] if hasattr(found, "commands") else found
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help of the group, for which no command is imported."""
+        """Write the help of the group without importing any command."""
         with self._only_listed():
             super().format_help(ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Complete the name of a command, likewise."""
+        """Complete the name of a command without importing any."""
         with self._only_listed():
             return super().shell_complete(ctx, incomplete)
 
@@ -109,14 +109,14 @@ class Commands(TyperGroup):
         return ctx
 
     def invoke(self, ctx: Any) -> Any:
-        """Call a command, and tell its error."""
+        """Call a command, and print its error."""
         with _told(ctx.meta[_ASKED]):
             return super().invoke(ctx)
 
 
 @contextmanager
 def _told(json: bool) -> Generator[None]:
-    """Tell errors of this library, and with ``--json`` those of the command line too."""
+    """Print errors of this library, and with ``--json`` also those of the command line."""
     try:
         yield
     except ArtigraphError as error:
@@ -138,10 +138,10 @@ def _print_error(error: Exception, message: str) -> None:
 
 
 def _import_driver() -> None:
-    """Import the driver of Neo4j without pandas, which it imports where it is installed.
+    """Import Neo4j's driver without pandas, which it would import where that is installed.
 
-    That takes half a second, and is for values that no command sends. To Python, a module that is
-    None in ``sys.modules`` is not installed; afterwards it is again.
+    Pandas takes half a second, for values that no command sends. Python treats a module that is
+    None in ``sys.modules`` as not installed; afterwards the entry is removed.
     """
     if "neo4j" in sys.modules:
         return

@@ -1,4 +1,4 @@
-"""``artigraph artifact``: what is stored of one, without its class; and the bytes of a field."""
+"""``artigraph artifact``: the stored form of an artifact, and the bytes of a field."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["artifact", "commands"]
 commands = typer.Typer(add_completion=False)
 
 SHOWN = 80
-"""Maximum characters shown of a value."""
+"""Maximum number of characters shown of a value."""
 
 
 @commands.command()
@@ -87,7 +87,7 @@ async def _read(
 
 
 async def _to_stdout(handle: StoredValue) -> None:
-    """By a file: nothing is written before the digest was checked."""
+    """Write a value by way of a file: nothing is written before the digest was checked."""
     with tempfile.TemporaryDirectory(prefix="artigraph-") as directory:
         path = await handle.save(Path(directory, "value"))
 

@@ -1,4 +1,4 @@
-"""``artigraph browser``: Neo4j Browser on the local stack, and a style and queries for any."""
+"""``artigraph browser``: Neo4j Browser on the local stack; a style and queries for any graph."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def browser(
 
 
 def address(info: StackInfo) -> str:
-    """The address that opens Browser with the server and the user name filled in."""
+    """Return the address that opens Browser with the server and the user name filled in."""
     scheme, _, host = info.bolt_url.partition("://")
     return f"{info.browser_url}?{urlencode({'connectURL': f'{scheme}://{info.username}@{host}'})}"
 

@@ -1,4 +1,4 @@
-"""``artigraph check``: whether artifacts come only from what policies allow."""
+"""``artigraph check``: artifacts that violate policies about their origin."""
 
 from __future__ import annotations
 

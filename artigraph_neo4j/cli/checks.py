@@ -1,4 +1,4 @@
-"""Checks of ``artigraph doctor``: each says how it went, and what to do."""
+"""Checks of ``artigraph doctor``, each with its result and advice."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Result = Literal["ok", "warn", "fail"]
 CONNECT_SECONDS = 5.0
 
 SKEW_WARN, SKEW_FAIL = 2.0, 300.0
-"""Seconds. Spans have the times of the machine that recorded them."""
+"""Seconds of clock skew for a warning and a failure: spans have the times of their machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class Check:
     """The result of one check.
 
     Attributes:
-        name: What was looked at.
-        result: How it is.
-        text: What was found.
-        fix: What to do about it; empty where nothing is.
+        name: The thing that was checked.
+        result: The result.
+        text: The finding, in words.
+        fix: The advice; empty where nothing has to be done.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Check:
 
 
 async def run_checks(url: str | None) -> AsyncIterator[Check]:
-    """Run all checks in turn; those that need the graph end where it is out of reach."""
+    """Run all checks in turn; checks of the graph stop if it is out of reach."""
     for found in _machine():
         yield found
     with_stack = url in (None, "local")
@@ -103,9 +103,9 @@ def _machine() -> Iterator[Check]:
 
 
 def _unfit_packages() -> Iterator[tuple[str, str, str]]:
-    """Packages that this library's metadata does not allow as they are: name, version, needed.
+    """Yield installed packages that this library's metadata does not allow: name, version, needed.
 
-    One of an extra may be missing; if it is there, it has to fit.
+    A package of an extra may be missing; if it is installed, its version has to fit.
     """
     for line in metadata.requires("artigraph-neo4j") or ():
         requirement = Requirement(line)
@@ -118,7 +118,7 @@ def _unfit_packages() -> Iterator[tuple[str, str, str]]:
 
 
 def _of_an_extra(marker: Marker | None) -> bool:
-    """Tell whether a requirement counts on this system once its extra is asked for."""
+    """Tell whether a requirement applies on this system once its extra is asked for."""
     extras = metadata.metadata("artigraph-neo4j").get_all("Provides-Extra") or ()
     return marker is not None and any(marker.evaluate({"extra": extra}) for extra in extras)
 
@@ -131,7 +131,7 @@ def _installed(name: str) -> str | None:
 
 
 def _stack() -> Iterator[Check]:
-    """Check what the local stack needs; only a warning where another graph is used."""
+    """Check the needs of the local stack; only warn where another graph is used."""
     try:
         stack = LocalStack()
         status = stack.status()
@@ -249,7 +249,7 @@ async def _schema(*, local: bool) -> Check:
 
 
 async def _storages(engine: Engine) -> AsyncIterator[Check]:
-    """The engine's storage, and all that the graph refers to."""
+    """Check the engine's storage, and all storages that the graph refers to."""
     await engine.ready()
     own = engine.storage
     names = {*await read_storage_names(), *([own.name] if own else [])}
@@ -278,7 +278,7 @@ async def _storage(engine: Engine, name: str, given: Storage | None) -> Check:
 
 
 async def _look(storage: Storage) -> None:
-    """Ask for one key, and list, where it can: a bucket that is not there fails only then."""
+    """Read one key, and list if the storage can: only listing fails for a missing bucket."""
     await storage.exists(f"ag/{new_id()}")
     if type(storage).list is not Storage.list:
         try:

@@ -1,4 +1,4 @@
-"""``artigraph contrast``: what failed runs have in common that good ones lack."""
+"""``artigraph contrast``: features that failed runs have in common and good ones lack."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["commands", "contrast"]
 commands = typer.Typer(add_completion=False)
 
 RUNS = 20_000
-"""Maximum number of runs of each group from which the sample is taken: the latest."""
+"""Maximum number of runs of each group, the latest, from which the sample is taken."""
 
 
 @commands.command()
@@ -33,18 +33,23 @@ def contrast(
         str | None, typer.Option("--label", help="Compare runs of this label: failed and good.")
     ] = None,
     failed: Annotated[
-        list[str] | None, typer.Option("--failed", metavar="ID", help="A failed run; several do.")
+        list[str] | None,
+        typer.Option("--failed", metavar="ID", help="A failed run; may be given again."),
     ] = None,
     good: Annotated[
-        list[str] | None, typer.Option("--good", metavar="ID", help="A good run; several do.")
+        list[str] | None,
+        typer.Option("--good", metavar="ID", help="A good run; may be given again."),
     ] = None,
     by: Annotated[
-        list[str] | None, typer.Option("--by", help=f"Look at {', '.join(KINDS)}; several do.")
+        list[str] | None,
+        typer.Option("--by", help=f"Look at {', '.join(KINDS)}; may be given again."),
     ] = None,
     sample: Annotated[
-        int, typer.Option("--sample", min=1, help="Compare so many runs of each group.")
+        int, typer.Option("--sample", min=1, help="Maximum runs to compare of each group.")
     ] = 1000,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="Show so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, help="Maximum candidates to show.")
+    ] = 20,
     url: Url = None,
     json: Json = False,
 ) -> None:

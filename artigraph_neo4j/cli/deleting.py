@@ -1,4 +1,4 @@
-"""``artigraph delete`` and ``retain``: what is recorded, and how long it is kept."""
+"""``artigraph delete`` and ``retain``: deletion of recorded work, by name or by age."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ commands = typer.Typer(add_completion=False)
 
 Age = Annotated[
     timedelta | None,
-    typer.Option("--max-age", parser=age, metavar="AGE", help="Keep what is younger: 30d, 12h."),
+    typer.Option("--max-age", parser=age, metavar="AGE", help="Keep younger spans: 30d, 12h."),
 ]
 
 
@@ -74,10 +74,10 @@ def delete(
 def retain(
     max_age: Age = None,
     keep_last: Annotated[
-        int | None, typer.Option("--keep-last", min=0, help="Keep so many of each label.")
+        int | None, typer.Option("--keep-last", min=0, help="Number to keep of each label.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option("--label", help="Look only at root spans so labeled.")
+        str | None, typer.Option("--label", help="Only root spans with this label.")
     ] = None,
     open_too: Annotated[
         bool, typer.Option("--open-too", help="Also trees in which a span is open.")
@@ -99,7 +99,7 @@ def retain(
 
 
 async def _named(names: list[str] | None, chosen: Chosen) -> tuple[list[str], list[str]]:
-    """The ids of spans, and of artifacts, that the command line names."""
+    """Return the ids of spans, and of artifacts, that the command line names."""
     if not names:
         return await chosen.query().read_ids(), []
     found: dict[Kind, list[str]] = {"span": [], "artifact": []}
@@ -126,7 +126,7 @@ def _delete(
 
 
 def _shown(total: int | None, work: Callable[[Told], Awaitable[DeleteReport]]) -> DeleteReport:
-    """The report of a delete, with a bar on standard error where a person waits for it."""
+    """Run a delete and return its report, with a bar on standard error in a terminal."""
     with bar("deleting", quiet=False) as shown:
 
         async def run() -> DeleteReport:

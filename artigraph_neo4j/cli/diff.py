@@ -1,4 +1,4 @@
-"""``artigraph diff``: what differs between two runs."""
+"""``artigraph diff``: the differences between two runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["commands", "diff"]
 commands = typer.Typer(add_completion=False)
 
 TEXT = 60
-"""Maximum characters of a value."""
+"""Maximum number of characters shown of a value."""
 
 
 @commands.command()
@@ -31,9 +31,9 @@ def diff(
     first: Annotated[
         str, typer.Argument(metavar="FIRST", help="A run, or a span in it: id or label.")
     ],
-    second: Annotated[str, typer.Argument(metavar="SECOND", help="The other, likewise.")],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="The other run, likewise.")],
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, help="Show so many differences.")
+        int, typer.Option("--limit", "-n", min=0, help="Maximum differences to show.")
     ] = 50,
     url: Url = None,
     json: Json = False,

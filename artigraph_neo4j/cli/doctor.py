@@ -1,4 +1,4 @@
-"""``artigraph doctor``: whether all is well, and what to do where it is not."""
+"""``artigraph doctor``: checks of machine, graph and storages, with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that choose runs, the same wherever several are meant."""
+"""Options that choose runs, the same for all commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StatusName(StrEnum):
     unset = "UNSET"
 
 
-Label = Annotated[str | None, typer.Option("--label", help="Only labels that begin so.")]
+Label = Annotated[str | None, typer.Option("--label", help="Only labels with this prefix.")]
 Status = Annotated[
     StatusName | None,
     typer.Option("--status", case_sensitive=False, help="Only those with this status."),
@@ -59,16 +59,16 @@ OpenOnly = Annotated[bool, typer.Option("--open", help="Only those still open.")
 
 @dataclass(frozen=True)
 class Chosen:
-    """Runs that a command line chooses.
+    """The choice of runs by a command line.
 
     Attributes:
-        label: How their labels begin, or None.
+        label: The beginning of their labels, or None.
         status: Their status, or None.
         since: Their maximum age, or None.
         before: Their minimum age, or None.
         cls: The name of their class, or None.
-        tag: A tag of theirs, or None.
-        open_only: Whether only open ones are meant.
+        tag: A tag that they have, or None.
+        open_only: Whether to choose only open runs.
     """
 
     label: str | None = None
@@ -83,10 +83,10 @@ class Chosen:
         return self != Chosen()
 
     def query(self, *, roots: bool = True) -> SpanQuery[Any]:
-        """The query for them, newest first.
+        """Return the query for these runs, newest first.
 
         Args:
-            roots: Whether only root spans are meant.
+            roots: Whether to choose only root spans.
         """
         now = datetime.now(UTC)
         filters: list[Filter] = [span.depth == 0] if roots else []
@@ -107,7 +107,7 @@ class Chosen:
 
 
 def _class_of(name: str) -> type[Span]:
-    """The span class of a name; made here where this program knows none."""
+    """Return the span class of a name; made here where this program does not have it."""
     for known in subclasses_of_span():
         if known.inherited_labels()[0] == name:
             return known

@@ -22,7 +22,7 @@ __all__ = ["commands", "gc", "new_graph_id"]
 commands = typer.Typer(add_completion=False)
 
 NAMED = 20
-"""Maximum examples printed of each kind; ``--json`` has up to 1,000."""
+"""Maximum number of examples printed of each kind; ``--json`` has up to 1,000."""
 
 
 @commands.command()
@@ -37,7 +37,7 @@ def gc(
         ),
     ] = None,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete what is garbage; else it is only shown.")
+        bool, typer.Option("--delete", help="Delete the garbage; by default it is only shown.")
     ] = False,
     min_age: Annotated[
         timedelta,
@@ -45,7 +45,7 @@ def gc(
             "--min-age",
             parser=age,
             metavar="AGE",
-            help="What is younger may be about to be referred to: 1d, 12h, 30m.",
+            help="Keep younger values, which may get a reference yet: 1d, 12h.",
         ),
     ] = "1d",  # type: ignore[assignment]
     json: Json = False,

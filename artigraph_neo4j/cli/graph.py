@@ -1,4 +1,4 @@
-"""``artigraph schema`` and ``artigraph migrate``: a graph's layout, and what is stored in it."""
+"""``artigraph schema`` and ``migrate``: a graph's layout, and its stored artifacts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def migrate(
         typer.Argument(help="Modules, or files, that define today's models.", metavar="MODULE..."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Do everything but write, and report what fails.")
+        bool, typer.Option("--dry-run", help="Do everything except writing, and report failures.")
     ] = False,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Artifacts at once.")] = 500,
     url: Url = None,
@@ -111,10 +111,10 @@ async def _migrate(
 
 
 def import_modules(names: Iterable[str]) -> None:
-    """Import what defines models and span classes: modules by their names, or files.
+    """Import modules, by their names or files, that define models and span classes.
 
     Raises:
-        ArtigraphError: One cannot be imported.
+        ArtigraphError: A module cannot be imported.
     """
     for name in names:
         _import(name)
@@ -124,7 +124,7 @@ def _import(name: str) -> None:
     """Import a module by its name, or a file."""
     path = Path(name)
     for folder in (str(Path.cwd()), *([str(path.parent.absolute())] if path.is_file() else [])):
-        if folder not in sys.path:  # as "python -m" and "python file.py" have it
+        if folder not in sys.path:  # as with "python -m" and "python file.py"
             sys.path.insert(0, folder)
     try:
         module = importlib.import_module(path.stem if path.is_file() else name)

@@ -21,7 +21,7 @@ __all__ = ["commands", "impact"]
 commands = typer.Typer(add_completion=False)
 
 BAR = 40
-"""Characters of the longest bar."""
+"""Number of characters of the longest bar."""
 
 
 @commands.command()
@@ -34,14 +34,14 @@ def impact(
         str | None, typer.Option("--tag", help="Show the artifacts with this tag that are reached.")
     ] = None,
     steps: Annotated[
-        int, typer.Option("--steps", min=0, help="Show so many of the nearest spans and artifacts.")
+        int, typer.Option("--steps", min=0, help="Maximum nearest spans and artifacts to show.")
     ] = 0,
-    runs: Annotated[int, typer.Option("--runs", min=0, help="Show so many of the runs.")] = 10,
+    runs: Annotated[int, typer.Option("--runs", min=0, help="Maximum runs to show.")] = 10,
     versions: Annotated[
         bool, typer.Option("--versions", help="Start from all versions of each artifact.")
     ] = False,
     tree: Annotated[
-        bool, typer.Option("--tree", help="What a child span used counts for its parents.")
+        bool, typer.Option("--tree", help="Count what a child span used for its parents too.")
     ] = False,
     url: Url = None,
     json: Json = False,

@@ -25,15 +25,15 @@ commands = typer.Typer(add_completion=False)
 
 
 def facts(info: StackInfo) -> dict[str, Any]:
-    """A stack's addresses and credentials, for programs."""
+    """Return a stack's addresses and credentials, for programs."""
     return {key: str(value) for key, value in asdict(info).items()}
 
 
 def running(directory: Any) -> StackInfo:
-    """The stack in a directory.
+    """Return the running stack in a directory.
 
     Raises:
-        LocalStackError: None runs there.
+        LocalStackError: There is no running stack.
     """
     stack = LocalStack(directory)
     info = stack.info()

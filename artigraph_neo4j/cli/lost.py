@@ -1,4 +1,4 @@
-"""``artigraph lost``: spans that were left open by processes which are gone."""
+"""``artigraph lost``: spans left open by processes that are gone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def lost(
             "--silence",
             parser=age,
             metavar="AGE",
-            help="How long a process must not have been seen: 90s, 5m, 2h.",
+            help="Time since a process was last seen: 90s, 5m, 2h.",
         ),
     ] = "5m",  # type: ignore[assignment]
     close: Annotated[

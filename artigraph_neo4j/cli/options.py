@@ -1,4 +1,4 @@
-"""Options that several commands have, and how values are shown."""
+"""Options of several commands, and the display of values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 Directory = Annotated[
     Path | None,
-    typer.Option("--dir", help="Where the stack's data is.", envvar="ARTIGRAPH_HOME"),
+    typer.Option("--dir", help="The directory of the stack's data.", envvar="ARTIGRAPH_HOME"),
 ]
 
 Url = Annotated[
@@ -52,7 +52,7 @@ SPAN_HELP = "Its id, the beginning of one, its label, or latest for the newest r
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _PART = r"([0-9]+(?:\.[0-9]+)?)([wdhms])"
-_LONGEST = timedelta(days=36_500)  # what is longer might lead to before the year 1
+_LONGEST = timedelta(days=36_500)  # anything longer could reach back before the year 1
 
 
 def run(
@@ -61,12 +61,12 @@ def run(
     *,
     create_schema: bool | None = None,
 ) -> T:
-    """Run a call of the library on the graph that the command line means.
+    """Run a call of the library on the graph of the command line.
 
     Args:
-        url: What ``--url`` says.
+        url: The value of ``--url``.
         work: The call.
-        create_schema: As that of ``set_engine``.
+        create_schema: See ``set_engine``.
     """
 
     async def start() -> T:
@@ -78,7 +78,7 @@ def run(
 
 @contextmanager
 def bar(description: str, *, quiet: bool) -> Generator[Callable[[int, int | None], object]]:
-    """Show a progress bar; yields what to call with done and total."""
+    """Show a progress bar; yield the function to call with done and total."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with progress_bars(*columns, quiet=quiet) as shown:
         task = shown.add_task(description, total=None)
@@ -86,10 +86,10 @@ def bar(description: str, *, quiet: bool) -> Generator[Callable[[int, int | None
 
 
 def age(text: str) -> timedelta:
-    """An age as people write it, on every option that takes one: 30d, 12h, 1.5h, 1d12h.
+    """Return an age from text, for every option that takes one: 30d, 12h, 1.5h, 1d12h.
 
     Raises:
-        typer.BadParameter: It is none, or longer than a hundred years.
+        typer.BadParameter: The text is not an age, or longer than a hundred years.
     """
     if re.fullmatch(rf"({_PART})+", text) is None:
         raise typer.BadParameter(f"{text!r} is not an age; write 30d, 12h, 2w, 90m, 1.5h or 1d12h")
@@ -104,17 +104,17 @@ def age(text: str) -> timedelta:
 
 
 def span_style(span: Span) -> str:
-    """The colour of a span, as in all pictures: what failed is red, what is open amber."""
+    """Return the colour of a span, as in all pictures: red if it failed, amber while open."""
     return STATUS.get(span.status, UNSET).fill
 
 
 def span_state(span: Span) -> str:
-    """The state of a span in one word."""
+    """Return the state of a span in one word."""
     return "open" if span.closed_at is None else str(span.status)
 
 
 def span_facts(span: Span) -> dict[str, Any]:
-    """The facts of a span that ``--json`` prints."""
+    """Return the facts of a span that ``--json`` prints."""
     return {
         "node_id": span.node_id,
         "label": span.label,
@@ -128,5 +128,5 @@ def span_facts(span: Span) -> dict[str, Any]:
 
 
 def ago(moment: datetime | None) -> timedelta | None:
-    """The time since an instant, by this machine's clock."""
+    """Return the time since an instant, by this machine's clock."""
     return None if moment is None else datetime.now(UTC) - moment

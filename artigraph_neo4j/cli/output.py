@@ -1,4 +1,4 @@
-"""Output of the commands: JSON for programs, and text in which recorded text steers no terminal."""
+"""Output of the commands: JSON for programs, and text that cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, of an
 
 
 class Terminal(Console):
-    """A console that shows control characters in what it prints, and obeys none of them.
+    """A console that prints control characters as visible escapes.
 
-    Labels, messages and names come from whoever recorded them, and could else move the cursor, hide
-    lines or write to the clipboard.
+    Labels, messages and names are recorded text, which could otherwise move the cursor, hide lines
+    or write to the clipboard.
 
     Args:
-        stderr: Whether it is standard error.
-        soft_wrap: Whether long lines are left to the terminal to break.
+        stderr: Whether to print on standard error.
+        soft_wrap: Whether to let the terminal break long lines.
     """
 
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = True) -> None:
@@ -35,7 +35,7 @@ class Terminal(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """See ``Console.render``; what this program itself says to the terminal stays."""
+        """See ``Console.render``; control codes of this program itself stay."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else visible(text), style, control)
 

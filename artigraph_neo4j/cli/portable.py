@@ -1,4 +1,4 @@
-"""``artigraph export`` and ``import``: all below a span, in files."""
+"""``artigraph export`` and ``import``: everything below a span, in files."""
 
 from __future__ import annotations
 
@@ -103,14 +103,12 @@ def export(
 def import_(
     path: Annotated[
         Path,
-        typer.Argument(
-            metavar="FILE", help="What export wrote: a file, or with --all a directory."
-        ),
+        typer.Argument(metavar="FILE", help="The exported file, or the directory of --all."),
     ],
     storage: Annotated[
         str | None,
         typer.Option(
-            "--storage", help="Where stored values go, such as s3:bucket/prefix or file:/path."
+            "--storage", help="The storage for values, such as s3:bucket/prefix or file:/path."
         ),
     ] = None,
     url: Url = None,
@@ -152,7 +150,7 @@ R = TypeVar("R", ExportReport, ImportReport)
 
 
 def _add(total: R, part: R) -> R:
-    """Add the counts of one report to another; returns that."""
+    """Add the counts of one report to another, and return that one."""
     for name, count in asdict(part).items():
         if isinstance(count, int):
             setattr(total, name, getattr(total, name) + count)
@@ -168,7 +166,7 @@ def _counts(report: ExportReport | ImportReport) -> str:
 
 @contextmanager
 def _shown(what: str, quiet: bool) -> Generator[Callable[[ExportReport | ImportReport], object]]:
-    """Counts on standard error, where a person waits."""
+    """Show counts on standard error, in a terminal."""
     with progress_bars(SpinnerColumn(), TimeElapsedColumn(), quiet=quiet) as bar:
         task = bar.add_task(what, total=None)
         yield lambda report: bar.update(task, description=f"{what} {_counts(report)}")

@@ -1,4 +1,4 @@
-"""``artigraph recipe``: how an artifact was made."""
+"""``artigraph recipe``: the steps that made an artifact."""
 
 from __future__ import annotations
 

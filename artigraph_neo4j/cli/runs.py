@@ -1,4 +1,4 @@
-"""``artigraph ls``: what was run, how it went, and what is below it."""
+"""``artigraph ls``: runs, their state, and counts of everything below them."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ commands = typer.Typer(add_completion=False)
 
 
 WIDE = 100
-"""Minimum columns of a terminal that has room for all."""
+"""Minimum width of a terminal that has room for all columns of the table."""
 
 PIPED = 160
-"""Columns where there is no terminal, so that ``grep`` finds a run in one line."""
+"""Width of the output without a terminal, so that ``grep`` finds a run in one line."""
 
 
 @commands.command()
@@ -73,7 +73,7 @@ def ls(
 
 
 async def read_runs(query: SpanQuery[Span]) -> list[tuple[Span, SpanCounts]]:
-    """Spans with the counts of what is below each. Two round trips."""
+    """Read spans, with counts of everything below each. Two round trips."""
     spans = await query.read()
     counts = await read_span_counts(*(item.node_id for item in spans))
     return list(zip(spans, counts, strict=True))
@@ -89,7 +89,7 @@ def _class_name(item: Span) -> str:
 
 
 def runs_table(found: list[tuple[Span, SpanCounts]], *, wide: bool = True) -> Table:
-    """The table that a person sees; in a narrow terminal with fewer columns, ids below labels."""
+    """Return the table of runs; a narrow one has fewer columns, and ids below labels."""
     right: dict[str, Any] = {"no_wrap": True, "justify": "right"}
     table = Table(
         Column("label" if wide else "label, id", overflow="fold"),

@@ -1,4 +1,4 @@
-"""``artigraph show``: a span with all below it, as a tree."""
+"""``artigraph show``: a span with everything below it, as a tree."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["commands", "show", "tree_of"]
 commands = typer.Typer(add_completion=False)
 
 TEXT = 60
-"""Maximum characters shown of a field."""
+"""Maximum number of characters shown of a field."""
 
 DEPTH = 50
-"""Maximum levels drawn; further to the right nobody could read them."""
+"""Maximum number of levels drawn; further to the right they would not be readable."""
 
 
 @commands.command()
@@ -38,7 +38,7 @@ def show(
     fields: Annotated[bool, typer.Option("--fields", help="Show the artifacts' fields.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Show all ids.")] = False,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, help="At most so many spans, and artifacts.")
+        int, typer.Option("--limit", "-n", min=1, help="Maximum spans, and artifacts, to show.")
     ] = 200,
     url: Url = None,
     json: Json = False,
@@ -62,7 +62,7 @@ def show(
 def tree_of(
     tree: SpanTree, *, ids: bool = False, fields: bool = False, artifacts: bool = True
 ) -> Tree:
-    """The tree as a terminal shows it."""
+    """Return the tree as a terminal shows it."""
     drawn: list[Tree] = []
     for branch in outline(tree, artifacts=None if artifacts else 0, levels=DEPTH):
         depth, item = branch.depth, branch.tree
@@ -123,12 +123,12 @@ def _artifact_line(summary: ArtifactSummary, with_id: bool) -> Text:
 
 
 def _one_line(text: str) -> str:
-    """Text without line ends, which would break the lines of a tree."""
+    """Return text without line ends, which would break the lines of a tree."""
     return " ".join(visible(text).split())
 
 
 def _facts(tree: SpanTree) -> dict[str, Any]:
-    """The tree as a flat list, so that it may be of any depth."""
+    """Return the tree as a flat list, so that it may have any depth."""
     spans: list[dict[str, Any]] = []
     above: list[str | None] = []
     for depth, item in tree.walk():

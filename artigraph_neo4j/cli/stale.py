@@ -1,4 +1,4 @@
-"""``artigraph stale``: which artifacts would come out differently today, and what to run again."""
+"""``artigraph stale``: artifacts that would come out differently today, and spans to run again."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ __all__ = ["step_facts", "step_line", "steps_facts"]
 
 
 def step_line(step: LineageStep, *, ids: bool = True) -> Text:
-    """One line for a span or an artifact."""
+    """Return one line for a span or an artifact."""
     if step.kind == "span":
         line = Text("● ", STATUS.get(step.status or "", UNSET).fill)
     else:
@@ -31,7 +31,7 @@ def step_line(step: LineageStep, *, ids: bool = True) -> Text:
 
 
 def step_facts(step: LineageStep) -> dict[str, Any]:
-    """What ``--json`` says of a step."""
+    """Return the facts of a step that ``--json`` prints."""
     return {
         "kind": step.kind,
         "node_id": step.node_id,
@@ -45,5 +45,5 @@ def step_facts(step: LineageStep) -> dict[str, Any]:
 
 
 def steps_facts(steps: Iterable[LineageStep]) -> list[dict[str, Any]]:
-    """The same of several."""
+    """Return the facts of several steps that ``--json`` prints."""
     return [step_facts(step) for step in steps]

@@ -1,4 +1,4 @@
-"""``artigraph import-artigraph``: from a database of Artigraph 0.0.x into this graph."""
+"""``artigraph import-artigraph``: import of a database of Artigraph 0.0.x into this graph."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = ["commands", "import_"]
 commands = typer.Typer(add_completion=False)
 
 SHOWN = 20
-"""Maximum notes printed of each kind; ``--json`` has all."""
+"""Maximum number of notes printed of each kind; ``--json`` has all."""
 
 
 def _places(given: list[str]) -> dict[str, Storage]:
-    """Storages by the names that Artigraph gave them: ``PLACE``, or ``NAME=PLACE``."""
+    """Return storages by Artigraph's names, from arguments ``PLACE`` or ``NAME=PLACE``."""
     found: dict[str, Storage] = {}
     for item in given:
         name, named, place = item.partition("=")
         place = place if named else item
         if place.startswith("s3://"):
-            # Here, since the extra [cli] alone is without its client.
+            # Imported here, since the extra [cli] alone does not have the S3 client.
             from artigraph_neo4j.storage.aws import S3Storage
 
-            # The keys in the database are whole ones: the prefix is part of them.
+            # Keys in the database are complete: they include the prefix.
             storage: Storage = S3Storage(place.removeprefix("s3://").partition("/")[0])
         else:
             storage = FileSystemStorage(place)
@@ -55,7 +55,7 @@ def import_(
     database: Annotated[
         str,
         typer.Argument(
-            metavar="DATABASE", help="Its URL, as Artigraph had it, or the path of an SQLite file."
+            metavar="DATABASE", help="The URL that Artigraph used, or the path of an SQLite file."
         ),
     ],
     storage: Annotated[

@@ -1,4 +1,4 @@
-"""``artigraph why``: how one artifact came from another."""
+"""``artigraph why``: the way by which one artifact came from another."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def why(
         ),
     ],
     earlier: Annotated[
-        str, typer.Argument(metavar="EARLIER", help="What it may have come from, likewise.")
+        str, typer.Argument(metavar="EARLIER", help="The possible origin, likewise.")
     ],
     all_ways: Annotated[
         bool, typer.Option("--all", help="Show everything that lies on any way.")

@@ -1,4 +1,4 @@
-"""Annotations of classes, evaluated one by one, and the types that a value may be of by them."""
+"""Annotations of classes, evaluated one by one, and the types of values that they allow."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = [
 ]
 
 UNKNOWN = Any
-"""The annotation where there is none, or none that can be evaluated."""
+"""The annotation of an attribute without one, or with one that cannot be evaluated."""
 
 _hints: WeakKeyDictionary[type[Any], dict[str, Any]] = WeakKeyDictionary()
 
 
 def own_annotations(cls: type[Any]) -> dict[str, Any]:
-    """The annotations in the body of a class; those it inherits are not among them."""
+    """Return the annotations in the body of a class, without those that it inherits."""
     if sys.version_info >= (3, 14):  # names that only type checkers import stay unevaluated
         import annotationlib
 
@@ -35,7 +35,7 @@ def own_annotations(cls: type[Any]) -> dict[str, Any]:
 
 
 def body_annotations(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """The annotations in the body of a class that is about to be made."""
+    """Return the annotations in the body of a class that is about to be made."""
     if sys.version_info >= (3, 14):
         import annotationlib
 
@@ -47,9 +47,10 @@ def body_annotations(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def hint_of(cls: type[Any], name: str) -> Any:
-    """The evaluated annotation of an attribute; ``UNKNOWN`` where it cannot be evaluated.
+    """Return the evaluated annotation of an attribute, or ``UNKNOWN`` if it cannot be evaluated.
 
-    Each is evaluated by itself, so one name that only a type checker knows hides no other.
+    Each annotation is evaluated by itself, so a name that only type checkers know does not hide the
+    others.
     """
     found = _hints.get(cls)
     if found is None:
@@ -61,7 +62,7 @@ def hint_of(cls: type[Any], name: str) -> Any:
 
 
 def _evaluated(owner: Any, hint: Any) -> Any:
-    """An annotation of a class, or the value of an alias, that may be text still."""
+    """Evaluate an annotation of a class, or the value of an alias, which may still be text."""
     text = getattr(hint, "__forward_arg__", hint)
     if not isinstance(text, str):
         return hint
@@ -70,18 +71,18 @@ def _evaluated(owner: Any, hint: Any) -> Any:
     local = dict(vars(owner)) if isinstance(owner, type) else {}
     try:
         return eval(text, names, local)  # noqa: S307 - the program's own source
-    except Exception:  # a name of a function's scope, or one that only type checkers import
+    except Exception:  # a name in a function, or one for type checkers only
         return UNKNOWN
 
 
 def alternatives(hint: Any) -> list[Any] | None:
-    """The types that a value may be of: classes, parts of a ``Literal``, ``None``.
+    """Return the types that a value may have: classes, parts of a ``Literal``, ``None``.
 
-    Unions, aliases (``type X = ...`` too), ``Annotated``, ``Final`` and ``NewType`` are looked
-    through. A generic type comes as it is written, ``list[int]``.
+    Unions, aliases (``type X = ...`` too), ``Annotated``, ``Final`` and ``NewType`` are resolved. A
+    generic type is returned as it is written, ``list[int]``.
 
     Returns:
-        The alternatives, or None where anything may be.
+        The alternatives, or None where any value is allowed.
     """
     try:
         found = list(_parts(hint, 0))
@@ -91,7 +92,7 @@ def alternatives(hint: Any) -> list[Any] | None:
 
 
 def text_of(hint: Any) -> str:
-    """An annotation as its author wrote it, for messages."""
+    """Return an annotation as its author wrote it, for messages."""
     if isinstance(hint, type) and get_origin(hint) is None:
         return hint.__name__
     return str(hint).replace("typing.", "")
@@ -102,7 +103,7 @@ class _AnythingError(Exception):
 
 
 def _is_alias(hint: Any) -> bool:
-    """Whether it is what ``type X = ...`` makes, or its like of ``typing_extensions``."""
+    """Tell if a hint is an alias made by ``type X = ...`` or by ``typing_extensions``."""
     return type(hint).__name__ == "TypeAliasType"
 
 
@@ -111,7 +112,7 @@ _MAX_DEPTH = 50
 
 
 def _parts(hint: Any, depth: int) -> Iterator[Any]:
-    if depth > _MAX_DEPTH:  # an alias that means itself
+    if depth > _MAX_DEPTH:  # an alias of itself
         raise _AnythingError
     origin, arguments = get_origin(hint), get_args(hint)
     if hint in (Any, object, Final) or isinstance(hint, (TypeVar, str, typing.ForwardRef)):
@@ -135,7 +136,7 @@ def _parts(hint: Any, depth: int) -> Iterator[Any]:
 
 def _value(alias: Any) -> Any:
     try:
-        return _evaluated(alias, alias.__value__)  # a type statement evaluates it now
+        return _evaluated(alias, alias.__value__)  # a type statement is evaluated here
     except Exception as error:
         raise _AnythingError from error
 
@@ -143,5 +144,5 @@ def _value(alias: Any) -> Any:
 def _applied(value: Any, arguments: tuple[Any, ...]) -> Any:
     try:
         return value[arguments]
-    except TypeError:  # its value does not use its parameters
+    except TypeError:  # the value of the alias does not use its parameters
         return value

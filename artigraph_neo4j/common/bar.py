@@ -1,4 +1,4 @@
-"""Progress bars in a terminal, the same for whatever takes long."""
+"""Progress bars in a terminal, the same for every operation that takes long."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["progress_bars"]
 
 
 def progress_bars(*columns: ProgressColumn, quiet: bool = False) -> Progress:
-    """Bars on standard error, with their descriptions first, while a person watches a terminal.
+    """Show bars on standard error, each after its description, where that is a terminal.
 
     Args:
-        *columns: What follows on the description.
-        quiet: Show none.
+        *columns: The columns after the description.
+        quiet: Whether to show no bars.
 
     Returns:
         A context manager; ``add_task`` begins a bar in it.
@@ -28,7 +28,7 @@ def progress_bars(*columns: ProgressColumn, quiet: bool = False) -> Progress:
 
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.description}", markup=False),  # it may name what somebody recorded
+        TextColumn("{task.description}", markup=False),  # it may contain recorded text
         *columns,
         console=console,
         transient=True,

@@ -27,9 +27,9 @@ class DiagramNode:
     Attributes:
         node_id: Its id in the graph.
         kind: ``"span"``, ``"artifact"`` or ``"blob"``.
-        lines: What is written on it.
-        colour: One of those in ``colours``.
-        attributes: What is known of it, by name.
+        lines: The lines of text on it.
+        colour: One of the colours in ``colours``.
+        attributes: Facts about it, by name.
     """
 
     node_id: str
@@ -44,10 +44,10 @@ class DiagramEdge:
     """A relationship.
 
     Attributes:
-        source: Where it starts: the id of a node.
-        target: Where it ends.
+        source: The id of the node where it starts.
+        target: The id of the node where it ends.
         type: Its type in the graph.
-        label: What is written on it.
+        label: The text on it.
     """
 
     source: str
@@ -63,8 +63,8 @@ class Diagram:
     Attributes:
         nodes: The nodes.
         edges: The relationships; both ends are among the nodes.
-        direction: ``"down"`` or ``"right"``: where the arrows lead.
-        left_out: How many nodes are missing.
+        direction: The direction of the arrows, ``"down"`` or ``"right"``.
+        left_out: Number of nodes that are missing.
     """
 
     nodes: list[DiagramNode]
@@ -74,22 +74,22 @@ class Diagram:
 
 
 class Drawable(ABC):
-    """An object of which pictures can be made."""
+    """An object that can be drawn."""
 
     __slots__ = ()
 
     @abstractmethod
     def diagram(self) -> Diagram:
-        """Its nodes and relationships, as plain data."""
+        """Return its nodes and relationships as plain data."""
 
     def to_mermaid(self, *, limit: int = 200) -> str:
-        """The text of a Mermaid flowchart, which GitHub, GitLab and JupyterLab draw.
+        """Return the text of a Mermaid flowchart, which GitHub, GitLab and JupyterLab draw.
 
-        No round trip. Whatever labels hold, it is text there.
+        No round trip. Labels are escaped, so their content is never markup.
 
         Args:
-            limit: At most so many nodes: Mermaid refuses more than 500 arrows unless told
-                otherwise. A last node says how many are missing.
+            limit: Maximum number of nodes: Mermaid refuses more than 500 arrows by default. A last
+                node says how many are missing.
 
         Raises:
             ValueError: The limit is less than 1.
@@ -99,11 +99,11 @@ class Drawable(ABC):
         return _mermaid(self.diagram(), limit)
 
     def to_networkx(self) -> networkx.DiGraph[str]:
-        """A directed graph for networkx. No round trip.
+        """Return a directed graph for networkx. No round trip.
 
-        Nodes are named by their ids in the graph, and have as attributes ``kind`` (``"span"``,
-        ``"artifact"`` or ``"blob"``) and what is known of them; what is not known is left out.
-        Edges have ``type``, the relationship's, and perhaps ``label``.
+        Nodes are named by their ids in the graph. Their attributes are ``kind`` (``"span"``,
+        ``"artifact"`` or ``"blob"``) and all known facts; unknown ones are left out. Edges have the
+        ``type`` of the relationship, and ``label`` if there is one.
 
         Raises:
             ImportError: networkx is not installed; it comes with the extra ``[networkx]``.
@@ -124,11 +124,11 @@ class Drawable(ABC):
         return graph
 
     def to_viz(self) -> VisualizationGraph:
-        """A graph for neo4j-viz, in the colours of this library. No round trip.
+        """Return a graph for neo4j-viz, in the colours of this library. No round trip.
 
         ``tree.to_viz().render(layout="hierarchical")`` shows it in a notebook, the root on top;
-        ``render_widget`` makes it interactive. neo4j-viz is GPL-3.0-only, so it is not installed
-        unless asked for, and imported only here.
+        ``render_widget`` makes it interactive. neo4j-viz is GPL-3.0-only, so it is installed
+        only on request, and imported only here.
 
         Raises:
             ImportError: neo4j-viz is not installed; it comes with the extra ``[viz]``.
@@ -138,7 +138,7 @@ class Drawable(ABC):
         except ImportError as error:
             raise _missing("neo4j-viz", "viz", "to_viz") from error
         drawn = self.diagram()
-        make_node: Any = Node  # pydantic models, whose defaults checkers do not see
+        make_node: Any = Node  # pydantic models, whose defaults type checkers do not see
         make_relationship: Any = Relationship
         nodes = [
             make_node(
@@ -173,7 +173,7 @@ def _missing(package: str, extra: str, method: str) -> ImportError:
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Values that JSON has a type for; others as text, and none for None."""
+    """Return values of JSON's types as they are and others as text, without those that are None."""
     return {k: _json(v) for k, v in attributes.items() if v is not None}
 
 
@@ -222,11 +222,11 @@ def _mermaid(drawn: Diagram, limit: int) -> str:
 
 
 _FOUND_LATER = re.compile(r"\$(?=\$)|:(?=fa-)|\\(?=n)")
-"""Formulas, icons and line breaks, which Mermaid looks for once labels are decoded."""
+"""Pattern of formulas, icons and line breaks, which Mermaid finds after it decoded labels."""
 
 
 def _mermaid_text(text: str) -> str:
-    """Text in a quoted label: whatever could be syntax, markup or Markdown, as its number."""
+    """Return text for a quoted label; syntax, markup and Markdown become character numbers."""
     words = " ".join(cut(text, _LABEL_CHARACTERS).split())
     apart = _FOUND_LATER.sub(lambda found: f"{found[0]}\u200b", words)
     return "".join(map(_mermaid_character, apart)) or " "

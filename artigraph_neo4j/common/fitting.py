@@ -1,7 +1,7 @@
-"""Values beside the annotations of their fields: a field holds what it says it holds.
+"""Checks of values against the annotations of their fields.
 
-Looked at is the value itself, not the items of a container. An annotation that is not understood
-allows anything.
+Only the value itself is checked, not the items of a container. An annotation that is not understood
+allows any value.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Fits = Callable[[object], bool]
 
 
 def fits_of(hint: Any) -> Fits | None:
-    """A function that tells whether a value fits an annotation; None where anything does.
+    """Return a function that tells whether a value fits an annotation; None where any value does.
 
-    An int fits a float, and a number of numpy fits as the number that it equals. A bool is not an
-    int, and a datetime not a date: neither would be found by a filter on that field.
+    An int fits a float, and a number of numpy fits like the number that it equals. A bool does not
+    fit an int, nor a datetime a date: a filter on the field would not find them.
     """
     parts = alternatives(hint)
     tests = [] if parts is None else [_test(part) for part in parts]
@@ -48,12 +48,12 @@ def _test(part: Any) -> Fits | None:
         return lambda value: isinstance(value, date) and not isinstance(value, datetime)
     try:
         isinstance(None, cls)
-    except TypeError:  # a protocol, or a TypedDict: nothing can be asked of it
+    except TypeError:  # a protocol, or a TypedDict: isinstance() refuses it
         return None
     name = (cls.__module__, cls.__qualname__)
 
     def fits(value: object) -> bool:
-        # A class that was defined again, as notebooks do, is the same class.
+        # A class that was defined again, as in notebooks, counts as the same class.
         return isinstance(value, cls) or any(
             (base.__module__, base.__qualname__) == name for base in type(value).__mro__
         )
@@ -66,7 +66,7 @@ _NUMBERS: dict[type[Any], tuple[type[Any], tuple[type[Any], ...]]] = {
     float: (Real, (int, float)),
     complex: (Complex, (int, float, complex)),
 }
-"""The number type of numpy's scalars, and Python's own types, that fit an annotation."""
+"""The type of numpy's scalars, and the types of Python, that fit a number annotation."""
 
 
 def _is_number(value: object, abstract: type[Number], own: tuple[type[Any], ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Names that people expect at the root, above all those of Artigraph 0.0.x, and what to write."""
+"""Former names, above all those of Artigraph 0.0.x, with the names to write instead."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ _NOT_THE_ROOTS = {
 
 
 class FormerModules:
-    """Says what to import instead of a module of Artigraph 0.0.x, when nothing else finds it."""
+    """Import hook that names the replacement for a module of Artigraph 0.0.x."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:
         """See ``importlib.abc.MetaPathFinder``.
 
         Raises:
-            ModuleNotFoundError: It is such a module.
+            ModuleNotFoundError: The name is that of such a module.
         """
         del path, target
         if name in _FORMER_MODULES:
@@ -63,10 +63,10 @@ class FormerModules:
 
 
 def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Answer former names of a function's arguments with what to write; they do not work.
+    """Refuse former names of a function's arguments, with the names to write instead.
 
     Args:
-        **names: Today's name of each, by the former one.
+        **names: The present name of each argument, by its former name.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -84,7 +84,7 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def unknown_name(name: str, known: Iterable[str]) -> Exception:
-    """The error for a name that the package does not have.
+    """Return the error for a name that the package does not have.
 
     An ``ImportError`` where there is advice: ``from artigraph_neo4j import ...`` would replace the
     text of an ``AttributeError`` by its own.

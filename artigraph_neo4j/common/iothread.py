@@ -1,8 +1,8 @@
 """The one thread of this process that talks to Neo4j and to storages.
 
-Drivers and S3 clients belong to the event loop they were made on. Callers come from many: several
-``asyncio.run``, threads, notebooks, no loop at all. So all I/O happens on one loop in one daemon
-thread, callers hop to it, and no caller's end can cut a write in two.
+Drivers and S3 clients belong to the event loop that they were made on. Callers run on many loops:
+several ``asyncio.run``, threads, notebooks, or no loop at all. So all I/O happens on one loop in
+one daemon thread. Callers hop to it, and the end of a caller cannot cut a write in two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 10.0
-"""Seconds that the end of a process waits for writes under way and for connections to close."""
+"""Maximum seconds that a process waits at its end for writes, and for connections to close."""
 
 
 class IOThread:
@@ -47,7 +47,7 @@ class IOThread:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that drivers and clients live on."""
+        """The loop to which drivers and clients belong."""
         return self._loop
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -82,10 +82,10 @@ class IOThread:
         await self._loop.shutdown_asyncgens()
 
     def abandon(self) -> None:
-        """Release, in a forked child, the parent's sockets without a word to the servers.
+        """Release the parent's sockets in a forked child without sending anything to the servers.
 
-        Each descriptor is replaced by ``/dev/null`` so that the child neither keeps connections of
-        its parent open nor, by closing a number that was reused, closes a file of its own. The
+        Each descriptor is replaced by ``/dev/null``, so that the child neither keeps connections of
+        its parent open nor closes a file of its own by closing a number that was reused. The
         selector itself (an epoll descriptor that both processes share) goes first.
         """
         with open(os.devnull, "rb") as nothing:
@@ -102,7 +102,7 @@ _lock = threading.Lock()
 
 
 def io_thread() -> IOThread:
-    """The I/O thread of this process, started on first use."""
+    """Return the I/O thread of this process, started on first use."""
     global _current
     with _lock:
         if _current is None:
@@ -111,7 +111,7 @@ def io_thread() -> IOThread:
 
 
 def at_shutdown(hook: Callable[[], Awaitable[None]]) -> None:
-    """Have ``hook`` awaited on the I/O loop before the process ends."""
+    """Register a hook that is awaited on the I/O loop before the process ends."""
     if hook not in _hooks:
         _hooks.append(hook)
 
@@ -124,10 +124,10 @@ def _stop() -> None:
 
 
 def keep_forever(thing: object) -> None:
-    """Never finalize an object: in a forked child, one that the parent's loop holds.
+    """Keep an object of the parent's loop from ever being finalized, in a forked child.
 
-    A transport or driver that is collected closes itself, by way of a loop that runs in the parent
-    only. A reference from a module would not do, since modules are cleared when a process ends.
+    A transport or driver that is collected closes itself through its loop, which runs only in the
+    parent. A reference from a module is not enough, since modules are cleared when a process ends.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
@@ -137,7 +137,7 @@ def _after_fork_in_child() -> None:
     _lock = threading.Lock()
     if _current is not None:
         _current.abandon()
-        for thing in [_current, *_hooks]:  # the hooks belong to what has connections
+        for thing in [_current, *_hooks]:  # the hooks belong to objects with connections
             keep_forever(thing)
         _hooks.clear()
         _current = None
@@ -149,11 +149,11 @@ if hasattr(os, "register_at_fork"):
 
 
 async def settle(start: Callable[[], asyncio.Future[T]]) -> T:
-    """Await work that must come to its end even when the caller is cancelled.
+    """Await work that must be completed even when the caller is cancelled.
 
     The caller's cancellation is raised once the work is done. ``asyncio.shield`` is not enough: at
-    its end ``asyncio.run`` cancels every task of its loop, the shielded one too; work that was
-    cancelled in this way is started anew, which all writes of this library allow.
+    its end ``asyncio.run`` cancels every task of its loop, shielded ones too. Work that was
+    cancelled in this way is started again, which all writes of this library allow.
     """
     cancelled: asyncio.CancelledError | None = None
     restarts = 2
@@ -172,6 +172,6 @@ async def settle(start: Callable[[], asyncio.Future[T]]) -> T:
         break
     if cancelled is not None:
         if not work.cancelled():
-            work.exception()  # seen here, so that it is not reported as never retrieved
+            work.exception()  # retrieved, so that asyncio does not report it
         raise cancelled
     return work.result()

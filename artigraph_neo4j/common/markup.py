@@ -1,7 +1,7 @@
 """HTML for notebooks: escaped, without scripts, in the colours of the notebook's own theme.
 
-Styles are inline, since some viewers take ``<style>`` away, and neither text nor background has a
-colour of its own but for dots and errors, so that it can be read on light and on dark.
+Styles are inline, since some viewers remove ``<style>``. Text and background do not have colours of
+their own, except dots and errors, so that the page is readable in light and in dark themes.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ __all__ = ["Html", "details", "dot", "error", "escaped", "facts", "faint", "join
 
 
 class Html(str):
-    """Text that is markup already; every other text is escaped before it gets into a page."""
+    """Text that is markup already; all other text is escaped before it is put into a page."""
 
     __slots__ = ()
 
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;border:0"
 _VALUE = f"{_CELL};white-space:pre-wrap;overflow-wrap:anywhere"
-# Characters that change the direction of the text around them could make it read otherwise.
+# Characters that change the direction of the text around them could change how it reads.
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _UNSHOWN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160), *_TURNING], "\ufffd")
 
 
 def escaped(value: object) -> Html:
-    """Any value as text in a page; markup stays as it is.
+    """Return any value as text for a page; markup is not changed.
 
-    Characters that cannot be shown, or sent, become ``\ufffd``.
+    Characters that cannot be shown or sent become ``\ufffd``.
     """
     if isinstance(value, Html):
         return value
@@ -39,27 +39,27 @@ def escaped(value: object) -> Html:
 
 
 def joined(*parts: object) -> Html:
-    """Some parts in a row, each escaped unless it is markup."""
+    """Join parts, each escaped unless it is markup."""
     return Html("".join(escaped(part) for part in parts))
 
 
 def dot(colour: Colour, title: str, sign: str = "●") -> Html:
-    """A coloured sign; ``title`` says what it means."""
+    """Return a coloured sign; ``title`` says what it means."""
     return Html(f'<span style="color:{colour.fill}" title="{escaped(title)}">{sign}</span>')
 
 
 def faint(text: object) -> Html:
-    """Text of less importance."""
+    """Return text of less importance."""
     return Html(f'<span style="opacity:.65">{escaped(text)}</span>')
 
 
 def error(text: object) -> Html:
-    """Text that tells an error."""
+    """Return text that tells an error."""
     return Html(f'<span style="color:{ERROR.fill}">{escaped(text)}</span>')
 
 
 def details(summary: object, body: object, *, is_open: bool = False) -> Html:
-    """A summary that unfolds to a body."""
+    """Return a summary that unfolds to a body."""
     return Html(
         f"<details{' open' if is_open else ''}><summary>{escaped(summary)}</summary>"
         f"{escaped(body)}</details>"
@@ -67,7 +67,7 @@ def details(summary: object, body: object, *, is_open: bool = False) -> Html:
 
 
 def facts(title: object, rows: Iterable[tuple[object, object]]) -> Html:
-    """A title, and below it a table of names and values."""
+    """Return a title with a table of names and values below it."""
     body = "".join(
         f'<tr><td style="{_CELL};opacity:.65">{escaped(name)}</td>'
         f'<td style="{_VALUE}">{escaped(value)}</td></tr>'
@@ -77,7 +77,7 @@ def facts(title: object, rows: Iterable[tuple[object, object]]) -> Html:
 
 
 def table(heads: Sequence[object], rows: Iterable[Sequence[object]], note: str = "") -> Html:
-    """A table, and perhaps a note below it."""
+    """Return a table, with an optional note below it."""
     head = "".join(f'<th style="{_CELL}">{escaped(name)}</th>' for name in heads)
     body = "".join(
         "<tr>"

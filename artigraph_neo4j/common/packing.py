@@ -1,4 +1,4 @@
-"""Packing of things into groups that are bounded in several ways, such as in nodes and in bytes."""
+"""Packing of items into groups with several limits, such as a number of nodes and of bytes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 def packed(
     items: Iterable[T], cost: Callable[[T], tuple[int, ...]], limits: tuple[int, ...]
 ) -> Iterator[list[T]]:
-    """Group items in their order, as many together as fit within all limits; one fits always.
+    """Group items in their order, as many as fit within all limits; a single item always fits.
 
     Args:
         items: The items.
-        cost: What an item takes of each limit.
-        limits: Maximum of each cost in a group of several.
+        cost: Returns the share of each limit that an item takes.
+        limits: Maximum of each cost in a group of several items.
     """
     group: list[T] = []
     held = (0,) * len(limits)

@@ -1,4 +1,4 @@
-"""A pause of Python's garbage collector while many objects are made that all stay alive."""
+"""A pause of Python's garbage collector while many objects are made and stay alive."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def collector_paused() -> Generator[None]:
     """Pause the collector of cycles in the whole process; blocks may overlap.
 
     The collector would search the growing heap again and again for objects that cannot be freed
-    yet: up to half the time of a large read. Nothing may be awaited inside, so that the pause is
-    short.
+    yet, which takes up to half the time of a large read. Do not await inside a block, so that the
+    pause is short.
     """
     global _pauses, _ours
     with _lock:

@@ -27,8 +27,8 @@ class Transfer:
         direction: ``"upload"`` or ``"download"``.
         what: The model and field of the value.
         storage: The storage's name.
-        total: Bytes of the value.
-        done: Bytes transferred so far.
+        total: Number of bytes of the value.
+        done: Number of bytes transferred so far.
         state: ``"running"``; ``"done"`` or ``"failed"`` in the last report.
     """
 
@@ -42,7 +42,8 @@ class Transfer:
 
 
 OnTransfer = Callable[[Transfer], object]
-"""Called when a transfer begins, after each chunk and at its end; on another thread, so briefly."""
+"""Function called at the start of a transfer, after each chunk and at the end. It is called on
+another thread and should be quick."""
 
 _serials = itertools.count(1)
 
@@ -55,7 +56,7 @@ def reporting(
     storage: str,
     total: int,
 ) -> Generator[Callable[[int], None]]:
-    """Report a transfer made inside the block, which calls what it is given with further bytes."""
+    """Report a transfer inside the block, which calls the yielded function with further bytes."""
     if on_transfer is None:
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""The public place of a name, as tracebacks, pickles and ``help`` show it."""
+"""The public module of a name, as tracebacks, pickles and ``help`` show it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROOT = "artigraph_neo4j"
 def publish(module: str, names: Iterable[str], found: Mapping[str, Any]) -> None:
     """Set ``__module__`` of classes and functions to the public module that exports them.
 
-    The room in which a name is defined may change; pickles and logs that name the public module
-    stay right. A name that the root of the package exports keeps the root.
+    The private module that defines a name may change; pickles and logs with the public module stay
+    right. A name that the root of the package exports keeps the root.
 
     Args:
         module: The public module's name.
         names: The names that it exports.
-        found: Its globals.
+        found: The globals of the public module.
     """
     for name in names:
         item = found.get(name)

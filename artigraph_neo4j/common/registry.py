@@ -1,4 +1,4 @@
-"""A table of named things, each name once."""
+"""A registry of named objects, each name once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names to things, each name once.
+    """A table from names to objects, each name once.
 
     Args:
-        kind: What is registered, for messages: ``"serializer"``, ``"storage"``.
+        kind: The kind of the objects, for messages: ``"serializer"``, ``"storage"``.
     """
 
     def __init__(self, kind: str) -> None:
@@ -27,7 +27,7 @@ class Registry(Generic[T]):
         """Register ``item``; registering the same object again changes nothing.
 
         Raises:
-            ValueError: Another thing has this name.
+            ValueError: Another object has this name.
         """
         known = self._items.setdefault(name, item)
         if known is not item:
@@ -37,11 +37,11 @@ class Registry(Generic[T]):
             )
 
     def get(self, name: str) -> T | None:
-        """The thing registered under ``name``, or None."""
+        """Return the object registered under ``name``, or None."""
         return self._items.get(name)
 
     def names(self) -> list[str]:
-        """All registered names, sorted."""
+        """Return all registered names, sorted."""
         return sorted(self._items)
 
     def __iter__(self) -> Iterator[T]:
@@ -50,7 +50,7 @@ class Registry(Generic[T]):
 
 @cache
 def load_entry_points(group: str) -> bool:
-    """Import all modules that installed packages name in a group, once; True if there is one."""
+    """Import once all modules that installed packages name in a group; True if there are any."""
     points = entry_points(group=group)
     for point in points:
         point.load()

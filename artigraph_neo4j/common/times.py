@@ -1,4 +1,4 @@
-"""Time zones as plain data (UTC, offsets, IANA names), and instants from and for statements."""
+"""Time zones as plain data (UTC, offsets, IANA names), and conversions of instants for Cypher."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instant(text: str) -> datetime:
-    """The instant that a text stands for which Cypher's ``toString()`` made.
+    """Return the instant from a text that Cypher's ``toString()`` made.
 
-    The library writes UTC. Cypher of others may have named a zone, which then follows the
+    The library writes UTC. Users' own Cypher may have set a named zone, which then follows the
     offset: ``2026-07-01T12:00:00+02:00[Europe/Berlin]``, ``2026-07-01T12:00:00Z[UTC]``.
     """
     if text[-1] != "]":
@@ -26,16 +26,16 @@ def instant(text: str) -> datetime:
 
 
 def epoch(at: datetime) -> list[int]:
-    """An aware instant as Cypher's ``datetime.fromepoch`` takes it: seconds, nanoseconds.
+    """Return an aware instant as arguments of Cypher's ``datetime.fromepoch``.
 
-    Two numbers cost both sides less than a text.
+    These are seconds and nanoseconds; two numbers cost both sides less than a text.
     """
     since = at - _1970
     return [since.days * 86_400 + since.seconds, since.microseconds * 1_000]
 
 
 def zone_to(zone: tzinfo) -> ZoneEntry | None:
-    """A zone as plain data; None for a zone that cannot be restored (pytz, dateutil, a file's).
+    """Return a zone as plain data; None if it cannot be restored (pytz, dateutil, from a file).
 
     ``["utc"]``, ``["offset", microseconds]``, the same with a name, or ``["zone", IANA name]``.
     """
@@ -52,7 +52,7 @@ def zone_to(zone: tzinfo) -> ZoneEntry | None:
 
 
 def _is_known(zone: ZoneInfo) -> bool:
-    """Whether the zone is the one of its name, not one that was made of a file."""
+    """Tell if a zone is the registered one of its name, not one made from a file."""
     try:
         return ZoneInfo(zone.key) is zone
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -60,10 +60,10 @@ def _is_known(zone: ZoneInfo) -> bool:
 
 
 def zone_from(entry: ZoneEntry | tuple[str | int, ...]) -> tzinfo:
-    """The zone that ``zone_to`` described.
+    """Return the zone that ``zone_to`` described.
 
     Raises:
-        ZoneInfoNotFoundError: This machine has no such zone; the message names ``tzdata``.
+        ZoneInfoNotFoundError: This machine does not have the zone; the message names ``tzdata``.
     """
     return _zone_from(tuple(entry))
 

@@ -10,7 +10,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 def size_text(size: int) -> str:
-    """A number of bytes with its unit, by thousands: ``"950 bytes"``, ``"1.2 kB"``, ``"12 MB"``."""
+    """Return a size in decimal units: ``"950 bytes"``, ``"1.2 kB"``, ``"12 MB"``."""
     value, unit = float(size), 0
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1000, unit + 1
@@ -19,7 +19,7 @@ def size_text(size: int) -> str:
 
 
 def duration_text(duration: timedelta | None) -> str:
-    """A length of time in its two largest units; empty for None.
+    """Return a length of time in its two largest units; empty for None.
 
     ``"850 µs"``, ``"12 ms"``, ``"3.5 s"``, ``"2 min 5 s"``, ``"3 h 20 min"``, ``"4 d 7 h"``.
     """
@@ -40,37 +40,37 @@ def duration_text(duration: timedelta | None) -> str:
 
 
 def time_text(time: datetime | None) -> str:
-    """An instant to the second, in UTC; empty for None."""
+    """Return an instant to the second, in UTC; empty for None."""
     return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def place_text(storage: str, location: str) -> str:
-    """The place of a value: ``"s3://bucket/key"``, or the storage's name and the location."""
+    """Return the place of a value: ``"s3://bucket/key"``, or the storage's name and location."""
     kind, _, rest = storage.partition(":")
     if kind == "s3" and rest:
         return f"s3://{rest.partition('/')[0]}/{location}"
     return f"{storage}: {location}"
 
 
-# Controls but for the tab and the line end, and what turns the direction of the text around it.
+# Control characters except tab and line end, and those that change the direction of text.
 _UNSEEN = [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F),
            *range(0x2066, 0x206A), 0x2028, 0x2029, 0x200E, 0x200F, 0x061C]  # fmt: skip
 _SEEN = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _UNSEEN}
 
 
 def visible(text: str) -> str:
-    r"""Text with escapes, as ``\x1b``, for the characters that would steer a terminal.
+    r"""Return text with escapes such as ``\x1b`` for the characters that control a terminal.
 
-    Lines and tabs stay. Characters that cannot be sent (lone surrogates) are written so too.
+    Line ends and tabs stay. Characters that cannot be sent (lone surrogates) are escaped too.
     """
     return text.translate(_SEEN).encode("utf-8", "backslashreplace").decode()
 
 
 def cut(text: str, characters: int) -> str:
-    """The text, or its beginning and an ellipsis if it has more than ``characters``."""
+    """Return the text, or its beginning and an ellipsis if it has more than ``characters``."""
     return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
 def storable(text: str) -> str:
-    r"""A text that UTF-8 can hold: bytes of a file's name that are no text become ``\udce9``."""
+    r"""Return text that UTF-8 can hold; bytes of a file name that are not text are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()

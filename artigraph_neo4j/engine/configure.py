@@ -1,4 +1,4 @@
-"""Which engine is meant where none is named: that of the process, or of a block."""
+"""The current engine: that of the surrounding block, or the default of the process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["EngineOptions", "engine_context", "get_engine", "replace_default", "
 
 
 class EngineOptions(TypedDict, total=False):
-    """What ``set_engine`` and ``engine_context`` take beside the graph; see ``set_engine``."""
+    """Keyword arguments of ``set_engine`` and ``engine_context``; see ``set_engine``."""
 
     username: str | None
     password: str | None
@@ -78,7 +78,7 @@ def _make(engine: str | AsyncDriver | None, options: EngineOptions) -> Engine:
 
 
 def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[EngineOptions]) -> Engine:
-    """Say which graph this process records into. No round trip: the first use opens it.
+    """Set the graph that this process records into. No round trip: the first use opens it.
 
     Args:
         engine: ``"neo4j://user:password@host:7687/database"`` (also ``bolt://`` and the schemes
@@ -86,24 +86,24 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
             ready-made ``AsyncDriver``; or nothing: then ``NEO4J_URI``, ``NEO4J_USERNAME``,
             ``NEO4J_PASSWORD`` and ``NEO4J_DATABASE`` decide, else the stack that ``artigraph up``
             started.
-        **options: ``username``, ``password``, ``database``: where they are not in the URL.
-            ``create_schema``: create constraints and indexes where they are missing, which many
-            processes may do at once; by default only for a local stack. ``create_tables``: the same
-            under its older name. ``storage``: where values larger than ``offload_bytes`` (64 KiB)
-            go; for ``"local"`` the stack's S3. ``on_transfer``: called with a ``Transfer`` for each
-            step of a value on its way to or from a storage. ``verify_blobs=False``: read stored
-            values without checking their SHA-256; their size still is. ``record_used``: record
-            which artifacts each span reads; on unless False. ``record_provenance``: record commit,
-            program, machine and versions on root spans; on unless False. ``retry_seconds``: how
-            long a call waits for the database, or for a storage where nothing moves; 60 unless set.
-            ``trusted_modules``: names of modules that reading may import for the classes of stored
-            values, in this process; see ``trust_modules``.
+        **options: ``username``, ``password``, ``database``: for a URL that does not contain them.
+            ``create_schema``: create missing constraints and indexes, which many processes may do
+            at once; by default only for a local stack. ``create_tables``: the same under its older
+            name. ``storage``: the storage of values larger than ``offload_bytes`` (64 KiB); for
+            ``"local"`` the stack's S3. ``on_transfer``: called with a ``Transfer`` for each step of
+            a value to or from a storage. ``verify_blobs=False``: read stored values without
+            checking their SHA-256; their size is still checked. ``record_used``: record the
+            artifacts that each span reads; True by default. ``record_provenance``: record commit,
+            program, machine and versions on root spans; True by default. ``retry_seconds``: maximum
+            seconds that a call waits for the database, or for a storage without any progress; 60 by
+            default. ``trusted_modules``: names of modules that this process may import for the
+            classes of stored values when it reads; see ``trust_modules``.
 
     Returns:
-        The engine; ``await engine.aclose()`` closes it early, else the end of the process does.
+        The engine. It is closed by ``await engine.aclose()`` or at the end of the process.
 
     Raises:
-        EngineError: The URL is none of Neo4j's, or nothing says where the graph is.
+        EngineError: The URL is not a Neo4j URL, or no setting names the graph.
     """
     made = _make(engine, options)
     replace_default(made)
@@ -111,9 +111,9 @@ def set_engine(engine: str | AsyncDriver | None = None, **options: Unpack[Engine
 
 
 def replace_default(engine: Engine | None) -> Engine | None:
-    """Make an engine the default, or have none, and return the one before; nothing is closed.
+    """Replace the default engine, and return the previous one; neither is closed.
 
-    For who puts the earlier one back: a test, a page of examples.
+    For code that restores the previous one afterwards, such as tests and pages of examples.
     """
     global _default
     before, _default = _default, engine
@@ -123,8 +123,8 @@ def replace_default(engine: Engine | None) -> Engine | None:
 class engine_context(AbstractContextManager[Engine]):  # noqa: N801 - used like a function
     """Use another engine inside a ``with`` or ``async with`` block, in this context only.
 
-    Takes an ``Engine``, or what ``set_engine`` takes. An engine that it made is closed at the end
-    of the block.
+    Takes an ``Engine``, or the arguments of ``set_engine``. An engine that it made is closed at the
+    end of the block.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ def get_engine() -> Engine:
     """The engine of this context: the innermost ``engine_context``, else that of ``set_engine``.
 
     Raises:
-        EngineError: There is none.
+        EngineError: No engine was set.
     """
     engine = _scoped.get() or _default
     if engine is None:

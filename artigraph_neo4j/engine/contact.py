@@ -69,8 +69,8 @@ class Contact:
         self._leave = leave
         self._home: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[tuple[Connection, Graph]] | None = None
-        self._settings: Settings | None = None  # by which it was opened
-        self._former: list[Connection] = []  # of logins that are refused now
+        self._settings: Settings | None = None  # the settings it was opened with
+        self._former: list[Connection] = []  # connections of logins that are refused now
         self._tasks: set[asyncio.Task[Any]] = set()
         self._later: deque[tuple[int, Callable[[], Coroutine[Any, Any, object]]]] = deque()
         self._catching_up: asyncio.Task[None] | None = None
@@ -111,8 +111,8 @@ class Contact:
         task.add_done_callback(self._tasks.discard)
 
     def call_blocking(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """``call`` for a worker thread of a call of this engine's, which waits."""
-        home = self._home  # of a ready-made driver, whose user awaits the worker thread
+        """Run a coroutine on this engine's I/O loop, from a worker thread that waits for it."""
+        home = self._home  # the loop of a ready-made driver; its user awaits the worker thread
         if home is not None:
             return asyncio.run_coroutine_threadsafe(work(), home).result()
         return iothread.io_thread().submit(work()).result()
@@ -131,11 +131,11 @@ class Contact:
     # -- what waits for the database ---------------------------------------------------------------
 
     def later(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Do something once the database is in reach again, on the I/O loop.
+        """Schedule work for when the database is in reach again, on the I/O loop.
 
         Args:
-            work: What to do. Where it raises ``ConnectionFailed``, it is tried again after the
-                next contact.
+            work: The work. If it raises ``ConnectionFailed``, it is tried again after the next
+                contact.
         """
         self._later.append((os.getpid(), work))
 
@@ -148,7 +148,7 @@ class Contact:
         enter_batch(None)
         while self._later:
             pid, work = self._later.popleft()
-            if pid != os.getpid():  # what a forked child's parent has to do
+            if pid != os.getpid():  # in a forked child: the parent does it
                 continue
             try:
                 await work()
@@ -196,9 +196,10 @@ class Contact:
             raise
 
     async def _look_for_new_login(self) -> bool:
-        """Whether the target names another login by now, with which to connect at the next use.
+        """Resolve the target again; if the login changed, the next use connects with the new one.
 
-        Connections that are open stay in use by calls under way: Neo4j asks only new ones.
+        Returns whether it changed. Calls under way keep their open connections: Neo4j checks the
+        login of new ones only.
         """
         if isinstance(self._target, Target) and self._opening is not None:
             loop, opening = asyncio.get_running_loop(), self._opening
@@ -210,7 +211,7 @@ class Contact:
         return False
 
     async def maintain(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Do some work on the graph whatever its layout, on a connection of its own."""
+        """Run work on a graph of any layout, on a separate connection."""
 
         async def run() -> T:
             connection = await self._connect()
@@ -222,10 +223,10 @@ class Contact:
         return await self.call(run)
 
     async def settings(self) -> Settings:
-        """How to reach this graph with another driver, the database's name included.
+        """Return the settings that reach this graph by another driver, with the database's name.
 
         Raises:
-            EngineError: The engine has a ready-made driver, whose settings nobody knows.
+            EngineError: The engine has a ready-made driver, whose settings are not known.
         """
         if not isinstance(self._target, Target):
             raise EngineError("an engine with a ready-made driver does not know its settings")
@@ -240,7 +241,7 @@ class Contact:
 
     async def _connect(self) -> Connection:
         if isinstance(self._target, Target):
-            # Starting servers, for "local", takes seconds: never on the loop.
+            # For "local" it starts servers, which takes seconds and must not block the loop.
             settings, storage = await asyncio.get_running_loop().run_in_executor(
                 None, self._target.resolve
             )
@@ -286,7 +287,7 @@ class Contact:
         return graph
 
     async def aclose(self) -> None:
-        """Close the connection; a ready-made driver is left to whoever made it."""
+        """Close the connection; a ready-made driver stays open, for its maker to close."""
         if self._opening is not None or self._former:
             await self.call(self._close)
 
@@ -294,7 +295,7 @@ class Contact:
         """``aclose`` for code that is not async.
 
         Raises:
-            EngineError: The engine has a ready-made driver, which only its own loop can leave.
+            EngineError: The engine has a ready-made driver, which can only be used on its own loop.
         """
         if not isinstance(self._target, Target):
             raise EngineError("an engine with a ready-made driver is left by 'await aclose()'")
@@ -315,7 +316,7 @@ class Contact:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(GOODBYE_SECONDS):
                         await self.catch_up()
-        except BaseException:  # it never opened, and its first user was told so
+        except BaseException:  # it never opened; its first user got the error
             return
         finally:
             self._opening = None

@@ -29,32 +29,32 @@ OFFLOAD_BYTES = 64 * 1024
 """Maximum bytes of a value that stays in the graph when the engine has a storage."""
 
 SHORT_SECONDS = 5.0
-"""Maximum seconds that work in the background tries at once."""
+"""Maximum seconds of one attempt of work in the background."""
 
 
 _YOURS = (
     "storage", "offload_bytes", "verify_blobs", "record_used", "record_provenance", "observers",
     "on_transfer", "read", "graph", "settings", "aclose", "close",
 )  # fmt: skip
-"""What ``dir`` and the reference show of an engine."""
+"""Public attributes of an engine, shown by ``dir`` and in the reference."""
 
 
 class Engine:
     """One graph, its connection and its default storage; made by ``set_engine``.
 
-    Nothing is opened until the first use; closing is no end, the next use opens anew. All I/O
+    Nothing is opened until the first use; after closing, the next use opens it again. All I/O
     happens on the process's I/O thread, so an engine works from any event loop and any thread. Only
     a ready-made driver stays on its own loop.
 
-    Yours are the attributes below, ``read``, ``graph``, ``settings``, ``aclose`` and ``close``;
-    everything else is there for the library, and may change.
+    Public are the attributes below, ``read``, ``graph``, ``settings``, ``aclose`` and ``close``;
+    everything else is internal and may change.
 
     Attributes:
-        storage: Where large values go by default, or None.
-        offload_bytes: From how many bytes on a value is large.
+        storage: The default storage of large values, or None.
+        offload_bytes: Maximum bytes of a value that is not large.
         verify_blobs: Whether the SHA-256 of stored values is checked on every read.
         record_used: Whether reading an artifact inside a span records that the span used it.
-        record_provenance: Whether root spans record by which code they were run.
+        record_provenance: Whether root spans record the code that ran them.
         observers: Called with a ``Statement`` for every attempt, on the I/O thread.
         on_transfer: Called with a ``Transfer`` for each step of a value to or from a storage.
     """
@@ -106,19 +106,19 @@ class Engine:
     async def read(
         self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
     ) -> list[Row]:
-        """Run a reading statement; one round trip, tried again while the server is away.
+        """Run a reading statement; one round trip, retried while the server is away.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
-            after_batch: Whether what waits in the current batch is written first.
+            after_batch: Whether the current batch is flushed first.
 
         Returns:
-            Its rows, each a list of values.
+            The rows, each a list of values.
 
         Raises:
-            ConnectionFailed: The database could not do it within ``retry_seconds``.
-            EngineError: It refused the statement.
+            ConnectionFailed: The database did not answer within ``retry_seconds``.
+            EngineError: The database refused the statement.
         """
         if after_batch:
             await self._write_waiting()
@@ -137,15 +137,16 @@ class Engine:
         settle: bool = False,
         fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
-        """Run a writing statement, which must be one that may run twice; one round trip.
+        """Run a writing statement that must be safe to run twice; one round trip.
 
-        What waits in the current batch is written before.
+        The current batch is flushed first.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
-            settle: Whether it comes to its end even when the caller is cancelled.
-            fresh: Seconds for which what it refers to is there for certain; see ``Connection``.
+            settle: Whether the write is completed even when the caller is cancelled.
+            fresh: Returns the seconds for which the uploads that it refers to surely still exist;
+                see ``Connection``.
         """
         await self._write_waiting()
 
@@ -168,16 +169,17 @@ class Engine:
     ) -> Once:
         """Run a write that is applied once, however often it is sent; one round trip.
 
-        What waits in the current batch is written before.
+        The current batch is flushed first.
 
         Args:
             text: The Cypher text; see ``graph.cypher.once``.
-            parameters: Its parameters, but for ``$once``.
+            parameters: Its parameters, without ``$once``.
             ticket: The write's identity, for a caller that may send it again.
-            settle: Whether it comes to its end even when the caller is cancelled.
-            deadline: Seconds that it may take; by default the engine's.
-            fresh: Seconds for which what it refers to is there for certain; see ``Connection``.
-            done: Called with the result once it is there, also for a caller that was cancelled.
+            settle: Whether the write is completed even when the caller is cancelled.
+            deadline: Maximum seconds it may take; by default the engine's.
+            fresh: Returns the seconds for which the uploads that it refers to surely still exist;
+                see ``Connection``.
+            done: Called with the result as soon as it arrives, even if the caller was cancelled.
         """
         await self._write_waiting()
         mine = ticket or Ticket()
@@ -190,7 +192,7 @@ class Engine:
                 )
             except BaseException:
                 if ticket is None and mine.unconfirmed:
-                    self.later(partial(self.settle, mine))  # if it was not applied, it never will
+                    self.later(partial(self.settle, mine))  # if it was not applied yet, never
                 raise
             if done is not None:
                 done(result)
@@ -199,7 +201,7 @@ class Engine:
         return await self.call(work, settle=settle)
 
     async def settle(self, ticket: Ticket) -> bool:
-        """Learn whether a write was applied; one that was not never will be. One round trip."""
+        """Return whether a write was applied; if it was not, it never will be. One round trip."""
 
         async def work() -> bool:
             connection, _ = await self._contact.opened()
@@ -213,8 +215,8 @@ class Engine:
         """Run a reading statement that returns its items in chunks; one round trip.
 
         Returns:
-            The items of all chunks; None where the statement says, by one row ``[null]``, that what
-            it is about does not exist.
+            The items of all chunks; None if the statement returned one row ``[null]``, which means
+            that its subject does not exist.
         """
         rows = await self.read(text, parameters, after_batch=after_batch)
         if rows == [[None]]:
@@ -228,23 +230,23 @@ class Engine:
 
     @property
     def short_deadline(self) -> float:
-        """Seconds that work in the background tries at once, before it waits for another time."""
+        """Maximum seconds of one attempt of work in the background, before it is postponed."""
         return min(SHORT_SECONDS, self.deadline)
 
     @property
     def deadline(self) -> float:
-        """Seconds that a statement, or a value on its way without any progress, may take."""
+        """Maximum seconds of a statement, or of a transfer without any progress."""
         return self._contact.deadline
 
     async def stream(
         self, text: str, parameters: Mapping[str, Any], *, items: int
     ) -> AsyncGenerator[list[Row], None]:
-        """Run a reading statement and fetch its rows a few at a time, as they are wanted.
+        """Run a reading statement and fetch its rows a few at a time, on demand.
 
         Args:
             text: The Cypher text; its rows begin with lists.
             parameters: Its parameters.
-            items: How many items of such lists are fetched at once, about.
+            items: Approximate number of items of these lists that are fetched at once.
         """
         await self._write_waiting()
 
@@ -265,13 +267,13 @@ class Engine:
             await batch.flush()
 
     def span_opened(self, span_id: str, announced: bool) -> None:
-        """Keep the heartbeat going while this span is open; for a ``done`` of ``write``."""
+        """Keep the heartbeat going while this span is open; for the ``done`` of ``once``."""
         connection = self._contact.connection
         if connection is not None:
             self.writer.opened(span_id, announced, connection)
 
     def span_left(self, span_id: str) -> None:
-        """Have ``find_lost_spans`` find a span whose end was refused, and will not be written."""
+        """Let ``find_lost_spans`` find a span whose end was refused and will not be written."""
 
         async def work() -> None:
             connection, _ = await self._contact.opened()
@@ -281,7 +283,7 @@ class Engine:
         self.start(self._contact.catch_up)
 
     async def ready(self) -> None:
-        """Open the connection if it is not; after that ``storage`` is known, ``"local"`` included.
+        """Open the connection unless it is open; afterwards ``storage`` is set, also for "local".
 
         No round trip, and no hop to the I/O thread, once it is open.
         """
@@ -289,7 +291,7 @@ class Engine:
             await self.graph()
 
     async def graph(self) -> Graph:
-        """Which graph this is; a round trip only the first time."""
+        """Identify the graph: its id and layout. One round trip, the first time only."""
 
         async def work() -> Graph:
             return (await self._contact.opened())[1]
@@ -301,33 +303,33 @@ class Engine:
             self.storage = storage
 
     async def settings(self) -> Settings:
-        """How to reach this graph with another driver, the database's name included.
+        """Return the settings that reach this graph by another driver, with the database's name.
 
         Raises:
-            EngineError: The engine has a ready-made driver, whose settings nobody knows.
+            EngineError: The engine has a ready-made driver, whose settings are not known.
         """
         return await self._contact.settings()
 
     async def aclose(self) -> None:
-        """Close the connection; a ready-made driver is left to whoever made it."""
+        """Close the connection; a ready-made driver stays open, for its maker to close."""
         await self._contact.aclose()
 
     def close(self) -> None:
         """``aclose`` for code that is not async.
 
         Raises:
-            EngineError: The engine has a ready-made driver, which only its own loop can leave.
+            EngineError: The engine has a ready-made driver, which can only be used on its own loop.
         """
         self._contact.close()
 
     # -- where its I/O happens -------------------------------------------------------------------
 
     async def call(self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False) -> T:
-        """Run a coroutine where this engine does its I/O, with the caller's context variables.
+        """Run a coroutine on this engine's I/O loop, with the caller's context variables.
 
         Args:
             work: Makes the coroutine; called again after a new login.
-            settle: Whether it comes to its end even when the caller is cancelled.
+            settle: Whether it is completed even when the caller is cancelled.
         """
         return await self._contact.call(work, settle=settle)
 
@@ -336,18 +338,18 @@ class Engine:
         return self._contact.call_blocking(work)
 
     def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Start a coroutine where this engine does its I/O, and don't wait for it."""
+        """Start a coroutine on this engine's I/O loop, without waiting for it."""
         self._contact.start(work)
 
     def later(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Do something once the database is in reach again, on the I/O loop.
+        """Schedule work for when the database is in reach again, on the I/O loop.
 
         Args:
-            work: What to do. Where it raises ``ConnectionFailed``, it is tried again after the
-                next contact.
+            work: The work. If it raises ``ConnectionFailed``, it is tried again after the next
+                contact.
         """
         self._contact.later(work)
 
     async def maintain(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Do some work on the graph whatever its layout, on a connection of its own."""
+        """Run work on a graph of any layout, on a separate connection."""
         return await self._contact.maintain(work)

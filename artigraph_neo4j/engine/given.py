@@ -1,4 +1,4 @@
-"""The id of a span or artifact, from whatever a caller gives in its place."""
+"""The id of a span or artifact, from an object, an id or ``"current"``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AnyNode: TypeAlias = Span | ModelBase | UUID | str
 
 
 def span_id(given: AnySpan, argument: str = "span") -> str:
-    """The id of the span that is meant.
+    """The id of a given span.
 
     Args:
         given: A span, its id, or ``"current"``.
@@ -45,7 +45,7 @@ def span_id(given: AnySpan, argument: str = "span") -> str:
 
 
 def artifact_id(given: AnyArtifact, argument: str = "artifact") -> str:
-    """The id of the artifact that is meant.
+    """The id of a given artifact.
 
     Args:
         given: An artifact, or its id.
@@ -66,14 +66,14 @@ def artifact_id(given: AnyArtifact, argument: str = "artifact") -> str:
 
 
 def node_id(given: AnyNode, argument: str = "node") -> str:
-    """The id of the span or artifact that is meant.
+    """The id of a given span or artifact.
 
     Args:
         given: A span, an artifact, the id of one, or ``"current"`` for the current span.
         argument: The name of the caller's argument, for messages.
 
     Raises:
-        ArgumentError: It is something else.
+        ArgumentError: It is neither a span nor an artifact.
         SpanError: ``"current"``, and no span is.
         NotFoundError: The object is not in the graph.
     """
@@ -106,7 +106,7 @@ def _id(given: object, argument: str, expected: str) -> str:
 
 
 def _shown(given: object) -> str:
-    """The type of a wrong value; of a class its name, since it is easily given for an object."""
+    """The type of a wrong value; the name of a class that was given in place of an object."""
     if given is None:
         return "None"
     if isinstance(given, type):

@@ -1,7 +1,7 @@
-"""This process as a graph knows it: one node, seen every 30 s while spans are open.
+"""The writer: one node that represents this process, updated every 30 s while spans are open.
 
-A process that is killed cannot say so. What it leaves is a writer that falls silent, with spans
-open; ``find_lost_spans`` finds them.
+A process that is killed cannot report it. It leaves a writer without heartbeats and with open
+spans, which ``find_lost_spans`` finds.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["Writer"]
 logger = logging.getLogger("artigraph_neo4j.writer")
 
 HEARTBEAT_SECONDS = 30.0
-"""How often a writer with open spans says that it lives."""
+"""Seconds between two heartbeats of a writer with open spans."""
 
 _silent = logging.NullHandler()
 
 GOODBYE_SECONDS = 2.0
-"""How long the end of the process waits for the writer's end to be recorded."""
+"""Maximum seconds that the end of the process waits for recording the writer's end."""
 
 
 class _Connection(Protocol):
@@ -42,10 +42,11 @@ class _Connection(Protocol):
 
 
 class Writer:
-    """What one engine of this process opens, and the heartbeat for it.
+    """The open spans of one engine of this process, and their heartbeat.
 
-    The node comes with the statement that opens a span, when the writer was not seen for half a
-    heartbeat; between that a timer on the engine's loop says so. Timers keep no process alive.
+    The statement that opens a span writes the node if the writer's last sign of life is older than
+    half a heartbeat; otherwise a timer on the engine's loop does. Timers do not keep a process
+    alive.
     """
 
     def __init__(self) -> None:
@@ -61,24 +62,24 @@ class Writer:
         self._beating: asyncio.Task[None] | None = None
 
     def opening(self) -> list[dict[str, Any]]:
-        """The writer's node, if the statement that opens a span has to write it; else nothing."""
+        """The writer's node, if the statement that opens a span has to write it; else empty."""
         recent = self._seen is not None and time.monotonic() - self._seen < HEARTBEAT_SECONDS / 2
         return [] if recent else [self._facts()]
 
     @property
     def id(self) -> str:
-        """What spans that this process opens say about who has them open."""
-        if self._pid != os.getpid():  # forked: a writer of its own
+        """The writer's id, stored on the spans that this process opens."""
+        if self._pid != os.getpid():  # a forked child is another writer
             self._reset()
         return self._id
 
     @property
     def beats(self) -> bool:
-        """Whether a timer waits for the next heartbeat."""
+        """True while a timer waits for the next heartbeat."""
         return self._timer is not None
 
     def opened(self, span_id: str, announced: bool, connection: _Connection) -> None:
-        """A span was opened. On the engine's loop, like all below."""
+        """Note that a span was opened. Runs on the engine's loop, as all methods below."""
         self._open.add(span_id)
         if announced:
             self._seen = time.monotonic()
@@ -86,16 +87,16 @@ class Writer:
             self._later(connection)
 
     def closed(self, span_id: str) -> None:
-        """A span was closed."""
+        """Note that a span was closed."""
         self._open.discard(span_id)
         if not self._open:
             self._stop()
 
     async def leave(self, span_id: str, connection: _Connection) -> None:
-        """Say that a span stays open although this process lives on: its end was refused.
+        """Record that a span stays open although this process lives: its end was refused.
 
         Raises:
-            ConnectionFailed: The database could not do it in time.
+            ConnectionFailed: The database did not answer in time.
         """
         self._left.add(span_id)
         await connection.run(
@@ -105,7 +106,7 @@ class Writer:
         self.closed(span_id)
 
     async def end(self, connection: _Connection) -> None:
-        """Take the node away, or, where spans stay open, say that nobody will close them."""
+        """Delete the node or, if spans stay open, record that nobody will close them."""
         self._stop()
         if self._pid != os.getpid():
             return
@@ -114,7 +115,7 @@ class Writer:
         if not any(ending.values()):
             return
         self._seen = None
-        # The driver tells of a server that is away; with no logging set up, Python would print it.
+        # The driver logs that a server is away; without logging set up, Python would print it.
         logging.getLogger("neo4j").addHandler(_silent)
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):

@@ -1,4 +1,4 @@
-"""What to say of a span or artifact that a statement did not find."""
+"""The error for a span or artifact that a statement did not find."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _A = {"span": "a span", "artifact": "an artifact"}
 async def absent(
     engine: Engine, kind: Literal["span", "artifact"], node_id: str, more: str = ""
 ) -> NotFoundError:
-    """The error for an id that was not found; one round trip, to learn whether it is being deleted.
+    """Make the error for an id that was not found; one round trip asks if it is being deleted.
 
     Args:
-        engine: The engine it was not found by.
-        kind: What was looked for.
+        engine: The engine that did not find it.
+        kind: The kind of node.
         node_id: Its id.
-        more: What follows on the first words, such as ``"; nothing was recorded"``.
+        more: Text after the first words, such as ``"; nothing was recorded"``.
     """
     ((_, is_span, is_artifact),) = await engine.read(parts.KINDS, {"ids": [node_id]})
     if is_span if kind == "span" else is_artifact:
@@ -36,5 +36,5 @@ async def absent(
         return NotFoundError(f"{node_id!r} is the id of {other}, not of {_A[kind]}{more}")
     batch = current_batch(engine)
     if batch is not None and batch.atomic:
-        more += "; what an atomic batch records is there at its end only"
+        more += "; an atomic batch writes its records only at its end"
     return NotFoundError(f"there is no {kind} with id {node_id!r}{more}")

@@ -1,4 +1,4 @@
-"""Lets neomodel's own API (``Span.nodes``, ``save()``) reach the engine's graph."""
+"""Access to the engine's graph for neomodel's own API (``Span.nodes``, ``save()``)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["bind_neomodel"]
 class bind_neomodel:  # noqa: N801 - used like a function
     """Bind neomodel's process-wide connection to the graph of the current engine.
 
-    Without it, nothing of this library touches neomodel's connection, which belongs to the whole
-    process. neomodel runs on the caller's event loop, so it gets a driver of its own there::
+    Nothing else in this library touches neomodel's connection, which belongs to the whole process.
+    neomodel runs on the caller's event loop, so it gets a separate driver there::
 
         async with bind_neomodel():
             spans = await CustomSpan.nodes.filter(label="training")
 
-    ``await bind_neomodel()`` binds it until ``await binding.aclose()``. One round trip.
+    ``binding = await bind_neomodel()`` binds it until ``await binding.aclose()``. One round trip.
 
     Raises:
-        EngineError: neomodel is bound to a driver of someone else already.
+        EngineError: neomodel is already bound to another driver.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class bind_neomodel:  # noqa: N801 - used like a function
         return self
 
     async def aclose(self) -> None:
-        """Take neomodel's connection away again and close it."""
+        """Unbind neomodel's connection and close it."""
         if self._driver is None:
             return
         adb._database_name = self._database  # noqa: SLF001

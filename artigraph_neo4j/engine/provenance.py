@@ -1,4 +1,4 @@
-"""By which code something is recorded: the commit, the program, the machine, the versions."""
+"""Provenance of a run: the commit, the program, the machine, the versions."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ __all__ = [
 ]
 
 GIT_SECONDS = 2.0
-"""How long each question to git may take; ``git status`` is slow on the largest repositories."""
+"""Maximum seconds of each call of git; ``git status`` is slow in very large repositories."""
 
 
 def provenance_wanted() -> bool:
-    """Whether the environment leaves provenance on: ``ARTIGRAPH_PROVENANCE`` is not ``off``."""
+    """True unless the environment switches provenance off by ``ARTIGRAPH_PROVENANCE=off``."""
     return os.environ.get("ARTIGRAPH_PROVENANCE", "on").lower() not in ("off", "0", "false", "no")
 
 
 def recorded_provenance() -> dict[str, Any]:
-    """What a root span records; None where this machine does not know.
+    """The provenance that a root span records; None for values that are not known.
 
-    Git is asked once a process, which takes some milliseconds: call ``warm_up`` in a thread first.
+    Git is called once per process, which takes some milliseconds: call ``warm_up`` in a thread
+    first.
     """
     warm_up()
     return {**(_git or {}), **process_facts(), "python_version": platform.python_version()}
 
 
 def process_facts() -> dict[str, Any]:
-    """Which process this is, for people who look for it."""
+    """The program, host, user, pid and library version of this process."""
     return {
         "program": storable((getattr(sys, "argv", None) or [""])[0]) or None,
         "host": storable(socket.gethostname()),
@@ -69,7 +70,7 @@ _git: dict[str, Any] | None = None
 
 
 def warm_up() -> None:
-    """Ask git, once a process; blocks for some milliseconds."""
+    """Call git, once per process; blocks for some milliseconds."""
     global _git
     with _lock:
         if _git is None:
@@ -77,29 +78,29 @@ def warm_up() -> None:
 
 
 def is_warm() -> bool:
-    """Whether git was asked."""
+    """True once git was called."""
     return _git is not None
 
 
 def _directories() -> list[Path]:
-    """Where the program's code is: beside its file, else where it was started."""
+    """Directories that may hold the program's code: that of its file, then the current one."""
     found: list[Path] = []
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     if main:
         found.append(Path(main).absolute().parent)
-    with suppress(OSError):  # it was removed
+    with suppress(OSError):  # the directory was removed
         found.append(Path.cwd())
     return found
 
 
 def read_git(*directories: Path) -> dict[str, Any]:
-    """Commit, dirtiness and remote of the first directory that is in a repository.
+    """Read commit, dirtiness and remote of the first directory that is in a repository.
 
-    No process is started where none is.
+    Without a repository no process is started.
 
     Returns:
         ``git_commit``, ``git_dirty`` (tracked files differ from the commit) and ``git_remote``,
-        each None when git is absent, too slow, or does not say; empty outside of a repository.
+        each None if git is absent, too slow or gives no answer; empty outside of a repository.
     """
     directory = next((d for d in directories if _in_repository(d)), None)
     if directory is None:
@@ -118,8 +119,8 @@ def _in_repository(directory: Path) -> bool:
 
 
 def _ask(directory: Path, *question: str) -> str | None:
-    # What a hook sets would name another repository; locks would get in the way of the user's git;
-    # and a file monitor is a program that the repository names.
+    # Variables set by a git hook could name another repository; locks would block the user's git;
+    # and a file monitor is a program that the repository names, so it must not run.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
@@ -139,7 +140,7 @@ def _ask(directory: Path, *question: str) -> str | None:
 
 
 def _without_secret(remote: str | None) -> str | None:
-    """The remote's address, unless it could hold a credential."""
+    """The remote's address, or None if it could contain a credential."""
     if not remote:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Which span and which batch are current: context variables, safe in tasks, threads and loops."""
+"""The current span and batch: context variables, safe in tasks, threads and loops."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Cell:
     """One entry of a span into a context.
 
     A task that was started inside the span keeps the cell after the span has ended, and contexts
-    may end out of order. So a cell is marked closed rather than taken off a stack (a token's
-    ``reset`` fails in another context), and whoever looks skips closed cells.
+    may end out of order. So a cell is marked closed rather than removed from a stack (a token's
+    ``reset`` fails in another context), and look-ups skip closed cells.
 
     Attributes:
-        span_id: The span.
+        span_id: The span's id.
         outer: The entry around this one.
-        graph: What stands for the graph that has the span: its engine.
-        place: The ``root_id`` and ``depth`` of spans right below it.
+        graph: The engine of the graph that has the span.
+        place: The ``root_id`` and ``depth`` of spans directly below it.
         used: Artifacts that were read in the span and are not yet recorded as such, with the time
             of the first reading. Tasks and threads started inside the span share it.
         closed: Whether the span was left.
@@ -56,19 +56,19 @@ class Cell:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether this is a forked child's copy of what its parent ends, and will not see again."""
+        """True in a forked child: the copy of an entry whose span the parent process ends."""
         return self.pid != os.getpid()
 
     def note_used(self, artifact_ids: Iterable[str]) -> None:
         """Note that the span reads artifacts now."""
-        if self.reader != os.getpid():  # what was noted before the fork is the parent's to record
+        if self.reader != os.getpid():  # the parent records what was noted before the fork
             self.used, self.reader = {}, os.getpid()
         now = datetime.now(UTC).isoformat()
         for artifact_id in artifact_ids:
             self.used.setdefault(artifact_id, now)
 
     def leave(self) -> None:
-        """Make the span no longer current, here and wherever this cell was inherited."""
+        """Stop the span being current, in this context and in all that inherited the cell."""
         self.closed = True
         _current.set(_open(_current.get()))
 
@@ -98,7 +98,7 @@ def current_cell() -> Cell | None:
 
 
 def resume(cell: Cell) -> None:
-    """Make an entry current in this context too; it was made in another one."""
+    """Make an entry that was made in another context current in this one, too."""
     cell.outer = _open(_current.get())
     _current.set(cell)
 
@@ -110,7 +110,7 @@ def current_span_id() -> str | None:
 
 
 def get_current_span_id(span: str = "current", /) -> str:
-    """``span`` itself, or the id of the current span when it says ``"current"``.
+    """Return ``span`` itself, or the id of the current span for ``"current"``.
 
     Raises:
         SpanError: No span is current.
@@ -127,37 +127,37 @@ def get_current_span_id(span: str = "current", /) -> str:
 
 
 class Unit(Protocol):
-    """What collects writes: a batch."""
+    """A collector of writes: a batch."""
 
     @property
     def engine(self) -> object:
-        """Where it writes to."""
+        """The engine that it writes to."""
         ...
 
     @property
     def outer(self) -> Unit | None:
-        """The one around it."""
+        """The batch around it."""
         ...
 
     @property
     def atomic(self) -> bool:
-        """Whether it writes nothing before its end."""
+        """True if it writes nothing before its end."""
         ...
 
     @property
     def alive(self) -> bool:
-        """Whether it still collects, in this process: what waits is not a forked child's."""
+        """True while it collects works, in this process: a forked child does not write them."""
         ...
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write the works that wait."""
 
 
 _batch: ContextVar[Unit | None] = ContextVar("artigraph_neo4j.batch", default=None)
 
 
 def current_batch(engine: object) -> Unit | None:
-    """The batch in which writes to an engine wait, if there is one."""
+    """The innermost batch of this context that writes to an engine, or None."""
     unit = _batch.get()
     while unit is not None and not (unit.alive and unit.engine is engine):
         unit = unit.outer
@@ -165,10 +165,10 @@ def current_batch(engine: object) -> Unit | None:
 
 
 def innermost_batch() -> Unit | None:
-    """The batch of this context, whatever its engine."""
+    """The innermost batch of this context, for any engine."""
     return _batch.get()
 
 
 def enter_batch(unit: Unit | None) -> None:
-    """Make a batch, or none, the one of this context."""
+    """Make a batch, or none, the current one of this context."""
     _batch.set(unit)

@@ -1,4 +1,4 @@
-"""Which database an engine means: a URL, the environment, or a local stack."""
+"""The database of an engine: named by a URL, the environment, or a local stack."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ logger = logging.getLogger("artigraph_neo4j")
 
 @dataclass(frozen=True)
 class Target:
-    """Where an engine will connect to.
+    """The place that an engine will connect to.
 
     Attributes:
-        description: What ``repr`` shows; never a password.
-        resolve: The settings, and a default storage if the place brings one. It may block, since
-            for ``"local"`` it starts servers.
-        is_local: Whether it is a local stack, whose schema may be created unasked.
+        description: The text that ``repr`` shows; never a password.
+        resolve: Returns the settings, and the default storage if the place has one. It may block,
+            since for ``"local"`` it starts servers.
+        is_local: Whether it is a local stack, whose schema is created by default.
     """
 
     description: str
@@ -38,10 +38,10 @@ class Target:
 def choose_target(
     url: str | None, *, username: str | None, password: str | None, database: str | None
 ) -> Target:
-    """The target that ``set_engine``'s arguments mean; see there.
+    """Choose the target from the arguments of ``set_engine``.
 
     Raises:
-        EngineError: The URL is none of Neo4j's, or nothing says where the graph is.
+        EngineError: The URL is not a Neo4j URL, or no setting names the graph.
     """
     if url == "local":
         return Target("local stack", _start_local, is_local=True)
@@ -52,7 +52,7 @@ def choose_target(
     if found is not None:
 
         def resolve() -> tuple[Settings, Storage | None]:
-            """Read the environment anew: a password may have been changed since."""
+            """Read the environment again: the password may have changed."""
             now = Settings.from_environment() or found
             settings = Settings(
                 found.uri,
@@ -99,6 +99,6 @@ def _of_stack(stack: StackInfo) -> tuple[Settings, Storage | None]:
         region_name=stack.s3_region,
         access_key=stack.s3_access_key,
         secret_key=stack.s3_secret_key,
-        use_environment=False,  # neither the user's proxies nor AWS profile have to do with it
+        use_environment=False,  # the user's proxies and AWS profile do not apply here
     )
     return settings, storage

@@ -18,22 +18,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _callers: dict[int, IOThread] = {}
-"""The thread where coroutines of waiting callers run, by process: a forked child needs its own. It
-is another one than where I/O happens, so that encoding a large value holds up nobody's I/O."""
+"""The thread that runs coroutines of waiting callers, by process: a forked child needs another. It
+is not the I/O thread, so that encoding a large value does not hold up I/O."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Wait for a coroutine, with this context's variables; the current span is one of them.
 
     Args:
-        work: What would be awaited in async code.
+        work: The coroutine.
 
     Returns:
-        What it returns; what it raises is raised here.
+        The result of the coroutine; its exceptions are raised here.
 
     Raises:
-        RuntimeError: This is the thread where such coroutines run: a progress callback for example
-            cannot wait.
+        RuntimeError: The calling thread is the one that runs these coroutines: a progress callback,
+            for example, cannot wait.
     """
     thread = _callers.get(os.getpid())
     if thread is None:
@@ -41,13 +41,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     future = thread.submit(work)
     try:
         return future.result()
-    except BaseException:  # KeyboardInterrupt in this thread: what is under way ends by itself
+    except BaseException:  # KeyboardInterrupt in this thread: the coroutine ends by itself
         future.cancel()
         raise
 
 
 def waiting(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """The same function without ``await``: each call waits for what it does."""
+    """Make a function that is called without ``await``: each call waits for the coroutine."""
 
     @wraps(function)
     def wait(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,8 +1,8 @@
-"""Finding spans and artifacts by what is known of them.
+"""Queries that find spans and artifacts by their properties, fields and places in the tree.
 
 ``find_spans`` and ``find_artifacts`` make queries from filters. Filters come from comparing
-``F("field")``, or what a lambda over a model is given, and ``span`` and ``artifact``, which have
-the attributes that every span and every artifact has::
+``F("field")``, the argument of a lambda over a model, or ``span`` and ``artifact``, which have the
+attributes that every span and every artifact has::
 
     from artigraph_neo4j.find import F, artifact, span, tagged, under
 

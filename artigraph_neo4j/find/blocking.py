@@ -22,7 +22,7 @@ M = TypeVar("M", bound=ArtifactModel)
 
 
 async def _some(stream: AsyncIterator[T]) -> list[T]:
-    """What a query reads at once, without a hop to the other thread for each."""
+    """Read the next 1,000 items of a query, with one hop to the other thread for all of them."""
     found: list[T] = []
     async for item in stream:
         found.append(item)

@@ -1,8 +1,9 @@
 """Filters to Cypher: one statement, values only as parameters.
 
-Labels and properties do become text, since an index can only be sought by a name that the planner
-sees; ``quoted`` makes any name safe. There is no ``NOT`` around a filter: each has a condition that
-it holds, and one that it is known not to hold, and ``~`` goes down to comparisons by De Morgan.
+Names of labels and properties do become part of the text, since the planner uses an index only for
+a name that it sees; ``quoted`` makes any name safe. A filter is never wrapped in ``NOT``: each has
+one condition that it holds and another that it is known not to hold, and ``~`` is passed down to
+comparisons by De Morgan's laws.
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ __all__ = ["MAX_STEPS", "Parameters", "codec_guard", "condition", "has_label"]
 
 MAX_STEPS = 100
 """Maximum size of a filter: comparisons, names that lead into models, ``&`` and ``|``. The planner
-of the database takes seconds for more, minutes for twice as much, and nobody can stop it."""
+of the database takes seconds beyond this, minutes for twice as much, and cannot be stopped."""
 
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
 class Parameters:
-    """The parameters of a statement, named as they come, and names for its variables."""
+    """The parameters of a statement, named in order of their use, and names for its variables."""
 
     values: dict[str, Any] = field(default_factory=dict)
     _numbers: Any = field(default_factory=itertools.count)
@@ -61,7 +62,7 @@ class Parameters:
         """Count the steps of a filter.
 
         Raises:
-            FilterError: They are too many for the database.
+            FilterError: The filter has too many steps for the database.
         """
         self._steps += count
         if self._steps > MAX_STEPS:
@@ -72,10 +73,10 @@ class Parameters:
             )
 
     def add(self, value: Any) -> str:
-        """The text that stands for a value.
+        """Add a value and return the text that stands for it in the statement.
 
         Raises:
-            FilterError: The database cannot be sent it.
+            FilterError: The value cannot be sent to the database.
         """
         if problem := sending_problem(value):
             raise FilterError(problem)
@@ -84,12 +85,12 @@ class Parameters:
         return f"${name}"
 
     def variable(self) -> str:
-        """A variable that no other part of the statement has."""
+        """Return a variable that no other part of the statement uses."""
         return f"x{next(self._numbers)}"
 
 
 def has_label(variable: str, labels: tuple[str, ...], parameters: Parameters) -> str:
-    """Whether a node has one of the labels."""
+    """Return the condition that a node has one of the labels."""
     if any("\\" in label for label in labels):
         return f"any(l IN labels({variable}) WHERE l IN {parameters.add(list(labels))})"
     return f"{variable}:{'|'.join(map(quoted, labels))}"
@@ -98,13 +99,13 @@ def has_label(variable: str, labels: tuple[str, ...], parameters: Parameters) ->
 def condition(
     filter_: Filter, target: Target, variable: str, parameters: Parameters, *, holds: bool = True
 ) -> str:
-    """The condition that a filter holds, or that it is known not to hold.
+    """Return the condition that a filter holds, or that it is known not to hold.
 
-    Both are false for a value that is there and cannot be compared. Null counts as false, so
-    ``NOT`` stands only around what is never null.
+    Both are false for a value that exists and cannot be compared. Null counts as false, so ``NOT``
+    is put only around conditions that are never null.
 
     Raises:
-        FilterError: It cannot be asked of this target.
+        FilterError: The filter does not apply to this target.
     """
     parameters.step(filter_)
     match filter_:
@@ -138,20 +139,20 @@ def condition(
 
 
 def _sign(text: str, *, holds: bool) -> str:
-    """A condition that is never null, or its opposite."""
+    """Return a condition that is never null, or its opposite."""
     return text if holds else f"NOT {text}"
 
 
 def _exists(
     path: str, test: Callable[[bool], str], more: list[str] | None = None, *, holds: bool
 ) -> str:
-    """Whether a path exists at whose end a test holds, or whether it is known that none does.
+    """Return the condition that some end of a path passes a test, or that certainly none does.
 
     Args:
         path: The pattern.
-        test: The condition that the test holds, or that it is known not to.
+        test: Returns the condition that the test holds, or that it is known not to hold.
         more: Further conditions on the path's end, never null.
-        holds: Which of both is asked.
+        holds: True for the first condition, False for the second.
     """
     inner = test(True) if holds else f"NOT coalesce({test(False)}, false)"
     where = " AND ".join([inner, *(more or [])])
@@ -166,7 +167,7 @@ def _only(filter_: Filter, noun: str, target: Target) -> None:
 def _reach(
     filter_: Under | Above | Tagged, target: Target, variable: str, parameters: Parameters
 ) -> str:
-    """A pattern from the node to what it has to be connected with."""
+    """Return a pattern from the node to the node that it has to be connected with."""
     if isinstance(filter_, Tagged):
         return f"({variable})-[:TAGGED]->(:ArtigraphTag {{name: {parameters.add(filter_.name)}}})"
     wanted = f"{{node_id: {parameters.add(filter_.span_id)}}}"
@@ -175,7 +176,7 @@ def _reach(
     if isinstance(filter_, Above):
         end = f"({variable})" if is_span else f"()-[:HAS_ARTIFACT]->({variable})"
         return f"(:ArtigraphNode {wanted})<-[:PARENT_OF*1..]-{end}"
-    # No label: an index would start at the top, and go through all that is below it.
+    # Without a label: with one, an index would start at the top and walk everything below it.
     levels = "" if filter_.levels is None else filter_.levels
     return f"{start}<-[:PARENT_OF*{1 if is_span else 0}..{levels}]-({wanted})"
 
@@ -215,7 +216,7 @@ def _is_a(filter_: IsA, target: Target, variable: str, parameters: Parameters) -
         wanted = has_label(variable, (labels[0],), parameters)
         if filter_.subclasses:
             return wanted
-        # A span that is open, or failed, has one label more.
+        # A span that is open, or that failed, has one more label.
         size = f"{len(labels)} + toInteger({variable}:{FAILED_LABEL}|{OPEN_LABEL})"
         return f"({wanted} AND size(labels({variable})) = {size})"
     own = ArtifactTarget(filter_.cls)
@@ -241,7 +242,7 @@ def _comparison(
         f"-[:HAS_FIELD {{path: {parameters.add(name)}}}]->({inner})"
         for name, inner in zip(resolved.nested, names[1:], strict=True)
     )
-    null = filter_.operator == "null"  # where there is no model, its fields have no value either
+    null = filter_.operator == "null"  # where a model is missing, so are its fields
 
     def test(positive: bool) -> str:
         return _on_node(filter_, resolved, names[-1], parameters, holds=positive is not null)
@@ -258,7 +259,7 @@ def _on_node(
     if filter_.operator == "null":
         return _sign(_null(resolved, property_, variable, parameters), holds=holds)
     tests: list[str] = []
-    # By type: among others, 0 is not to find a timedelta of nothing, which is stored as 0.
+    # By type: for example, 0 must not find a timedelta of zero, which is stored as 0.
     found: set[Kind] = {value.kind for value in filter_.values}
     for kind in sorted(found):
         values = [_converted(filter_, resolved, v) for v in filter_.values if v.kind == kind]
@@ -282,7 +283,7 @@ def _on_node(
 def _on_entry(
     filter_: Comparison, resolved: Resolved, variable: str, parameters: Parameters, *, holds: bool
 ) -> str:
-    """A condition on an entry of a dict, whose property has the type of the value."""
+    """Return a condition on an entry of a dict, whose property has the type of the value."""
     assert resolved.entry is not None  # noqa: S101 - the caller looked
     others, path = resolved.entry
     names = [parameters.add(name) for name in ("*", path)]
@@ -290,22 +291,22 @@ def _on_entry(
     other = f"({names[0]} IN {listed} OR {names[1]} IN {listed})"
     plain = replace(resolved, entry=None)
     test = _on_node(filter_, plain, variable, parameters, holds=holds)
-    if (filter_.operator == "null") is holds:  # it is there, though no property holds it
+    if (filter_.operator == "null") is holds:  # the entry exists, though no property holds it
         return f"({test} AND NOT {other})"
     return f"({test} OR {other})" if filter_.operator == "null" else test
 
 
 def _comparable(filter_: Comparison, kind: Kind) -> set[Kind]:
-    """The kinds of stored values that a value can be compared with."""
+    """Return the kinds of stored values with which a value can be compared."""
     return {kind, "list"} if filter_.operator == "contains" else {kind}
 
 
 def _can_compare(
     filter_: Comparison, field_name: str, kinds: set[Kind], variable: str, parameters: Parameters
 ) -> str:
-    """Whether a field has no value, or one with which the comparison means something."""
+    """Return the condition that a field has no value, or one that can be compared."""
     name = json.dumps(field_name, ensure_ascii=False)
-    if filter_.operator in ("=", "in"):  # native values of different types are just not equal
+    if filter_.operator in ("=", "in"):  # native values of different types are simply unequal
         texts = [f"{name}:{entry}" for entry in _NOT_NATIVE]
         tests = [f"{variable}.codec CONTAINS {parameters.add(text)}" for text in texts]
         return f"NOT ({' OR '.join(tests)})"
@@ -322,7 +323,7 @@ _NOT_NATIVE = ('["inline",', '["blob",', '"model"')
 
 def _converted(filter_: Comparison, resolved: Resolved, value: Value) -> Any:
     if resolved.convert is None:
-        # Stored as microseconds, on artifacts as their codec says.
+        # Stored as microseconds; on artifacts the codec says so.
         return value.value // _MICROSECOND if value.kind == "timedelta" else value.value
     try:
         return resolved.convert(value.value)
@@ -346,7 +347,7 @@ def _test(
         return _equals_number(property_, values, parameters)
     verb = _VERBS.get(operator, operator)
     if operator in ("in", "=", "startswith") and _is_label(resolved):
-        # A label of any length, by an index on its first characters: a key has 8 kB at the most.
+        # Labels of any length by an index on their first characters: a key has 8 kB at most.
         short = [value[:LABEL_CHARACTERS] for value in values]
         begin, whole = (short, values) if operator == "in" else (short[0], values[0])
         return (
@@ -369,7 +370,7 @@ def _equals_number(property_: str, values: list[Any], parameters: Parameters) ->
     ranges = [bounds(value) for value in values]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     test = f"{property_} >= {parameters.add(low)} AND {property_} <= {parameters.add(high)}"
-    if len(ranges) > 1:  # an index finds what lies between, of which some may be meant
+    if len(ranges) > 1:  # an index finds the values in between; some of them match
         lows, highs = (parameters.add([r[i] for r in ranges]) for i in (0, 1))
         test += (
             f" AND any(i IN range(0, size({lows}) - 1) "
@@ -392,7 +393,7 @@ def _null(resolved: Resolved, property_: str, variable: str, parameters: Paramet
 
 
 def _no_value(field_name: str, variable: str, parameters: Parameters) -> str:
-    """Whether a field holds None, was never assigned, or is not stored at all."""
+    """Return the condition that a field holds None, was never assigned, or is not stored."""
     name = json.dumps(field_name, ensure_ascii=False)
     texts = [parameters.add(f"{name}:{entry}") for entry in ('"none"', '"unset"', "")]
     none, unset, stored = (f"{variable}.codec CONTAINS {text}" for text in texts)
@@ -410,9 +411,9 @@ _CODEC: dict[Kind, tuple[str, ...]] = {
 
 
 def codec_guard(field: str, kinds: set[Kind], variable: str, parameters: Parameters) -> str:
-    """Whether the codec says that the field is of one of these types.
+    """Return the condition that the codec gives one of these types for the field.
 
-    A property alone does not tell: an int may be a timedelta, a text the JSON of a dict.
+    The property alone cannot tell: an int may be a timedelta, a text may be the JSON of a dict.
     """
     name = json.dumps(field, ensure_ascii=False)
     texts = [

@@ -1,4 +1,4 @@
-"""Counts of what is below spans: how many spans, how many of them failed, how many artifacts."""
+"""Counts of the trees below spans: spans, failed spans, open spans and artifacts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ class SpanCounts:
     """Counts of a span and all spans below it.
 
     Attributes:
-        spans: Spans, itself among them.
-        failed: Spans with the status ``ERROR``.
-        open: Spans that have not been closed.
-        artifacts: Artifacts of these spans, in their newest versions; a shared one counts once.
+        spans: Number of spans, with the span itself.
+        failed: Number of spans with the status ``ERROR``.
+        open: Number of spans that are not closed yet.
+        artifacts: Number of artifacts of these spans, newest versions only; a shared one counts
+            once.
     """
 
     spans: int
@@ -31,17 +32,17 @@ class SpanCounts:
 
 
 async def read_span_counts(*spans: AnySpan) -> list[SpanCounts]:
-    """Count what is below each of some spans. One round trip, which walks through their trees.
+    """Count the spans and artifacts below each given span. One round trip; it walks their trees.
 
     Args:
         *spans: Spans, their ids, or ``"current"``.
 
     Returns:
-        The counts of each, in the same order.
+        The counts of each span, in the order given.
 
     Raises:
-        NotFoundError: There is no such span.
-        SpanError: ``"current"``, and no span is.
+        NotFoundError: A span does not exist.
+        SpanError: The span is ``"current"``, and there is no current span.
         ConnectionFailed: The database stayed out of reach.
     """
     ids = [given.span_id(span, "spans") for span in spans]

@@ -1,8 +1,8 @@
-"""Filters: what is asked of a span or an artifact, as plain data.
+"""Filters: conditions on spans and artifacts, as plain data.
 
-A filter says nothing of Cypher. A comparison with a value that is missing is false, and ``~`` of it
-true. A value that is there and cannot be compared (a text with ``>`` 3, what a serializer made)
-fits neither the comparison nor ``~`` of it, and so on through ``&`` and ``|`` (Kleene's logic).
+A filter contains no Cypher. A comparison with a missing value is false, and ``~`` of it is true. A
+value that exists and cannot be compared (a text with ``>`` 3, the bytes of a serializer) fits
+neither the comparison nor ``~`` of it, and so on through ``&`` and ``|`` (Kleene's logic).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MAX_OPTIONS = 100_000
 
 
 class Filter:
-    """A condition; ``&``, ``|`` and ``~`` make larger ones."""
+    """A condition; ``&``, ``|`` and ``~`` combine conditions."""
 
     __slots__ = ()
 
@@ -74,12 +74,12 @@ class Filter:
 
 
 def _joined(kind: type[And | Or], left: Filter, right: Filter) -> Filter:
-    """Flat, so that a long chain is no deeper than a short one."""
+    """Join two filters into a flat one, so that long chains are not deeper than short ones."""
     return kind(tuple(p for f in (left, right) for p in (f.parts if type(f) is kind else (f,))))
 
 
 def conjuncts(filter_: Filter) -> Iterator[Filter]:
-    """The conditions all of which have to hold for a filter to hold."""
+    """Yield the conditions that must all hold for a filter to hold."""
     if isinstance(filter_, And):
         for part in filter_.parts:
             yield from conjuncts(part)
@@ -88,7 +88,7 @@ def conjuncts(filter_: Filter) -> Iterator[Filter]:
 
 
 def separated(filter_: Filter) -> tuple[list[Filter], list[Filter]]:
-    """The conjuncts that hold or do not hold, and those that may be neither."""
+    """Return the conjuncts that always hold or do not hold, and those that may be neither."""
     found: tuple[list[Filter], list[Filter]] = ([], [])
     for part in conjuncts(filter_):
         found[_compares(part)].append(part)
@@ -109,41 +109,41 @@ def _compares(filter_: Filter) -> bool:
 
 def _filter(value: object) -> Filter:
     if not isinstance(value, Filter):
-        raise FilterError(f"a filter is needed beside & and |, not {value!r}")
+        raise FilterError(f"& and | combine filters, and {value!r} is not one")
     return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class And(Filter):
-    """Both."""
+    """A filter that holds where all of its parts hold."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Or(Filter):
-    """At least one."""
+    """A filter that holds where at least one of its parts holds."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Not(Filter):
-    """The opposite."""
+    """The opposite of a filter."""
 
     part: Filter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maybe(Filter):
-    """Neither the filter nor its opposite holds: something in it cannot be compared."""
+    """A filter for results of which neither a filter nor its opposite holds: not comparable."""
 
     part: Filter
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value to compare with, and its type, of those that a database keeps apart."""
+    """A value to compare with, and its kind: one of the types that the database tells apart."""
 
     kind: Kind
     value: Any
@@ -151,7 +151,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison(Filter):
-    """A field or an attribute against values; for ``null`` none, for ``in`` one or more."""
+    """A comparison of a field or attribute with values: none for ``null``, several for ``in``."""
 
     ref: Ref
     operator: Operator
@@ -160,7 +160,7 @@ class Comparison(Filter):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IsA(Filter):
-    """Of a class, with or without its subclasses."""
+    """A filter for spans or artifacts of a class, with or without its subclasses."""
 
     cls: type[Any]
     subclasses: bool
@@ -168,7 +168,7 @@ class IsA(Filter):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Under(Filter):
-    """Below a span; ``levels`` of 1 are its children only, None is any."""
+    """A filter for nodes below a span; ``levels`` of 1 means its children only, None any depth."""
 
     span_id: str
     levels: int | None
@@ -176,21 +176,21 @@ class Under(Filter):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Above(Filter):
-    """An ancestor of a span, or an artifact of one."""
+    """A filter for ancestors of a span, or for their artifacts."""
 
     span_id: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tagged(Filter):
-    """Has a tag."""
+    """A filter for spans or artifacts with a tag."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HasArtifact(Filter):
-    """A span that has an artifact of a model for which a filter holds."""
+    """A filter for spans with an artifact of a model for which a filter holds."""
 
     model: type[Any]
     filters: tuple[Filter, ...] = field(default=())
@@ -198,14 +198,14 @@ class HasArtifact(Filter):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InSpan(Filter):
-    """An artifact of a span of a class for which a filter holds."""
+    """A filter for artifacts of a span of a class for which a filter holds."""
 
     cls: type[Any]
     filters: tuple[Filter, ...] = field(default=())
 
 
 class Ref:
-    """Something that can be compared and ordered by: a field of a model, or an attribute."""
+    """A field of a model, or an attribute; it can be compared, and results ordered by it."""
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment] # == makes a filter
@@ -229,7 +229,7 @@ class Ref:
         return self._compare(">=", other)
 
     def one_of(self, values: Iterable[Any]) -> Filter:
-        """Equal to one of the values."""
+        """Return a filter for values equal to one of these."""
         found = tuple(self._value(value) for value in values)
         if not found:
             raise FilterError(f"{self}: one_of() needs at least one value")
@@ -238,31 +238,31 @@ class Ref:
         return Comparison(self, "in", found)
 
     def contains(self, value: Any) -> Filter:
-        """A string that holds another one, or a list that holds an item."""
+        """Return a filter for strings that contain another one, or lists that contain an item."""
         return self._compare("contains", value)
 
     def startswith(self, prefix: str) -> Filter:
-        """A string that begins so."""
+        """Return a filter for strings that begin with a prefix."""
         return self._text("startswith", prefix)
 
     def endswith(self, suffix: str) -> Filter:
-        """A string that ends so."""
+        """Return a filter for strings that end with a suffix."""
         return self._text("endswith", suffix)
 
     def is_null(self) -> Filter:
-        """Has no value: None, or not stored at all."""
+        """Return a filter for missing values: None, or not stored at all."""
         return Comparison(self, "null", ())
 
     def is_not_null(self) -> Filter:
-        """Has a value."""
+        """Return a filter for values that are not missing."""
         return ~self.is_null()
 
     def asc(self) -> Order:
-        """Order by it, smallest first; what has no value comes last."""
+        """Return the order from the smallest to the largest; missing values come last."""
         return Order(self, descending=False)
 
     def desc(self) -> Order:
-        """Order by it, largest first; what has no value comes last."""
+        """Return the order from the largest to the smallest; missing values come last."""
         return Order(self, descending=True)
 
     def __bool__(self) -> bool:
@@ -311,7 +311,7 @@ class Field(Ref):
     path: tuple[str, ...]
 
     def __getitem__(self, key: str) -> Field:
-        """An entry of a dict, or a field of a model: ``F("params")["max_depth"] > 3``."""
+        """Return an entry of a dict, or a field of a model: ``F("params")["max_depth"] > 3``."""
         return named_field(f"{self}.{key}")
 
     def __str__(self) -> str:
@@ -325,10 +325,10 @@ MAX_NAMES = 8
 
 
 def named_field(name: str) -> Field:
-    """The field of a name, or of a path with dots in it.
+    """Return the field of a name, or of a path with dots in it.
 
     Raises:
-        FilterError: It is not a name, or has too many parts.
+        FilterError: The text is not a name, or has too many parts.
     """
     path = tuple(name.split(".")) if isinstance(name, str) else ()
     if not path or not all(path):
@@ -343,7 +343,7 @@ def named_field(name: str) -> Field:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribute(Ref):
-    """What every span, or every artifact, has."""
+    """An attribute that every span, or every artifact, has."""
 
     owner: Literal["span", "artifact"]
     name: str
@@ -375,7 +375,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def _kind(value: object) -> Kind | None:
-    """By exact type, as values are stored; an enum that is a str is none."""
+    """Return the kind by exact type, as values are stored; None for a str that is an enum."""
     if type(value) is datetime:
         return "datetime" if value.tzinfo is None else "instant"
     if type(value) is list:
@@ -385,7 +385,7 @@ def _kind(value: object) -> Kind | None:
 
 
 def sending_problem(value: object) -> str | None:
-    """Why the database cannot be sent a value, or None."""
+    """Return the reason why a value cannot be sent to the database, or None."""
     for item in cast("list[object]", value) if type(value) is list else [value]:
         if type(item) is int and item not in _INT64:
             return f"{item} does not fit into 64 bits, so no stored number equals it"
@@ -398,7 +398,7 @@ def sending_problem(value: object) -> str | None:
 
 
 def _problem(value: object) -> str | None:
-    given = value  # of a type that no check below narrows
+    given = value  # its type is not narrowed by the checks below
     if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
         return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
     if type(value) is datetime and value.tzinfo is not None:

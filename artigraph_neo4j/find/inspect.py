@@ -1,7 +1,7 @@
-"""An artifact as the graph holds it, told without its class: every field, and where its value is.
+"""Artifacts as the graph holds them, without their classes: every field and its place.
 
 Neither the model's class nor the serializer that wrote a value is needed: only properties, the
-codec and Blob nodes are looked at.
+codec and Blob nodes are read.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ __all__ = ["StoredArtifact", "StoredField", "inspect_artifact"]
 
 @dataclass(frozen=True, slots=True)
 class StoredField:
-    """One field, as it is stored.
+    """One field as it is stored.
 
     Attributes:
-        path: The field's name; in nested models their paths before it, with ``/`` between.
+        path: The field's name; for a field of a nested model, the model's path and ``/`` before it.
         kind: The type of a native value, ``"none"``, ``"unset"`` (never assigned), ``"model"``,
-            ``"inline"`` or ``"blob"``; ``"unreadable"`` of a field whose stored form is damaged.
-        serializer: The serializer that wrote the bytes of ``"inline"`` and ``"blob"``, else None.
+            ``"inline"`` or ``"blob"``; ``"unreadable"`` for a field whose stored form is damaged.
+        serializer: The serializer that wrote the bytes, for ``"inline"`` and ``"blob"``; else None.
         lazy: Whether the value comes back as a ``Lazy``.
-        value: A native value; the text of one that was serialized as text; of a nested model its
-            name; of an unreadable field what is wrong; else None.
-        size: The size in bytes; of native values an estimate.
-        blob: The place of the bytes that are in a storage, else None.
-        node_id: The node that has the field.
+        value: The native value; the text of a value that was serialized as text; the name of a
+            nested model; the problem of an unreadable field; else None.
+        size: The size in bytes; an estimate for native values.
+        blob: The place of bytes in a storage, else None.
+        node_id: The id of the node that has the field.
         model: The model of that node.
     """
 
@@ -74,14 +74,14 @@ class StoredArtifact:
     Attributes:
         node_id: Its id.
         model: The stored name of its model.
-        version: The stored version of it.
+        version: The stored version of the model.
         origin: The module and class that wrote it.
         label: Its label, or None.
         span_id: The span that has it, or None.
-        recorded_at: When it was recorded (aware, UTC).
-        fields: All fields, those of nested models too, in the order of the model.
-        nested: How many models are nested in it.
-        codec: The codec of its own node: how each field is read back.
+        recorded_at: The time of recording (aware, UTC).
+        fields: All fields, with those of nested models, in the order of each model.
+        nested: Number of models nested in it.
+        codec: The codec of its own node, which says how each field is read back.
     """
 
     node_id: str
@@ -99,10 +99,10 @@ class StoredArtifact:
     raw: dict[str, bytes]
 
     def field(self, path: str) -> StoredField:
-        """The field of a path.
+        """Return the field of a path.
 
         Raises:
-            NotFoundError: There is none; the message names those that there are.
+            NotFoundError: There is no such field; the message names those that exist.
         """
         for field in self.fields:
             if field.path == path:
@@ -113,13 +113,13 @@ class StoredArtifact:
         )
 
     def handle(self, path: str) -> StoredValue:
-        """A handle to save a field's bytes by: stored bytes as they are, native values as text.
+        """Return a handle that can save a field's bytes; stored bytes are not changed.
 
-        A str is its text and bytes are themselves; other native values are JSON.
+        A native str is saved as its text, native bytes as they are, other native values as JSON.
 
         Raises:
-            NotFoundError: There is no such field, or it holds None or a model.
-            SerializationError: Its stored form is damaged.
+            NotFoundError: The field does not exist, or it holds None or a model.
+            SerializationError: The field's stored form is damaged.
         """
         field = self.field(path)
         if field.kind == "unreadable":
@@ -142,14 +142,14 @@ class StoredArtifact:
 
 
 async def inspect_artifact(artifact: AnyArtifact, /) -> StoredArtifact:
-    """Read what the graph holds of an artifact, or of a model nested in one. One round trip.
+    """Read the stored form of an artifact, or of a model nested in one. One round trip.
 
     Args:
         artifact: The artifact, or its id.
 
     Raises:
-        NotFoundError: There is no such artifact.
-        ArtifactTypeError: It is the id of a span.
+        NotFoundError: The artifact does not exist.
+        ArtifactTypeError: The id is that of a span.
         ConnectionFailed: The database stayed out of reach.
     """
     engine, node_id = get_engine(), given.artifact_id(artifact)
@@ -182,7 +182,7 @@ async def inspect_artifact(artifact: AnyArtifact, /) -> StoredArtifact:
 
 
 def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
-    """Fields by depth first, in the order of each model; by a list of work, not by recursion."""
+    """Yield fields depth first, in the order of each model; by a list of work, not by recursion."""
     work: list[tuple[StoredNode, str]] = [(stored.root, "")]
     order: list[tuple[StoredNode, str]] = []
     while work:
@@ -198,7 +198,7 @@ def _fields(stored: Stored, raw: dict[str, bytes]) -> Iterator[StoredField]:
 def _field(node: StoredNode, entry: Entry, path: str, raw: dict[str, bytes]) -> StoredField:
     try:
         return _read_field(node, entry, path, raw)
-    except Exception as error:  # of whatever is stored, one field must not hide the others
+    except Exception as error:  # whatever is stored: one bad field must not hide the others
         kind = "" if isinstance(error, ArtigraphError) else f"{type(error).__name__}: "
         problem = f"{kind}{error}"
         return StoredField(

@@ -34,11 +34,11 @@ class Kinds:
     """The values that a field may hold.
 
     Attributes:
-        native: Those that the database can compare; None where anything may be.
+        native: Kinds that the database can compare; None where any value is allowed.
         model: The model that may be nested here, or None.
         text: The annotation, for messages.
-        entries: The kinds of values in a dict, whose entries can be asked for; None where no dict
-            may be.
+        entries: The kinds of values in a dict, whose entries filters can compare; None where a
+            dict is not allowed.
     """
 
     native: frozenset[Kind] | None
@@ -63,7 +63,7 @@ _NATIVE: dict[Any, frozenset[Kind]] = {
 
 
 def field_kinds(cls: type[ModelBase], name: str) -> Kinds:
-    """The values that the annotation of a model's field allows; ``ANY`` where it tells nothing."""
+    """Return the kinds that a field's annotation allows; ``ANY`` where it does not say."""
     return _kinds(hint_of(cls, name))
 
 
@@ -100,7 +100,7 @@ _PROPERTIES: tuple[tuple[type[Property[Any]], Kind], ...] = (
 
 
 def property_kinds(property_: Property[Any]) -> Kinds:
-    """The values of a span class's property in the database; ``ANY`` for one that converts."""
+    """Return the kinds of a span class's property in the database; ``ANY`` if it converts."""
     if isinstance(property_, FieldProperty):
         kinds = _kinds(property_.hint)
         return kinds if property_.is_native else Kinds(frozenset(), None, f"{kinds.text} as JSON")

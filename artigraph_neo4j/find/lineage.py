@@ -1,4 +1,4 @@
-"""What artifacts came from and what they fed: uses, shared artifacts, lineage."""
+"""Lineage: the spans and artifacts that an artifact came from, and those that it fed."""
 
 from __future__ import annotations
 
@@ -48,14 +48,13 @@ class LineageStep:
     Attributes:
         kind: ``"span"`` or ``"artifact"``.
         node_id: Its id.
-        label: The span's label, or the one that the artifact was created with; or None.
-        model: An artifact's stored model; None for a span.
-        classes: Labels of its class and of those that it inherits from: ``("Span", "Trial")`` of a
-            span, those of its models of an artifact.
-        distance: Over how many relationships, at the least: spans are at odd distances, artifacts
-            at even ones.
-        at: When the span was opened, or the artifact recorded.
-        status: A span's; None for an artifact.
+        label: The label of the span, or the label that the artifact was created with; or None.
+        model: The stored model of an artifact; None for a span.
+        classes: Labels of its class and of the classes that it inherits from: ``("Span", "Trial")``
+            for a span, the names of models for an artifact.
+        distance: Minimum number of relationships to it: odd for spans, even for artifacts.
+        at: The time when the span was opened, or the artifact recorded.
+        status: The status of a span; None for an artifact.
     """
 
     kind: Literal["span", "artifact"]
@@ -70,7 +69,7 @@ class LineageStep:
 
 @dataclass(frozen=True, slots=True)
 class LineageLink:
-    """One hop of a lineage, in the direction in which data went.
+    """One hop of a lineage, in the direction in which the data went.
 
     Attributes:
         source: The id of the artifact that was used, or of the span that made one.
@@ -86,7 +85,7 @@ class LineageLink:
 
 @dataclass(frozen=True, slots=True)
 class Lineage(Drawable):
-    """What an artifact came from, or what it fed.
+    """The lineage of an artifact: all that it came from, or all that it fed.
 
     A notebook shows it as a table; ``to_mermaid``, ``to_networkx`` and ``to_viz`` draw it, with
     arrows along the way of the data: from what was used to the span, and on to what that made.
@@ -94,9 +93,9 @@ class Lineage(Drawable):
     Attributes:
         node_id: The artifact's id.
         direction: ``"up"``: what it came from; ``"down"``: what it fed.
-        steps: Each span and artifact once, by distance, time and id; not the artifact itself.
+        steps: Each span and artifact once, by distance, time and id, without the artifact itself.
         links: The hops between them, and to the artifact; empty when they were not asked for.
-        start: The artifact itself; the whole that it is part of, for a nested one.
+        start: The artifact itself; for a nested one, the artifact that it is part of.
     """
 
     node_id: str
@@ -116,7 +115,7 @@ class Lineage(Drawable):
         return [step for step in self.steps if step.kind == "span"]
 
     def diagram(self) -> Diagram:
-        """The steps and links, as plain data for a picture of another kind."""
+        """Return the steps and links as plain data, for other kinds of pictures."""
         return lineage_diagram(self)
 
     def _repr_html_(self) -> str:
@@ -131,25 +130,26 @@ async def read_lineage(
     depth: int | None = None,
     links: bool = True,
 ) -> Lineage:
-    """Read what an artifact came from, or what it fed: spans and artifacts, each once.
+    """Read the spans and artifacts that an artifact came from, or that it fed; each once.
 
-    It goes by the spans that made artifacts and by what these spans used, whether they read it or
-    said so with ``use``. A span counts as a whole: all that it made came from all that it used. A
-    nested artifact counts as the one that it is part of. No values are loaded.
+    The lineage follows the spans that made artifacts, and the artifacts that these spans used by
+    reading them or by ``use``. A span counts as a whole: all that it made came from all that it
+    used. A nested artifact counts as the one that it is part of. No values are loaded.
 
     One round trip, whatever the depth.
 
     Args:
         artifact: An artifact that was read or recorded, or its id.
         direction: ``"up"``: what it came from; ``"down"``: what it fed.
-        depth: At most so many relationships far: 1 is the span that made it (or the spans that
-            used it), 2 are the artifacts beyond; by default all the way, to a million.
-        links: Whether to tell the hops between the steps too, which pictures need; without them a
+        depth: Maximum number of relationships to follow: 1 leads to the span that made it (or to
+            the spans that used it), 2 to the artifacts beyond. The default is a million, which
+            is all the way.
+        links: Whether to read the hops between the steps too, which pictures need; without them a
             lineage over a million uses takes half the time.
 
     Raises:
-        ValueError: The direction is another, or the depth is less than 1.
-        NotFoundError: There is no such artifact.
+        ValueError: The direction is neither of the two, or the depth is less than 1.
+        NotFoundError: The artifact does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
     if direction not in lineage.UP:
@@ -174,7 +174,7 @@ async def read_lineage(
 def links_between(
     steps: list[LineageStep], beyond: dict[str, list[str]], direction: Direction
 ) -> list[LineageLink]:
-    """The hops between steps, of which the last ones' own may lead further than was read."""
+    """Return the hops between steps, without hops of the last steps to nodes that were not read."""
     links: list[LineageLink] = []
     for step in steps:
         made = (step.kind == "artifact") == (direction == "up")
@@ -197,7 +197,7 @@ def step_from_row(
     at: str,
     status: str | None,
 ) -> LineageStep:
-    """A step from a row of a lineage: what ``lineage`` returns of a node, without its links."""
+    """Make a step from a row of a lineage statement, without the node's links."""
     return LineageStep(
         "span" if is_span else "artifact",
         node_id,
@@ -218,7 +218,7 @@ _VERBS = {"USED": "used by", "HAS_ARTIFACT": "made"}
 
 
 def lineage_html(lineage: Lineage) -> Html:
-    """See ``Lineage``: a row for each step, nearest first."""
+    """Return the table that a notebook shows: a row for each step, nearest first."""
     shown = lineage.steps[:SHOWN_STEPS]
     start = lineage.node_id if lineage.start is None else step_name(lineage.start)
     title = joined(dot(ARTIFACT, "artifact", "■"), f" {start}: {_MEANING[lineage.direction]}")
@@ -237,19 +237,19 @@ def lineage_html(lineage: Lineage) -> Html:
 
 
 def lineage_diagram(lineage: Lineage) -> Diagram:
-    """The start, then the steps, nearest first; arrows go where the data went."""
+    """Draw the start, then the steps, nearest first; arrows follow the data."""
     steps = lineage.steps if lineage.start is None else [lineage.start, *lineage.steps]
     return steps_diagram(steps, lineage.links)
 
 
 def steps_diagram(steps: Iterable[LineageStep], links: Iterable[LineageLink]) -> Diagram:
-    """Steps in the order given; arrows go where the data went."""
+    """Draw steps in the order given; arrows follow the data."""
     edges = [DiagramEdge(k.source, k.target, k.type, _VERBS[k.type]) for k in links]
     return Diagram([step_node(step) for step in steps], edges, "right")
 
 
 def step_node(step: LineageStep) -> DiagramNode:
-    """The node that a step is in a picture."""
+    """Return the node for a step in a picture."""
     name = step_name(step)
     attributes: dict[str, Any] = {
         "label": step.label,
@@ -264,12 +264,12 @@ def step_node(step: LineageStep) -> DiagramNode:
 
 
 def step_name(step: LineageStep) -> str:
-    """The text that names a step: its label, else its model."""
+    """Return the name of a step: its label, else its model."""
     return cut(step.label or step.model or "(no label)", 200)
 
 
 def step_type(step: LineageStep) -> str:
-    """The class of a span, or the model of an artifact."""
+    """Return the class of a span, or the model of an artifact."""
     if step.kind == "artifact":
         return step.model or "Artifact"
     return next((name for name in step.classes if name != "Span"), "Span")
@@ -280,7 +280,7 @@ def _colour(step: LineageStep) -> Colour:
 
 
 def step_sign(step: LineageStep) -> Html:
-    """The coloured sign before a step's name."""
+    """Return the coloured sign before a step's name."""
     if step.kind == "artifact":
         return dot(ARTIFACT, "artifact", "■")
     return dot(_colour(step), step.status or "span")

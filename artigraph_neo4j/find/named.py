@@ -1,4 +1,4 @@
-"""The span or artifact that a person names: by an id, the beginning of one, a label, ``latest``."""
+"""Spans and artifacts by names that people give: an id, its beginning, a label, ``latest``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PART = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A span or artifact that may be meant, and how to tell it from others."""
+    """A span or artifact that may be meant, with facts that tell it from others."""
 
     kind: Kind
     node_id: str
@@ -36,19 +36,20 @@ class _Named:
 
 
 async def find_named(name: str, *kinds: Kind) -> tuple[Kind, str]:
-    """Find the one span or artifact of a name.
+    """Find the one span or artifact that a name means.
 
     Args:
         name: An id; the beginning of one, of four characters or more; a label; or ``"latest"`` for
             the root span opened last or, where only artifacts are wanted, the one recorded last.
-        *kinds: What it may be.
+        *kinds: The kinds that are allowed.
 
     Returns:
-        Its kind and its id. A whole id is not looked up where there is one kind: no round trip.
+        Its kind and its id. A whole id is not looked up where only one kind is allowed: no round
+        trip.
 
     Raises:
         NotFoundError: Nothing has this id or label.
-        SeveralFoundError: Several have; the message lists some.
+        SeveralFoundError: Several nodes have it; the message lists some.
     """
     if name == "current":
         return "span", get_current_span_id()
@@ -66,18 +67,18 @@ async def find_named(name: str, *kinds: Kind) -> tuple[Kind, str]:
             more = " and more" if len(found) > SHOWN else ""
             raise SeveralFoundError(f"{name!r} may mean {listed}{more}; give more of the id")
     raise NotFoundError(
-        f"there is no {' or '.join(kinds)} with id {name!r}, nor one whose id begins so or whose "
-        f"label it is"
+        f"there is no {' or '.join(kinds)} with id {name!r}, nor one whose id begins with it, "
+        "nor one with this label"
     )
 
 
 async def find_span_ids(*names: str) -> list[str]:
-    """The ids of spans by their names; see ``find_named``."""
+    """Return the ids of spans by their names; see ``find_named``."""
     return [(await find_named(name, "span"))[1] for name in names]
 
 
 async def find_artifact_ids(*names: str) -> list[str]:
-    """The ids of artifacts by their names; see ``find_named``."""
+    """Return the ids of artifacts by their names; see ``find_named``."""
     return [(await find_named(name, "artifact"))[1] for name in names]
 
 

@@ -1,4 +1,4 @@
-"""The order of a query, and cursors that say where a page of it ended."""
+"""The order of a query, and cursors that mark where a page ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the order, as text; what has no value comes last."""
+    """One key of the order, as text; missing values come last."""
 
     text: str
     kind: Kind
@@ -40,13 +40,13 @@ class Key:
 
 
 def cursor(plan: Plan, values: Sequence[Any]) -> str:
-    """An opaque text from the keys of a page's last row, and from the order they belong to."""
+    """Return an opaque text from the keys of a page's last row and from their order."""
     text = json.dumps([_order_name(plan), *values])
     return base64.urlsafe_b64encode(f"{_check(text)}{text}".encode()).decode()
 
 
 def _check(text: str) -> str:
-    """Tells a cursor that was edited from one that a page ended with."""
+    """Return a checksum, by which a cursor that was edited is recognised."""
     return hashlib.sha256(text.encode()).hexdigest()[:_CHECK]
 
 
@@ -59,10 +59,10 @@ def _order_name(plan: Plan) -> str:
 
 
 def order_keys(plan: Plan, parameters: Parameters) -> list[Key]:
-    """The keys that a plan is ordered by, down to the id, which no two results share.
+    """Return the sort keys of a plan; the last is the id, which no two results share.
 
     Raises:
-        FilterError: Something has no order.
+        FilterError: A key cannot be ordered.
     """
     noun = plan.target.noun
     orders = plan.orders
@@ -106,15 +106,15 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
             f"WHEN isNaN({text}) THEN null WHEN {text} = 0 THEN 0 ELSE {text} END"
         )
     if resolved.field is not None:
-        # A value of another type than the annotation says counts as none.
+        # A value of a type that the annotation does not allow counts as missing.
         kinds: set[Kind] = {"datetime", "instant"} if kind == "instant" else {kind}
         guard = codec_guard(resolved.field, kinds, "n", parameters)
         # A naive time among instants is taken as UTC.
         value = f"datetime({text})" if kind == "instant" else text
         text = f"CASE WHEN {guard} THEN {value} END"
     if kind == "str":
-        # Two stored texts are ordered by code points, a stored one and a parameter by UTF-16. A
-        # page goes by both, and a text that is put together is always ordered by UTF-16.
+        # Neo4j orders two stored texts by code points, but a stored text and a parameter by
+        # UTF-16. A page needs one order for both; a concatenated text always has UTF-16 order.
         text = f"({text} + '')"
     return Key(text, kind, order.descending, never_null=False)
 
@@ -122,7 +122,7 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
 def _order_kind(ref: Any, resolved: Resolved) -> Kind:
     kinds = resolved.kinds.native
     if resolved.entry is not None and kinds is None:
-        return "number"  # what else would a dict of anything be ordered by
+        return "number"  # the likeliest order for entries of a dict of anything
     if kinds == frozenset({"datetime", "instant"}):
         return "instant"
     if kinds is None or len(kinds) != 1:
@@ -137,7 +137,7 @@ def _order_kind(ref: Any, resolved: Resolved) -> Kind:
 
 
 def ordering(key: Key) -> str:
-    """A key as part of ``ORDER BY``."""
+    """Return a key as part of ``ORDER BY``."""
     direction = " DESC" if key.descending else ""
     return (
         f"{key.text}{direction}" if key.never_null else f"{key.text} IS NULL, {key.text}{direction}"
@@ -145,31 +145,31 @@ def ordering(key: Key) -> str:
 
 
 def returned(key: Key) -> str:
-    """A key as what JSON can hold."""
+    """Return a key in a form that JSON can hold."""
     return f"toString({key.text})" if key.kind in _CAST else key.text
 
 
 def after(plan: Plan, keys: list[Key], parameters: Parameters) -> list[str]:
-    """Conditions that select rows after the cursor, comparing the sort keys left to right.
+    """Return conditions that select rows after the cursor, comparing sort keys left to right.
 
     Raises:
-        FilterError: It is no cursor, or one of another order.
+        FilterError: The text is not a cursor, or is the cursor of another order.
     """
     values = _decode(plan, keys)
     texts = [
         None if value is None else _literal(key, value, parameters)
         for key, value in zip(keys, values, strict=True)
     ]
-    # As a CASE: an OR makes the planner of 5.26 seek the index twice, and lose its order.
+    # A CASE, since an OR makes the planner of 5.26 seek the index twice and lose its order.
     beyond = "false"
     for key, text in reversed(list(zip(keys, texts, strict=True))):
-        if text is None:  # nothing comes after what has no value
+        if text is None:  # nothing comes after a missing value
             beyond = f"CASE WHEN {key.text} IS NULL THEN {beyond} ELSE false END"
             continue
         later = f"{key.text} {'<' if key.descending else '>'} {text}"
         if not key.never_null:
             later = f"{later} OR {key.text} IS NULL"
-        # By = the largest integer would equal the float after it.
+        # With = the largest integer would equal the float after it.
         same = f"{key.text} >= {text} AND {key.text} <= {text}"
         same = same if key.kind == "number" else f"{key.text} = {text}"
         equal = f"WHEN {same} THEN {beyond} " if beyond != "false" else ""
@@ -201,7 +201,7 @@ def _decode(plan: Plan, keys: list[Key]) -> list[Any]:
     name, *values = json.loads(content) if content and check == _check(content) else [None]
     if name != _order_name(plan) or len(values) != len(keys):
         raise FilterError(
-            f"{_brief(plan.after)} is not a cursor of this query; pass on, as it is, the one that "
-            "a page of it ended with"
+            f"{_brief(plan.after)} is not a cursor of this query; pass the cursor of one of its "
+            "pages, unchanged"
         )
     return list(values)

@@ -1,4 +1,4 @@
-"""A query as one statement is made of it."""
+"""The plan of a query, from which one statement is made."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Plan:
         target: Spans of a class, or artifacts of a model.
         filter: The condition on each result.
         orders: Keys of the order, before the time and the id.
-        limit: Maximum number of results; None is all.
-        after: The cursor that a page ended with, or None.
-        text: The query of full-text search, or None.
-        history: Whether versions that were revised are found too.
+        limit: Maximum number of results; None for all.
+        after: The cursor of the page before, or None.
+        text: The query for full-text search, or None.
+        history: Whether superseded versions are found too.
         nested: Whether artifacts within artifacts are found too.
-        leniency: Fate of artifacts that cannot be read, or of which there is no class.
+        leniency: Treatment of artifacts that cannot be read, or whose class is missing.
     """
 
     target: Target

@@ -58,7 +58,7 @@ class Page(Generic[T]):
 
     Attributes:
         items: The results, in the query's order.
-        cursor: Where the next page begins, for ``read_page(after=)``; None after the last page.
+        cursor: The start of the next page, for ``read_page(after=)``; None after the last page.
     """
 
     items: list[T]
@@ -67,7 +67,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a query sends to the database.
+    """The statement that a query sends to the database.
 
     Attributes:
         statement: The Cypher text.
@@ -83,27 +83,27 @@ class Explanation:
 
 
 class Query(Generic[T]):
-    """What is sought, in which order, and how much of it.
+    """A query: a condition, an order and a maximum number of results.
 
-    ``find_spans`` and ``find_artifacts`` make one. A query does not change: each method that
-    narrows it returns another. Everything about it is checked when it is made, before the database
+    ``find_spans`` and ``find_artifacts`` make queries. A query does not change: each method that
+    narrows it returns a new one. Everything is checked when the query is made, before the database
     is asked.
 
-    A read sees what was committed when it passes by (read committed): what others write meanwhile
-    may or may not be in it. Pages do not repeat and do not skip what was there all the time.
+    A read sees only what is committed (read committed): writes of others during the read may or may
+    not be in it. Pages neither repeat nor skip results that existed all the time.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._statement = compile_plan(plan, "rows")  # whatever is wrong shows here
+        self._statement = compile_plan(plan, "rows")  # raises for any mistake in the query
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._plan.target.cls.__name__}>"
 
-    # -- what is sought ------------------------------------------------------------------------
+    # -- narrowing the query -------------------------------------------------------------------
 
     def where(self, *filters: Filter | Callable[[Any], Filter | int]) -> Self:
-        """Narrow the query: every filter has to hold as well.
+        """Return a narrower query, for which every one of these filters has to hold too.
 
         Args:
             *filters: Filters, or functions from a stand-in to one.
@@ -112,19 +112,19 @@ class Query(Generic[T]):
         return self._with(filter=self._plan.filter & added)
 
     def search(self, text: str, *, syntax: str = "plain") -> Self:
-        """Only those whose label, or a field declared ``searchable``, has all these words.
+        """Return a query for results with all these words in a label or ``searchable`` field.
 
-        Words are found by their parts too: ``resnet50_v2`` by ``v2``, ``train.loss`` by ``loss``,
-        ``camelCase`` by ``case``. Without an order of its own the query then returns the best
-        matches first.
+        Parts of words are found too: ``resnet50_v2`` by ``v2``, ``train.loss`` by ``loss``,
+        ``camelCase`` by ``case``. Without ``order_by``, the query then returns the best matches
+        first.
 
         Args:
-            text: The words; neither case nor accents matter.
+            text: The words; case and accents do not matter.
             syntax: ``"plain"`` for words, or ``"lucene"`` for the query language of the index
                 (``"quick~ AND label:fox*"``).
 
         Raises:
-            FilterError: There is no word in the text, or too many; or the syntax is unknown.
+            FilterError: The text has no words, or too many; or the syntax is unknown.
         """
         if syntax not in ("plain", "lucene"):
             raise FilterError(f"syntax is 'plain' or 'lucene', not {syntax!r}")
@@ -133,9 +133,9 @@ class Query(Generic[T]):
         return self._with(text=search_query(text) if syntax == "plain" else text)
 
     def order_by(self, *keys: str | Ref | Order | Callable[[Any], object]) -> Self:
-        """Order by fields or attributes, then by the id; what has no value comes last.
+        """Return a query ordered by fields or attributes, then by id; missing values come last.
 
-        Without it results come in order of opening, or of recording.
+        Without ``order_by``, results come in order of opening, or of recording.
 
         Args:
             *keys: ``"field"``, ``F("field").desc()``, or ``lambda m: m.field``.
@@ -143,35 +143,35 @@ class Query(Generic[T]):
         return self._with(orders=tuple(as_order(self._plan.target, key) for key in keys))
 
     def limit(self, count: int) -> Self:
-        """Only the first results.
+        """Return a query for only the first results.
 
         Args:
             count: Maximum number of results.
 
         Raises:
-            FilterError: The number is negative, or beyond any graph.
+            FilterError: The number is negative or too large.
         """
         if type(count) is not int or not 0 <= count <= MAX_ROWS:
             raise FilterError(f"a limit is an int from 0 to {MAX_ROWS:,}, not {count!r}")
         return self._with(limit=count)
 
-    # -- what is read --------------------------------------------------------------------------
+    # -- reading results -----------------------------------------------------------------------
 
     async def read(self) -> list[T]:
-        """All results, in order. One round trip, plus values in storages."""
+        """Read all results, in order. One round trip, plus values in storages."""
         return ResultList(self._kept([item for item, _ in await self._read(self._plan)]))
 
     async def read_first(self) -> T | None:
-        """The first result, or None. One round trip."""
+        """Read the first result, or None. One round trip."""
         found = await self._read(self._one(1))
         return found[0][0] if found else None
 
     async def read_one(self) -> T:
-        """The only result. One round trip.
+        """Read the only result. One round trip.
 
         Raises:
-            NotFoundError: Nothing fits.
-            SeveralFoundError: More than one does.
+            NotFoundError: Nothing matches.
+            SeveralFoundError: More than one result matches.
         """
         found = await self.read_one_or_none()
         if found is None:
@@ -179,10 +179,10 @@ class Query(Generic[T]):
         return found
 
     async def read_one_or_none(self) -> T | None:
-        """The only result, or None where nothing fits. One round trip.
+        """Read the only result, or None where nothing matches. One round trip.
 
         Raises:
-            SeveralFoundError: More than one does.
+            SeveralFoundError: More than one result matches.
         """
         found = await self._read(self._one(2))
         if len(found) > 1:
@@ -193,11 +193,11 @@ class Query(Generic[T]):
         return found[0][0] if found else None
 
     async def read_page(self, size: int = 100, *, after: str | None = None) -> Page[T]:
-        """Some results, and where the next ones begin. One round trip; each page costs the same.
+        """Read one page of results. One round trip; each page costs the same.
 
         Args:
-            size: At most so many results.
-            after: The ``cursor`` of the page before, or None for the first.
+            size: Maximum number of results.
+            after: The ``cursor`` of the page before, or None for the first page.
 
         Raises:
             FilterError: The size is not positive, or the cursor is of another order.
@@ -211,7 +211,7 @@ class Query(Generic[T]):
         return Page(items, cursor(plan, found[-1][1]) if more else None)
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        """Results one by one, in order; one round trip per 1,000."""
+        """Yield results one by one, in order; one round trip per 1,000."""
         left = self._plan.limit
         after = None
         while left is None or left > 0:
@@ -225,16 +225,16 @@ class Query(Generic[T]):
             left = None if left is None else left - size
 
     async def stream(self) -> AsyncGenerator[T, None]:
-        """Results one by one, in no order, as the database comes upon them.
+        """Yield results one by one, unordered, as the database finds them.
 
-        For what is below a span, which no index has in any order: it is one statement, whose
-        results are fetched about 1,000 at a time, while they are wanted; so a million of them take
-        little memory, here and there, and the first comes at once. Until the last was taken the
-        statement holds a transaction open; to leave the loop early ends it. Queries that start
-        elsewhere, or say an order, are read in pages, like ``async for`` over the query itself.
+        Meant for results below a span, which no index has in any order. One statement is sent, and
+        its results are fetched about 1,000 at a time as they are consumed; so a million of them
+        take little memory, here and in the database, and the first comes at once. The statement
+        holds a transaction open until the last result was taken or the loop is left. Queries that
+        start elsewhere, or have an order, are read in pages, like ``async for`` over the query.
 
         Raises:
-            ConnectionFailed: The connection broke. What came before is right; begin anew.
+            ConnectionFailed: The connection broke. Results so far are right; start again.
         """
         if self._plan.orders or not walks(self._plan):
             async for item in self:
@@ -242,7 +242,7 @@ class Query(Generic[T]):
             return
         left = self._plan.limit
         text, parameters = compile_plan(replace(self._plan, limit=None), "stream")
-        shared: set[str] = set()  # what several spans have comes upon once for each of them
+        shared: set[str] = set()  # an artifact of several spans is found once for each
         async with aclosing(get_engine().stream(text, parameters, items=STREAM_ROWS)) as stream:
             async for rows in stream:
                 items = unchunked(rows)
@@ -254,23 +254,23 @@ class Query(Generic[T]):
                     return
 
     async def read_ids(self) -> list[str]:
-        """The ids of all results, in order. One round trip."""
+        """Read the ids of all results, in order. One round trip."""
         return [node_id for node_id, _ in await self._rows(self._plan, "ids")]
 
     async def count(self) -> int:
-        """How many there are; ``count_incomparable`` tells what could not be compared.
+        """Count the results. One round trip.
 
-        One round trip.
+        ``count_incomparable`` counts those that could not be compared.
         """
         ((number,),) = await self._run(self._plan, "count")
         return int(number)
 
     async def count_incomparable(self) -> int:
-        """How many are left out because something that is compared in them cannot be.
+        """Count nodes that are left out because one of their values cannot be compared.
 
-        They have a value there, of a type with which the comparison means nothing, or one that a
-        serializer made or a storage holds; so neither the filter nor its opposite finds them. One
-        round trip; none where nothing is compared.
+        Such a value has a type that the comparison does not apply to, or was made by a serializer,
+        or is in a storage; so neither the filter nor its opposite finds the node. One round trip;
+        none where nothing is compared.
         """
         sure, unsure = separated(self._plan.filter)
         if not unsure:
@@ -280,7 +280,7 @@ class Query(Generic[T]):
         return int(number)
 
     async def exists(self) -> bool:
-        """Whether there is any. One round trip."""
+        """Tell if there is at least one result. One round trip."""
         ((found,),) = await self._run(self._plan, "exists")
         return bool(found)
 
@@ -289,18 +289,18 @@ class Query(Generic[T]):
     ) -> DeleteReport:
         """Delete all results: spans with all below them, artifacts with what is nested in them.
 
-        One round trip to find them, then as ``delete_spans`` or ``delete_artifacts``. What is gone
-        meanwhile is passed over.
+        One round trip to find them, then those of ``delete_spans`` or ``delete_artifacts``. Results
+        that someone else deletes in between are skipped.
 
         Args:
-            dry_run: Only count.
+            dry_run: Whether to count only.
             progress: Called with what was deleted so far, after every transaction.
 
         Returns:
-            What was deleted.
+            The counts of what was deleted.
 
         Raises:
-            FilterError: Artifacts that are part of others are among what is sought.
+            FilterError: The query also finds artifacts that are part of others.
         """
         if self._plan.nested:
             raise FilterError(
@@ -311,7 +311,7 @@ class Query(Generic[T]):
         return await delete_nodes(**of, lenient=True, dry_run=dry_run, progress=progress)
 
     def explain(self) -> Explanation:
-        """The statement that ``read`` sends, with its parameters; nothing is sent.
+        """Return the statement that ``read`` would send, with its parameters; nothing is sent.
 
         Put ``PROFILE`` before it in Neo4j Browser to see how the database finds the results.
         """
@@ -323,7 +323,7 @@ class Query(Generic[T]):
         return type(self)(replace(self._plan, **changes))
 
     def _one(self, count: int) -> Plan:
-        """The plan for a single result, of which an error is raised."""
+        """Return the plan for at most ``count`` results, whose errors are raised."""
         limit = count if self._plan.limit is None else min(count, self._plan.limit)
         leniency = replace(self._plan.leniency, on_error="raise")
         return replace(self._plan, limit=limit, leniency=leniency)
@@ -350,51 +350,51 @@ class Query(Generic[T]):
         return [(item, keys) for item, (_, keys) in zip(found, rows, strict=True)]
 
     async def _build(self, rows: list[Any], leniency: Leniency | None = None) -> list[T]:
-        """The results from what a statement returned of each, as many."""
+        """Build the results from the rows of a statement, one for each row."""
         raise NotImplementedError
 
 
 class SpanQuery(Query[S]):
-    """A query over spans."""
+    """A query for spans."""
 
     async def _build(self, rows: list[Any], leniency: Leniency | None = None) -> list[S]:
         return cast("list[S]", spans_from_rows(rows))
 
 
 class ArtifactQuery(Query[M]):
-    """A query over artifacts."""
+    """A query for artifacts."""
 
     def with_history(self) -> Self:
-        """Find versions that were revised as well."""
+        """Return a query that finds superseded versions too."""
         return self._with(history=True)
 
     def with_nested(self) -> Self:
-        """Find artifacts that are part of others as well."""
+        """Return a query that finds artifacts nested in others too."""
         return self._with(nested=True)
 
     def lenient(self, *, on_error: OnError = "keep", missing: Missing = "error") -> Self:
-        """Say what becomes of artifacts that cannot be read: by default they keep their place.
+        """Return a query with another treatment of artifacts that cannot be read.
 
         Args:
             on_error: ``"keep"`` an ``UnreadableArtifact`` in the place of each, which raises the
                 error when it is asked for a field; ``"skip"`` them; or ``"raise"`` the error.
-            missing: ``"dict"`` makes an ``ArtifactRecord`` of an artifact of a model that no class
-                of this program is; ``"error"`` makes it one that cannot be read.
+            missing: ``"dict"`` returns an ``ArtifactRecord`` for an artifact whose model has no
+                class in this program; ``"error"`` treats it as one that cannot be read.
 
         Raises:
-            ValueError: It is none of these.
+            ValueError: An option has another value.
         """
         return self._with(leniency=Leniency(on_error, missing))
 
     async def _build(self, rows: list[Any], leniency: Leniency | None = None) -> list[M]:
         wanted = leniency or self._plan.leniency
-        if wanted.on_error == "skip":  # pages need to know where each was
+        if wanted.on_error == "skip":  # pages need the place of each
             wanted = replace(wanted, on_error="keep")
         return [item for _, item in await artifacts.from_rows(rows, self._plan.target.cls, wanted)]
 
 
 def _is_first(key: str, seen: set[str]) -> bool:
-    """Whether this is the first time; it is seen then."""
+    """Tell if a key is new, and remember it."""
     known = len(seen)
     seen.add(key)
     return len(seen) > known
@@ -408,7 +408,7 @@ def find_spans(cls: type[S], /, *filters: _Condition) -> SpanQuery[S]: ...
 @overload
 def find_spans(*filters: _Condition) -> SpanQuery[Span]: ...
 def find_spans(*filters: Any) -> SpanQuery[Any]:
-    """A query over spans; nothing is sent until something is read from it.
+    """Make a query for spans; nothing is sent until results are read.
 
     ::
 
@@ -416,7 +416,7 @@ def find_spans(*filters: Any) -> SpanQuery[Any]:
         good = find_spans(TrainSpan, lambda s: (s.epochs > 3) & (s.status == "OK"))
 
     Args:
-        *filters: First, perhaps, the class of the spans, whose subclasses count too. Then filters,
+        *filters: Optionally the class of the spans first, whose subclasses count too. Then filters,
             or functions from a stand-in for a span to a filter; all have to hold.
 
     Returns:
@@ -438,7 +438,7 @@ def find_artifacts(
     model: type[M], /, *filters: Filter | Callable[[M], Filter | int]
 ) -> ArtifactQuery[M]: ...
 def find_artifacts(*filters: Any) -> ArtifactQuery[Any]:
-    """A query over artifacts; nothing is sent until something is read from it.
+    """Make a query for artifacts; nothing is sent until results are read.
 
     ::
 
@@ -447,11 +447,11 @@ def find_artifacts(*filters: Any) -> ArtifactQuery[Any]:
             artifact.recorded_at.desc()
         ).read_first()
 
-    Only whole artifacts in their newest version are found, unless ``with_nested`` and
-    ``with_history`` say otherwise.
+    Only newest versions are found, and only artifacts that are not nested in others, unless
+    ``with_history`` or ``with_nested`` says otherwise.
 
     Args:
-        *filters: First, perhaps, the model, whose subclasses count too. Then filters, or functions
+        *filters: Optionally the model first, whose subclasses count too. Then filters, or functions
             from a stand-in for an artifact to a filter; all have to hold. Type checkers check
             such a function against the model.
 

@@ -1,4 +1,4 @@
-"""Objects that stand for a span or an artifact in a lambda, and note what is asked of it."""
+"""Stand-ins for spans and artifacts in lambdas, which turn comparisons into filters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["as_filter", "as_order", "class_and_filters"]
 
 
 class _Model:
-    """Stand-in for an artifact of a model."""
+    """A stand-in for an artifact of a model."""
 
     def __init__(self, target: ArtifactTarget) -> None:
         self.__target = target
@@ -26,7 +26,7 @@ class _Model:
 
 
 class _ModelField(Field):
-    """Stand-in for a field that holds a model, whose fields can be asked in turn."""
+    """A stand-in for a field that holds a model, whose fields can be compared in turn."""
 
     __slots__ = ("_model",)
 
@@ -47,7 +47,7 @@ def _field(model: type[ModelBase] | None, path: tuple[str, ...]) -> Ref:
 
 
 class _Span:
-    """Stand-in for a span of a class."""
+    """A stand-in for a span of a class."""
 
     def __init__(self, target: SpanTarget) -> None:
         self.__target = target
@@ -66,10 +66,10 @@ def _record(target: Target, function: Callable[[Any], object]) -> object:
 
 
 def as_filter(target: Target, filters: Iterable[object]) -> Filter:
-    """All filters as one; functions are called with a stand-in for what is sought.
+    """Join all filters into one; functions are called with a stand-in for the span or artifact.
 
     Raises:
-        FilterError: Something is no filter and returns none.
+        FilterError: An argument is not a filter and does not return one.
     """
     found: list[Filter] = []
     for item in filters:
@@ -86,10 +86,10 @@ def as_filter(target: Target, filters: Iterable[object]) -> Filter:
 
 
 def as_order(target: Target, key: object) -> Order:
-    """A key of an order from what it may be written as: a field, its name, or a function.
+    """Make a key of an order from a field, its name, or a function.
 
     Raises:
-        FilterError: It is none of these.
+        FilterError: The key is none of these.
     """
     result = _record(target, key) if callable(key) and not isinstance(key, Ref) else key
     if isinstance(result, str):
@@ -102,13 +102,13 @@ def as_order(target: Target, key: object) -> Order:
 
 
 def class_and_filters(filters: tuple[Any, ...], base: type[Any]) -> tuple[Any, tuple[Any, ...]]:
-    """The class that stands before filters, ``base`` where none does, and the filters.
+    """Split arguments into the class before the filters (``base`` without one) and the filters.
 
     Raises:
-        FilterError: It is no subclass of ``base``.
+        FilterError: The class is not a subclass of ``base``.
     """
     if not filters or not isinstance(filters[0], type):
         return base, filters
     if not issubclass(filters[0], Span if base is Span else ModelBase):
-        raise FilterError(f"{filters[0].__name__} is no subclass of {base.__name__}")
+        raise FilterError(f"{filters[0].__name__} is not a subclass of {base.__name__}")
     return filters[0], filters[1:]

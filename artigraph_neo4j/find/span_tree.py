@@ -1,4 +1,4 @@
-"""A span with all below it as one object, to look at: what ran, how it ended, what it recorded."""
+"""Trees of spans as objects to look at: spans, their outcome and the artifacts they recorded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(slots=True, eq=False, repr=False)
 class SpanTree(Drawable):
-    """A span, what its artifacts are, and the spans below it.
+    """A span, summaries of its artifacts, and the spans below it.
 
     A notebook shows it as a tree that can be folded, ``print`` as indented lines; ``to_mermaid``,
     ``to_networkx`` and ``to_viz`` make other pictures of it.
@@ -49,10 +49,10 @@ class SpanTree(Drawable):
         span: The span.
         artifacts: Its artifacts in their newest versions, in order of recording.
         children: The spans right below it, in order of opening.
-        more_artifacts: How many artifacts of this span the limit left out.
-        more_children: How many spans right below it the limit left out.
-        left_out: Of the tree that was read: how many spans the limit left out, at any depth.
-            0 within it.
+        more_artifacts: Number of artifacts of this span that the limit left out.
+        more_children: Number of spans right below it that the limit left out.
+        left_out: Number of spans at any depth that the limit left out, on the top of the tree
+            that was read; 0 on all spans below.
     """
 
     span: Span
@@ -63,9 +63,9 @@ class SpanTree(Drawable):
     left_out: int = 0
 
     def walk(self) -> Iterator[tuple[int, SpanTree]]:
-        """Every span of the tree with its depth below this one, from the top, each before its own.
+        """Yield every span of the tree with its depth below this one, parents before children.
 
-        Not by recursion, so a tree may be of any depth.
+        It does not recurse, so a tree may have any depth.
         """
         todo: list[tuple[int, SpanTree]] = [(0, self)]
         while todo:
@@ -79,7 +79,7 @@ class SpanTree(Drawable):
         return f"<SpanTree {self.span.label!r} {self.span.status}, {spans} spans{more}>"
 
     def diagram(self) -> Diagram:
-        """Spans, artifacts and stored values, as plain data for a picture of another kind."""
+        """Return spans, artifacts and stored values as plain data, for other kinds of pictures."""
         return tree_diagram(self)
 
     def __str__(self) -> str:
@@ -89,26 +89,26 @@ class SpanTree(Drawable):
         return tree_html(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """The text that IPython shows in a terminal."""
+        """Print the text that IPython shows in a terminal."""
         printer.text("…" if cycle else str(self))
 
 
 async def read_span_tree(
     span: AnySpan, /, *, artifacts: bool = True, limit: int = 1000
 ) -> SpanTree:
-    """Read a span with all spans below it, and what their artifacts are. One round trip.
+    """Read a span with all spans below it, and summaries of their artifacts. One round trip.
 
-    No values are loaded and no models are needed: of each artifact it is told what the graph says,
-    with long texts and lists cut. What is read so is not recorded as used.
+    No values are loaded and no models are needed: each artifact is described by what the graph has,
+    with long texts and lists cut. Artifacts read in this way are not recorded as used.
 
     Args:
         span: The span, its id, or ``"current"``.
-        artifacts: Whether to tell of artifacts.
-        limit: At most so many spans, and at most so many artifacts. Spans nearest to the top come
-            first; of artifacts each span's first, then each one's second, and so on.
+        artifacts: Whether to read artifacts too.
+        limit: Maximum number of spans, and also of artifacts. Spans nearest to the top come first;
+            of the artifacts, the first of each span, then the second of each, and so on.
 
     Returns:
-        The tree; it says how much was left out.
+        The tree, with the numbers of spans and artifacts that were left out.
 
     Raises:
         ValueError: The limit is less than 1.
@@ -144,16 +144,16 @@ async def read_span_tree(
 
 
 SHOWN_SPANS = 200
-"""Maximum spans of a picture in a notebook."""
+"""Maximum number of spans in a picture in a notebook."""
 
 SHOWN_ARTIFACTS = 10
-"""Maximum artifacts of each span there."""
+"""Maximum number of artifacts of each span in such a picture."""
 
 SHOWN_LEVELS = 40
-"""Maximum levels there; browsers give up nesting at 512 elements, readers much earlier."""
+"""Maximum number of levels in it; browsers nest at most 512 elements, readers far fewer."""
 
 _OPEN_SPANS = 30
-"""Maximum spans of a tree that is not folded below the second level."""
+"""Maximum number of spans in a tree that is not folded below the second level."""
 
 _INDENT = "margin-left:1.3em"
 
@@ -163,11 +163,11 @@ class Branch:
     """One span of a drawing.
 
     Attributes:
-        depth: How many spans of the tree are above it.
+        depth: Number of spans of the tree above it.
         tree: The span with all below it.
-        artifacts: Those of its artifacts that are drawn.
-        more_artifacts: How many more it has.
-        more_spans: How many spans right below it are not drawn.
+        artifacts: Its artifacts that are drawn.
+        more_artifacts: Number of its artifacts that are not drawn.
+        more_spans: Number of spans right below it that are not drawn.
     """
 
     depth: int
@@ -180,12 +180,12 @@ class Branch:
 def outline(
     tree: SpanTree, *, spans: int | None = None, artifacts: int | None = None, levels: int
 ) -> Iterator[Branch]:
-    """The spans that a drawing of a tree shows, each before those below it.
+    """Yield the spans that a drawing of a tree shows, each before those below it.
 
     Args:
         tree: The tree.
-        spans: Maximum spans, those nearest to the top; all by default.
-        artifacts: Maximum artifacts of each span; all by default.
+        spans: Maximum number of spans, nearest to the top first; all by default.
+        artifacts: Maximum number of artifacts of each span; all by default.
         levels: Maximum depth below the top.
     """
     shown = _shown(tree, spans, levels)
@@ -199,7 +199,7 @@ def outline(
 
 
 def _shown(tree: SpanTree, spans: int | None, levels: int) -> set[int]:
-    """The spans that are shown, by identity: those nearest to the top."""
+    """Return the identities of the spans to show: those nearest to the top."""
     shown: set[int] = set()
     todo = deque([(0, tree)])
     while todo and (spans is None or len(shown) < spans):
@@ -211,7 +211,7 @@ def _shown(tree: SpanTree, spans: int | None, levels: int) -> set[int]:
 
 
 def _failing(tree: SpanTree) -> set[int]:
-    """Spans that failed, and those above them."""
+    """Return the identities of spans that failed, and of the spans above them."""
     failing: set[int] = set()
     for _, node in reversed(list(tree.walk())):
         if node.span.status == "ERROR" or any(id(child) in failing for child in node.children):
@@ -220,13 +220,13 @@ def _failing(tree: SpanTree) -> set[int]:
 
 
 def tree_html(tree: SpanTree) -> Html:
-    """See ``SpanTree._repr_html_``. What failed is unfolded."""
+    """Return the HTML that a notebook shows; failed spans are unfolded."""
     failing = _failing(tree)
     branches = list(
         outline(tree, spans=SHOWN_SPANS, artifacts=SHOWN_ARTIFACTS, levels=SHOWN_LEVELS)
     )
     out: list[str] = []
-    ends: list[tuple[int, str]] = []  # of the elements that are open: their depths, what ends them
+    ends: list[tuple[int, str]] = []  # depths of open elements, and their end tags
     for branch in branches:
         depth, node = branch.depth, branch.tree
         while ends and ends[-1][0] >= depth:
@@ -263,10 +263,10 @@ def _line(content: Html) -> str:
 
 
 def _body(branch: Branch) -> str:
-    """A span's error and artifacts."""
+    """Return a span's error and artifacts as HTML."""
     node, span = branch.tree, branch.tree.span
     lines: list[str] = []
-    # What went up through several spans is told where it began.
+    # An exception that passed through several spans is shown where it began.
     passed = any(child.span.exception_message == span.exception_message for child in node.children)
     if span.status == "ERROR" and span.exception_message and not passed:
         lines.append(_line(error(cut(span.exception_message, 500))))
@@ -299,7 +299,7 @@ def _field(field: FieldSummary) -> Html:
 
 
 def tree_text(tree: SpanTree) -> str:
-    """The tree as indented lines."""
+    """Return the tree as indented lines."""
     lines: list[str] = []
     for branch in outline(tree, spans=SHOWN_SPANS, artifacts=SHOWN_ARTIFACTS, levels=SHOWN_LEVELS):
         span, indent = branch.tree.span, "  " * branch.depth
@@ -321,7 +321,7 @@ def tree_text(tree: SpanTree) -> str:
 
 
 def tree_diagram(tree: SpanTree) -> Diagram:
-    """Spans, their artifacts, and what storages have of these; each once, breadth first."""
+    """Draw spans, their artifacts and values in storages; each once, breadth first."""
     nodes: dict[str, DiagramNode] = {}
     edges: list[DiagramEdge] = []
     todo = deque([tree])

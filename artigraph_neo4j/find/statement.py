@@ -1,4 +1,4 @@
-"""A query as one statement: where it starts, what it keeps, in which order, what it returns."""
+"""The one statement of a query: its start, its conditions, its order and its result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Shape = Literal["rows", "ids", "count", "exists", "stream"]
 
 
 def field_indexes(plan: Plan) -> set[tuple[str, str]]:
-    """The indexes on fields that the query could start from."""
+    """Return the indexes on fields from which the query could start."""
     found = {
         target_index
         for part in conjuncts(plan.filter)
@@ -46,7 +46,7 @@ def field_indexes(plan: Plan) -> set[tuple[str, str]]:
 
 
 def walks(plan: Plan) -> bool:
-    """Whether the query starts by walking down from a span."""
+    """Tell if the query starts by walking down from a span."""
     parts = list(conjuncts(plan.filter))
     best = _best(plan, parts, ())
     return best is not None and isinstance(parts[best], Under)
@@ -55,15 +55,16 @@ def walks(plan: Plan) -> bool:
 def compile_plan(
     plan: Plan, shape: Shape, *, missing: Collection[tuple[str, str]] = ()
 ) -> tuple[str, dict[str, Any]]:
-    """The statement, and its parameters.
+    """Return the statement of a query, and its parameters.
 
-    ``rows`` and ``ids`` return chunks of ``[item, keys]``, where keys make a cursor; ``count`` and
-    ``exists`` one row of one value. ``stream``, for queries that walk down, returns chunks of
-    ``[item, id]`` as they are found, the id of what other spans have as well, else null.
+    ``rows`` and ``ids`` return chunks of ``[item, keys]``, where the keys make a cursor; ``count``
+    and ``exists`` return one row of one value. ``stream``, for queries that walk down, returns
+    chunks of ``[item, id]`` in the order of the walk; the id is null unless other spans have the
+    item too.
 
     Args:
-        plan: What is asked.
-        shape: What is returned.
+        plan: The query.
+        shape: The form of the result.
         missing: The indexes on fields that the database does not have.
 
     Raises:
@@ -110,7 +111,7 @@ def compile_plan(
     )
 
 
-# -- where it starts ----------------------------------------------------------------------------
+# -- the start ----------------------------------------------------------------------------------
 
 
 def _start(
@@ -120,9 +121,9 @@ def _start(
     keys: list[Key],
     parameters: Parameters,
 ) -> tuple[str, list[Filter]]:
-    """The ``MATCH`` with the best index, and the conditions that are left.
+    """Return the ``MATCH`` with the best index, and the conditions that are left.
 
-    The planner is told the index: soon after a bulk load it may scan instead.
+    The index is named in the statement: soon after a bulk load the planner may scan instead.
     """
     label = "Span" if plan.target.noun == "span" else "Artifact"
     if plan.text is not None:
@@ -146,7 +147,7 @@ def _start(
 
 
 def _best(plan: Plan, parts: list[Filter], missing: Collection[tuple[str, str]]) -> int | None:
-    """Which condition the statement starts from; None for none."""
+    """Return the place of the condition that the statement starts from, or None."""
     if plan.text is not None:
         return None
     ranked: list[tuple[int, int]] = []
@@ -159,7 +160,7 @@ def _best(plan: Plan, parts: list[Filter], missing: Collection[tuple[str, str]])
 
 
 _FURTHER = {(i.label, i.properties[0]): i.properties[1:] for i in INDEXES if i.properties[1:]}
-"""The further properties of indexes on several; a seek has to say that they are there."""
+"""The further properties of composite indexes; a seek must require that they are not null."""
 
 
 def _seek(index: tuple[str, str], label: str) -> str:
@@ -173,10 +174,10 @@ def _seek(index: tuple[str, str], label: str) -> str:
 
 
 def _same(plan: Plan, parts: list[Filter], place: int | None) -> list[str]:
-    """The ``ORDER BY`` prefix that is constant within one index seek.
+    """Return the ``ORDER BY`` prefix that is constant within one index seek.
 
-    Said first in ``ORDER BY``, which it does not change, it lets the planner see that the index has
-    that order, so that a page costs what it returns.
+    It does not change the order, but lets the planner see that the index already has it, so that
+    a page costs only what it returns.
     """
     best = None if place is None else parts[place]
     if not isinstance(best, Comparison) or best.operator != "=":
@@ -189,8 +190,8 @@ def _by_time(plan: Plan, label: str, keys: list[Key]) -> str:
     time = "opened_at" if label == "Span" else "recorded_at"
     in_order = keys[0].text == f"n.`{time}`"
     if not in_order or (plan.target.labels and plan.limit is None):
-        return f"MATCH (n:{label})\nWHERE true"  # the planner knows how many of a class there are
-    # In the order of the index, so that a page costs what it returns.
+        return f"MATCH (n:{label})\nWHERE true"  # the planner knows the number of nodes of a label
+    # In the order of the index, so that a page costs only what it returns.
     return (
         f"MATCH (n:{label}) USING INDEX n:{label}({time}, node_id)\n"
         f"WHERE n.{time} IS NOT NULL AND n.node_id IS NOT NULL"
@@ -202,7 +203,7 @@ _RANGES = ("<", "<=", ">", ">=", "startswith")
 
 
 def _rank(part: Filter, index: tuple[str, str] | None) -> int | None:
-    """How good a start a condition is; the smallest is the best, None is no start."""
+    """Return the rank of a condition as a start, the smallest the best; None if it cannot be."""
     if isinstance(part, Under):
         return 20
     if isinstance(part, (Tagged, Above)):
@@ -250,7 +251,7 @@ def _walk(best: Under | Above, label: str, parameters: Parameters) -> str:
 def _start_stream(
     plan: Plan, parts: list[Filter], place: int | None, parameters: Parameters
 ) -> tuple[str, list[Filter]]:
-    """Walk down from a span and yield what each span has as it is visited.
+    """Walk down from a span and yield the results at each span as it is visited.
 
     The tree is not collected first.
     """
@@ -284,13 +285,13 @@ def _chunks(plan: Plan) -> str:
 
 
 def _may_repeat(parts: list[Filter], plan: Plan) -> bool:
-    """Whether one node may come by several ways: artifacts that spans share."""
+    """Tell if a node may be found several times: an artifact that spans share."""
     return plan.target.noun == "artifact" and any(
         isinstance(part, (Under, Above)) for part in parts
     )
 
 
-# -- what it returns ----------------------------------------------------------------------------
+# -- the result ---------------------------------------------------------------------------------
 
 
 def _items(plan: Plan, shape: Shape, keys: str) -> str:

@@ -1,6 +1,6 @@
-"""Summaries of stored artifacts, for pictures and people who look: nothing is loaded for them.
+"""Summaries of stored artifacts, for pictures and for people. No values are loaded.
 
-No class of the user's is needed, nothing is deserialized, no storage is asked.
+Classes of the user are not needed, nothing is deserialized, and no storage is asked.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ class FieldSummary:
 
     Attributes:
         name: The field.
-        kind: How it is stored: ``"int"``, ``"str"`` and so on for a native property, ``"none"``,
+        kind: The way of storing: ``"int"``, ``"str"`` and so on for a native property, ``"none"``,
             ``"unset"`` for a field that was never assigned, ``"model"`` for a nested model,
             ``"tree"`` for a container of them, ``"unreadable"``, else the name of the serializer.
-        value: A native value; the text of one that was serialized as text; else None.
-        cut: Whether ``value`` is only the beginning.
-        size: How many characters, items or bytes the whole has; None for a single number or time.
+        value: The native value; the text of a value that was serialized as text; else None.
+        cut: Whether ``value`` is only the beginning of the value.
+        size: Number of characters, items or bytes of the whole; None for a single number or time.
         storage: The name of the storage that has it, or None.
-        location: Where it is there.
+        location: Its place in the storage.
         digest: The SHA-256 of the stored bytes, in hex.
         blob_id: The id of its ``Blob`` node.
-        models: Names of the nested models, and how many of each.
-        problem: Why what is stored cannot be read, or None.
+        models: Names of the nested models, with the number of each.
+        problem: The reason why the stored form cannot be read, or None.
     """
 
     name: str
@@ -54,7 +54,7 @@ class FieldSummary:
 
     @property
     def text(self) -> str:
-        """In a few words: the value, or ``"parquet, 12 MB, s3://bucket/key"``."""
+        """The value in a few words, or ``"parquet, 12 MB, s3://bucket/key"``."""
         return visible(self._text())
 
     def _text(self) -> str:
@@ -92,14 +92,13 @@ class ArtifactSummary:
     Attributes:
         node_id: The artifact's id.
         label: Its label in the span, or None.
-        shared: Whether the span only shares it, and another one made it.
+        shared: Whether another span made it, and this one only shares it.
         model: The stored name of its model.
         model_version: The stored version.
-        recorded_at: When it was recorded (aware, UTC); 1970 where that cannot be read.
+        recorded_at: The time of recording (aware, UTC); 1970 where that cannot be read.
         fields: Its fields, in their order.
-        stored_size: How many bytes storages have for it, for nested models too.
-        problem: Why nothing more is known of it, or None: what says how its fields are stored
-            cannot be read.
+        stored_size: Number of bytes that storages have for it and its nested models.
+        problem: The reason why its fields are unknown (its codec cannot be read), or None.
     """
 
     node_id: str
@@ -114,7 +113,7 @@ class ArtifactSummary:
 
     @classmethod
     def of_row(cls, row: list[Any]) -> ArtifactSummary:
-        """From what ``SPAN_TREE`` returned of it. One that cannot be read says so."""
+        """Make a summary from a row of ``SPAN_TREE``; a damaged artifact gets a ``problem``."""
         node_id, label, shared, model, version, at, codec, properties, blobs, nested, size = row
         problem, entries = None, dict[str, Any]()
         try:
@@ -143,7 +142,7 @@ _UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 def _recorded(at: str | None) -> datetime:
     try:
         return instant(at or "")
-    except (ValueError, IndexError):  # only Cypher of others can have done this
+    except (ValueError, IndexError):  # only Cypher of users can cause this
         return _UNKNOWN_TIME
 
 
@@ -156,7 +155,7 @@ def _field(
 ) -> FieldSummary:
     try:
         return _read_field(name, entry, values, place, models)
-    except Exception as error:  # of whatever is stored, one value must not hide the others
+    except Exception as error:  # whatever is stored: one bad value must not hide the others
         return FieldSummary(name, "unreadable", problem=f"{type(error).__name__}: {error}")
 
 
@@ -183,6 +182,6 @@ def _read_field(
         # Cypher's bytes are numbers from -128 to 127.
         value = bytes(number & 0xFF for number in cast("list[int]", value))
     elif value is not None:
-        with suppress(Exception):  # what cannot be read is shown as it is stored
+        with suppress(Exception):  # an unreadable value is shown as it is stored
             value = from_native(value, kind if isinstance(entry, str) else entry)
     return FieldSummary(name, kind, value, is_cut, whole, models=models)

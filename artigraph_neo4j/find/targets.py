@@ -1,4 +1,4 @@
-"""What can be asked of spans of a class and of artifacts of a model: names, types and indexes."""
+"""Targets of queries: the names, types and indexes of a span class or a model."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ __all__ = ["ArtifactTarget", "Resolved", "SpanTarget", "Target", "check_kind", "
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where a field or an attribute is kept.
+    """The place of a field or an attribute in the graph.
 
     Attributes:
         property: The property of the node.
-        kinds: Which values it may hold.
-        field: The field's name where the codec says of which type its value is, else None.
+        kinds: The kinds of values that it may hold.
+        field: The field's name where the codec holds the type of its value, else None.
         nested: The fields of models that lead to the node, outermost first.
         index: The label and property of an index to seek by, or None.
-        convert: Turns a value into what the property holds.
-        entry: For an entry of a dict: the property that names entries without one, and its path.
+        convert: Turns a value into the form that the property holds.
+        entry: For an entry of a dict: the property that lists entries without a property of their
+            own, and the entry's path.
     """
 
     property: str
@@ -44,7 +45,7 @@ class Resolved:
 
 
 class Target(Protocol):
-    """What a query is about."""
+    """A span class or model that a query is about."""
 
     @property
     def cls(self) -> type[Any]:
@@ -58,20 +59,20 @@ class Target(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels, one of which each node has; empty for any span or artifact."""
+        """Labels of which each node has at least one; empty for any span or artifact."""
         ...
 
     def resolve(self, ref: Ref) -> Resolved:
-        """Where it is kept.
+        """Return the place of a field or an attribute.
 
         Raises:
-            FilterError: There is no such thing; near matches are named.
+            FilterError: The name is unknown; near matches are named.
         """
         ...
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> NoReturn:
-    """Refuse a name, with near ones.
+    """Refuse a name; the message suggests similar ones.
 
     Raises:
         FilterError: Always.
@@ -83,7 +84,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> NoReturn:
 
 def _path(ref: Ref) -> tuple[str, ...]:
     if not isinstance(ref, Field):
-        raise FilterError(f"{ref!r} is no field")
+        raise FilterError(f"{ref!r} is not a field")
     return ref.path
 
 
@@ -99,18 +100,18 @@ _SPAN_INDEXES = {
 
 @dataclass(frozen=True, slots=True)
 class SpanTarget:
-    """Spans of a class."""
+    """The target of queries for spans of a class."""
 
     cls: type[Span]
     noun: str = "span"
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label of the class, unless any span will do."""
+        """The label of the class; empty where any span will do."""
         return () if self.cls is Span else (self.cls.__label__,)
 
     def resolve(self, ref: Ref) -> Resolved:
-        """Where it is kept; on ``Span`` itself, ``F`` may name properties of any class."""
+        """Return the place; for ``Span`` itself, ``F`` may name properties of any class."""
         if isinstance(ref, Attribute):
             return self._attribute(ref)
         (name, *rest) = _path(ref)
@@ -118,7 +119,7 @@ class SpanTarget:
             return self._attribute(Attribute("span", name))
         property_ = declared_properties(self.cls).get(name)
         if property_ is None or rest:
-            if self.cls is Span and not rest:  # some class that this program need not know
+            if self.cls is Span and not rest:  # of a class that this program may not know
                 return Resolved(name, ANY)
             unknown(self.cls.__name__, str(ref), self.names())
         kinds = property_kinds(property_)
@@ -144,7 +145,7 @@ class SpanTarget:
         return Resolved(ref.name, property_kinds(property_), index=_SPAN_INDEXES.get(ref.name))
 
     def names(self) -> set[str]:
-        """All names that may be asked of the class; for ``Span``, also those of its subclasses."""
+        """Return all names of the class; for ``Span`` also those of its subclasses."""
         classes = [self.cls, *subclasses_of_span()] if self.cls is Span else [self.cls]
         declared = {name for cls in classes for name in declared_properties(cls)}
         return {*own_properties(self.cls), "duration", *declared}
@@ -166,26 +167,26 @@ _ARTIFACT_ATTRIBUTES = {
 
 @dataclass(frozen=True, slots=True)
 class ArtifactTarget:
-    """Artifacts of a model."""
+    """The target of queries for artifacts of a model."""
 
     cls: type[ModelBase]
     noun: str = "artifact"
 
     @property
     def is_any(self) -> bool:
-        """Whether the class is ``ArtifactModel`` itself."""
+        """True where the class is ``ArtifactModel`` itself."""
         return vars(self.cls).get("__artifact_model__") is None
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The model's name and former names, unless any artifact will do."""
+        """The model's name and former names; empty where any artifact will do."""
         if self.is_any:
             return ()
         info = model_info(self.cls)
         return (info.name, *info.aliases)
 
     def resolve(self, ref: Ref) -> Resolved:
-        """Where it is kept; on ``ArtifactModel`` itself, ``F`` may name fields of any model."""
+        """Return the place; for ``ArtifactModel`` itself, ``F`` may name fields of any model."""
         if isinstance(ref, Attribute):
             if ref.owner != "artifact":
                 raise FilterError(f"{ref} is asked of artifacts; it is an attribute of spans")
@@ -204,7 +205,7 @@ class ArtifactTarget:
         if model is None:
             return Resolved(property_name(name), ANY, field=name, nested=tuple(nested))
         plan = _plan(model, name, ref)
-        # A node of a former name lacks the label that the index is on.
+        # A node stored under a former name does not have the label of the index.
         infos = [getattr(c, "__artifact_model__", None) for c in model.__mro__]
         renamed = any(info is not None and info.aliases for info in infos)
         return Resolved(
@@ -219,7 +220,7 @@ class ArtifactTarget:
 
 
 def _entry(kinds: Kinds, path: tuple[str, ...], at: int) -> Resolved:
-    """The property beside a dict for one of its entries; what is deeper may be anything."""
+    """Return the property for an entry of a dict; deeper entries may have any kind."""
     keys = path[at + 1 :]
     return Resolved(
         entry_property(path[at], keys),
@@ -235,7 +236,7 @@ def _plan(model: type[ModelBase], name: str, ref: Ref) -> FieldPlan:
 
 
 def check_kind(ref: Ref, resolved: Resolved, value: Value, *, contains: bool = False) -> None:
-    """Refuse to compare what can never be equal.
+    """Refuse a comparison of values that can never be equal.
 
     Raises:
         FilterError: The field is never of the value's type, or never native.

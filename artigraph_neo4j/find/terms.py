@@ -46,23 +46,23 @@ __all__ = [
 
 
 MAX_LEVELS = 1_000_000
-"""Maximum number of levels that ``under`` goes down, unless it goes down to the end."""
+"""Maximum number of levels for ``under``; without ``levels`` it goes down to the end."""
 
 
-def F(name: str) -> Field:  # noqa: N802 - as short as it gets, and known from elsewhere
-    """A field of a model, or a property of a span class, by name.
+def F(name: str) -> Field:  # noqa: N802 - as short as possible, and known from Django
+    """Return a field of a model, or a property of a span class, by name.
 
     Args:
         name: The name; ``"inner.x"`` is field ``x`` of the model in field ``inner``.
 
     Raises:
-        FilterError: It is not a name, or leads through too many models.
+        FilterError: The text is not a name, or leads through too many models.
     """
     return named_field(name)
 
 
 class Attributes:
-    """What every span, or every artifact, has: each attribute can be compared."""
+    """The attributes that every span, or every artifact, has; each can be compared."""
 
     def __init__(self, owner: Literal["span", "artifact"]) -> None:
         self.__owner: Literal["span", "artifact"] = owner
@@ -74,32 +74,33 @@ class Attributes:
 
 
 span = Attributes("span")
-"""What every span has: ``label``, ``status``, ``opened_at``, ``closed_at``, ``duration`` (a
-timedelta), ``node_id``, ``root_id``, ``depth``, ``exception_type``, ``exception_message`` ..."""
+"""The attributes of every span: ``label``, ``status``, ``opened_at``, ``closed_at``,
+``duration`` (a timedelta), ``node_id``, ``root_id``, ``depth``, ``exception_type``,
+``exception_message`` ..."""
 
 
 artifact = Attributes("artifact")
-"""What every artifact has: ``label``, ``model``, ``model_version``, ``recorded_at``,
+"""The attributes of every artifact: ``label``, ``model``, ``model_version``, ``recorded_at``,
 ``node_id``."""
 
 
 def one_of(value: object, options: Iterable[object]) -> Filter:
-    """Whether a value is one of these: ``value in options``, which Python cannot record."""
+    """Return the filter ``value in options``; Python would turn that expression into a bool."""
     return _ref(value, "one_of").one_of(options)
 
 
 def contains(value: object, part: object) -> Filter:
-    """Whether a str has a part, or a list an item: ``part in value``."""
+    """Return the filter ``part in value``: a str has a part, or a list has an item."""
     return _ref(value, "contains").contains(part)
 
 
 def is_null(value: object) -> Filter:
-    """Whether there is no value: None, never assigned, or not stored at all."""
+    """Return a filter for missing values: None, never assigned, or not stored at all."""
     return _ref(value, "is_null").is_null()
 
 
 def not_(condition: object) -> Filter:
-    """The opposite: ``~condition``, where a type checker takes the condition for a bool."""
+    """Return the opposite, ``~condition``, where type checkers take the condition for a bool."""
     if not isinstance(condition, Filter):
         raise FilterError(f"not_() takes a filter, not {condition!r}")
     return Not(condition)
@@ -112,7 +113,7 @@ def _ref(value: object, name: str) -> Ref:
 
 
 def is_a(cls: type[Span | ModelBase], *, subclasses: bool = True) -> Filter:
-    """Of this span class or model.
+    """Return a filter for spans or artifacts of a class.
 
     Args:
         cls: The class.
@@ -122,15 +123,15 @@ def is_a(cls: type[Span | ModelBase], *, subclasses: bool = True) -> Filter:
 
 
 def under(where: AnySpan, *, levels: int | None = None) -> Filter:
-    """Below a span: spans below it, or artifacts of it and of those below it.
+    """Return a filter for spans below a span, or for artifacts of it and of spans below it.
 
     Args:
         where: The span, its id, or ``"current"``.
-        levels: How far down; 1 is its children. None is any depth.
+        levels: Maximum number of levels to go down; 1 means its children only, None any depth.
 
     Raises:
-        FilterError: The number of levels is negative, or beyond any tree.
-        SpanError: ``"current"``, and no span is.
+        FilterError: The number of levels is negative or too large.
+        SpanError: The span is ``"current"``, and there is no current span.
     """
     if levels is not None and (type(levels) is not int or not 0 <= levels <= MAX_LEVELS):
         raise FilterError(f"levels is an int from 0 to {MAX_LEVELS:,}, not {levels!r}")
@@ -138,7 +139,7 @@ def under(where: AnySpan, *, levels: int | None = None) -> Filter:
 
 
 def above(where: AnySpan) -> Filter:
-    """Above a span: its ancestors, or their artifacts.
+    """Return a filter for the ancestors of a span, or for their artifacts.
 
     Args:
         where: The span, its id, or ``"current"``.
@@ -147,7 +148,7 @@ def above(where: AnySpan) -> Filter:
 
 
 def tagged(name: str) -> Filter:
-    """Has this tag.
+    """Return a filter for spans or artifacts with a tag.
 
     Raises:
         FilterError: The name is not a str.
@@ -158,7 +159,7 @@ def tagged(name: str) -> Filter:
 
 
 def has_artifact(*filters: Any) -> Filter:
-    """A span that has an artifact like this itself.
+    """Return a filter for spans that themselves have an artifact for which filters hold.
 
     ``has_artifact(Metrics, lambda m: m.loss < 1)``
 
@@ -170,7 +171,7 @@ def has_artifact(*filters: Any) -> Filter:
 
 
 def in_span(*filters: Any) -> Filter:
-    """An artifact of a span like this: ``in_span(TrainSpan, span.status == "OK")``.
+    """Return a filter for artifacts of such spans: ``in_span(TrainSpan, span.status == "OK")``.
 
     Args:
         *filters: As for ``find_spans``.

@@ -37,11 +37,11 @@ async def read_span(span: AnySpan, /) -> Span:
         span: The span, its id, or ``"current"``.
 
     Returns:
-        The span, as an object of the most specific class this program knows.
+        The span, as an object of the most specific class that this program knows.
 
     Raises:
-        SpanError: ``"current"``, and no span is.
-        NotFoundError: There is no such span.
+        SpanError: The span is ``"current"``, and there is no current span.
+        NotFoundError: The span does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
     return (await _read(read.SPAN_BY_ID, span))[0]
@@ -103,7 +103,7 @@ async def read_root_spans(*, limit: int = 100) -> list[Span]:
         limit: Maximum number of spans.
 
     Raises:
-        FilterError: The limit is not an int, is negative, or beyond any graph; a ``ValueError``.
+        FilterError: The limit is not an int, is negative, or too large; also a ``ValueError``.
         ConnectionFailed: The database stayed out of reach.
     """
     if type(limit) is not int or not 0 <= limit < 2**31:
@@ -122,16 +122,16 @@ async def read_child_artifacts(
 ) -> list[Any]:
     """Read the artifacts of a span itself, in order of recording.
 
-    One round trip, plus values in storages. ``artifact_info`` tells each one's label, id and span.
+    One round trip, plus values in storages. ``artifact_info`` returns label, id and span of each.
 
     Args:
         span: The span, its id, or ``"current"``.
-        history: Whether versions that were revised are among them.
-        on_error: What becomes of an artifact that cannot be read: ``"keep"`` an
+        history: Whether to read superseded versions too.
+        on_error: Treatment of an artifact that cannot be read: ``"keep"`` an
             ``UnreadableArtifact`` in its place, which raises the error when it is asked for a
             field; ``"skip"`` it; or ``"raise"`` the error.
-        missing: ``"dict"`` makes an ``ArtifactRecord`` of an artifact of a model that no class of
-            this program is; ``"error"`` makes it one that cannot be read.
+        missing: ``"dict"`` returns an ``ArtifactRecord`` for an artifact whose model has no class
+            in this program; ``"error"`` treats it as one that cannot be read.
 
     Returns:
         The artifacts, labeled or not, as objects of their models.
@@ -154,17 +154,17 @@ async def read_descendant_artifacts(
 ) -> list[Any]:
     """Read the artifacts of a span and of all spans below it, in order of recording.
 
-    One round trip, plus values in storages. ``artifact_info`` tells each one's label, id and span.
+    One round trip, plus values in storages. ``artifact_info`` returns label, id and span of each.
     An artifact that several of these spans share comes once.
 
     Args:
         span: The span, its id, or ``"current"``.
-        history: Whether versions that were revised are among them.
-        on_error: What becomes of an artifact that cannot be read: ``"keep"`` an
+        history: Whether to read superseded versions too.
+        on_error: Treatment of an artifact that cannot be read: ``"keep"`` an
             ``UnreadableArtifact`` in its place, which raises the error when it is asked for a
             field; ``"skip"`` it; or ``"raise"`` the error.
-        missing: ``"dict"`` makes an ``ArtifactRecord`` of an artifact of a model that no class of
-            this program is; ``"error"`` makes it one that cannot be read.
+        missing: ``"dict"`` returns an ``ArtifactRecord`` for an artifact whose model has no class
+            in this program; ``"error"`` treats it as one that cannot be read.
 
     Returns:
         The artifacts, labeled or not, as objects of their models.

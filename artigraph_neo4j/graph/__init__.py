@@ -1,1 +1,1 @@
-"""Everything that knows Neo4j: statements, connection, schema, and ``Span`` as a node class."""
+"""The code that knows Neo4j: statements, connection, schema, and ``Span`` as a node class."""

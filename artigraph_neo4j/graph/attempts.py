@@ -1,8 +1,8 @@
 """Attempts at statements through one driver: sessions, turns of writes, deadlines, retries.
 
-A write is one statement in an auto-commit ``session.run``: one turn-around on the network, where
-``execute_query`` makes two and ``execute_write`` three. Nothing of the driver retries auto-commit,
-so the loop here does.
+A write is one statement in an auto-commit ``session.run``: one network round trip, where
+``execute_query`` takes two and ``execute_write`` three. The driver does not retry auto-commit
+statements, so the loop here does.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ Row = list[Any]
 T = TypeVar("T")
 
 WARN_SECONDS = 5.0
-"""Seconds of retrying after which a warning says so, once for a statement."""
+"""Seconds of retrying until a warning is logged, once per statement."""
 
 MAX_WRITES = 16
-"""Maximum writes in flight; more of them under one parent only wait for each other's locks."""
+"""Maximum number of writes in flight; more under one parent only wait for each other's locks."""
 
 ALLOWANCE = 5.0
-"""Maximum seconds from a deadline to the end of the call: for an answer that is on its way, and for
-the server, which looks every 2 s which transactions are out of time."""
+"""Maximum seconds from a deadline to the end of the call: for an answer that is under way, and for
+the server, which checks only every 2 s for transactions that have timed out."""
 
 LOGIN_SECONDS = 10.0
-"""Seconds from a refused login to the next one. After three wrong ones Neo4j refuses the right one,
-too, for 5 s; who tries all the time would keep the user locked out for good."""
+"""Seconds from a refused login to the next attempt. After three wrong ones Neo4j refuses the right
+one, too, for 5 s; constant attempts would keep the user locked out for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Statement:
         text: The Cypher text.
         access: Whether it ran as a read or as a write.
         attempt: 0 for the first try.
-        rows: Number of rows that came back; None when the attempt failed.
-        seconds: How long it took.
+        rows: Number of rows that were returned; None when the attempt failed.
+        seconds: Duration of the attempt.
     """
 
     text: str
@@ -74,10 +74,10 @@ class Attempts:
     """Attempts to have one database run statements, on the driver's own event loop.
 
     Args:
-        driver: The driver; whoever made it closes it.
+        driver: The driver; its maker closes it.
         database: The database's name, or None for the server's default.
-        bookmarks: Makes later sessions see what earlier ones wrote, also on a cluster.
-        deadline: Seconds that a statement may take, with all its attempts.
+        bookmarks: Makes later sessions see the writes of earlier ones, also on a cluster.
+        deadline: Maximum seconds of a statement, including all its attempts.
         observers: Called with every ``Statement``.
         reached: Called whenever the database answered.
     """
@@ -98,11 +98,11 @@ class Attempts:
         self._observers = observers
         self._reached = reached
         self._writes = asyncio.Semaphore(MAX_WRITES)
-        self._done = 0.0  # when a write was done last
+        self._done = 0.0  # time when the last write finished
         self._locked_out: tuple[float, Neo4jError] | None = None
 
     def session(self, access: Access, **settings: Any) -> AsyncSession:
-        """A session of the driver."""
+        """Open a session of the driver."""
         return self._driver.session(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
             database=self._database,
             default_access_mode=READ_ACCESS if access == "read" else WRITE_ACCESS,
@@ -111,17 +111,17 @@ class Attempts:
         )
 
     def tell(self, statement: Statement) -> None:
-        """Tell the observers of one attempt."""
+        """Report an attempt to the observers."""
         for observer in list(self._observers):
             observer(statement)
 
     async def in_turn(
         self, deadline: float | None, work: Callable[[float], Coroutine[Any, Any, T]]
     ) -> T:
-        """Write when fewer than ``MAX_WRITES`` others do.
+        """Run a write as soon as fewer than ``MAX_WRITES`` others are running.
 
-        The wait counts, unless the database gets on: then it counts from the last write that was
-        done.
+        The deadline includes the wait, but starts again with each write that finishes, since the
+        database is working then.
         """
         seconds = self._deadline if deadline is None else deadline
         begin = time.monotonic()
@@ -227,7 +227,7 @@ class Attempts:
             raise self._locked_out[1]
         begin = time.perf_counter()
         rows: list[Row] | None = None
-        # Where the answer is lost, the server must not go on for longer than anybody waits.
+        # If the answer is lost, the server must not run it for longer than the caller waits.
         query = Query(text, timeout=left)  # pyright: ignore[reportArgumentType] # not literal, but never a user's
         try:
             async with self.session(access) as session:
@@ -237,8 +237,8 @@ class Attempts:
                 rows = await result.values()
                 self._locked_out = None
                 if self._database is None:
-                    # To look up the default each time, the driver asks only the member of the
-                    # cluster that the URL names. So it is remembered: that member may be away.
+                    # To look up the default database, the driver asks only the member of the
+                    # cluster that the URL names. It may be away later, so the name is remembered.
                     self._database = (await result.consume()).database
                 return rows
         except Neo4jError as error:

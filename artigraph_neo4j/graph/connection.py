@@ -1,7 +1,7 @@
-"""One database and how statements go through it: reads, writes, and writes that are applied once.
+"""Running statements on one database: reads, writes, and writes that are applied once.
 
-A commit whose answer was lost is sent again: statements either may run twice, or are applied once
-however often they are sent (``once``).
+A commit whose answer was lost is sent again: a statement either is safe to run twice, or is applied
+once however often it is sent (``once``).
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ class Once:
     """Result of a write that is applied once.
 
     Attributes:
-        row: The statement's row; without meaning where it was applied before.
-        before: Whether an earlier attempt had been applied, whose answer was lost.
-        stale: Whether it was given up, since what it refers to may be gone; it can be sent anew.
+        row: The statement's row; meaningless if ``before`` is true.
+        before: Whether an earlier attempt, whose answer was lost, had been applied.
+        stale: Whether it was given up, since uploads that it refers to may be gone; it can be sent
+            again with new ones.
     """
 
     row: Row
@@ -41,7 +42,7 @@ class Once:
 
 
 class _Noted(Mapping[str, Any]):
-    """Parameters that note when the driver takes them, which it does once it has a connection."""
+    """Parameters that note the time when the driver reads them: once it has a connection."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._parameters = parameters
@@ -59,13 +60,13 @@ class _Noted(Mapping[str, Any]):
 
 
 class Connection:
-    """Runs statements on one database through one driver, on the driver's own event loop.
+    """One database, reached through one driver on the driver's own event loop.
 
     Args:
-        driver: The driver; whoever made it closes it.
+        driver: The driver; its maker closes it.
         database: The database's name, or None for the server's default.
-        bookmarks: Makes later sessions see what earlier ones wrote, also on a cluster.
-        deadline: Seconds that a statement may take, with all its attempts.
+        bookmarks: Makes later sessions see the writes of earlier ones, also on a cluster.
+        deadline: Maximum seconds of a statement, including all its attempts.
         observers: Called with every ``Statement``.
         reached: Called whenever the database answered.
     """
@@ -92,31 +93,31 @@ class Connection:
         deadline: float | None = None,
         fresh: Callable[[], float] | None = None,
     ) -> list[Row]:
-        """Run one statement, which may run twice, and return its rows, each a list of values.
+        """Run one statement that is safe to run twice; return its rows, each a list of values.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
             access: Whether it reads or writes.
-            deadline: Seconds that it may take, waiting behind other writes and further attempts
-                included; it ends ``ALLOWANCE`` later at the latest.
-            fresh: Seconds for which what it refers to is there for certain, asked before each
-                attempt. After that it is not sent.
+            deadline: Maximum seconds, including all attempts and the wait behind other writes; the
+                call ends at most ``ALLOWANCE`` seconds later.
+            fresh: Returns the seconds for which the uploads that it refers to surely still exist;
+                called before each attempt. The statement is not sent later than that.
 
         Raises:
-            ConnectionFailed: The database could not do it in time.
-            LoginError: It refused the login.
+            ConnectionFailed: The database did not answer in time.
+            LoginError: The database refused the login.
             ConflictError: A unique constraint refused the write.
-            RefusedError: The database refused the statement for what is in it.
-            DeniedError: It accepts no such statement.
+            RefusedError: The database refused the statement because of its content.
+            DeniedError: The database does not accept such statements.
         """
 
         async def once(attempt: int, left: float) -> list[Row]:
             left = left if fresh is None else min(left, fresh())
             if left <= 0:
                 raise ConnectionFailed(
-                    "so much time passed between the upload of a value and its commit that garbage "
-                    "collection may have taken it; do it again"
+                    "too much time passed between the upload of a value and its commit: garbage "
+                    "collection may have deleted it; do it again"
                 )
             return await self._attempts.send(text, parameters, access, attempt, left)
 
@@ -140,14 +141,16 @@ class Connection:
 
         Args:
             text: The Cypher text: it begins with ``ONCE`` and returns one row, ``TURN`` first.
-            parameters: Its parameters, but for ``$once``.
+            parameters: Its parameters, without ``$once``.
             ticket: The write's identity; with the same ticket it may be sent again later.
             deadline: As for ``run``.
-            fresh: Seconds for which what it refers to is there for certain, asked before each
-                attempt. After that it is not sent, and not applied if it arrives.
+            fresh: Returns the seconds for which the uploads that it refers to surely still exist;
+                called before each attempt. Later than that the statement is not sent, nor applied
+                if it arrives.
 
         Raises:
-            As ``run``. After ``ConnectionFailed`` the ticket says whether it may have been applied.
+            As ``run``. After ``ConnectionFailed``, ``ticket.unconfirmed`` says whether the write
+            may have been applied.
         """
 
         async def once(attempt: int, left: float) -> Once | None:
@@ -177,7 +180,7 @@ class Connection:
     async def _send_once(
         self, text: str, parameters: Mapping[str, Any], ticket: Ticket, attempt: int, left: float
     ) -> Once | None:
-        """One attempt; None where it came too late, by a clock that is known better now."""
+        """Make one attempt; None if it arrived too late by the server's clock, now known better."""
         lane, number = self.lanes.take(ticket)
         until = self.lanes.clock() + int(left * 1000)
         noted = _Noted({**parameters, "once": [lane, number, until]})
@@ -201,7 +204,7 @@ class Connection:
         return None if turn == "late" else Once(row, before=turn == "before")
 
     async def settle(self, ticket: Ticket, *, deadline: float | None = None) -> bool:
-        """Learn whether a write was applied; one that was not never will be. One round trip.
+        """Return whether a write was applied; if it was not, it never will be. One round trip.
 
         Raises:
             As ``run``.

@@ -19,13 +19,13 @@ __all__ = ["Cursor", "unchunked"]
 logger = logging.getLogger("artigraph_neo4j.cypher")
 
 STREAM_FETCH = 20
-"""Number of rows, of up to 1,000 items each, that the driver asks for at once in a stream."""
+"""Number of rows, of up to 1,000 items each, that the driver requests at once in a stream."""
 
 
 class Cursor:
-    """The rows of one statement, read as they are wanted; the server works no further ahead.
+    """The rows of one statement, read on demand; the server does not work further ahead.
 
-    Its transaction is open until all rows were read or it is closed.
+    The transaction is open until all rows are read or the cursor is closed.
     """
 
     def __init__(self, attempts: Attempts, text: str, attempt: int) -> None:
@@ -43,14 +43,14 @@ class Cursor:
             self._text,  # pyright: ignore[reportArgumentType] - not literal, but never a user's
             dict(parameters),
         )
-        await self._result.peek()  # what is wrong with the statement shows here
+        await self._result.peek()  # an error in the statement is raised here
 
     async def fetch(self, items: int) -> list[Row]:
-        """The next rows, until the lists that they begin with have ``items`` items; [] at the end.
+        """Fetch rows until the lists they begin with have ``items`` items in total; [] at the end.
 
         Raises:
-            ConnectionFailed: The connection broke, or nothing came for as long as a statement may
-                take. What was read before is right.
+            ConnectionFailed: The connection broke, or nothing arrived for as long as a statement
+                may take. The rows read before are valid.
         """
         rows: list[Row] = []
         try:
@@ -69,7 +69,7 @@ class Cursor:
                 break
 
     async def close(self) -> None:
-        """Let go of it; the server stops its work."""
+        """Close the cursor; the server stops its work."""
         try:
             async with asyncio.timeout(ALLOWANCE):
                 await self._session.close()
@@ -83,5 +83,5 @@ class Cursor:
 
 
 def unchunked(rows: Iterable[Row]) -> list[Any]:
-    """The items of rows that are chunks of items each."""
+    """Collect the items of rows that each hold a chunk of items."""
     return [item for (chunk,) in rows for item in chunk]

@@ -1,4 +1,4 @@
-"""Errors of Neo4j and its driver, sorted by code: what each of them means for a statement."""
+"""Errors of Neo4j and its driver, sorted by code, and their meanings for a statement."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ __all__ = [
 
 
 class ConflictError(ArtigraphError):
-    """A unique constraint refused a write. The layer that knows what was written names it."""
+    """A unique constraint refused a write. The caller, which knows the content, names it."""
 
     def names(self, value: str) -> bool:
-        """Whether this value is the one that is there already; for values nothing else contains."""
+        """True if this value is the one that is taken; only for values that occur nowhere else."""
         return value in str(self)
 
 
 class RefusedError(EngineError):
-    """The database refused a statement for what is in it, and would again."""
+    """The database refused a statement because of its content, and would do so again."""
 
 
 class TooLargeError(RefusedError):
@@ -40,11 +40,11 @@ class TooLargeError(RefusedError):
 
 
 class AlreadyExistsError(RefusedError):
-    """A constraint or an index is there already."""
+    """A constraint or an index already exists."""
 
 
 class DeniedError(EngineError):
-    """The database refuses every statement like this, whatever is in it."""
+    """The database refuses every statement of this kind, with any content."""
 
 
 class LoginError(ConnectionFailed):
@@ -52,7 +52,7 @@ class LoginError(ConnectionFailed):
 
 
 class Meaning(Enum):
-    """What an error says of the statement that got it."""
+    """The meaning of an error for the statement that got it."""
 
     REFUSED = "something in the statement cannot be stored or run"
     CONFLICT = "a unique constraint has the value already"
@@ -92,26 +92,26 @@ _MEANINGS: tuple[tuple[str, Meaning, str], ...] = (
     ("Neo.DatabaseError.", Meaning.WAIT, "a full disk, a broken store, a restart that is due"),
     ("Neo.TransientError.", Meaning.WAIT, "its own meaning"),
 )
-"""What a code means, with the reason; the first that it begins with decides. What is about the
-server, not about the statement, means to wait."""
+"""Prefixes of codes with their meanings and reasons; the first matching prefix decides. Errors that
+are about the server, not about the statement, mean to wait."""
 
 
 def meaning_of(error: Neo4jError) -> Meaning:
-    """The meaning of an error that the server sent; one of an unknown kind means to wait."""
+    """The meaning of an error that the server sent; an unknown one means to wait."""
     code = error.code or ""
     return next((m for start, m, _ in _MEANINGS if code.startswith(start)), Meaning.WAIT)
 
 
 def is_about_login(error: Neo4jError) -> bool:
-    """Whether the login was refused, for now or until something changes."""
+    """True if the login was refused, either for now or until something changes."""
     code = "Neo.ClientError.Security.AuthenticationRateLimit"
     return error.code == code or meaning_of(error) is Meaning.LOGIN
 
 
 def is_certain(error: Exception) -> bool:
-    """Whether a statement that got this error was certainly not applied.
+    """True if a statement that got this error was certainly not applied.
 
-    It was not where the server said what is wrong with it, unless what failed was the commit.
+    That is so if the server named the fault of the statement, unless the commit failed.
     """
     code = error.code or "" if isinstance(error, Neo4jError) else ""
     return code.startswith(("Neo.ClientError.", "Neo.TransientError.", "Neo.DatabaseError.Statem"))
@@ -124,7 +124,7 @@ _LESS = (
 
 
 def our_error(error: DriverError | Neo4jError, attempts: int) -> ArtigraphError:
-    """The error that is raised for one of the driver, after some attempts."""
+    """Make the error to raise for an error of the driver, after some attempts."""
     if not isinstance(error, Neo4jError):
         return ConnectionFailed(
             f"Neo4j could not be reached ({attempts} attempts): {error}; "
@@ -137,8 +137,8 @@ def our_error(error: DriverError | Neo4jError, attempts: int) -> ArtigraphError:
         case Meaning.LOGIN:
             return LoginError(
                 "Neo4j refused the login; check the user name and the password "
-                "(NEO4J_USERNAME and NEO4J_PASSWORD, which are read anew at each refusal, or those "
-                "given to set_engine, which has to be called again)"
+                "(NEO4J_USERNAME and NEO4J_PASSWORD, which are read again at each refusal, or "
+                "those given to set_engine, which has to be called again)"
             )
         case Meaning.TOO_LARGE:
             return TooLargeError(f"Neo4j refused a statement: {said}; {_LESS}")
@@ -150,6 +150,6 @@ def our_error(error: DriverError | Neo4jError, attempts: int) -> ArtigraphError:
             return RefusedError(f"Neo4j refused a statement: {said}")
         case Meaning.WAIT:
             return ConnectionFailed(
-                f"Neo4j answered, and did not do what it was asked ({attempts} attempts): {said}; "
+                f"Neo4j answered, but did not execute the statement ({attempts} attempts): {said}; "
                 "try again when it can, its log says more"
             )

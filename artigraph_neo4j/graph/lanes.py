@@ -1,6 +1,6 @@
-"""Lanes and tickets: how a process tells the graph which of its writes is which.
+"""Lanes and tickets: the identities of a process's writes.
 
-See ``graph/cypher/once.py`` for the side of the graph.
+See ``graph/cypher/once.py`` for their nodes in the graph.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Lanes", "Ticket"]
 class _Lane:
     """A lane: its id in the graph, and the number of its last write.
 
-    It is clean while every answer has come, so that none of its writes can still arrive.
+    It is clean if the answers of all its writes have arrived, so that none can still be applied.
     """
 
     lane_id: str
@@ -30,9 +30,9 @@ class Ticket:
     """Identity of one write, for as long as it may be sent again.
 
     Attributes:
-        lane: The lane it goes through, once it was sent.
-        number: Its number there.
-        unconfirmed: Whether it was sent, and nobody knows whether it was applied.
+        lane: The lane that it goes through, once it was sent.
+        number: Its number in that lane.
+        unconfirmed: Whether it was sent and it is not known whether it was applied.
     """
 
     lane: _Lane | None = None
@@ -41,19 +41,19 @@ class Ticket:
 
 
 class Lanes:
-    """The lanes of one connection, and the server's clock as far as it is known."""
+    """The lanes of one connection, and an estimate of the server's clock."""
 
     def __init__(self) -> None:
         self._free: list[_Lane] = []
         self._all: dict[str, _Lane] = {}
-        self._ahead: int | None = None  # milliseconds, of this process's own clock
+        self._ahead: int | None = None  # milliseconds, relative to this process's clock
 
     def clean(self) -> list[str]:
-        """The ids of lanes of whose writes every answer came: the graph may forget them."""
+        """Ids of lanes whose writes were all answered: the graph may forget them."""
         return [lane.lane_id for lane in self._all.values() if lane.clean]
 
     def take(self, ticket: Ticket) -> tuple[str, int]:
-        """The lane and number of a write, which keeps both until its outcome is known."""
+        """Give a write its lane and number, which it keeps until its outcome is known."""
         if ticket.lane is None:
             if self._free:
                 ticket.lane = self._free.pop()
@@ -65,7 +65,7 @@ class Lanes:
         return ticket.lane.lane_id, ticket.number
 
     def unsure(self, ticket: Ticket) -> None:
-        """Note that a write was sent whose answer did not come."""
+        """Note that a write was sent and no answer arrived."""
         ticket.unconfirmed = True
         if ticket.lane is not None:
             ticket.lane.clean = False
@@ -77,7 +77,7 @@ class Lanes:
             ticket.lane = None
 
     def clock(self) -> int:
-        """Milliseconds since 1970, as the server counts them."""
+        """Milliseconds since 1970, by the server's clock."""
         return int(time.time() * 1000) if self._ahead is None else self._ahead + _now()
 
     def heard(self, clock: int) -> None:

@@ -1,4 +1,4 @@
-"""Names that are ours in the graph, and how those of users get around them."""
+"""Names reserved by this library in the graph, and the conversion of users' names that clash."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ __all__ = [
 ]
 
 FAILED_LABEL = "ArtigraphFailed"
-"""On spans whose status is ``ERROR``: a style of Neo4j Browser selects labels, nothing else."""
+"""Label of spans whose status is ``ERROR``: styles of Neo4j Browser can only select by label."""
 
 OPEN_LABEL = "ArtigraphOpen"
-"""On spans from opening to closing, for the same reason."""
+"""Label of spans while they are open, for the same reason."""
 
 STORED_LABEL = "ArtigraphStored"
-"""On artifacts with values in a storage, for the same reason."""
+"""Label of artifacts with values in a storage, for the same reason."""
 
 RESERVED_LABELS = frozenset(
     {
@@ -59,28 +59,28 @@ RESERVED_LABELS = frozenset(
 """Labels of this library; no model and no span class may take one."""
 
 MARKS = frozenset({FAILED_LABEL, OPEN_LABEL, STORED_LABEL})
-"""Labels that come and go."""
+"""Labels that are added and removed during a node's life."""
 
 
 def users_labels(labels: Iterable[str]) -> list[str]:
-    """Those labels of a node that are a user's: its span class, or models, in the order given."""
+    """The user's labels of a node: its span classes or models, in the order given."""
     return [name for name in labels if name not in RESERVED_LABELS]
 
 
 LABEL_CHARACTERS = 256
-"""Maximum length of ``label_``, the beginning of a label that an index holds."""
+"""Maximum characters of ``label_``, the beginning of a label that an index holds."""
 
 INDEX_PROPERTIES = frozenset({"label_", "duration_", "marked_at_", "search_"})
-"""Properties of spans that hold what indexes and deletes need. (On artifacts nothing can clash with
-them: a field that ends in ``_`` is stored with one more.)"""
+"""Properties of spans for indexes and deletes. (Fields of artifacts cannot clash with them, since a
+field that ends in ``_`` is stored with one more.)"""
 
 SPAN_PROPERTIES = INDEX_PROPERTIES | {"imported_id_", "seal_"}
-"""Properties of this library on spans, beside those that ``Span`` declares."""
+"""Properties of this library on spans, in addition to those that ``Span`` declares."""
 
 RESERVED_PROPERTIES = frozenset(
     {"node_id", "artifact_label", "model", "model_version", "recorded_at", "codec"}
 )
-"""Properties of this library on an artifact. A field of the same name gets a ``_`` behind it."""
+"""Properties of this library on an artifact. A field with the same name gets a ``_`` appended."""
 
 
 ARTIFACT_PROPERTIES = RESERVED_PROPERTIES | {"label_", "marked_at_", "search_", "seal_"}
@@ -88,7 +88,7 @@ ARTIFACT_PROPERTIES = RESERVED_PROPERTIES | {"label_", "marked_at_", "search_", 
 
 
 def property_name(field: str) -> str:
-    """The property that holds a field; its own name unless that is ours or ends in ``_``."""
+    """The property that holds a field: its own name unless that is reserved or ends in ``_``."""
     return f"{field}_" if field in RESERVED_PROPERTIES or field.endswith("_") else field
 
 
@@ -98,7 +98,7 @@ def entry_property(field: str, path: Iterable[str]) -> str:
 
 
 def others_property(field: str) -> str:
-    """The property that names the entries of a dict that no property can hold."""
+    """The property that names the entries of a dict that cannot be properties."""
     return f"{field}."
 
 
@@ -108,11 +108,12 @@ def field_name(property_: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A label or property as part of a statement, where the planner has to see it.
+    """Quote a label or property for the text of a statement, where the planner has to see it.
 
     Raises:
-        FilterError: It has a backslash, with which Cypher writes other characters, backticks too;
-            or a null character or a lone surrogate, which no name in the graph has.
+        FilterError: The name has a backslash, which Cypher uses to write other characters,
+            including backticks; or a null character or a lone surrogate, which no name in the graph
+            has.
     """
     surrogate = any("\ud800" <= character <= "\udfff" for character in name)
     if "\\" in name or "\0" in name or not name or surrogate:
@@ -124,15 +125,15 @@ def quoted(name: str) -> str:
 
 
 def check_label(label: str, kind: str, name: str) -> str:
-    """``label`` itself, if a class may become this label in the graph.
+    """Return ``label`` after checking that a class may have it as its label in the graph.
 
     Args:
         label: The label.
-        kind: ``"model"`` or ``"span class"``; no label is both in one program.
-        name: The class, for messages.
+        kind: ``"model"`` or ``"span class"``; within a program a label is never both.
+        name: The name of the class, for messages.
 
     Raises:
-        ModelError: It is empty, one of this library's, of the other kind, or cannot be stored.
+        ModelError: The label is empty, reserved, taken by the other kind, or cannot be stored.
     """
     owner = f"{kind} {name}"
     if not label or "\0" in label:
@@ -149,21 +150,21 @@ def check_label(label: str, kind: str, name: str) -> str:
     return check_text(label, owner, ModelError)
 
 
-_kinds: dict[str, str] = {}  # never shrinks: the graph may hold nodes of a class that is gone
+_kinds: dict[str, str] = {}  # never shrinks: the graph may have nodes of a deleted class
 
 
 Label = str | os.PathLike[str]
-"""Label of a span or an artifact: a text, or a path, whose text it is."""
+"""Label of a span or an artifact: a text, or a path, which stands for its text."""
 
 
 def as_label(label: object, owner: str) -> str:
-    r"""A label as text that the graph can hold.
+    r"""Convert a label to a text that the graph can hold.
 
-    Bytes of a file's name that are not text are spelled out, ``\udce9``: what somebody called a
-    directory keeps nobody from recording, and the same path finds it again.
+    Bytes of a file's name that are not text are spelled out, as ``\udce9``: so any path can be
+    recorded, and the same path finds it again.
 
     Raises:
-        SpanError: It is neither a text nor a path.
+        SpanError: The label is neither a text nor a path.
     """
     if isinstance(label, os.PathLike):
         label = os.fsdecode(label)  # pyright: ignore[reportUnknownArgumentType]
@@ -173,7 +174,7 @@ def as_label(label: object, owner: str) -> str:
 
 
 def check_text(text: str, owner: str, error: type[Exception]) -> str:
-    """``text`` itself, if UTF-8 can hold it (a lone surrogate cannot be sent)."""
+    """Return ``text`` after checking that UTF-8 can encode it (a lone surrogate cannot be sent)."""
     try:
         text.encode()
     except UnicodeEncodeError as cause:

@@ -1,8 +1,8 @@
-"""Properties of nodes as JSON, and back, exactly: a float that JSON has not, bytes, times, points.
+"""Exact conversion of node properties to JSON and back: all floats, bytes, times and points.
 
-JSON has text, ``true``, ``null``, integers of any size and finite floats, which Python writes so
-that they come back the same. All else is an object of one name that begins with ``$``; properties
-are never maps, so nothing of a user looks like it.
+JSON has text, ``true``, ``null``, integers of any size and finite floats, which Python writes and
+reads without loss. Every other value is an object with one name that begins with ``$``; properties
+are never maps, so no value of a user looks like it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ T = TypeVar("T", DateTime, Time)
 
 
 def check_storable(value: object) -> None:
-    """Refuse what the driver, or Neo4j, cannot take as the property of a node.
+    """Refuse values that the driver or Neo4j cannot take as the property of a node.
 
-    Only what is plain is looked at: numbers, texts and lists. What neomodel makes of other types is
-    a value of the driver's.
+    Only plain values are checked: numbers, texts and lists. Other types were converted by neomodel
+    into values of the driver.
 
     Raises:
         ValueError: An integer has more than 64 bits, or a text has a lone surrogate.
-        TypeError: It is a map, a list in a list, a list of several types, or an unknown type.
+        TypeError: The value is a map, a list in a list, a list of several types, or of an unknown
+            type.
     """
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("an integer has 64 bits in Neo4j")
@@ -58,10 +59,10 @@ def _check_list(items: list[object]) -> None:
 
 
 def to_json(value: object) -> Any:
-    """A property, as the driver returns it, as what ``json`` can write.
+    """Convert a property, as the driver returns it, to a value that ``json`` can write.
 
     Raises:
-        TypeError: It is of a type that is not known here.
+        TypeError: The property is of an unknown type.
     """
     if value is None or type(value) in (bool, int, str):
         return value
@@ -88,17 +89,17 @@ def _special(value: Any) -> dict[str, Any]:
         return {"$duration": [value.months, value.days, value.seconds, value.nanoseconds]}
     if isinstance(value, Point):
         return {"$point": [value.srid, *value]}
-    broken = getattr(value, "error", None)  # what the driver leaves inside maps and lists
+    broken = getattr(value, "error", None)  # the driver leaves errors inside maps and lists
     if isinstance(broken, Exception):
         raise TypeError(f"the driver cannot read the value: {broken}")
     raise TypeError(f"a property of type {type(value).__name__} cannot be exported")
 
 
 def from_json(value: object) -> Any:
-    """The property that ``to_json`` made ``value`` from; not for those of ``zoned_properties``.
+    """Convert a value of ``to_json`` back to the property; not for those of ``zoned_properties``.
 
     Raises:
-        ValueError: ``to_json`` makes nothing like it.
+        ValueError: ``to_json`` does not return such a value.
     """
     if isinstance(value, list):
         return [from_json(item) for item in cast("list[object]", value)]
@@ -106,11 +107,11 @@ def from_json(value: object) -> Any:
         return value
     entries = cast("dict[str, object]", value)
     if len(entries) != 1:
-        raise ValueError(f"{entries!r} is no property")
+        raise ValueError(f"{entries!r} is not a property")
     ((name, content),) = entries.items()
     read = _READERS.get(name)
     if read is None:
-        raise ValueError(f"{name!r} is no kind of property")
+        raise ValueError(f"{name!r} is not a kind of property")
     try:
         return read(content)
     except (TypeError, AttributeError) as error:
@@ -118,7 +119,7 @@ def from_json(value: object) -> Any:
 
 
 def zoned_properties(properties: dict[str, Any]) -> list[list[str]]:
-    """Take times with a named zone out of properties, as pairs of name and text.
+    """Remove times with a named zone from properties; return them as pairs of name and text.
 
     The text is for ``datetime()`` of Cypher: a ``ZoneInfo`` sent by the driver can crash the
     process.
@@ -138,11 +139,11 @@ def _datetime(text: str) -> DateTime:
 
 
 def _time(text: str) -> Time:
-    return Time.from_iso_format(text)  # which is sent by its offset anyway
+    return Time.from_iso_format(text)  # the driver sends it by its offset anyway
 
 
 def _with_plain_zone(value: T) -> T:
-    """With an offset, not a zone named UTC, as which the driver would send it."""
+    """Give a time an offset in place of a zone named UTC, which the driver would send by name."""
     offset = value.utcoffset()
     if offset is None:
         return value
@@ -159,7 +160,7 @@ def _point(parts: list[float]) -> Point:
     srid, *coordinates = parts
     cls = _POINTS.get(int(srid))
     if cls is None:
-        raise ValueError(f"{srid} is no coordinate system of Neo4j")
+        raise ValueError(f"{srid} is not a coordinate system of Neo4j")
     return cls(coordinates)
 
 

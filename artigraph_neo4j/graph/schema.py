@@ -1,4 +1,4 @@
-"""Constraints and indexes, and the one node that says which graph this is."""
+"""Constraints and indexes, and the one node that identifies the graph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 4
-"""The version of the layout that this library writes."""
+"""Version of the layout that this library writes."""
 
 
 class Index(NamedTuple):
@@ -37,7 +37,7 @@ class Index(NamedTuple):
     Attributes:
         name: Its name in the database, after ``artigraph_``.
         label: The label.
-        properties: The properties; a seek by the first has the order of the others.
+        properties: The properties; a seek by the first returns nodes in the order of the others.
     """
 
     name: str
@@ -60,11 +60,11 @@ INDEXES = (
     Index("artifact_model", "Artifact", ("model", "model_version", "recorded_at", "node_id")),
     Index("blob_digest", "Blob", ("digest",)),
 )
-"""All indexes on properties; what finds by them looks here."""
+"""All indexes on properties; queries look here for an index to use."""
 
 UNIQUE = (
-    # One base label on every span and artifact carries the one unique id: a look-up by another
-    # label has no index and scans.
+    # The base label of every span and artifact has the index on the unique id; a look-up by another
+    # label would not have an index, and scan.
     Index("node_id", "ArtigraphNode", ("node_id",)),
     Index("blob_id", "Blob", ("blob_id",)),
     Index("graph", "ArtigraphGraph", ("name",)),
@@ -72,14 +72,14 @@ UNIQUE = (
     Index("writer_id", "ArtigraphWriter", ("writer_id",)),
     Index("lane_id", "ArtigraphLane", ("lane_id",)),
 )
-"""All properties that are unique among the nodes of a label, with an index each."""
+"""All properties that are unique among the nodes of a label; each has an index."""
 
 
 def index_on(label: str, property_: str) -> tuple[str, str]:
-    """The label and property to seek by.
+    """Return the label and property to seek by.
 
     Raises:
-        LookupError: No index begins with that property.
+        LookupError: No index begins with this property.
     """
     if any((i.label, i.properties[0]) == (label, property_) for i in (*INDEXES, *UNIQUE)):
         return label, property_
@@ -109,8 +109,8 @@ _LABELS = f"""
 UNWIND ['{FAILED_LABEL}', '{OPEN_LABEL}', '{STORED_LABEL}', 'Span', 'Artifact', 'Blob'] AS label
 CALL db.createLabel(label)
 """
-"""Before all rules: the newer app of Neo4j Browser paints a node by that of its labels which came
-first into the database, and by ``ArtigraphNode`` spans and artifacts would look the same."""
+"""A statement that runs before all rules: the newer Neo4j Browser colors a node by the label of it
+that the database knew first, and with ``ArtigraphNode`` spans and artifacts would look the same."""
 
 _STATES = "SHOW INDEXES YIELD name, state WHERE name STARTS WITH 'artigraph' RETURN name, state"
 _READ = (
@@ -126,11 +126,11 @@ _WRITE = (
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What the database says of itself.
+    """The identity and layout of a graph, as stored in the database.
 
     Attributes:
-        graph_id: Tells this graph from all others; names of stored values begin with it.
-        schema_version: The layout it has.
+        graph_id: The graph's unique id; names of stored values begin with it.
+        schema_version: The version of its layout.
         library_version: The version of this library that gave it that layout.
     """
 
@@ -140,10 +140,10 @@ class Graph:
 
 
 async def read_graph(connection: Connection, *, deadline: float | None = None) -> Graph | None:
-    """The graph in this database, or None where no schema was created. One round trip.
+    """Read the graph in this database; None if no schema was created. One round trip.
 
     Raises:
-        SchemaError: A newer version of this library made it.
+        SchemaError: A newer version of this library made the graph.
     """
     (row,) = await connection.run(_READ, {}, "read", deadline=deadline)
     graph_id, version, library, clock = row
@@ -159,11 +159,11 @@ async def read_graph(connection: Connection, *, deadline: float | None = None) -
 
 
 async def create_schema(connection: Connection) -> Graph:
-    """Create what is missing; safe when many processes start at once.
+    """Create the parts of the schema that are missing; safe when many processes start at once.
 
-    Statements run one after the other, and a rule that another process made in the same moment is
-    no error (``IF NOT EXISTS`` alone raises it on a fresh server). The node that names the graph
-    comes last, so whoever sees it sees a whole schema.
+    Statements run one after the other, and a rule that another process made at the same moment is
+    not an error (``IF NOT EXISTS`` alone raises one on a fresh server). The node that identifies
+    the graph comes last, so its presence means that the schema is complete.
     """
     await create_rules(connection)
     parameters: dict[str, Any] = {
@@ -179,7 +179,7 @@ async def create_rules(connection: Connection) -> None:
     """Create the constraints and indexes that are missing, and wait until all are ready.
 
     Raises:
-        SchemaError: What is stored keeps one from being made.
+        SchemaError: Stored data violates a constraint, so it cannot be created.
     """
     await connection.run(_LABELS, {}, "write")
     for statement in _STATEMENTS:
@@ -195,7 +195,7 @@ async def create_rules(connection: Connection) -> None:
 
 
 async def missing_rules(connection: Connection) -> list[str]:
-    """The names of constraints and indexes that should be there. One round trip."""
+    """Return the names of constraints and indexes that are missing. One round trip."""
     there = dict(await connection.run(_STATES, {}, "read"))
     return [name for name in map(_name, _STATEMENTS) if name not in there]
 

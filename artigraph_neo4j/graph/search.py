@@ -1,7 +1,8 @@
-"""Words of texts for full-text search: those that a node is found by, and those that are sought.
+"""Words for full-text search, in nodes and in queries.
 
 The analyzer of Neo4j leaves ``resnet50_v2_lr0.001`` and ``train.loss`` as one word, and keeps
-accents. So a node also has the parts of such words, folded, in ``search_``; a query does likewise.
+accents. So a node also has the parts of such words, folded, in ``search_``, and a query is split in
+the same way.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from artigraph_neo4j.errors import FilterError
 __all__ = ["MAX_WORDS", "SEARCH_CHARACTERS", "search_query", "search_text"]
 
 SEARCH_CHARACTERS = 32_768
-"""Maximum length of what is copied of an artifact's texts for full-text search: their beginning."""
+"""Maximum characters of an artifact's texts that are copied, from their start, for full text."""
 
 MAX_WORDS = 100
 """Maximum number of words in a search."""
 
 _RUN = re.compile(r"[^\W_]+")
-"""Letters and digits that stand together; an underscore is neither here."""
+"""A run of letters and digits, without underscores."""
 
 _PART = re.compile(r"\d+|[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -30,13 +31,13 @@ _SPECIAL = frozenset('+-&|!(){}[]^"~*?:\\/<>=')
 
 
 def _folded(text: str) -> str:
-    """A text without case and accents, the same for both of Unicode's forms."""
+    """A text without case and accents, the same for composed and decomposed Unicode."""
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     return unicodedata.normalize("NFC", plain).casefold()
 
 
 def _parts(text: str) -> Iterable[str]:
-    """Each run of letters and digits, and the words and numbers it is put together of."""
+    """Each run of letters and digits, and the words and numbers that it consists of."""
     for run in _RUN.findall(unicodedata.normalize("NFC", text)):
         yield _folded(run)
         for part in _PART.findall(_CAMEL.sub(" ", run)):
@@ -44,11 +45,11 @@ def _parts(text: str) -> Iterable[str]:
 
 
 def search_text(label: str | None, texts: Iterable[str] = ()) -> str | None:
-    """The text that ``search_`` holds, or None where the label alone will do.
+    """The text that ``search_`` holds, or None if the label alone is enough.
 
     Args:
-        label: The node's label, which the index has by itself.
-        texts: Texts of searchable fields, which it has not.
+        label: The node's label, which is in the index anyway.
+        texts: Texts of searchable fields, which are not.
     """
     whole = [text.encode("utf-8", "replace").decode() for text in texts]
     known: set[str] = set()
@@ -65,10 +66,10 @@ def search_text(label: str | None, texts: Iterable[str] = ()) -> str | None:
 
 
 def search_query(text: str) -> str:
-    """The query, in the language of the index, for all words of a text: nothing is an operator.
+    """The query, in the language of the index, for all words of a text, none of them an operator.
 
     Raises:
-        FilterError: There is no word in it, or there are too many.
+        FilterError: The text does not have a word, or has too many.
     """
     words = "".join(" " if c in _SPECIAL else c for c in text).split()
     if not words:
@@ -79,7 +80,7 @@ def search_query(text: str) -> str:
 
 
 def _sought(word: str) -> str:
-    """A word as it is written, or all of its parts."""
+    """The query for a word as it is written, or for all of its parts."""
     parts = dict.fromkeys(_folded(run) for run in _RUN.findall(unicodedata.normalize("NFC", word)))
     if len(parts) > MAX_WORDS:
         raise FilterError(f"{word[:100]!r} has more than {MAX_WORDS} parts to search for")

@@ -1,4 +1,4 @@
-"""Where the graph is and how to log in: from a URL, arguments or the environment."""
+"""Address of the graph and login: from a URL, arguments or the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to reach one database.
+    """Address and login of one database.
 
     Attributes:
         uri: Scheme, host and port, without credentials: ``bolt://127.0.0.1:7687``.
@@ -33,7 +33,7 @@ class Settings:
 
     @property
     def auth(self) -> tuple[str, str] | None:
-        """User and password as the driver takes them."""
+        """User and password, in the form that the driver takes."""
         return None if self.username is None else (self.username, self.password or "")
 
     @classmethod
@@ -45,19 +45,19 @@ class Settings:
         password: str | None = None,
         database: str | None = None,
     ) -> Settings:
-        """Settings from ``neo4j://user:password@host:7687/database``; arguments win over the URL.
+        """Parse ``neo4j://user:password@host:7687/database``; arguments override the URL.
 
         User, password and database in the URL are percent-decoded.
 
         Raises:
-            EngineError: The URL's scheme is none of Neo4j's, or it names no host.
+            EngineError: The URL's scheme is not one of Neo4j's, or it does not name a host.
         """
         scheme = url.partition("://")[0]
         if scheme not in SCHEMES:
             raise EngineError(_wrong_scheme(scheme if "://" in url else ""))
         try:
             parts = urlsplit(url)
-        except ValueError:  # whose text has the password in it
+        except ValueError:  # its text contains the password
             raise EngineError(f"the {scheme}:// URL cannot be read{_ENCODE}") from None
         if "@" in f"{parts.path}{parts.query}{parts.fragment}":
             raise EngineError(f"the password in the {scheme}:// URL ends too early{_ENCODE}")
@@ -78,10 +78,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings | None:
-        """Settings from ``NEO4J_URI``, ``_USERNAME`` (or ``_USER``), ``_PASSWORD``, ``_DATABASE``.
+        """Read ``NEO4J_URI``, ``_USERNAME`` (or ``_USER``), ``_PASSWORD`` and ``_DATABASE``.
 
         Returns:
-            None when ``NEO4J_URI`` is not set.
+            The settings, or None if ``NEO4J_URI`` is not set.
         """
         env = os.environ if environment is None else environment
         if not (url := env.get("NEO4J_URI")):
@@ -101,11 +101,11 @@ _ENCODE = (
 
 
 def _wrong_scheme(scheme: str) -> str:
-    """The message for another scheme; no other part of the URL is quoted, as it may be secret."""
+    """The message for a wrong scheme; it quotes no other part of the URL, which may be secret."""
     known = ", ".join(f"{known}://" for known in SCHEMES)
     use = f'use one of {known}, or "local" for the local stack'
     if scheme.partition("+")[0] in ("sqlite", "postgresql", "mysql"):
-        use += "; import_artigraph(url) brings what such a database of Artigraph 0.0.x has"
+        use += "; import_artigraph(url) imports such a database of Artigraph 0.0.x"
     if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}", scheme) is None:
         return f"this is not a URL of Neo4j; {use}"
     return f"{scheme!r} is not a Neo4j URL scheme; {use}"

@@ -36,7 +36,7 @@ V = TypeVar("V")
 
 
 def _optional(property_: Property[V]) -> Property[V | None]:
-    """As type checkers should see a property that may be None; neomodel knows no such."""
+    """Type a property as one that may be None, which neomodel's types cannot say."""
     return cast("Property[V | None]", property_)
 
 
@@ -51,33 +51,34 @@ class Span(ArtigraphNode):
             device = StringProperty(index=True)
 
     A field without a default is None until it is assigned. Values that Neo4j has a type for are
-    native, others are kept as JSON; a value that does not fit its annotation is refused. The
-    class's name, or its ``polymorphic_identity``, becomes a label of its own in the graph.
+    native, others are stored as JSON; a value that does not fit its annotation is refused. The
+    class's name, or its ``polymorphic_identity``, becomes a further label in the graph.
 
     Attributes:
         node_id: The id, known before anything is sent.
-        label: What the work is called; need not be unique. May be None.
+        label: The name of the work, or None; need not be unique.
         status: ``"UNSET"`` while open, then ``"OK"`` or ``"ERROR"``.
-        opened_at: When it was entered (aware, UTC).
-        closed_at: When it was left, or None.
+        opened_at: The time when it was entered (aware, UTC).
+        closed_at: The time when it was left, or None.
         root_id: The id of the outermost span above it, or its own.
-        depth: How many spans are above it.
+        depth: Number of spans above it.
         exception_type: The qualified name of the exception that ended it, or None.
         exception_message: That exception's text.
         exception_stacktrace: Its traceback.
-        writer_id: While it is open: which process has it open; see ``find_lost_spans``.
+        writer_id: While it is open, the id of the process that has it open; see
+            ``find_lost_spans``.
         git_commit: On root spans: the commit of the repository that the program is in, or None.
         git_dirty: Whether tracked files differed from that commit.
         git_remote: The address of that repository's ``origin``, unless it could hold a secret.
-        program: How the program was called: ``sys.argv[0]``.
-        host: The machine.
-        user: Who ran it there.
-        pid: The process.
-        python_version: Python's version.
+        program: The program's path, as in ``sys.argv[0]``.
+        host: The name of the machine.
+        user: The user who ran the program.
+        pid: The process id.
+        python_version: The version of Python.
         library_version: The version of this library.
-        extra: Properties which this class does not declare, to be read and set: for example those
-            of a custom class that this program does not know.
-        node_labels: All labels in the graph, once it was opened or read.
+        extra: Properties that this class does not declare, to read and set: for example those of a
+            custom class that this program does not know.
+        node_labels: All labels of the node in the graph, once it was opened or read.
     """
 
     label = _optional(StringProperty())
@@ -106,8 +107,8 @@ class Span(ArtigraphNode):
     element_id_property: str | None
 
     if TYPE_CHECKING:
-        # neomodel leaves the type of its base open, so to pyright a span could be a descriptor, and
-        # an attribute that holds one could be anything.
+        # The base class of neomodel is untyped, so for pyright a span could be a descriptor, and
+        # an attribute that holds one could be of any type.
         def __get__(self, instance: object, owner: Any = None) -> Self: ...
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -130,7 +131,7 @@ class Span(ArtigraphNode):
         self._node_labels: tuple[str, ...] = ()
         self._stored: dict[str, Any] | None = None
 
-    if not TYPE_CHECKING:  # else type checkers would let any name be assigned
+    if not TYPE_CHECKING:  # otherwise type checkers would allow any name
 
         def __setattr__(self, name: str, value: Any) -> None:
             if not (name.startswith("_") or hasattr(type(self), name) or name in _NEOMODELS):
@@ -147,7 +148,7 @@ class Span(ArtigraphNode):
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: what this object knows; the graph is not asked."""
+        """HTML for notebooks, from this object alone, without a round trip."""
         return span_html(self)
 
     def __eq__(self, other: object) -> bool:
@@ -158,19 +159,19 @@ class Span(ArtigraphNode):
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the graph has this span: it was opened or read."""
+        """True if the graph has this span: it was opened or read."""
         return self._stored is not None
 
     @property
     def duration(self) -> timedelta | None:
-        """Time from opening to closing; None while it is open, or where the clocks disagree."""
+        """Time from opening to closing; None while it is open, or if the clocks disagree."""
         if not self.closed_at or not self.opened_at or self.closed_at < self.opened_at:
             return None
         return self.closed_at - self.opened_at
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Properties that this class does not declare; those set here are recorded too.
+        """Properties that this class does not declare; those set here are recorded, too.
 
         ``span.extra["epoch"] = 3`` within the span is written when it is closed. Values are those
         that Neo4j has a type for: bool, int, float, str, bytes, date, datetime, and lists of one
@@ -187,9 +188,10 @@ class Span(ArtigraphNode):
     def defined_properties(
         cls, aliases: bool = True, properties: bool = True, rels: bool = True
     ) -> dict[str, Any]:
-        """What neomodel knows as properties, but for names that the class uses otherwise.
+        """Properties known to neomodel, except names that the class uses for something else.
 
-        Kept on the class: neomodel goes through all attributes of all bases, for each new object.
+        Cached on the class, since neomodel would inspect all attributes of all bases for each new
+        object.
         """
         known: dict[Any, dict[str, Any]] | None = vars(cls).get("_defined")
         if known is None:
@@ -209,10 +211,10 @@ class Span(ArtigraphNode):
 
     @classmethod
     def deflate(cls, properties: Any, obj: Any = None, skip_empty: bool = False) -> dict[str, Any]:
-        """What neomodel writes: on a span that exists, only what the user declared and changed.
+        """Properties that neomodel writes: of an existing span only the user's, if changed.
 
-        So ``save()`` of an object read earlier never takes back a status or an end that was
-        recorded since.
+        So ``save()`` of an object that was read earlier never overwrites a status or an end that
+        was recorded since.
         """
         deflated: dict[str, Any] = super().deflate(properties, obj, skip_empty)
         if deflated.get("label") is not None:
@@ -259,16 +261,16 @@ def own_properties(cls: type[Span]) -> frozenset[str]:
 
 @once_a_class
 def _labels(cls: type[Span]) -> list[str]:
-    """Neomodel goes through all bases, for each span that is opened."""
+    """The labels of a class, cached: neomodel would inspect all bases for each opened span."""
     return super(Span, cls).inherited_labels()
 
 
 @once_a_class
 def _initial(cls: type[Span]) -> dict[str, Any]:
-    """The properties that this library maintains, as a new span has them, but for its id.
+    """Initial values of the properties that this library maintains, except the id.
 
-    From then on neomodel sets only the others on a new object: it asks each of its properties
-    several things, which took half of the time that recording a span takes.
+    With them set, neomodel initializes only the other properties of a new object: its checks of
+    each property took half of the time of recording a span.
     """
     own = own_properties(cls)
     others = ((name, prop) for name, prop in cls.__all_properties__ if name not in own)
@@ -287,17 +289,17 @@ _SHOWN_OTHERWISE = frozenset(
 
 
 def span_name(span: Span) -> str:
-    """What to call a span: its label, or that it has none."""
+    """The name of a span for people: its label, or "(no label)"."""
     return "(no label)" if span.label is None else cut(span.label, _TEXT_CHARACTERS // 5)
 
 
 def exception_name(span: Span) -> str:
-    """The class of what ended it, without its module."""
+    """The class of the exception that ended a span, without its module."""
     return (span.exception_type or "failed").rpartition(".")[2]
 
 
 def span_title(span: Span) -> Html:
-    """One line: how it ended, its label, its class and how long it took."""
+    """A line about a span: its status, label, class and duration."""
     cls = type(span).__name__
     words = [cls] if cls != "Span" else []
     words += [duration_text(span.duration)] if span.duration is not None else []
@@ -311,7 +313,7 @@ def span_title(span: Span) -> Html:
 
 
 def own_facts(span: Span) -> dict[str, object]:
-    """What its class declares, and what else the graph has of it, where there is a value."""
+    """Properties that have a value: those that its class declares, and the extra ones."""
     names = type(span).defined_properties(aliases=False, rels=False)
     found = {name: vars(span).get(name) for name in names if name not in _SHOWN_OTHERWISE}
     found |= span.extra

@@ -1,6 +1,6 @@
-"""Annotated fields of span classes: ``lr: float`` beside the properties of neomodel.
+"""Annotated fields of span classes, such as ``lr: float``, beside the properties of neomodel.
 
-A value is native where Neo4j has the type, so that it can be found by; all else is JSON, a text.
+A value is native if Neo4j has the type, so that queries can use it; all others are stored as JSON.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class FieldProperty(Property[Any]):
     """A property that a span class declares by an annotation.
 
     Args:
-        name: The field.
-        annotation: Its annotation, as it stands in the class.
-        default: A function that makes its default, or None where it has none.
+        name: The name of the field.
+        annotation: Its annotation, as written in the class.
+        default: A function that makes its default, or None if it does not have one.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class FieldProperty(Property[Any]):
 
     @cached_property
     def parts(self) -> list[Any] | None:
-        """The types that a value may be of; None where anything may be."""
+        """The types that a value may have; None if any type is allowed."""
         return alternatives(self.hint)
 
     @cached_property
     def is_native(self) -> bool:
-        """Whether every value is stored as Neo4j's own type, rather than as JSON."""
+        """True if every value is stored as a native type of Neo4j, not as JSON."""
         return self.parts is not None and all(map(_is_native, self.parts))
 
     @cached_property
@@ -67,10 +67,10 @@ class FieldProperty(Property[Any]):
         return fits_of(self.hint)
 
     def deflate(self, value: Any, rethrow: Any = None) -> Any:
-        """The value as it is stored.
+        """Convert a value to its stored form.
 
         Raises:
-            ValueError: It does not fit the annotation, or cannot be stored as it is.
+            ValueError: The value does not fit the annotation, or cannot be stored.
         """
         if self._fits is not None and not self._fits(value) and value is not None:
             raise ValueError(
@@ -89,7 +89,7 @@ class FieldProperty(Property[Any]):
             ) from error
 
     def inflate(self, value: Any, rethrow: Any = None) -> Any:
-        """The value that was stored."""
+        """Convert a stored value back."""
         if not self.is_native:
             return json_serializer.deserialize(str(value).encode())
         if not isinstance(value, (Date, DateTime)):
@@ -113,17 +113,17 @@ def _is_native(part: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A number of numpy as the number that it equals; an aware time in UTC."""
+    """Convert numpy's numbers to equal Python numbers, and aware times to UTC."""
     if isinstance(value, datetime):
         return value if value.tzinfo is None else value.astimezone(UTC)
     if type(value) is list:
-        return list(cast("list[object]", value))  # the one of the span may be changed in place
+        return list(cast("list[object]", value))  # a copy: the span's list may be changed in place
     item = getattr(value, "item", None)
     return item() if callable(item) and type(value).__module__ == "numpy" else value
 
 
 def is_storable(value: object) -> bool:
-    """Whether Neo4j holds a value exactly, as one property."""
+    """True if Neo4j stores a value exactly, as one property."""
     if isinstance(value, list):
         items = cast("list[object]", value)
         return len({type(item) for item in items}) <= 1 and all(
@@ -140,10 +140,10 @@ def is_storable(value: object) -> bool:
 
 
 def annotated_fields(name: str, namespace: Mapping[str, Any]) -> dict[str, FieldProperty]:
-    """The properties for the annotations in the body of a span class.
+    """Make the properties for the annotations in the body of a span class.
 
     Raises:
-        ModelError: One has a default that all spans would share, or is a column of SQLAlchemy.
+        ModelError: A field has a default that all spans would share, or is a column of SQLAlchemy.
     """
     found: dict[str, FieldProperty] = {}
     for key, hint in body_annotations(namespace).items():

@@ -47,20 +47,20 @@ PROVENANCE_PROPERTIES = frozenset(
         "user",
     }
 )
-"""By which code a root span was run. Common words all of them, so a span class may declare one of
-its own, or use the name for something else: then the class's meaning is what counts."""
+"""Properties that name the code that ran a root span. They are common words, so a span class may
+declare a property with such a name or use the name otherwise: then its meaning takes precedence."""
 
 
 class InstantProperty(Property[datetime]):
-    """An instant, native in the graph (``ZONED DATETIME``), in UTC on both sides.
+    """An instant, native in the graph (``ZONED DATETIME``), in UTC in Python and in the graph.
 
-    neomodel's own ``DateTimeProperty`` would turn it into a float on ``save()``, and no zone but
-    UTC must reach the driver, which can crash on a ``ZoneInfo``.
+    neomodel's own ``DateTimeProperty`` would turn it into a float on ``save()``, and only UTC may
+    reach the driver, which can crash on a ``ZoneInfo``.
     """
 
     @validator
     def inflate(self, value: Any) -> datetime:
-        """The instant from what the driver, or a statement of this library, returns."""
+        """Convert a value of the driver, or of a statement of this library, to an instant."""
         if isinstance(value, str):
             return instant(value).astimezone(UTC)
         native: datetime = value.to_native() if isinstance(value, DateTime) else value
@@ -68,19 +68,19 @@ class InstantProperty(Property[datetime]):
 
     @validator
     def deflate(self, value: Any) -> datetime:
-        """The same instant in UTC."""
+        """Convert an instant to UTC."""
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise ValueError("an aware datetime is needed, such as datetime.now(timezone.utc)")
         return value.astimezone(UTC)
 
 
 class SpanMeta(NodeMeta):
-    """Turns ``polymorphic_identity`` into the label, and refuses names that would break a span.
+    """A metaclass that sets labels by ``polymorphic_identity``, and refuses names that clash.
 
-    neomodel's metaclass sets the label after ``__init_subclass__``, so it has to be done here.
+    neomodel's metaclass sets the label after ``__init_subclass__``, so it has to be set here.
 
     Attributes:
-        generation: How many node classes were defined; caches of classes are keyed by it.
+        generation: Number of node classes defined so far; caches of classes are keyed by it.
     """
 
     generation = 0
@@ -90,7 +90,7 @@ class SpanMeta(NodeMeta):
     ) -> Any:
         """Make the class."""
         SpanMeta.generation += 1
-        # Only this class's own: a subclass inherits the attribute, but is a label of its own.
+        # Only the class's own attribute: a subclass inherits it, but has its own label.
         identity = namespace.get("polymorphic_identity")
         if any(
             isinstance(base, SpanMeta) and base.__name__ == "Span" for base in _ancestors(bases)
@@ -108,7 +108,7 @@ def _ancestors(bases: tuple[type, ...]) -> list[type]:
 
 
 def _note_taken_names(bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
-    """Names of provenance which the class uses for a method or the like, not for a property."""
+    """Note the names of provenance that the class uses for something other than a property."""
     taken = {name for base in bases for name in getattr(base, "_taken_names", ())}
     for key in PROVENANCE_PROPERTIES & namespace.keys():
         (taken.discard if isinstance(namespace[key], Property) else taken.add)(key)
@@ -116,12 +116,13 @@ def _note_taken_names(bases: tuple[type, ...], namespace: dict[str, Any]) -> Non
 
 
 def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
-    """Refuse what would read or write a property of this library, however it is spelled.
+    """Refuse names that would read or write a property of this library, in any spelling.
 
-    Looked at is all that is the user's: the class, the span classes and the mixins it inherits.
+    All classes of the user are checked: the class, and the span classes and mixins it inherits.
 
     Raises:
-        ModelError: A name, a ``db_property`` or an alias leads to one, or two properties are one.
+        ModelError: A name, a ``db_property`` or an alias leads to such a property, or two
+            properties have the same name in the graph.
     """
     ancestors = _ancestors(bases)
     span = next(b for b in ancestors if isinstance(b, SpanMeta) and b.__name__ == "Span")
@@ -161,7 +162,7 @@ def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str
 
 
 def _is_taken(key: str, span: type) -> bool:
-    """Whether ``Span`` has an attribute of the name that a property would hide."""
+    """True if a property with this name would hide an attribute of ``Span``."""
     return key not in PROVENANCE_PROPERTIES and any(key in vars(b) for b in span.__mro__)
 
 
@@ -172,15 +173,15 @@ class ArtigraphNode(AsyncStructuredNode, metaclass=SpanMeta):
 
 
 def once_a_class(function: Callable[[type[C]], T]) -> Callable[[type[C]], T]:
-    """Keep what a function says of a class, on that class.
+    """Cache a function's result per class, as an attribute of the class.
 
-    A class's properties refer to it, so a table elsewhere would keep it alive.
+    The properties of a class refer to it, so a table elsewhere would keep the class alive.
     """
     name = f"_once_{function.__name__}"
 
     @wraps(function)
     def found(cls: type[C]) -> T:
-        kept: T | None = vars(cls).get(name)  # its own: that of a base class is another
+        kept: T | None = vars(cls).get(name)  # not inherited: a base class has its own
         if kept is None:
             kept = function(cls)
             setattr(cls, name, kept)

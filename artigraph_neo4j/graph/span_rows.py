@@ -1,4 +1,4 @@
-"""Spans to parameters, and rows to spans of the most specific class this program knows."""
+"""Conversion of spans to parameters, and of rows to spans of the most specific known class."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def declared_properties(cls: type[Span]) -> dict[str, Property[Any]]:
 
 
 def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
-    """What the graph gets of the declared properties, and an error for each that it cannot."""
+    """Deflate the declared properties; return them, and an error for each that cannot be stored."""
     values = vars(span)
     out: dict[str, Any] = {}
     problems: list[SpanError] = []
@@ -87,8 +87,8 @@ def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
 
 
 def _extras(span: Span, declared: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpanError]]:
-    """The properties in ``extra``, None for those that were stored and are gone; and errors."""
-    stored = span._stored_extra  # noqa: SLF001 - this module fills it
+    """The properties in ``extra``, with None for stored ones that were removed; and errors."""
+    stored = span._stored_extra  # noqa: SLF001 - filled in this module
     found: dict[str, Any] = dict.fromkeys(stored)
     problems: list[SpanError] = []
     for name, value in span.extra.items():
@@ -126,9 +126,9 @@ _KEPT = frozenset(Span.defined_properties(aliases=False, rels=False)) | SPAN_PRO
 def new_properties(
     span: Span, writer_id: str, provenance: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The parameters that create a span: its id, label and what the user declared.
+    """The properties that create a span: its id, label and the user's properties.
 
-    Where the user declared a property by the name of one of provenance, it is the user's.
+    If the user declared a property with a name of provenance, the user's value is stored.
 
     Raises:
         SpanError: A property cannot be stored.
@@ -155,10 +155,10 @@ def new_properties(
 
 
 def changed_properties(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
-    """The declared properties that changed since the span was stored; None where taken away.
+    """The user's properties that changed since the span was stored; None for removed ones.
 
     Returns:
-        Them, and an error for each that cannot be stored.
+        The properties, and an error for each that cannot be stored.
     """
     stored = {**(span._stored or {}), **span._stored_extra}  # noqa: SLF001 - filled here
     declared, problems = _deflated(span)
@@ -166,7 +166,7 @@ def changed_properties(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
 
 
 def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) -> None:
-    """Note on the object what the graph has of it, or will have, since it was opened."""
+    """Note on the object the properties that the graph has, or will have, after its opening."""
     own = own_properties(type(span))
     span.__dict__.update(
         {k: v for k, v in properties.items() if k in PROVENANCE_PROPERTIES and k in own},
@@ -185,12 +185,12 @@ def _copied(extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mark_lost(span: Span) -> None:
-    """Note on the object that the graph has nothing of it after all."""
+    """Note on the object that the graph does not have it after all."""
     span.__dict__.update(element_id_property=None, _stored=None, _node_labels=())
 
 
 def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
-    """Note on the object what is written when it is closed."""
+    """Note on the object the properties that are written when it is closed."""
     labels = [label for label in span.node_labels if label not in (OPEN_LABEL, FAILED_LABEL)]
     span.__dict__.update(
         _stored={**(span._stored or {}), **changed},  # noqa: SLF001
@@ -200,10 +200,10 @@ def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
 
 
 def span_from_row(row: list[Any]) -> Span:
-    """A span from what ``SPAN_MAP`` returns.
+    """Make a span from a row of ``SPAN_MAP``.
 
-    Its class is the most specific one of this program whose labels the node has, ``Span`` at the
-    least; what that class does not declare is in ``extra``.
+    Its class is the most specific one of this program whose labels the node has, otherwise
+    ``Span``; properties that the class does not declare are in ``extra``.
     """
     element_id, labels, properties = row
     cls = _class_of(frozenset(labels))
@@ -236,19 +236,19 @@ def span_from_row(row: list[Any]) -> Span:
 
 
 def spans_from_rows(rows: Iterable[list[Any]]) -> list[Span]:
-    """``span_from_row`` of many."""
+    """Make a span from each row."""
     with collector_paused():
         return [span_from_row(row) for row in rows]
 
 
 def seconds_of(span: Span) -> float | None:
-    """How long it took; None while it is open."""
+    """Duration of a span in seconds; None while it is open."""
     duration = span.duration
     return None if duration is None else duration.total_seconds()
 
 
 def _class_of(labels: frozenset[str]) -> type[Span]:
-    """The known class with the most labels, all of which the node has; of equals the newest."""
+    """The known class with the most labels, all of them on the node; the newest of equals."""
     if (found := _classes.get((labels, SpanMeta.generation))) is not None:
         return found
     best: type[Span] = Span

@@ -1,7 +1,7 @@
 """A real Neo4j, with Neo4j Browser, and a real S3 on this machine: no Docker, no account.
 
-All of it comes from package registries by name: Neo4j Community (GPL-3.0) and Neo4j Browser as
-Maven artifacts, a Java runtime and SeaweedFS as Python wheels. They run as servers of their own.
+All parts come from package registries: Neo4j Community (GPL-3.0) and Neo4j Browser as Maven
+artifacts, a Java runtime and SeaweedFS as Python wheels. They run as separate server processes.
 """
 
 from artigraph_neo4j.common.public import publish

@@ -1,4 +1,4 @@
-"""Files and directories of this user alone, and locks that other processes respect."""
+"""Files and directories for this user only, and locks between processes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = [
 
 
 def private_directory(path: Path) -> None:
-    """Make a directory that only this user can enter, or make an existing one so.
+    """Make a directory that only this user can enter, or restrict an existing one.
 
     Raises:
-        LocalStackError: It belongs to another user, or is a symbolic link.
+        LocalStackError: The directory belongs to another user, or is a symbolic link.
     """
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = path.lstat()
@@ -38,10 +38,10 @@ def private_directory(path: Path) -> None:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Refuse a directory in which another user could exchange files.
+    """Refuse a directory in which another user could replace files.
 
     Raises:
-        LocalStackError: It belongs to another user.
+        LocalStackError: The directory belongs to another user.
     """
     if sys.platform != "win32" and path.stat().st_uid != os.getuid():
         raise LocalStackError(
@@ -53,7 +53,7 @@ def refuse_foreign(path: Path) -> None:
 def write_private(path: Path, text: str) -> None:
     """Write a file that only this user can read; it appears whole or not at all.
 
-    A symbolic link at its place is replaced, not followed.
+    A symbolic link at the path is replaced, not followed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
@@ -68,16 +68,16 @@ def write_private(path: Path, text: str) -> None:
 
 @contextmanager
 def exclusive(path: Path) -> Generator[None]:
-    """Hold a lock that ends with the process, however that ends.
+    """Hold a lock that is released when the process ends, even if it is killed.
 
     Raises:
-        LocalStackError: This system has no such locks.
+        LocalStackError: This system does not have such locks.
     """
     if sys.platform == "win32":
         raise LocalStackError(
             "the local stack runs on Linux and macOS; use docker/compose.yaml on Windows"
         )
-    import fcntl  # not at the top: the library itself is imported on Windows too
+    import fcntl  # not at the top, since the library is imported on Windows, too
 
     path.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -91,7 +91,7 @@ def exclusive(path: Path) -> Generator[None]:
 
 @contextmanager
 def disk_errors_said() -> Generator[None]:
-    """Turn an error of the disk into one that says what to do.
+    """Convert errors of the disk into errors that tell the next step.
 
     Raises:
         LocalStackError: A file or directory cannot be used.
@@ -106,12 +106,12 @@ def disk_errors_said() -> Generator[None]:
 
 
 def disk_usage(directory: Path) -> int:
-    """The bytes that a directory takes on the disk."""
+    """Return the bytes that a directory takes on the disk."""
     total = 0
     for root, _, names in os.walk(directory):
         for name in names:
             try:
                 total += os.lstat(os.path.join(root, name)).st_blocks * 512
-            except OSError:  # a file that a server removed meanwhile
+            except OSError:  # a file that a server removed in between
                 continue
     return total

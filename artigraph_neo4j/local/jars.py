@@ -25,10 +25,10 @@ __all__ = ["provision", "versions"]
 logger = logging.getLogger(__name__)
 
 FETCHES = 8
-"""Maximum downloads at once."""
+"""Maximum number of downloads at once."""
 
 ATTEMPTS = 3
-"""Maximum times that a jar is fetched when it does not arrive whole."""
+"""Maximum number of attempts to fetch a jar that does not arrive complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Jar:
 
 
 def versions() -> list[str]:
-    """The versions of Neo4j that a lock is shipped for."""
+    """Return the versions of Neo4j that have a lock in this package."""
     names = (path.name for path in files("artigraph_neo4j.local").joinpath("locks").iterdir())
     return sorted(name[6:-5] for name in names if name.endswith(".lock"))
 
@@ -64,18 +64,18 @@ def _read_lock(version: str) -> list[Jar]:
 
 
 def provision(version: str, cache: Path, *, verify: bool = False) -> list[Path]:
-    """Fetch the jars of a Neo4j version that the cache lacks; return all in the lock's order.
+    """Fetch the jars of a Neo4j version that are not in the cache; return all in the lock's order.
 
-    A terminal shows a progress bar. A jar that has changed, or has arrived in part only, is fetched
-    again.
+    A terminal shows a progress bar. A jar that has changed, or is incomplete, is fetched again.
 
     Args:
         version: The version of Neo4j.
         cache: The cache directory; made when missing.
-        verify: Hash every jar, also those that have the size and time of the last verification.
+        verify: Whether every jar is hashed, even if its size and time are those of the last
+            verification.
 
     Raises:
-        LocalStackError: There is no lock for this version, or a jar cannot be had as pinned.
+        LocalStackError: There is no lock for this version, or a jar cannot be fetched as pinned.
     """
     jars = _read_lock(version)
     stamps = cache / f"neo4j-{version}.json"
@@ -83,7 +83,7 @@ def provision(version: str, cache: Path, *, verify: bool = False) -> list[Path]:
         return known
     cache.mkdir(parents=True, exist_ok=True)
     with exclusive(cache / "jars.lock"):  # one for all versions, since they share jars
-        seen = _Stamps(stamps)  # anew: another process may have fetched while we waited
+        seen = _Stamps(stamps)  # read again: another process may have fetched while we waited
         wanted = [jar for jar in jars if verify or seen.path_of(jar) is None]
         try:
             _fetch_all(version, wanted, cache, seen)
@@ -114,7 +114,7 @@ def _fetch_all(version: str, wanted: list[Jar], cache: Path, seen: _Stamps) -> N
             for done in as_completed(jobs):
                 seen.note(jobs[done], done.result())
                 advance(jobs[done].artifact)
-    finally:  # after a failure, or Ctrl-C, the jars still in the queue are not waited for
+    finally:  # after a failure or Ctrl-C, do not wait for jars still in the queue
         pool.shutdown(cancel_futures=True)
 
 
@@ -159,7 +159,7 @@ class _Stamps:
             self._known = {}
 
     def path_of(self, jar: Jar) -> Path | None:
-        """The path of a jar that has not changed since it was verified; else None."""
+        """The path of a jar that is unchanged since its verification; otherwise None."""
         try:
             name, size, changed = self._known[jar.sha256]
             path = self._path.parent / name
@@ -174,7 +174,7 @@ class _Stamps:
         return paths if len(paths) == len(jars) else []
 
     def note(self, jar: Jar, path: Path) -> None:
-        """Remember a verified jar."""
+        """Add the stamp of a verified jar."""
         stat = path.stat()
         name = str(path.relative_to(self._path.parent))  # so that a cache can be moved
         self._known[jar.sha256] = [name, stat.st_size, stat.st_mtime_ns]
@@ -186,7 +186,7 @@ class _Stamps:
 
 @contextmanager
 def _progress(title: str, total: int) -> Generator[Callable[[str], None]]:
-    """A bar on a terminal; one line at the start and one at the end elsewhere."""
+    """Show a bar on a terminal; elsewhere one line at the start and one at the end."""
     rich = need("rich.progress")
     console = need("rich.console").Console(stderr=True)
     if not console.is_terminal:

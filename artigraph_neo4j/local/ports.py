@@ -1,4 +1,4 @@
-"""Ports on loopback: those of the last start, else the usual ones, else any free ones."""
+"""Choice of ports on loopback: those of the last start, else the usual ones, else any free ones."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def choose_ports(usual: Mapping[str, int], last: Mapping[str, int]) -> dict[str,
 
     Args:
         usual: The default port of each name.
-        last: The ports of an earlier start; 0 for "not the usual one".
+        last: The ports of an earlier start; 0 to avoid the usual one.
 
     Raises:
         LocalStackError: No port is free.
     """
     chosen: dict[str, int] = {}
     distance = 0
-    with ExitStack() as held:  # all are held until all are chosen, so none is chosen twice
+    with ExitStack() as held:  # hold all until all are chosen, so that none is chosen twice
         for name, port in usual.items():
-            # Ports that have to move do so by one distance: some servers reckon one from another.
+            # All ports that move do so by one distance: some servers compute one from another.
             moved = port + distance if distance else 0
             tried = (_bind(found) for found in (last.get(name, port), moved) if found)
             probe = next(filter(None, tried), None) or _bind(0)
@@ -38,7 +38,7 @@ def choose_ports(usual: Mapping[str, int], last: Mapping[str, int]) -> dict[str,
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port."""
+    """Return True if a server could listen on this port."""
     probe = _bind(port)
     if probe is None:
         return False
@@ -48,7 +48,7 @@ def is_free(port: int) -> bool:
 
 def _bind(port: int) -> socket.socket | None:
     probe = socket.socket()
-    # Else the closed connections of a server that just ended would keep its port for a minute.
+    # Otherwise closed connections of a server that just ended would block its port for a minute.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind(("127.0.0.1", port))

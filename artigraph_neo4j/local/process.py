@@ -1,4 +1,4 @@
-"""Server processes that outlive the one that started them, known by pid and start time."""
+"""Server processes that outlive the process that started them, identified by pid and start time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from artigraph_neo4j.local.needs import need
 
 __all__ = ["Process", "created_at", "server_environment", "tail"]
 
-# Starts the server in a session of its own and ends at once: so no terminal's Ctrl-C reaches it,
-# and it is not a child that somebody would have to wait for. Its files are of this user alone.
+# Starts the server in a new session and ends at once: so a terminal's Ctrl-C does not reach the
+# server, and nobody has to wait for it as a child. Only this user can read its files.
 _LAUNCH = """
 import json, os, subprocess, sys
 job = json.load(sys.stdin)
@@ -36,16 +36,16 @@ os._exit(0)
 _INHERITED = ("HOME", "JAVA_TOOL_OPTIONS", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR")
 
 TOLERANCE = 0.05
-"""Maximum seconds between two readings of one start time."""
+"""Maximum seconds by which two readings of one start time differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of this machine, told by its start time from a later one with the same pid.
+    """A process of this machine; its start time distinguishes it from a later one with its pid.
 
     Attributes:
-        pid: Its number.
-        created: When it started, as ``created_at`` tells.
+        pid: The process id.
+        created: The start time, as ``created_at`` returns it.
     """
 
     pid: int
@@ -53,13 +53,13 @@ class Process:
 
     @classmethod
     def start(cls, command: Sequence[str], *, log: Path, env: Mapping[str, str]) -> Process:
-        """Start a server in the directory of its log, to which its output is appended.
+        """Start a server in the directory of its log, and append its output to the log.
 
         Raises:
-            LocalStackError: It cannot be started.
+            LocalStackError: The server cannot be started.
         """
         job = {"command": list(command), "log": str(log), "env": dict(env), "cwd": str(log.parent)}
-        launched = subprocess.run(  # noqa: S603 - this very interpreter
+        launched = subprocess.run(  # noqa: S603 - this interpreter
             [sys.executable, "-SE", "-c", _LAUNCH],
             input=json.dumps(job),
             capture_output=True,
@@ -88,7 +88,7 @@ class Process:
                     yield cls(process.pid, created_at(process))
 
     def alive(self) -> bool:
-        """Whether the process still runs."""
+        """Return True if the process still runs."""
         psutil = need("psutil")
         process = self._find()
         try:
@@ -97,7 +97,7 @@ class Process:
             return False
 
     def listens(self, port: int) -> bool:
-        """Whether this process, and not another one, listens on a port."""
+        """Return True if this process, not another one, listens on a port."""
         psutil = need("psutil")
         process = self._find()
         try:
@@ -113,7 +113,7 @@ class Process:
                 os.kill(self.pid, number)
 
     def stop(self, timeout: float) -> bool:
-        """Ask the process to end, kill it after ``timeout`` seconds; whether it ended by itself."""
+        """Ask the process to end, kill it after ``timeout`` seconds; True if it ended by itself."""
         self.signal(signal.SIGTERM)
         if self.wait(timeout):
             return True
@@ -126,7 +126,7 @@ class Process:
         self.wait(10)
 
     def wait(self, timeout: float) -> bool:
-        """Wait until the process has ended and released its ports; return whether it has."""
+        """Wait until the process has ended and released its ports; False after the timeout."""
         end = time.monotonic() + timeout
         while not self._gone():
             if time.monotonic() > end:
@@ -135,7 +135,7 @@ class Process:
         return True
 
     def _gone(self) -> bool:
-        """Whether it has ended; a zombie has once its last thread, and so its sockets, are gone."""
+        """True if it has ended; a zombie has, once its last thread and its sockets are gone."""
         psutil = need("psutil")
         process = self._find()
         try:
@@ -156,17 +156,17 @@ class Process:
 
 
 def created_at(process: Any) -> float:
-    """The start time of a process in seconds; on Linux since the machine was booted.
+    """The start time of a process in seconds; on Linux counted from the boot of the machine.
 
-    On Linux the time of day would change whenever the clock is set, and a running server would be
-    taken for another process.
+    On Linux the time of day would change whenever the clock is set, and a running server would look
+    like another process.
     """
     created = float(process.create_time())
     return created - need("psutil").boot_time() if sys.platform == "linux" else created
 
 
 def server_environment() -> dict[str, str]:
-    """The variables of this process that a server inherits; none of them can be a secret."""
+    """The environment variables that a server inherits; none of them can be a secret."""
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 

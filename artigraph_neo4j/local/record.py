@@ -1,4 +1,4 @@
-"""The record of what ``up`` started: processes, ports and credentials."""
+"""The record of the servers that ``up`` started: processes, ports and credentials."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class StackInfo:
     """Addresses and credentials of a running stack.
 
     Attributes:
-        bolt_url: Neo4j for drivers.
-        browser_url: Neo4j Browser.
-        username: The user of Neo4j.
-        password: Its password; not shown by ``repr``.
-        database: The database.
+        bolt_url: The URL of Neo4j for drivers.
+        browser_url: The URL of Neo4j Browser.
+        username: The user name for Neo4j.
+        password: The password for Neo4j; not shown by ``repr``.
+        database: The name of the database.
         s3_endpoint: The S3 service, or an empty string without one.
         s3_access_key: The access key's id.
-        s3_secret_key: Its secret; not shown by ``repr``.
-        s3_bucket: A bucket that exists.
-        s3_region: A region to name; any will do.
+        s3_secret_key: The access key's secret; not shown by ``repr``.
+        s3_bucket: The name of a bucket that exists.
+        s3_region: The region to use; the service accepts any.
         neo4j_version: The version of Neo4j.
-        directory: Where the data is.
+        directory: The directory of the data.
     """
 
     bolt_url: str
@@ -48,7 +48,7 @@ class StackInfo:
     directory: Path
 
     def environment(self) -> dict[str, str]:
-        """The environment variables by which this library and AWS clients find the stack."""
+        """Environment variables that lead this library and AWS clients to the stack."""
         found = {
             "NEO4J_URI": self.bolt_url,
             "NEO4J_USERNAME": self.username,
@@ -69,7 +69,7 @@ class StackInfo:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Passwords and keys, made once for a directory; only its user can read their file."""
+    """Passwords and keys of a directory, made once; only its user can read their file."""
 
     neo4j_password: str = field(repr=False)
     s3_access_key: str
@@ -77,10 +77,10 @@ class Credentials:
 
     @classmethod
     def read(cls, directory: Path) -> Credentials | None:
-        """Read the credentials of a directory; None where none were made.
+        """Read the credentials of a directory; None if none were made.
 
         Raises:
-            LocalStackError: The file is there and cannot be understood.
+            LocalStackError: The file exists but cannot be parsed.
         """
         path = directory / "credentials.json"
         try:
@@ -88,7 +88,7 @@ class Credentials:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError):
-            # No cause: a message of the parser could show a part of the file.
+            # Without the cause: the parser's message could show a part of the file.
             raise LocalStackError(
                 f"{path} cannot be read as credentials; restore it, or name another directory"
             ) from None
@@ -106,10 +106,10 @@ class Record:
     """The servers of a directory.
 
     Attributes:
-        neo4j_version: The version that was started last, which therefore wrote the data.
-        processes: ``neo4j`` and ``s3``, while they run.
-        ports: Every port by name; tried first at the next start.
-        ready: Whether all of them answered; False while ``up`` is at work.
+        neo4j_version: The version that was started last, and therefore wrote the data.
+        processes: The processes ``neo4j`` and ``s3``, while they run.
+        ports: The ports by name; the next start tries them first.
+        ready: Whether all servers answered; False while ``up`` is running.
     """
 
     neo4j_version: str = ""
@@ -119,7 +119,7 @@ class Record:
 
     @classmethod
     def read(cls, directory: Path) -> Record:
-        """Read the record of a directory; a missing or broken one reads as an empty one."""
+        """Read the record of a directory; a missing or broken one counts as empty."""
         try:
             data: dict[str, Any] = json.loads((directory / "stack.json").read_text())
             processes = {name: Process(*pair) for name, pair in data["processes"].items()}

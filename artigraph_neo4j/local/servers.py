@@ -1,4 +1,4 @@
-"""The servers of one directory: started, awaited and stopped, also those without a record."""
+"""Starting, awaiting and stopping the servers of one directory, even those without a record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PORTS = {"neo4j": neo4j.PORTS, "s3": s3.PORTS}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that a start of the servers needs."""
+    """The settings for a start of the servers."""
 
     names: tuple[str, ...]
     credentials: Credentials
@@ -36,7 +36,7 @@ class Plan:
 
 
 class Servers:
-    """The servers of a directory, whose lock the caller holds."""
+    """The servers of a directory; the caller holds its lock."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -47,7 +47,7 @@ class Servers:
                 self._forget(name)
 
     def start(self, plan: Plan) -> None:
-        """Start servers that do not run and wait for all; after a failure stop those it started."""
+        """Start servers that do not run and wait for all; after a failure, stop the new ones."""
         started: set[str] = set()
         try:
             while not self._try_to_start(plan, started):
@@ -71,7 +71,7 @@ class Servers:
         self.record.write(self.directory)
 
     def stop_all(self, timeout: float) -> None:
-        """Stop all servers with their data here, those without a record too."""
+        """Stop all servers with their data here, including those without a record."""
         self.stop(list(self.record.processes), timeout)
         for name in _PORTS:
             self._stop_strays(name, timeout)
@@ -79,7 +79,7 @@ class Servers:
     # -- inside --------------------------------------------------------------------------------
 
     def _try_to_start(self, plan: Plan, started: set[str]) -> bool:
-        """Start and await all; return False if other ports have to be tried."""
+        """Start and await all servers; return False if other ports have to be tried."""
         for name in plan.names:
             if name not in self.record.processes:
                 started.add(name)
@@ -109,7 +109,7 @@ class Servers:
             environment |= s3.environment(keys.s3_access_key, keys.s3_secret_key)
         record.processes[name] = Process.start(command, log=self._new_log(name), env=environment)
         record.ready = False
-        record.write(self.directory)  # at once: who kills us now must find the server
+        record.write(self.directory)  # at once: a later ``up`` must find it if we are killed now
 
     def _wait(self, plan: Plan) -> None:
         processes, ports = self.record.processes, self.record.ports
@@ -127,7 +127,7 @@ class Servers:
         )
 
     def _lost_a_port(self) -> bool:
-        """Whether a server ended because its port was taken after it was found free."""
+        """Return True if a server ended since its port was taken after it was found free."""
         lost = [
             name
             for name, process in self.record.processes.items()
@@ -139,7 +139,7 @@ class Servers:
         return bool(lost)
 
     def _stop_strays(self, name: str, timeout: float) -> None:
-        """Stop a server without a record, which would hold the data."""
+        """Stop servers without a record, which would block the data."""
         data = self.directory / name
         marker = neo4j.marker(data) if name == "neo4j" else s3.marker(data)
         for stray in Process.with_argument(marker):

@@ -26,12 +26,13 @@ class LocalStack:
     """Neo4j and S3 with their data in one directory; several stacks may run side by side.
 
     Args:
-        directory: Where data and records are; by default the user's data directory, or
-            ``ARTIGRAPH_HOME``.
-        neo4j_version: A version that a lock is shipped for; by default the one that the data is
-            from, and for new data 2026.09.0. A newer one upgrades the data; an older is refused.
-        s3: Whether S3 belongs to it.
-        heap: Memory for Neo4j's heap, as Java writes it.
+        directory: The directory of data and records; by default ``ARTIGRAPH_HOME``, or else below
+            the user's data directory.
+        neo4j_version: A version that has a lock in this package; by default the version that wrote
+            the data, and for new data 2026.09.0. A newer version upgrades the data; an older one is
+            refused.
+        s3: Whether the stack has an S3.
+        heap: The size of Neo4j's heap in Java's notation.
     """
 
     def __init__(
@@ -52,14 +53,14 @@ class LocalStack:
     def up(self, timeout: float = 120, *, verify: bool = False) -> StackInfo:
         """Start servers that do not run, and return when all answer. The first time takes minutes.
 
-        Ports of the last start, else the usual ones, are taken where they are free.
+        The ports of the last start, or else the usual ones, are used if they are free.
 
         Args:
-            timeout: Seconds for the servers to answer; fetching jars does not count.
-            verify: Check every jar byte by byte, not only its size and time.
+            timeout: Maximum seconds until all servers answer, without the time to fetch jars.
+            verify: Whether every jar is checked byte by byte, not only by its size and time.
 
         Raises:
-            LocalStackError: Something could not be fetched or started.
+            LocalStackError: A jar could not be fetched, or a server could not be started.
         """
         with disk_errors_said():
             return self._up(timeout, verify)
@@ -68,20 +69,20 @@ class LocalStack:
         """Stop all servers cleanly, if any run. Data and credentials stay.
 
         Args:
-            timeout: Seconds after which a server that does not end is killed.
+            timeout: Seconds until a server that does not end is killed.
         """
         if self.directory.exists():
             with disk_errors_said(), self._locked() as servers:
                 servers.stop_all(timeout)
 
     def kill(self) -> None:
-        """Kill Neo4j as a crash would; its data survives that."""
+        """Kill Neo4j, as a crash would; its data survives."""
         process = Record.read(self.directory).processes.get("neo4j")
         if process is not None:
             process.kill()
 
     def info(self) -> StackInfo | None:
-        """Addresses and credentials; None unless all servers of the stack run and answer."""
+        """Return addresses and credentials; None unless all servers of the stack run and answer."""
         record = Record.read(self.directory)
         running = record.ready and "neo4j" in record.processes
         if not running or not all(process.alive() for process in record.processes.values()):
@@ -90,7 +91,7 @@ class LocalStack:
         return None if credentials is None else self._info(record, credentials)
 
     def status(self) -> StackStatus:
-        """The state of each server, and the size of its data."""
+        """Return the state of each server, and the size of its data."""
         record = Record.read(self.directory)
         credentials = Credentials.read(self.directory)
         return status_of(
@@ -107,13 +108,13 @@ class LocalStack:
     def _up(self, timeout: float, verify: bool) -> StackInfo:
         version = self._version(Record.read(self.directory))
         java = find_java(version)  # first, since fetching takes minutes
-        # The jars have a lock of their own: stacks in other directories need not wait for this.
+        # The jars have a separate lock, so stacks in other directories do not wait for this one.
         jars = provision(version, cache_directory(), verify=verify)
         with self._locked() as servers:
             if self._version(servers.record) != version:
                 raise LocalStackError(
                     f"another process started Neo4j {servers.record.neo4j_version} in "
-                    f"{self.directory} meanwhile; name another directory for {version}"
+                    f"{self.directory} in the meantime; name another directory for {version}"
                 )
             servers.record.neo4j_version = version
             credentials = self._credentials()
@@ -129,7 +130,7 @@ class LocalStack:
             yield Servers(self.directory)
 
     def _version(self, record: Record) -> str:
-        """The version to start: the one that was asked for, else the one that wrote the data."""
+        """The version to start: the given one, else the one that wrote the data."""
         found = record.neo4j_version
         asked = self._asked or found or DEFAULT_VERSION
         if found and asked != found:
@@ -178,14 +179,14 @@ def _order(version: str) -> list[int]:
 
 
 def running_stack() -> StackInfo | None:
-    """The stack of the default directory if it runs, else None. Starts nothing.
+    """Return the stack of the default directory if it runs, else None. Starts nothing.
 
     Raises:
-        LocalStackError: It runs, but its credentials cannot be read.
+        LocalStackError: The stack runs, but its credentials cannot be read.
     """
     try:
         return LocalStack().info()
     except LocalStackError as error:
-        if isinstance(error.__cause__, ImportError):  # without the extra, nothing can run
+        if isinstance(error.__cause__, ImportError):  # without the extra, no stack can run
             return None
         raise

@@ -15,7 +15,7 @@ __all__ = ["ServerStatus", "StackStatus", "status_of"]
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """One server: whether it runs, whether it answers, and the size of its data in bytes."""
+    """The state of one server: if it runs, if it answers, and the size of its data in bytes."""
 
     name: str
     version: str
@@ -28,7 +28,7 @@ class ServerStatus:
 
 @dataclass(frozen=True, slots=True)
 class StackStatus:
-    """A stack: its directory, its addresses (None while it is down) and its servers."""
+    """The state of a stack: its directory, its addresses (None while it is down), its servers."""
 
     directory: Path
     info: StackInfo | None
@@ -36,7 +36,7 @@ class StackStatus:
 
     @property
     def healthy(self) -> bool:
-        """Whether every server answers."""
+        """True if every server answers."""
         return all(server.answers for server in self.servers)
 
 
@@ -49,7 +49,7 @@ def status_of(
     password: str,
     with_s3: bool,
 ) -> StackStatus:
-    """Ask every server of a stack whether it answers."""
+    """Ask every server of a stack, and return the state of the stack."""
     servers = [
         _server(
             directory / "neo4j", record, "bolt", version, lambda url: neo4j.answers(url, password)

@@ -1,4 +1,4 @@
-"""What makes a class a model: its name, version and aliases, noted when it is defined."""
+"""The base of models: a class's name, version and aliases, noted when the class is defined."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _serial = itertools.count()
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """How a model is known in the graph.
+    """The name and version under which the graph knows a model.
 
     Attributes:
         name: The stored name and the node's label; the class's name unless ``name=`` says another.
-        version: The version this class writes.
-        aliases: Former names under which stored artifacts are this model's too.
-        serial: Grows with every definition, so that of two the later is known.
+        version: The version that this class writes.
+        aliases: Former names of the model; artifacts stored under them are read as this model too.
+        serial: Number that grows with every definition, so that the later of two is known.
         strict: Whether values that do not fit the annotations of their fields are refused.
     """
 
@@ -45,7 +45,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactInfo:
-    """What the graph knows about one recorded artifact.
+    """The facts that the graph holds about one recorded artifact.
 
     Attributes:
         node_id: The artifact's id.
@@ -65,7 +65,7 @@ class ArtifactInfo:
 
     @property
     def span(self) -> str | None:
-        """The same as ``span_id``: the id goes wherever a span goes."""
+        """The same as ``span_id``; functions that take a span take this id too."""
         return self.span_id
 
 
@@ -76,8 +76,8 @@ class _NotRecordedError(NotFoundError, AttributeError):
 class _NodeId:
     """The id of a recorded artifact, as an attribute of the object.
 
-    A descriptor that the class itself does not show: a model may have a field of this name, and a
-    dataclass would take what the class shows for the field's default.
+    This descriptor is hidden on the class itself: a model may have a field of this name, and a
+    dataclass would take an attribute of the class for the field's default.
     """
 
     def __get__(self, artifact: ModelBase | None, owner: type[ModelBase]) -> str:
@@ -94,8 +94,8 @@ class _NodeId:
 class ModelBase:
     """The part of ``ArtifactModel`` that needs no database."""
 
-    # Slots, so that a model may be a dataclass with slots itself, and what is known about one
-    # recorded object hides no field of its user's and takes no part in comparison.
+    # Slots, so that a model may itself be a dataclass with slots, and so that the facts about a
+    # recorded object neither hide a field of the user's nor take part in comparisons.
     __slots__ = ("__artifact_info__", "__weakref__")
 
     __artifact_model__: ClassVar[ModelInfo | None] = None
@@ -108,7 +108,7 @@ class ModelBase:
     if not TYPE_CHECKING:  # type checkers say so themselves
 
         def __init__(self, *args, **kwargs):
-            """Refuse values for a class that nobody made a dataclass: it takes none."""
+            """Refuse arguments where the class was not made a dataclass: it does not take any."""
             cls = type(self)
             if (args or kwargs) and not is_dataclass(cls):
                 raise ModelError(
@@ -152,9 +152,9 @@ class ModelBase:
         )
 
     def __getstate__(self) -> object:
-        """A copy, or what comes out of a pickle, is an object of its own: nothing is known of it.
+        """Return the state without the facts of the graph: a copy is an object of its own.
 
-        It would fail for frozen classes besides, which let nobody set a slot.
+        Copying the slot would also fail for frozen classes, whose slots cannot be set.
         """
         state = super().__getstate__()
         if isinstance(state, tuple):
@@ -165,7 +165,7 @@ class ModelBase:
 
 
 def _strictness(cls: type[ModelBase]) -> bool:
-    """Whether the model that a class inherits from is strict; one of its own is."""
+    """Return the strictness that a class inherits; a model without a parent model is strict."""
     infos = [getattr(base, "__artifact_model__", None) for base in cls.__mro__[1:]]
     return next((info.strict for info in infos if info is not None), True)
 
@@ -175,10 +175,10 @@ def _bases(cls: type) -> str:
 
 
 def model_info(cls: type[ModelBase]) -> ModelInfo:
-    """The name and version of a model class.
+    """Return the name and version of a model class.
 
     Raises:
-        ModelError: It is ``ArtifactModel`` itself.
+        ModelError: The class is ``ArtifactModel`` itself.
     """
     info = cls.__artifact_model__
     if info is None:
@@ -190,12 +190,12 @@ _SLOT: Any = vars(ModelBase)[_SLOT_NAME]
 
 
 def note_artifact(artifact: ModelBase, info: ArtifactInfo) -> None:
-    """Remember, on the object, what the graph knows of it (frozen classes too)."""
+    """Keep the facts that the graph holds on the object itself (frozen classes too)."""
     _SLOT.__set__(artifact, info)
 
 
 def artifact_info(artifact: ModelBase) -> ArtifactInfo | None:
-    """What the graph knows of an artifact that was read or created; None for a new one.
+    """Return the facts that the graph holds of an artifact; None for one that is not recorded.
 
     No round trip. An object created twice is known as the later artifact.
     """

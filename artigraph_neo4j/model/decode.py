@@ -50,8 +50,8 @@ class Loading:
         blob: Where the bytes are, or None when ``data`` has them.
         data: The bytes.
         value: The value, once known.
-        lazy: Whether the value is to be a ``Lazy``, which leaves the bytes where they are.
-        error: Why there is no value, where loading it failed and others are to go on.
+        lazy: Whether the value will be a ``Lazy``, which leaves the bytes where they are.
+        error: The reason why the value is missing, where loading it failed and others go on.
     """
 
     node: StoredNode
@@ -66,15 +66,15 @@ class Loading:
 
     @property
     def where(self) -> str:
-        """Names the artifact and the field in messages."""
+        """The names of artifact and field, for messages."""
         return self.node.where(self.field)
 
     def plan(self) -> FieldPlan | None:
-        """How the class stores the field; None for one that it has not any more."""
+        """Return the plan of the field; None if the class does not have the field any more."""
         return None if self.cls is ArtifactRecord else plan_of(self.cls).fields.get(self.field)
 
     def storage(self, default: Storage | None) -> Storage:
-        """The storage that keeps the bytes: the field's own, the engine's, or one known by name.
+        """Return the storage of the bytes: the field's own, the engine's, or one known by name.
 
         Raises:
             StorageError: No storage of that name is known.
@@ -84,7 +84,7 @@ class Loading:
         return storage_of(self.where, self.blob.storage, plan.storage if plan else None, default)
 
     def find_serializer(self) -> Serializer[Any]:
-        """The serializer that wrote the value: the field's own, or one known by name.
+        """Return the serializer that wrote the value: the field's own, or one known by name.
 
         Raises:
             SerializationError: No serializer of that name is known.
@@ -94,7 +94,7 @@ class Loading:
 
     @property
     def heavy(self) -> bool:
-        """Whether the work is worth a thread."""
+        """True where the work is large enough for a thread of its own."""
         return self.serializer != TREE and self.find_serializer().heavy
 
     def work(self) -> None:
@@ -111,10 +111,10 @@ class Loading:
         self.data = None
 
     def finish(self) -> Any:
-        """The value, once all nested models are built.
+        """Return the value, once all nested models are built.
 
         Raises:
-            ArtigraphError: It could not be loaded, or a model in it is gone.
+            ArtigraphError: The value could not be loaded, or a model in it is gone.
         """
         if self.error is not None:
             raise self.error
@@ -131,7 +131,7 @@ class Loading:
 
 
 def loadings(stored: Stored, resolver: Resolver) -> Iterator[Loading]:
-    """The fields of an artifact that are not native, nested models' too."""
+    """Yield the fields of an artifact, and of its nested models, that are not native."""
     for node in stored.nodes:
         for entry in node.codec.apart:
             name, _, (kind, serializer, *more) = entry
@@ -156,13 +156,13 @@ def join(
     resolver: Resolver,
     built: Callable[[StoredNode], object] | None = None,
 ) -> ModelBase:
-    """The artifact, built from its nodes and the values of its other fields.
+    """Build the artifact from its nodes and the values of its other fields.
 
     Args:
         stored: Its nodes.
         loaded: The values of the fields that are not native.
         resolver: Finds classes.
-        built: Called with every node once its value is made, before what it is nested in is.
+        built: Called with every node once its value is made; nested nodes come first.
 
     Raises:
         UnknownModelError, ArtifactTypeError, MigrationError, SerializationError: See there.
@@ -190,7 +190,7 @@ def join(
 
 
 def _make_lazy(data: dict[str, Any], plans: dict[str, FieldPlan]) -> None:
-    """What was stored natively, or as a container of models, before its field was lazy."""
+    """Wrap in a ``Lazy`` the values that were stored natively before their field became lazy."""
     for name, value in data.items():
         plan = plans.get(name)
         if plan and plan.lazy and not (value is None or value is UNSET or isinstance(value, Lazy)):
@@ -227,7 +227,7 @@ def _note(node: StoredNode, stored: Stored) -> None:
 
 
 def info_of(node: StoredNode, label: str | None, span_id: str | None) -> ArtifactInfo:
-    """What is known of an artifact from its node.
+    """Return the facts about an artifact that its node holds.
 
     Raises:
         SerializationError: Its time of recording cannot be read.

@@ -36,7 +36,7 @@ TREE = "tree"
 
 @dataclass(slots=True)
 class Encoded:
-    """What a call will write.
+    """The nodes, links and fields that a call will write.
 
     Attributes:
         roots: The nodes of the artifacts themselves, in the order given.
@@ -44,7 +44,7 @@ class Encoded:
         links: ``(parent id, child id, path)`` of every nested model; the path is the field's name,
             and inside containers goes on as an RFC 6901 pointer: ``layers/0``, ``by_name/a~1b``.
         pending: The fields that are not native.
-        size: About how many bytes the native ones take.
+        size: Approximate number of bytes of the native fields.
     """
 
     roots: list[Node] = field(default_factory=list)
@@ -55,12 +55,12 @@ class Encoded:
 
 
 def encode(artifacts: Iterable[ModelBase], *, inline_bytes: int | None) -> Encoded:
-    """Split artifacts into nodes. No bytes are made yet, nothing is sent.
+    """Split artifacts into nodes. Nothing is serialized or sent yet.
 
     Args:
         artifacts: The artifacts.
-        inline_bytes: Native values of more bytes are left to a serializer; None keeps all native
-            that Neo4j can take.
+        inline_bytes: Maximum size of a native value; a serializer takes larger ones. With None
+            every value that Neo4j can hold stays native.
 
     Raises:
         ModelError: A class cannot be stored.
@@ -79,7 +79,7 @@ class _Work:
 
 
 class Encoder:
-    """Goes through objects by a list of work, not by recursion: models may nest to any depth.
+    """Encodes objects by a list of work, not by recursion: models may nest to any depth.
 
     Args:
         inline_bytes: As for ``encode``.
@@ -92,21 +92,21 @@ class Encoder:
         self._now = datetime.now(UTC)
 
     def new_node(self, artifact: ModelBase) -> Node:
-        """The node of an object, still empty.
+        """Return the node of an object, still empty.
 
         Raises:
-            SerializationError: The object has state beside its fields.
+            SerializationError: The object has state besides its fields.
         """
         plan = plan_of(type(artifact))
         check_extras(artifact, plan)
         return Node(new_id(), plan, self._now)
 
     def value_of(self, artifact: ModelBase, field: FieldPlan) -> Any:
-        """The value that a field of an object has, or ``UNSET``."""
+        """Return the value of a field of an object, or ``UNSET``."""
         return field_value(artifact, field)
 
     def run(self, artifacts: Iterable[ModelBase]) -> Encoded:
-        """Split artifacts into nodes; see ``encode``. Once for an encoder."""
+        """Split artifacts into nodes; see ``encode``. An encoder can run only once."""
         for artifact in artifacts:
             self._out.roots.append(self._add(artifact, None))
         while self._todo:
@@ -242,7 +242,7 @@ class Encoder:
         )
 
     def _replace(self, work: _Work, value: Any, path: str) -> Any:
-        """The container with every model replaced by a reference to its node."""
+        """Return the container with every model replaced by a reference to its node."""
         if isinstance(value, ModelBase):
             self._nest(work, value, path)
             return _Reference(path)
@@ -258,7 +258,7 @@ class Encoder:
 
 
 def _check_fits(node: Node, plan: FieldPlan, value: Any) -> None:
-    # A default that does not fit is the class's own affair: x: int = None.
+    # A default that does not fit was chosen by the class's author: x: int = None.
     if plan.fits is None or plan.fits(value) or value is plan.default:
         return
     info = node.plan.info
@@ -281,14 +281,14 @@ _Container = list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset
 
 
 def _of_plain(value: Any) -> Serializer[Any] | None:
-    """The serializer of what would be a native property, were it not too large, or lazy."""
+    """Return a serializer for a native value that is too large for a property, or lazy."""
     if type(value) is str and to_native(value)[0] is not NOT_NATIVE:
         return string_serializer
     return bytes_serializer if type(value) is bytes else None
 
 
 def _note_entries(node: Node, field: str, value: object) -> None:
-    """Keep the entries of a dict as properties beside it, so that filters find them."""
+    """Keep the entries of a dict as properties next to it, so that filters find them."""
     if type(value) is dict:
         node.properties.update(entries_of(field, cast("dict[object, object]", value)))
 
@@ -310,7 +310,7 @@ def _holds(value: _Container, kind: type[Any]) -> bool:
 
 
 def _token(key: Any, position: int) -> str:
-    """A dict key as part of a path; ``~k3`` for the fourth key where it is no storable string."""
+    """Return a dict key as part of a path; ``~k3`` where the fourth key is not a storable str."""
     if type(key) is str and to_native(key)[0] is not NOT_NATIVE:
         return key.replace("~", "~0").replace("/", "~1")
     return f"~k{position}"

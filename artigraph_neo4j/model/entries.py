@@ -1,8 +1,8 @@
-"""Entries of dicts, kept as properties beside the dict, so that filters find them.
+"""Entries of dicts, kept as properties next to the dict, so that filters find them.
 
-``params = {"max_depth": 4, "optimizer": {"lr": 0.1}}`` is stored whole, as JSON; beside it are
-``params.max_depth`` and ``params.optimizer.lr``. No field has a dot in its name, so nothing
-clashes. They are never read back.
+``params = {"max_depth": 4, "optimizer": {"lr": 0.1}}`` is stored whole, as JSON. The properties
+``params.max_depth`` and ``params.optimizer.lr`` are stored next to it. Names of fields never have a
+dot, so names cannot clash. These properties are never read back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from artigraph_neo4j.model.native import NOT_NATIVE, to_native
 __all__ = ["MAX_ENTRIES", "entries_of"]
 
 MAX_ENTRIES = 200
-"""Maximum number of entries that are kept beside a dict; of a larger one none is."""
+"""Maximum number of entries of a dict that are kept as properties; larger dicts have none."""
 
 _MAX_CHARACTERS = 1000
 _MAX_DEPTH = 6
@@ -24,10 +24,10 @@ _KINDS = (bool, int, float, str)
 
 
 def entries_of(field: str, value: dict[Any, Any]) -> dict[str, Any]:
-    """The properties that stand beside a dict.
+    """Return the properties that hold the entries of a dict.
 
-    Of what cannot be one, a list for example, the path is named in a list of its own: a filter
-    leaves it out, rather than take it for missing. ``*`` in that list stands for all.
+    An entry that cannot be a property, such as a list, has its path in a separate list, so that
+    filters leave it out instead of taking it for missing. ``*`` in that list stands for all.
     """
     found: dict[str, Any] = {}
     others: list[str] = []
@@ -50,7 +50,7 @@ def entries_of(field: str, value: dict[Any, Any]) -> dict[str, Any]:
 
 def _items(value: dict[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, item in value.items():
-        if not _is_name(key):  # nothing can ask for it
+        if not _is_name(key):  # no filter can ask for it
             continue
         inner: Any = item  # a type checker would narrow the item itself
         if type(item) is dict and item and len(path) < _MAX_DEPTH:
@@ -60,7 +60,7 @@ def _items(value: dict[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple
 
 
 def _is_name(key: object) -> bool:
-    """Whether a key can be part of a path: a text without a dot that can name a property."""
+    """Tell if a key can be part of a path: a text without a dot that can name a property."""
     if type(key) is not str or not key or any(c in key for c in ".\\\0"):
         return False
     return to_native(key)[0] is not NOT_NATIVE

@@ -34,7 +34,7 @@ class _Config:
 
 
 class FieldOptions(TypedDict, total=False):
-    """What ``dataclasses.field`` takes beside a default."""
+    """The arguments of ``dataclasses.field`` besides a default."""
 
     init: bool
     repr: bool
@@ -110,23 +110,25 @@ def artifact_field(
     searchable: bool = False,
     **options: Any,
 ) -> Any:
-    """A dataclass field that says how, and where, its value is stored.
+    """Return a dataclass field that says how and where its value is stored.
 
     Args:
-        serializer: Makes the value bytes; by default it is inferred from the value's type.
-        storage: Where the bytes go; by default into the graph, or into the engine's storage when
-            they are many.
+        serializer: Turns the value into bytes; by default it is inferred from the value's type.
+        storage: The storage of the bytes; by default the graph, or the engine's storage when they
+            are many.
         indexed: Keep an index on it, so that filters on it seek instead of looking at every
-            artifact of the model. A value takes 8,000 bytes at the most then.
-        searchable: Full-text search finds its words; for a ``str`` or a list of them.
-        **options: All else that ``dataclasses.field`` takes: ``default``, ``default_factory``,
-            ``init``, ``repr``, ``hash``, ``compare``, ``kw_only``, ``metadata``.
+            artifact of the model. A value may then take 8,000 bytes at most.
+        searchable: Let full-text search find its words; for a ``str`` or a list of them.
+        **options: Everything else that ``dataclasses.field`` takes: ``default``,
+            ``default_factory``, ``init``, ``repr``, ``hash``, ``compare``, ``kw_only``,
+            ``metadata``.
 
     Returns:
         A ``dataclasses.Field``, typed as the field's value.
 
     Raises:
-        ModelError: ``serializer`` or ``storage`` is no such thing, or stands beside ``indexed``.
+        ModelError: ``serializer`` is not a serializer, ``storage`` is not a storage, or one of
+            them is combined with ``indexed``.
     """
     return make_field(
         serializer, storage, lazy=False, indexed=indexed, searchable=searchable, **options
@@ -143,10 +145,10 @@ def make_field(
     metadata: Mapping[Any, Any] | None = None,
     **options: Any,
 ) -> Any:
-    """A dataclass field that carries how its value is stored; see ``artifact_field``.
+    """Return a dataclass field that carries how its value is stored; see ``artifact_field``.
 
     Raises:
-        ModelError: ``serializer`` or ``storage`` is no such thing.
+        ModelError: ``serializer`` is not a serializer, or ``storage`` is not a storage.
     """
     if serializer is not None and not isinstance(serializer, Serializer):
         raise ModelError(f"serializer= takes an instance of Serializer, not {serializer!r}")
@@ -160,23 +162,23 @@ def make_field(
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """How one field is stored.
+    """The plan by which one field is stored and read.
 
     Attributes:
         name: The field.
         property: The property of the node that holds it.
-        serializer: The one given by ``artifact_field``, or None.
-        storage: Likewise.
+        serializer: The serializer given to ``artifact_field``, or None.
+        storage: The storage given to ``artifact_field``, or None.
         lazy: Whether it is a ``lazy_field``.
         required: Whether it has no default.
         index: The label and property of its index, or None. The label is that of the outermost
             model that declares the field indexed, so one index serves all that inherit from it.
-        searchable: Whether full-text search looks into it.
+        searchable: Whether full-text search finds its words.
         init: Whether the constructor takes it.
         default: Its default, or ``dataclasses.MISSING``.
         factory: The function that makes its default, or None.
         fits: Tells whether a value fits the annotation; None where it is not checked.
-        takes: The annotation, for messages.
+        takes: The annotation as text, for messages.
     """
 
     name: str
@@ -194,13 +196,13 @@ class FieldPlan:
     takes: str = "anything"
 
     def make_default(self) -> Any:
-        """A value for a field that is not stored; only where it is not ``required``."""
+        """Return a value for a field that is not stored; only where it is not ``required``."""
         return self.default if self.factory is None else self.factory()
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """How objects of one class are stored; made once a class.
+    """The plan by which objects of one class are stored; made once for each class.
 
     Attributes:
         info: The model's name and version.
@@ -209,9 +211,9 @@ class ModelPlan:
             it inherits from.
         origin: ``module:qualname``, stored as a hint for reading.
         indexes: The label and property of every index that its fields ask for.
-        lazy: Whether any field is.
+        lazy: Whether any field is lazy.
         init_vars: The names of its ``InitVar`` pseudo-fields, which only the constructor takes.
-        cached: The names of its cached properties, which are worked out again.
+        cached: The names of its cached properties, which are computed again after reading.
         slots: The names of slots that are not fields.
     """
 
@@ -231,10 +233,10 @@ _PUBLIC = frozenset({"create", "read", "migrate"})
 
 
 def plan_of(cls: type[ModelBase]) -> ModelPlan:
-    """The plan of a model class.
+    """Return the plan of a model class.
 
     Raises:
-        ModelError: The class is no dataclass, or a field hides a method or cannot be restored.
+        ModelError: The class is not a dataclass, or a field hides a method or cannot be restored.
     """
     plan = _plans.get(cls)
     if plan is None:
@@ -322,7 +324,7 @@ def _index(cls: type[ModelBase], name: str) -> tuple[str, str] | None:
 
 
 def _all_fields(cls: type[ModelBase]) -> list[dataclasses.Field[Any]]:
-    # dataclasses.fields() leaves out InitVars, which have to be refused.
+    # dataclasses.fields() leaves out InitVars, which must be refused.
     table: dict[str, dataclasses.Field[Any]] = getattr(cls, "__dataclass_fields__", {})
     class_variable = getattr(dataclasses, "_FIELD_CLASSVAR", ...)
     return [f for f in table.values() if getattr(f, "_field_type", None) is not class_variable]

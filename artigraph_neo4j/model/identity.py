@@ -14,14 +14,15 @@ __all__ = ["Resolver", "known_models", "model_names"]
 class Resolver:
     """Finds classes for stored models during one read.
 
-    The rule: live classes of the stored name (or with it as an alias) are candidates; of one module
-    and qualified name the latest definition counts, so redefining a class changes nothing. One
-    candidate is it. Of several, the class that was asked for decides, then the stored module and
-    qualified name; ``__main__`` stands for any module, since a script and a notebook are it.
+    The rule: live classes of the stored name (or with it as an alias) are candidates. For each
+    module and qualified name only the latest definition counts, so redefining a class changes
+    nothing. A single candidate is used. Among several, the class that was asked for decides, then
+    the stored module and qualified name; ``__main__`` matches any module, since scripts and
+    notebooks run as ``__main__``.
 
     Args:
         wanted: The class that ``read`` was called on or that ``model=`` named, or None.
-        fallback: The class that stands for a model which no class of this program is, or None.
+        fallback: The class to use for a model that has no class in this program, or None.
     """
 
     def __init__(
@@ -33,16 +34,16 @@ class Resolver:
         self._found: dict[tuple[str, str, bool], type[ModelBase]] = {}
 
     def find(self, name: str, origin: str, artifact: str, *, root: bool) -> type[ModelBase]:
-        """The class for one stored artifact.
+        """Return the class for one stored artifact.
 
         Args:
             name: The stored model name.
             origin: The stored ``module:qualname``.
             artifact: The artifact's id, for messages.
-            root: Whether it is what was asked for, rather than nested in that.
+            root: Whether the artifact itself was asked for, rather than one that it is nested in.
 
         Raises:
-            ArtifactTypeError: It is of another model than the one asked for.
+            ArtifactTypeError: The artifact is of another model than the one asked for.
             UnknownModelError: No class fits, or several do.
         """
         key = (name, origin, root)
@@ -72,7 +73,7 @@ class Resolver:
             return self._fallback
         if not candidates:
             raise UnknownModelError(
-                f"artifact {artifact} is of model {name!r}, which no class of this program is; "
+                f"artifact {artifact} is of model {name!r}, for which this program has no class; "
                 f"it was written by {origin}: import that module, or give today's class "
                 f"name={name!r} or aliases=({name!r},)"
             )
@@ -84,7 +85,7 @@ class Resolver:
 
 
 def known_models(name: str | None = None) -> list[type[ModelBase]]:
-    """The live model classes that answer to a name, or all; the latest of each definition."""
+    """Return the live model classes of a name, or all; the latest of each definition."""
     latest: dict[str, type[ModelBase]] = {}
     for cls in _subclasses(ModelBase):
         info = cls.__artifact_model__
@@ -97,7 +98,7 @@ def known_models(name: str | None = None) -> list[type[ModelBase]]:
 
 
 def model_names() -> set[str]:
-    """The names and aliases of all live model classes."""
+    """Return the names and aliases of all live model classes."""
     infos = [cls.__artifact_model__ for cls in _subclasses(ModelBase)]
     return {name for info in infos if info is not None for name in (info.name, *info.aliases)}
 
@@ -107,7 +108,7 @@ def _answers_to(info: ModelInfo, name: str) -> bool:
 
 
 def _closest(candidates: list[type[ModelBase]], origin: str) -> list[type[ModelBase]]:
-    """Those defined where the stored one was; failing that, those in the same or any module."""
+    """Return candidates of the stored module and name, else of its module or ``__main__``."""
     module = origin.split(":")[0]
     exact = [c for c in candidates if _origin(c) == origin]
     return exact or [c for c in candidates if c.__module__ in (module, "__main__")]

@@ -1,4 +1,4 @@
-"""Demands of an index on a value: fields declared ``indexed`` or ``searchable``."""
+"""Checks of values in fields that are declared ``indexed`` or ``searchable``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from artigraph_neo4j.model.native import NOT_NATIVE
 __all__ = ["INDEX_BYTES", "check_indexed", "search_texts"]
 
 INDEX_BYTES = 8_000
-"""Maximum size of an indexed value. Neo4j loses the transaction over a key of 8,167 bytes."""
+"""Maximum bytes of an indexed value. A key of 8,167 bytes makes Neo4j fail the transaction."""
 
 
 def check_indexed(where: str, value: Any, stored: Any) -> None:
-    """Refuse what the index of a field cannot hold, before anything is written.
+    """Refuse a value that the index of its field cannot hold, before anything is written.
 
     Raises:
         SerializationError: The value is not native, or too long.
@@ -43,10 +43,10 @@ def _size(value: Any) -> int:
 
 
 def search_texts(where: str, value: Any) -> list[str]:
-    """The texts of a searchable field.
+    """Return the texts of a searchable field.
 
     Raises:
-        SerializationError: It is no text, and no list of texts.
+        SerializationError: The value is neither a text nor a list of texts.
     """
     if value is None:
         return []

@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 
 class Reference(ABC):
-    """What a ``Lazy`` that was read knows of its value.
+    """A reference from a ``Lazy`` that was read to its stored value.
 
     Attributes:
         serializer: The name of the serializer that wrote it.
-        size: How many bytes are stored.
+        size: Number of stored bytes.
         digest: Their SHA-256, in hex.
         text: Whether they are known to be UTF-8 text.
     """
@@ -39,7 +39,7 @@ class Reference(ABC):
 
     @property
     def place(self) -> str | None:
-        """Where the bytes are, for people; None where the graph has them."""
+        """The place of the bytes, for people; None where the graph has them."""
         return None
 
     @abstractmethod
@@ -69,14 +69,14 @@ class Lazy(Generic[T]):
         run = await Run.read(run_id)   # one round trip, nothing from a storage
         frame = await run.frame.load()
 
-    One that was read stands for what is stored, which never changes: every ``load`` reads anew and
-    keeps nothing, and as a field of a new artifact it shares the stored bytes. Two are equal when
-    they stand for the same bytes of the same serializer; one that holds a value equals itself only.
-    Copies and pickles of one that was read stand for the same bytes, and load nothing; after
-    unpickling it uses the engine that is set where it is loaded.
+    A ``Lazy`` that was read stands for stored bytes, which never change: every ``load`` reads them
+    again and keeps nothing, and as a field of a new artifact it shares the stored bytes. Two are
+    equal when they stand for the same bytes of the same serializer; a ``Lazy`` that holds a value
+    equals only itself. Copies and pickles of a ``Lazy`` that was read stand for the same bytes and
+    load nothing; after unpickling it uses the engine that is set where it is loaded.
 
     Args:
-        value: The value, to be recorded.
+        value: The value to record.
     """
 
     __slots__ = ("_reference", "_value")
@@ -87,7 +87,7 @@ class Lazy(Generic[T]):
 
     @classmethod
     def of_stored(cls, reference: Reference) -> Lazy[Any]:
-        """One that stands for what is stored."""
+        """Make a ``Lazy`` that stands for a stored value."""
         made: Lazy[Any] = cls.__new__(cls)
         made._value = cast(Any, None)
         made._reference = reference
@@ -95,7 +95,7 @@ class Lazy(Generic[T]):
 
     @property
     def reference(self) -> Reference | None:
-        """What is known of the stored value; None for one that holds a value."""
+        """The reference to the stored value; None for a ``Lazy`` that holds a value."""
         return self._reference
 
     @property
@@ -103,7 +103,7 @@ class Lazy(Generic[T]):
         """The value that this object holds.
 
         Raises:
-            SerializationError: It was read; use ``load``.
+            SerializationError: This object was read from the graph; use ``load``.
         """
         if self._reference is not None:
             raise SerializationError("this Lazy holds no value, it was read; await its load()")
@@ -111,22 +111,22 @@ class Lazy(Generic[T]):
 
     @property
     def size(self) -> int | None:
-        """How many bytes are stored; None for one that holds a value."""
+        """Number of stored bytes; None for a ``Lazy`` that holds a value."""
         return None if self._reference is None else self._reference.size
 
     @property
     def digest(self) -> str | None:
-        """The SHA-256 of the stored bytes, in hex; None for one that holds a value."""
+        """The SHA-256 of the stored bytes, in hex; None for a ``Lazy`` that holds a value."""
         return None if self._reference is None else self._reference.digest
 
     async def load(
         self, *, columns: Sequence[Any] | None = None, row_groups: Sequence[int] | None = None
     ) -> T:
-        """The value; one request to its storage, none where the graph has it or this object.
+        """Read the value: one request to its storage, none where the graph or this object has it.
 
         Args:
-            columns: Labels of the columns to read, for values stored as Parquet or Arrow files; in
-                the order they are stored in, whatever the order here.
+            columns: Labels of the columns to read, for values stored as Parquet or Arrow files.
+                They come in the order in which they are stored, whatever the order here.
             row_groups: Numbers of the groups of rows to read, from 0: those of a Parquet file, the
                 record batches of an Arrow file. A part of a value is fetched in a few requests for
                 ranges of bytes, and is **not checked** against the SHA-256 of the whole.
@@ -135,12 +135,12 @@ class Lazy(Generic[T]):
             The value, or the part of it.
 
         Raises:
-            BlobNotFoundError: It is gone from its storage.
-            IntegrityError: It is not the one that was written; parts are not checked.
+            BlobNotFoundError: The value is gone from its storage.
+            IntegrityError: The bytes are not those that were written; parts are not checked.
             StorageError: The storage failed, or was not named by this program or its environment.
-            SerializationError: The bytes cannot be read, the serializer reads no parts, or there
-                are not these; or a part is asked of one that holds a value.
-            EngineError: It was unpickled, and no engine is set.
+            SerializationError: The bytes cannot be read, the serializer cannot read parts, or there
+                are no such parts; or this object holds a value, of which there are no parts.
+            EngineError: This object was unpickled, and no engine is set.
         """
         if self._reference is not None:
             found: T = await self._reference.load(columns, row_groups)
@@ -152,17 +152,17 @@ class Lazy(Generic[T]):
         return self._value
 
     async def load_range(self: Lazy[bytes] | Lazy[File], start: int, stop: int) -> bytes:
-        """The bytes from ``start`` up to, but not with, ``stop``, as a slice would give them.
+        """Read the bytes from ``start`` up to, but not including, ``stop``, as a slice would.
 
-        One request to the storage, for no other bytes. They are **not checked** against the SHA-256
-        of the whole.
+        One request to the storage, for these bytes only. They are **not checked** against the
+        SHA-256 of the whole.
 
         Args:
-            start: The first one, from 0.
-            stop: The one after the last; it may be beyond the end.
+            start: Position of the first byte, from 0.
+            stop: Position after the last byte; it may be beyond the end.
 
         Raises:
-            ValueError: One of them is negative.
+            ValueError: ``start`` or ``stop`` is negative.
             SerializationError: The value is of another type, or not stored yet.
             BlobNotFoundError, StorageError, EngineError: See ``load``.
         """
@@ -171,13 +171,13 @@ class Lazy(Generic[T]):
         return await self._stored("load_range").load_range(start, stop)
 
     async def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the stored bytes, as they are, to a file, of which a failure leaves nothing.
+        """Write the stored bytes, as they are, to a file. A failure leaves no file behind.
 
-        So a stored frame becomes a Parquet file, and a ``File`` what it was. Never more than a few
-        chunks are in memory.
+        A stored frame becomes a Parquet file, and a ``File`` the file that it was. Never more than
+        a few chunks are in memory.
 
         Args:
-            path: The file, which is replaced.
+            path: The file, which is replaced if it exists.
 
         Returns:
             The path.
@@ -185,7 +185,7 @@ class Lazy(Generic[T]):
         Raises:
             OSError: The file cannot be written.
             BlobNotFoundError, IntegrityError, StorageError, EngineError: See ``load``.
-            SerializationError: It is not stored yet.
+            SerializationError: The value is not stored yet.
         """
         return await self._stored("save").save(path)
 
@@ -259,21 +259,21 @@ def lazy_field(
     storage: Storage | None = None,
     **options: Any,
 ) -> Any:
-    """An ``artifact_field`` of type ``Lazy[...]``, whatever is given to it and is stored.
+    """Return an ``artifact_field`` whose value is always read back as a ``Lazy``.
 
-    A field that holds a ``Lazy`` needs no more than its type. This says more: how and where the
-    value is stored, and that a value which was stored when the field was not lazy, or is assigned
-    without ``Lazy``, is read back as a ``Lazy`` too.
+    For a field that holds a ``Lazy``, the annotation ``Lazy[...]`` is enough. This function also
+    says how and where the value is stored, and it makes a value that was stored before the field
+    was lazy, or that is assigned without ``Lazy``, come back as a ``Lazy`` too.
 
     Args:
-        serializer: Makes the value bytes; by default it is inferred from the value's type.
-        storage: Where the bytes go; see ``artifact_field``.
-        **options: All else that ``dataclasses.field`` takes.
+        serializer: Turns the value into bytes; by default it is inferred from the value's type.
+        storage: The storage of the bytes; see ``artifact_field``.
+        **options: Everything else that ``dataclasses.field`` takes.
 
     Returns:
         A ``dataclasses.Field``, typed as the field's value.
 
     Raises:
-        ModelError: ``serializer`` or ``storage`` is no such thing.
+        ModelError: ``serializer`` is not a serializer, or ``storage`` is not a storage.
     """
     return make_field(serializer, storage, lazy=True, **options)

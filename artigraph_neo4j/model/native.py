@@ -1,8 +1,8 @@
 """Values that Neo4j has a type for: stored as they are, so that Cypher can ask about them.
 
-Decided by exact type: a subclass (an ``IntEnum``, a ``str`` of one's own) would come back as
+The exact type decides: a subclass (an ``IntEnum``, a user's subclass of ``str``) would come back as
 something else. A scalar of numpy that equals a native value exactly is stored as that value, and
-its entry in the codec names its type: ``float:numpy.float32``. Others go through a serializer.
+its entry in the codec names its type: ``float:numpy.float32``. All others go through a serializer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NOT_NATIVE = object()
 """Returned by ``to_native`` for a value that needs a serializer."""
 
 MAX_INLINE_BYTES = 64 * 1024 * 1024
-"""Maximum size of a property: Neo4j holds a transaction in memory, and logs it besides."""
+"""Maximum bytes of a property: Neo4j holds a transaction in memory, and also logs it."""
 
 Entry = str | Sequence[Any]
 """Description of one field in the codec of a node: its kind, or a list that begins with it."""
@@ -39,7 +39,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_native(value: object) -> tuple[Any, Entry]:
-    """The property for a value and its codec entry, or ``(NOT_NATIVE, "")``."""
+    """Return the property for a value and its codec entry, or ``(NOT_NATIVE, "")``."""
     convert = _CONVERTERS.get(type(value))
     if convert is not None:
         return convert(value)
@@ -57,13 +57,13 @@ def _scalar(value: object) -> tuple[Any, Entry]:
 
 
 def kind_of(entry: Entry) -> str:
-    """The kind of a codec entry, without the type that a scalar had."""
+    """Return the kind of a codec entry, without the type that a scalar had."""
     kind: str = entry if isinstance(entry, str) else entry[0]
     return kind.partition(":")[0]
 
 
 def from_native(stored: Any, entry: Entry) -> Any:
-    """The value that ``to_native`` made ``stored`` and ``entry`` from."""
+    """Return the value from which ``to_native`` made ``stored`` and ``entry``."""
     kind = entry if isinstance(entry, str) else entry[0]
     if kind in _AS_THEY_ARE:
         return stored
@@ -83,12 +83,12 @@ def from_native(stored: Any, entry: Entry) -> Any:
 
 
 def as_python(stored: Any) -> Any:
-    """A property as Python's own type, where the driver returns one of its own."""
+    """Return a property as a type of Python, where the driver returns a type of its own."""
     return stored.to_native() if isinstance(stored, (Date, DateTime)) else stored
 
 
 def native_size(value: object) -> int:
-    """About how many bytes a native property takes."""
+    """Estimate the number of bytes of a native property."""
     if isinstance(value, (str, bytes)):
         return len(value)
     if isinstance(value, list):
@@ -135,7 +135,7 @@ def _datetime(value: datetime) -> tuple[Any, Entry]:
     if entry is None:
         return NOT_NATIVE, ""
     try:
-        instant = value.astimezone(UTC).replace(fold=0)  # of a UTC time it would be kept
+        instant = value.astimezone(UTC).replace(fold=0)  # a UTC time would keep its fold
         back = instant.astimezone(zone)
     except (OverflowError, ValueError):  # within a day of the first or the last year
         return NOT_NATIVE, ""

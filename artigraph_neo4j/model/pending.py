@@ -1,4 +1,4 @@
-"""What a call will write: nodes, and fields of them whose bytes are still to be made."""
+"""Nodes that a call will write, and those of their fields whose bytes are still to be made."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Node:
         node_id: Its id.
         plan: The plan of its class.
         properties: The properties that hold its fields.
-        entries: How each field is stored, by name.
+        entries: The codec entry of each field, by name.
         recorded_at: The time of recording.
-        words: The texts that full-text search looks into.
+        words: The texts that full-text search looks through.
     """
 
     node_id: str
@@ -43,16 +43,16 @@ class Node:
 
     @property
     def is_stored(self) -> bool:
-        """Whether a storage has one of its values, once it is known where they are."""
+        """True where a storage has one of its values; valid once the place of each is known."""
         return any(type(how) is list and how[0] == "blob" for how in self.entries.values())
 
     @property
     def labels(self) -> list[str]:
-        """The labels of its node, once it is known where its values are."""
+        """The labels of its node; valid once the place of each value is known."""
         return [*self.plan.labels, STORED_LABEL] if self.is_stored else self.plan.labels
 
     def codec(self) -> str:
-        """The JSON text that alone decides how the node is read back."""
+        """Return the JSON text that alone decides how the node is read back."""
         entries = tuple(
             (name, how if isinstance(how, str) else tuple(how))
             for name, how in self.entries.items()
@@ -62,7 +62,7 @@ class Node:
 
 @lru_cache(maxsize=4096)
 def _codec(origin: str, entries: tuple[tuple[str, Any], ...]) -> str:
-    """Nodes of one model mostly have the same."""
+    """Return the codec text; cached, since nodes of one model mostly have the same."""
     return json.dumps(
         {"class": origin, "fields": dict(entries)}, ensure_ascii=False, separators=(",", ":")
     )
@@ -70,7 +70,7 @@ def _codec(origin: str, entries: tuple[tuple[str, Any], ...]) -> str:
 
 @dataclass(slots=True)
 class Pending:
-    """A field whose bytes are still to be made, and perhaps to be stored outside.
+    """A field whose bytes are still to be made, and perhaps to be stored outside the graph.
 
     Attributes:
         node: The node that has the field.
@@ -78,11 +78,11 @@ class Pending:
         serializer: Its name, as stored, and the function that makes the bytes.
         text: Whether the bytes are UTF-8 text.
         heavy: Whether making them is worth a thread.
-        storage: Where the field says they go; None leaves it to their size.
-        kind: The value's type, for messages.
+        storage: The storage that the field names; None lets the size decide.
+        kind: The type of the value, for messages.
         write: Writes the bytes to a file piece by piece, where the serializer can.
         lazy: Whether the value comes back as a ``Lazy``.
-        reference: What is stored already, when the value is a ``Lazy`` that was read.
+        reference: The reference to stored bytes, when the value is a ``Lazy`` that was read.
     """
 
     node: Node
@@ -99,7 +99,7 @@ class Pending:
 
     @property
     def where(self) -> str:
-        """Names the model and the field in messages."""
+        """The names of model and field, for messages."""
         return f"{self.node.plan.info.name}.{self.field.name}"
 
     @property
@@ -107,10 +107,10 @@ class Pending:
         return f"{self.where} ({self.kind})"
 
     def serialized(self) -> bytes:
-        """The serialized value.
+        """Return the serialized value.
 
         Raises:
-            SerializationError: It cannot be serialized; the message names model and field.
+            SerializationError: The value cannot be serialized; the message names model and field.
         """
         data = self._attempt(self.make)
         if not isinstance(data, bytes):
@@ -124,7 +124,7 @@ class Pending:
         """Write the serialized value to a file; only where ``write`` is set.
 
         Raises:
-            SerializationError: It cannot be serialized; the message names model and field.
+            SerializationError: The value cannot be serialized; the message names model and field.
         """
         write = self.write
         assert write is not None  # noqa: S101 - the caller looked
@@ -139,17 +139,17 @@ class Pending:
             raise SerializationError(f"{self._what}: the value is nested too deeply") from error
         except OSError as error:  # the disk is full
             raise StorageError(f"{self.where}: no room to write it to: {error}") from error
-        except Exception as error:  # a serializer of others
+        except Exception as error:  # from a serializer that a user wrote
             raise SerializationError(
                 f"{self._what}: serializer {self.serializer!r} failed: "
                 f"{type(error).__name__}: {error}"
             ) from error
 
     def check_inline(self, size: int) -> None:
-        """Refuse what is too large for a property.
+        """Refuse a value that is too large for a property.
 
         Raises:
-            SerializationError: It is; the message says where it can go.
+            SerializationError: The value is too large; the message says where it can go.
         """
         if size > MAX_INLINE_BYTES:
             raise SerializationError(
@@ -172,7 +172,7 @@ class Pending:
 
 
 def type_name(value: object) -> str:
-    """The type of a value, in messages: ``numpy.ndarray``; those built in have no module."""
+    """Return the type of a value for messages: ``numpy.ndarray``; built-ins without a module."""
     cls = type(value)
     return (
         cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
@@ -180,7 +180,7 @@ def type_name(value: object) -> str:
 
 
 def refer(node: Node, plan: FieldPlan, reference: Reference) -> Pending:
-    """The field whose value is a ``Lazy`` that was read; its bytes are there already."""
+    """Return the field for a ``Lazy`` that was read; its bytes are stored already."""
 
     def make() -> bytes:
         raise AssertionError("what is stored already is not made again")

@@ -1,4 +1,4 @@
-"""Where the bytes of a stored field are, and by what they are kept and read."""
+"""References to the bytes of stored fields, and the storages and serializers to read them by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["BlobRef", "reading", "serializer_of", "storage_of"]
 
 @dataclass(frozen=True, slots=True)
 class BlobRef:
-    """Where the bytes of one field are."""
+    """The place of the bytes of one field."""
 
     storage: str
     location: str
@@ -27,26 +27,26 @@ class BlobRef:
 
 @contextmanager
 def reading(where: str, serializer: str, size: int) -> Generator[None]:
-    """Whatever a serializer raises, as an error that names what was read.
+    """Turn any exception of a serializer into an error that names the value that was read.
 
     Raises:
         SerializationError: The bytes cannot be read.
     """
     try:
         yield
-    except StorageError:  # of a file that is fetched while it is read
+    except StorageError:  # from a file that is fetched while it is read
         raise
-    except (Exception, SystemExit) as error:  # of any serializer, and what it imports
+    except (Exception, SystemExit) as error:  # from a serializer or a module it imports
         raise SerializationError(
             f"{where}: serializer {serializer!r} could not read the {size} stored bytes: {error}"
         ) from error
 
 
 def storage_of(where: str, name: str, *first: Storage | None) -> Storage:
-    """The storage of a name: one of ``first``, if it has the name, or one that was named here.
+    """Return the storage of a name: the one of ``first`` that has it, or one this program named.
 
     Raises:
-        StorageError: Neither this program nor its environment named a storage so.
+        StorageError: Neither this program nor its environment named such a storage.
     """
     for storage in first:
         if storage is not None and storage.name == name:
@@ -61,7 +61,7 @@ def storage_of(where: str, name: str, *first: Storage | None) -> Storage:
 
 
 def serializer_of(where: str, name: str, own: Serializer[Any] | None) -> Serializer[Any]:
-    """The serializer of a name: the field's ``own``, if it has the name, or one known by it.
+    """Return the serializer of a name: the field's ``own``, if it has the name, or a known one.
 
     Raises:
         SerializationError: No serializer of that name is known.

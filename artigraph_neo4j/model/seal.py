@@ -1,4 +1,4 @@
-"""A hash of all that belongs together in one node, by which a half-written one is recognised."""
+"""Seals: hashes of a node's whole content, by which a half-written node is recognised."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SEAL = "seal_"
 
 
 TORN_PAUSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Seconds before each further reading of what is being migrated; the change of one batch takes
-less."""
+"""Seconds to wait before each new reading of an artifact that is being migrated. The migration of
+one batch takes less than their sum."""
 
 
 class TornReadError(IntegrityError):
-    """A node was read while it was being rewritten; reading again gives the whole."""
+    """A node was read while it was being rewritten; reading it again gives the whole."""
 
 
 def seal(
@@ -31,11 +31,11 @@ def seal(
     digests: Mapping[str, str],
     children: Mapping[str, str],
 ) -> str:
-    """The seal of a node.
+    """Return the seal of a node.
 
     Args:
         identity: Its model, version and codec.
-        properties: What its fields are stored in, by property.
+        properties: The properties that its fields are stored in, by name.
         digests: The digests of its values in storages, by field.
         children: The ids of the nodes nested in it, by path.
     """
@@ -51,7 +51,7 @@ def seal(
 
 
 def _plain(value: Any) -> Any:
-    """The same for what is sent and for what comes back."""
+    """Return a form that is the same for values that are sent and values that come back."""
     value = as_python(value)
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)

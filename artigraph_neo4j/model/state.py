@@ -1,7 +1,7 @@
 """State of an object: taken from its fields when it is recorded, put back when it is read.
 
-Reading runs no constructor: ``__post_init__`` would change a second time what it changed when the
-object was made. A class that keeps more than its fields rebuilds that in ``__post_read__``.
+Reading does not run the constructor: ``__post_init__`` would change a second time what it changed
+when the object was made. A class with more state than its fields rebuilds it in ``__post_read__``.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _HOOK = "__post_read__"
 
 
 def field_value(artifact: ModelBase, plan: FieldPlan) -> Any:
-    """The value of a field, or ``UNSET`` for an ``init=False`` field nobody assigned.
+    """Return the value of a field, or ``UNSET`` for an ``init=False`` field never assigned.
 
     Raises:
-        SerializationError: A field that the constructor sets has no value any more.
+        SerializationError: A field that the constructor sets does not have a value any more.
     """
     value = getattr(artifact, plan.name, UNSET)
     if value is UNSET and (plan.init or not plan.required):
@@ -47,7 +47,7 @@ def field_value(artifact: ModelBase, plan: FieldPlan) -> Any:
 def check_extras(artifact: ModelBase, plan: ModelPlan) -> None:
     """Refuse an object with attributes that reading could not bring back.
 
-    ``functools.cached_property`` works its value out again, and names like ``__orig_class__`` are
+    ``functools.cached_property`` computes its value again, and names like ``__orig_class__`` are
     Python's own. A class with ``__post_read__`` answers for its other attributes itself.
 
     Raises:
@@ -71,12 +71,12 @@ def check_extras(artifact: ModelBase, plan: ModelPlan) -> None:
 
 
 def restore(cls: type[M], values: Mapping[str, Any], what: str) -> M:
-    """An object of a class with these values in its fields; no constructor runs.
+    """Return an object of a class with these values in its fields; no constructor runs.
 
     Args:
         cls: The class.
         values: A value, or ``UNSET``, for every field.
-        what: Names the artifact in messages.
+        what: The artifact's name, for messages.
 
     Raises:
         ModelError: The class's ``__post_read__`` failed.
@@ -102,14 +102,14 @@ def _with_fields(cls: type[M], values: Mapping[str, Any]) -> M:
 
 
 def construct(cls: type[M], data: Mapping[str, Any]) -> M:
-    """An object that the constructor makes; ``init=False`` fields in ``data`` are set afterwards.
+    """Make an object by its constructor; ``init=False`` fields in ``data`` are set afterwards.
 
     Args:
         cls: The class.
         data: Fields, and values of ``InitVar``, by name.
 
     Raises:
-        MigrationError: A name in ``data`` is neither.
+        MigrationError: A name in ``data`` is neither a field nor an ``InitVar``.
     """
     fields = plan_of(cls).fields
     unknown = [name for name in data if name not in fields and name not in plan_of(cls).init_vars]

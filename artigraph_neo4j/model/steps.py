@@ -1,4 +1,4 @@
-"""How stored data of an older version becomes an object of today's class."""
+"""Migration steps, which turn stored data of an older version into an object of today's class."""
 
 from __future__ import annotations
 
@@ -68,10 +68,11 @@ def _steps(cls: type[ModelBase]) -> dict[int, tuple[int, Step]]:
 
 
 def run_steps(cls: type[M], version: int, data: Data) -> M:
-    """An object that the constructor makes from what the class's ``@migration`` steps return.
+    """Make an object by the constructor, from the data that the class's steps return.
 
-    Without steps it gets the stored fields as they are. Fields declared ``init=False`` are set
-    after the constructor ran; a step that leaves one out leaves it to ``__post_init__``.
+    Without steps the constructor gets the stored fields as they are. Fields declared
+    ``init=False`` are set after the constructor ran; where a step leaves one out,
+    ``__post_init__`` has to set it.
 
     Raises:
         MigrationError: The class has steps, but no chain of them leads to its version.
@@ -95,7 +96,7 @@ def run_steps(cls: type[M], version: int, data: Data) -> M:
 
 
 def missing_step(cls: type[ModelBase], version: int) -> str:
-    """Why no chain of steps leads from a version to the class's; empty if one does, or may.
+    """Return why no chain of steps leads to the class's version; empty if one does, or may.
 
     A ``migrate`` of the class's own, or a class without steps, may take any older version.
     """
@@ -114,14 +115,14 @@ def missing_step(cls: type[ModelBase], version: int) -> str:
 
 
 def build(cls: type[ModelBase], version: int, data: Data, artifact: str) -> ModelBase:
-    """An object of ``cls`` from stored fields, migrated when they are of an older version.
+    """Build an object of ``cls`` from stored fields, migrated when they are of an older version.
 
-    One of the class's own version is restored without running the constructor.
+    Fields of the class's own version are restored without running the constructor.
 
     Args:
         cls: The class.
         version: The stored version of this very artifact; nested ones are judged by their own.
-        data: The stored fields by name, nested models built already.
+        data: The stored fields by name; nested models are already built.
         artifact: The artifact's id, for messages.
 
     Raises:
@@ -155,7 +156,7 @@ def build(cls: type[ModelBase], version: int, data: Data, artifact: str) -> Mode
 
 
 def _completed(cls: type[ModelBase], version: int, data: Data, what: str) -> Data:
-    """The stored fields, and defaults of those that the class gained without a new version."""
+    """Return the stored fields, with defaults for fields that were added without a new version."""
     fields = plan_of(cls).fields
     if data.keys() == fields.keys():
         return data

@@ -25,12 +25,12 @@ class Stored:
 
     Args:
         rows: ``[properties, [[parent id, path]], [[field, storage, location, digest, size]]]`` of
-            each node; the root's own parent does not matter, and rows may say more.
+            each node; the root's own parent does not matter, and rows may have more items.
         span_id: The span that has the artifact, or None.
         label: Its label there, or None.
 
     Raises:
-        TornReadError: It was being migrated while it was read.
+        TornReadError: The artifact was being migrated while it was read.
         SerializationError: A node does not have what every node of an artifact has.
     """
 
@@ -57,7 +57,7 @@ class Stored:
         return self.nodes[0]
 
     def bottom_up(self) -> list[StoredNode]:
-        """All nodes, nested ones before what they are nested in."""
+        """Return all nodes, nested ones before those that they are nested in."""
         if len(self.nodes) == 1:
             return self.nodes
         order = [self.root]
@@ -109,11 +109,11 @@ class StoredNode:
         return name
 
     def where(self, field: str) -> str:
-        """Names a field of this node in messages."""
+        """Return the name of a field of this node, for messages."""
         return f"artifact {self.node_id}, field {self.model}.{field}"
 
     def stored(self, entry: Entry) -> Any:
-        """The property that holds a field.
+        """Return the property that holds a field.
 
         Raises:
             SerializationError: The node does not have it.
@@ -125,19 +125,19 @@ class StoredNode:
         return self.properties[entry.property]
 
     def blob(self, field: str) -> BlobRef:
-        """Where the bytes of a field are.
+        """Return the place of the bytes of a field.
 
         Raises:
-            SerializationError: The Blob node that says it is gone.
+            SerializationError: The Blob node with the place is gone.
         """
         if field not in self.blobs:
             raise SerializationError(
-                f"{self.where(field)}: the Blob node that says where its value is, is gone"
+                f"{self.where(field)}: the Blob node with the place of its value is gone"
             )
         return self.blobs[field]
 
     def child(self, field: str, path: str) -> ModelBase:
-        """The nested model at a path, once it is built.
+        """Return the nested model at a path, once it is built.
 
         Raises:
             SerializationError: The node is gone.
@@ -156,16 +156,16 @@ class StoredNode:
         return version
 
     def field_properties(self) -> dict[str, Any]:
-        """The properties that hold fields."""
+        """Return the properties that hold fields."""
         names = (entry.property for entry in self.codec.fields)
         return {name: self.properties[name] for name in names if name in self.properties}
 
     def entry_properties(self) -> list[str]:
-        """The names of properties that hold entries of dicts; see ``model.entries``."""
+        """Return the names of properties that hold entries of dicts; see ``model.entries``."""
         return [name for name in self.properties if "." in name]
 
     def seal(self) -> str:
-        """The seal that fits what was read."""
+        """Return the seal that fits the content that was read."""
         return seal(
             (self.model, self.version, self.properties["codec"]),
             self.field_properties(),
@@ -175,7 +175,7 @@ class StoredNode:
 
 
 class Entry(NamedTuple):
-    """How one field is stored."""
+    """The codec's entry for one field."""
 
     name: str
     property: str
@@ -184,12 +184,12 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """What the codec text of a node says; many nodes share one.
+    """The parsed codec text of a node; many nodes share one.
 
     Attributes:
         origin: ``module:qualname`` of the class that was stored.
         fields: Its fields.
-        apart: Those that are neither native nor nested models: bytes, here or in a storage.
+        apart: Fields that are neither native nor nested models: bytes, here or in a storage.
     """
 
     origin: str
@@ -206,7 +206,7 @@ def _refuse(known: dict[str, Any]) -> NoReturn:
 
 
 def is_entry(how: Any) -> bool:
-    """Whether it is how one field is stored: a kind, or a list that begins with it."""
+    """Tell if a value is a codec entry: a kind, or a list that begins with one."""
     if isinstance(how, str):
         return how not in _APART
     if not (isinstance(how, list) and how and isinstance(how[0], str)):

@@ -11,18 +11,18 @@ from artigraph_neo4j.model.base import ModelBase
 __all__ = ["ArtifactRecord", "Missing", "OnError", "UnreadableArtifact"]
 
 OnError = Literal["keep", "skip", "raise"]
-"""Fate of an artifact in a list that cannot be read: an ``UnreadableArtifact`` stands in its place,
-it is left out, or its error is raised."""
+"""Treatment of an artifact in a list that cannot be read: an ``UnreadableArtifact`` stands in its
+place, it is left out, or its error is raised."""
 
 Missing = Literal["error", "dict"]
-"""Fate of an artifact of a model that no class of this program is: an error, or a record."""
+"""Treatment of an artifact whose model has no class in this program: an error, or a record."""
 
 
 class ArtifactRecord(ModelBase):
-    """An artifact, or a model nested in one, of a model that this program has no class of.
+    """An artifact, or a model nested in one, whose model has no class in this program.
 
-    Its fields are attributes and items: ``record.accuracy``, ``record["accuracy"]``. Values are of
-    the types they were recorded with. It cannot be recorded again.
+    Its fields are attributes and items: ``record.accuracy``, ``record["accuracy"]``. Values have
+    the types they were recorded with. A record cannot be recorded again.
 
     Attributes:
         model: The stored name of its model.
@@ -62,14 +62,14 @@ class ArtifactRecord(ModelBase):
 
 
 class UnreadableArtifact(ModelBase):
-    """An artifact that could not be read, in its place in a list; ``artifact_info`` knows it.
+    """A stand-in for an artifact of a list that could not be read; ``artifact_info`` knows it.
 
-    Whoever asks it for anything else gets the error that reading it raised.
+    Any other attribute raises the error that reading the artifact raised.
 
     Attributes:
         node_id: Its id.
         model: The stored name of its model.
-        error: Why it could not be read; the message names artifact, model and field.
+        error: The error of reading it; the message names artifact, model and field.
     """
 
     __slots__ = ("error", "model", "node_id")
@@ -82,7 +82,7 @@ class UnreadableArtifact(ModelBase):
         self.error = error
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):  # what Python and notebooks ask of any object
+        if name.startswith("_"):  # Python and notebooks ask any object for these
             raise AttributeError(name)
         raise self.error
 

@@ -1,1 +1,1 @@
-"""Questions that follow what derives from what: impact, ways, recipes, differences, staleness."""
+"""Questions about the origin of artifacts: impact, ways, recipes, differences, staleness."""

@@ -1,4 +1,4 @@
-"""The content of a stored artifact, to compare: fields and digests, without ids and times."""
+"""The content of stored artifacts for comparison: fields and digests, without ids and times."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["Content", "content_from_rows", "text_of"]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an artifact holds.
+    """The content of an artifact.
 
     Attributes:
         model: The stored name of its model.
         version: The stored version of the model.
-        fields: Values by path, nested models' behind theirs: native values as they are in the
-            graph, ``sha256:…`` for bytes that a storage has.
+        fields: Values by path; the path of a nested field begins with that of its model. Native
+            values are as in the graph, bytes in a storage are ``sha256:…``.
     """
 
     model: str
@@ -29,13 +29,13 @@ class Content:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of model and fields; equal content has equal digests."""
+        """The SHA-256 of model and fields; equal content has equal digests."""
         told = [self.model, sorted((path, text_of(v)) for path, v in self.fields.items())]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def content_from_rows(nodes: list[list[Any]]) -> Content:
-    """The content from what ``ROOTS_TO_ROWS`` returns of an artifact.
+    """Return the content of an artifact from its rows of ``ROOTS_TO_ROWS``.
 
     Raises:
         TornReadError: The artifact was being migrated while it was read.
@@ -56,5 +56,5 @@ def content_from_rows(nodes: list[list[Any]]) -> Content:
 
 
 def text_of(value: Any) -> str:
-    """A value as text that tells types apart: 1, 1.0, True and "1" differ."""
+    """Return a value as text that tells types apart: 1, 1.0, True and "1" differ."""
     return f"{type(value).__name__}:{value!r}"

@@ -1,4 +1,4 @@
-"""What failed runs have in common that good ones lack."""
+"""Contrast of failed runs with good ones: what the failed ones have in common."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from artigraph_neo4j.questions.significance import fisher, holm, least_p, log_od
 __all__ = ["KINDS", "Contrast", "Suspect", "contrast"]
 
 KINDS = cypher.KINDS
-"""What ``by`` can name."""
+"""The kinds of candidates, which ``by`` can name."""
 
 LEVEL = 0.05
 """Maximum corrected p-value of a suspect."""
@@ -40,19 +40,21 @@ By = Literal["inputs", "ancestors", "parameters", "properties", "provenance"]
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Something that failed runs have more often than good ones.
+    """A feature that failed runs have more often than good ones.
 
     Attributes:
         kind: ``"input"``, ``"ancestor"``, ``"parameter"``, ``"property"`` or ``"provenance"``.
-        key: Id of an artifact; else the name, ``Model.field`` or ``label.property``.
-        value: Label or model of an artifact; else the value, as text.
+        key: The id of an artifact; for the other kinds the name, ``Model.field`` or
+            ``label.property``.
+        value: The label or model of an artifact; for the other kinds the value, as text.
         failed: Number of failed runs that have it.
         good: Number of good runs that have it.
         lift: Logarithm of the odds ratio, a half added to each count.
         p: P-value of Fisher's exact test, one-sided.
         corrected: The same by Holm's method, for all candidates together.
-        same: Other candidates that the very same runs have; no count can tell them apart. Artifacts
-            that were recorded first come first, so this one is the most upstream.
+        same: Other candidates that exactly the same runs have, so that counts cannot tell them
+            apart. Of such candidates the artifact recorded first is the suspect, so that it is
+            the one furthest upstream.
     """
 
     kind: str
@@ -68,16 +70,17 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """What two groups of runs differ in.
+    """The features in which two groups of runs differ.
 
     Attributes:
         failed: Number of failed runs that were compared.
         good: Number of good runs that were compared.
-        given: Numbers of both that were given; more than were compared where they were sampled.
-        suspects: What is more frequent among the failed than chance explains, least p first. None
-            is an answer: nothing that was recorded tells the groups apart.
+        given: Numbers of failed and good runs that were given; more than were compared where a
+            sample was taken.
+        suspects: Features that are more frequent among the failed than chance explains, least p
+            first. An empty list is an answer: nothing that was recorded tells the groups apart.
         candidates: The best candidates, suspects or not.
-        tested: Number of candidates that were tested, folded where the same runs have them.
+        tested: Number of candidates that were tested; those of exactly the same runs count as one.
     """
 
     failed: int
@@ -123,23 +126,23 @@ async def contrast(
     seed: int = 0,
     limit: int = 20,
 ) -> Contrast:
-    """Tell what failed runs have in common that good ones lack, and how sure that is.
+    """Find what failed runs have in common that good ones lack, and how sure that is.
 
-    Candidates are artifacts that runs used but did not make, what these came from, native fields of
+    Candidates are artifacts that runs used but did not make, their ancestors, native fields of
     models that the runs recorded, properties of span classes, and commit, program, host and so on.
     One round trip.
 
     Args:
         failed: Runs, or their ids.
         good: Other runs.
-        by: What to look at. ``"ancestors"`` walks upstream from each run, which costs most.
+        by: The kinds of candidates. ``"ancestors"`` walks upstream from each run, which costs most.
         models: Models whose fields are parameters of a run: settings, not results.
-        sample: Maximum number of runs of each group; of more a random sample is taken.
-        seed: Makes the sample, so that the same call gives the same answer.
-        limit: Maximum number of candidates that are listed beside the suspects.
+        sample: Maximum number of runs of each group; of larger groups a random sample is taken.
+        seed: Seed of the sample, so that the same call gives the same answer.
+        limit: Maximum number of candidates to list besides the suspects.
 
     Returns:
-        Suspects, whose chance of being there by chance alone is below 5 % for all together.
+        The contrast. The probability that chance alone makes any candidate a suspect is below 5 %.
 
     Raises:
         ValueError: A group is empty, a run is in both, or ``by`` names something else.
@@ -173,7 +176,7 @@ async def contrast(
     found = [row for (chunk,) in rows for row in chunk]
     there = next((row[4] + row[5] for row in found if row[0] == "run"), 0)
     if there < len(runs):
-        raise NotFoundError(f"{len(runs) - there} of the runs do not exist, or are no spans")
+        raise NotFoundError(f"{len(runs) - there} of the runs do not exist, or are not spans")
     tested = _tested([row for row in found if row[0] != "run"], *numbers)
     suspects = [suspect for suspect in tested if suspect.corrected < LEVEL]
     return Contrast(
@@ -186,17 +189,17 @@ def _ids(runs: Iterable[AnySpan]) -> list[str]:
 
 
 def _least(failed: int, good: int) -> int:
-    """Number of runs that a candidate must have so that it could be a suspect at all."""
+    """Return the minimum number of runs with a candidate for it to be a suspect at all."""
     return next(
         (n for n in range(1, failed + 1) if least_p(n, 0, failed, good) < LEVEL), failed + good + 1
     )
 
 
 def _tested(rows: Sequence[Sequence[Any]], failed: int, good: int) -> list[Suspect]:
-    """One candidate for each set of runs, the least p-value first.
+    """Return one candidate for each set of runs, the least p-value first.
 
-    Which are tested depends on how many runs have them, not on which, so leaving out those that no
-    outcome could make a suspect does not favour any.
+    Candidates are chosen by the number of their runs, not by which runs these are, so leaving out
+    those that could not become suspects by any outcome does not favour any.
     """
     by_runs: dict[tuple[int, int, int], list[Sequence[Any]]] = {}
     for row in rows:

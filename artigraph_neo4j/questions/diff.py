@@ -20,27 +20,27 @@ __all__ = ["diff"]
 
 
 async def diff(first: AnySpan, second: AnySpan, /) -> RunDiff:
-    """Compare two runs: which spans they have, what these used and made, and where they parted.
+    """Compare two runs: their spans, inputs and outputs, and the place where they parted.
 
-    Spans are aligned by their labels from the run downwards, those of equal label by the order in
+    Spans are aligned by their labels from the run downwards, spans of equal label by the order in
     which they were opened; ids and times do not matter, nor does the order of siblings with
-    different labels. Artifacts are compared by content: fields, and digests of stored values. The
-    newest version counts of what a span made.
+    different labels. Artifacts are compared by content: fields, and digests of stored values. Of
+    artifacts that a span made, the newest version counts.
 
     The first divergence is the earliest span with equal inputs that came out differently: another
     output, status or set of children. Inputs of a span are its arguments and those of the spans
-    above it, and the artifacts that it, the spans above and those below it used, but for what they
-    made themselves. If there is none, it is the earliest span whose arguments, or inputs from
-    outside the run, differ.
+    above it, and the artifacts that it and the spans above and below it used, except artifacts that
+    they made themselves. If there is no such span, the divergence is the earliest span whose
+    arguments, or inputs from outside the run, differ.
 
     One round trip.
 
     Args:
-        first: A span, or its id: the run, or a part of one.
-        second: The other.
+        first: A span, or its id: a run, or a part of one.
+        second: The span to compare it with, or its id.
 
     Raises:
-        NotFoundError: One of them does not exist.
+        NotFoundError: One of the spans does not exist.
         TornReadError: An artifact was being migrated while it was read; call again.
         ConnectionFailed: The database stayed out of reach.
     """
@@ -61,13 +61,13 @@ _Pair = tuple[RunSpan | None, RunSpan | None]
 
 
 class _Comparison:
-    """Two runs, and their spans in pairs."""
+    """Two runs, with their spans in pairs."""
 
     def __init__(self, a: Run, b: Run) -> None:
         self.a = a
         self.b = b
         pairs: list[_Pair] = [(a.root, b.root)]
-        for x, y in pairs:  # grows while it is walked
+        for x, y in pairs:  # grows during the loop
             mine = {} if x is None else x.children
             theirs = {} if y is None else y.children
             pairs += [(mine.get(step), theirs.get(step)) for step in {**mine, **theirs}]
@@ -75,7 +75,7 @@ class _Comparison:
         self.both = [(x, y) for x, y in self.pairs if x is not None and y is not None]
 
     def _opened(self, pair: _Pair) -> Any:
-        """How long after the run a span was opened, in the run where that was sooner."""
+        """Return the time from the start of the run to the opening of a span, in the sooner run."""
         times = [
             span.opened_at - run.root.opened_at
             for run, span in zip((self.a, self.b), pair, strict=True)
@@ -146,7 +146,7 @@ class _Comparison:
                         "output", place, f"{label}.{found.name}", found.first, found.second
                     )
 
-    # -- where they parted ----------------------------------------------------------------------
+    # -- the divergence ------------------------------------------------------------------------
 
     def _divergence(self) -> Divergence | None:
         first: tuple[timedelta, RunSpan, RunSpan] | None = None
@@ -157,8 +157,7 @@ class _Comparison:
         if first is not None:
             _, x, y = first
             commits = [run.root.facts.get("git_commit") for run in (self.a, self.b)]
-            dirty = any(run.root.facts.get("git_dirty") for run in (self.a, self.b))
-            is_same = None in commits or (commits[0] == commits[1] and not dirty)
+            is_same = None in commits or commits[0] == commits[1]
             cause: Cause = "nondeterminism" if is_same else "code"
             return Divergence(cause, x.place, x.node_id, y.node_id)
         for x, y in self.both:
@@ -175,7 +174,7 @@ class _Comparison:
         return None
 
     def _with_equal_inputs(self) -> Iterator[tuple[RunSpan, RunSpan]]:
-        """Pairs whose inputs are equal, and the own inputs of all spans above."""
+        """Yield pairs with equal inputs, below spans whose own inputs are all equal."""
         inputs = [_inputs_of(run) for run in (self.a, self.b)]
         work = [(self.a.root, self.b.root)]
         while work:
@@ -192,7 +191,7 @@ class _Comparison:
             ]
 
     def _parted(self, x: RunSpan, y: RunSpan) -> timedelta | None:
-        """How long after the run the span came out differently; None where it did not."""
+        """Return the time in the run when the outcomes of a span differ; None if they do not."""
         times: list[timedelta] = []
         mine, theirs = _labeled(self.a, x), _labeled(self.b, y)
         for label in {*mine, *theirs}:
@@ -215,12 +214,12 @@ class _Comparison:
 
 
 def _inputs_of(run: Run) -> dict[str, tuple[int, int]]:
-    """Two numbers for each span: of what it used itself, and with all that spans below it used.
+    """Return two hashes for each span: of its own inputs, and of those of all spans below too.
 
-    Equal contents give equal numbers. What was made by the span or below it is not an input.
+    Equal contents give equal numbers. Artifacts made by the span or below it are not inputs.
     """
     order = [(run.root, 0)]
-    for span, depth in order:  # grows while it is walked
+    for span, depth in order:  # grows during the loop
         order += [(child, depth + 1) for child in span.children.values()]
     depths = {span.node_id: depth for span, depth in order}
     own = dict.fromkeys(depths, 0)
@@ -241,7 +240,7 @@ def _inputs_of(run: Run) -> dict[str, tuple[int, int]]:
 
 
 def _meeting(a: RunSpan, b: RunSpan | None, depths: dict[str, int]) -> RunSpan | None:
-    """The lowest span that both are, or are below."""
+    """Return the lowest span that is equal to, or above, both."""
     if b is None:
         return None
     one, other = a, b
@@ -277,7 +276,7 @@ def _by_digest(run: Run, ids: list[str]) -> dict[str, list[str]]:
 
 
 def _labeled(run: Run, span: RunSpan) -> dict[str, str]:
-    """What a span made by label; the unlabeled by model and the order of their contents."""
+    """Return the artifacts of a span by label; without one, by model and order of content."""
     found: dict[str, str] = {}
     ranks: Counter[str] = Counter()
     for node_id in sorted(span.made, key=run.digest):

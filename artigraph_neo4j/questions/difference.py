@@ -17,17 +17,17 @@ Cause = Literal["code", "nondeterminism", "arguments", "input"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that differs.
+    """One difference between two runs.
 
     Attributes:
-        kind: ``"only"``: a span that one run has; ``"class"`` and ``"status"`` of a span;
-            ``"input"``: content that it used; ``"arguments"`` of its call; ``"output"``: content
-            that it made; ``"property"`` of its class; ``"provenance"`` of the run.
+        kind: ``"only"``: a span that only one run has; ``"class"`` and ``"status"`` of a span;
+            ``"input"``: content that the span used; ``"arguments"`` of its call; ``"output"``:
+            content that it made; ``"property"`` of its class; ``"provenance"`` of the run.
         place: The labels from the run down to the span, with ``#2`` and so on behind the second
             and further ones of equal label; ``""`` is the run itself.
         name: Label, field, argument or property, where there is one.
         first: The value in the first run; None where there is none.
-        second: The value in the second run.
+        second: The value in the second run; likewise.
     """
 
     kind: Kind
@@ -39,16 +39,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Where two runs first parted.
+    """The place where two runs first parted.
 
     Attributes:
         cause: ``"code"``: a span with equal inputs came out differently, and the commits differ;
-            ``"nondeterminism"``: the same with one commit, or none known; ``"arguments"`` or
-            ``"input"``: what a span started from differs.
+            ``"nondeterminism"``: the same with equal or unknown commits; ``"arguments"`` or
+            ``"input"``: a span started from different arguments or inputs.
         place: The span's place, as in ``Difference``.
         first: Id of the span in the first run.
         second: Id of the span in the second run.
-        inputs: Ids of the inputs that differ, of both runs; empty for the first two causes.
+        inputs: Ids of the inputs that differ, from both runs; empty for the first two causes.
     """
 
     cause: Cause
@@ -60,15 +60,15 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class RunDiff(Drawable):
-    """What differs between two runs.
+    """The differences between two runs.
 
     Attributes:
         first: Id of the first run's span.
         second: Id of the second run's span.
-        differences: All that differs but times, from the run downwards.
-        divergence: Where they first parted; None where nothing differs that could tell.
-        durations: Seconds that spans took in each run, by the id in the first run, for closed spans
-            that both have.
+        differences: All differences except times, from the run downwards.
+        divergence: The place where they first parted; None where no difference can show it.
+        durations: Seconds that a span took in each run, by its id in the first run, for closed
+            spans that both runs have.
     """
 
     first: str
@@ -81,11 +81,11 @@ class RunDiff(Drawable):
         return bool(self.differences)
 
     def of_kind(self, *kinds: Kind) -> list[Difference]:
-        """The differences of some kinds, in the same order."""
+        """Return the differences of some kinds, in the same order."""
         return [d for d in self.differences if d.kind in kinds]
 
     def diagram(self) -> Diagram:
-        """The places that differ, as a tree below the run; where they parted is red."""
+        """Draw the places that differ as a tree below the run; the divergence is red."""
         parted = None if self.divergence is None else self.divergence.place
         kinds: dict[str, list[str]] = {}
         for found in self.differences:

@@ -1,4 +1,4 @@
-"""Everything that derives from some artifacts: counted first, then read as far as it is wanted."""
+"""Impact: everything that derives from some artifacts, counted first and read on request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STREAM_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class ImpactRun:
-    """A run that was hit.
+    """A run that was reached.
 
     Attributes:
         span: Its root span.
@@ -47,16 +47,16 @@ class ImpactRun:
 
 @dataclass(frozen=True, slots=True)
 class Impact(Drawable):
-    """Counts of what derives from some artifacts, and the ways to read the rest.
+    """The counts of what derives from some artifacts, with methods to read the nodes.
 
     Attributes:
-        node_ids: Ids of the artifacts that were asked about.
+        node_ids: Ids of the artifacts at the start.
         spans: Number of spans that were reached.
-        artifacts: Number of artifacts that were reached, without the start.
+        artifacts: Number of artifacts that were reached, without those at the start.
         by_depth: ``(spans, artifacts)`` for each distance, in relationships; nearest first.
-        by_model: Number of artifacts of each stored model, the most first.
-        by_class: Number of spans of each span class, ``Span`` being those of no other class; and of
-            artifacts for each model and those it inherits from.
+        by_model: Number of artifacts of each stored model, largest first.
+        by_class: Number of spans of each span class, where ``Span`` counts spans without another
+            class; and number of artifacts of each model and of the models it inherits from.
     """
 
     node_ids: tuple[str, ...]
@@ -70,16 +70,17 @@ class Impact(Drawable):
 
     @property
     def total(self) -> int:
-        """Number of spans and artifacts."""
+        """The number of spans and artifacts."""
         return self.spans + self.artifacts
 
     async def stream(self) -> AsyncGenerator[LineageStep]:
-        """Yield each span and artifact once, nearest first, as they are wanted.
+        """Yield each span and artifact once, nearest first.
 
-        One statement, whose rows are fetched about 1,000 at a time; leaving the loop early ends it.
+        One statement, whose rows are fetched about 1,000 at a time as they are consumed; leaving
+        the loop early ends it.
 
         Raises:
-            ConnectionFailed: The connection broke. What came before is right; begin anew.
+            ConnectionFailed: The connection broke. Items so far are right; start again.
         """
         text = cypher.stream(self.walk)
         async with aclosing(
@@ -104,15 +105,15 @@ class Impact(Drawable):
         return found
 
     async def read_runs(self) -> list[ImpactRun]:
-        """Read the runs that were hit, the latest first. One round trip."""
+        """Read the runs that were reached, the latest first. One round trip."""
         rows = await get_engine().read(cypher.runs(self.walk), self.parameters)
         return [ImpactRun(span_from_row(row), spans) for (chunk,) in rows for row, spans in chunk]
 
     async def read_tagged(self, tag: str) -> list[str]:
-        """Read the ids of those artifacts that have a tag, in order. One round trip.
+        """Read the ids of reached artifacts that have a tag, in order. One round trip.
 
-        Few tagged artifacts are asked what they came from, which costs their own ancestry; it is
-        the smaller end where a table feeds everything and a handful of models is in production.
+        Where only few artifacts have the tag, the search walks up from them, which costs their own
+        ancestry. That is cheaper where a table feeds everything and few models are in production.
 
         Args:
             tag: The tag's name.
@@ -121,7 +122,7 @@ class Impact(Drawable):
         return [node_id for (chunk,) in rows for node_id in chunk]
 
     def diagram(self) -> Diagram:
-        """One node for each distance, with the numbers there."""
+        """Draw one node for each distance, with the counts there."""
         start = DiagramNode("start", "artifact", (f"{len(self.node_ids):,} changed",), ARTIFACT)
         nodes, edges = [start], list[DiagramEdge]()
         for depth, (spans, artifacts) in self.by_depth.items():
@@ -162,22 +163,23 @@ async def impact(
 ) -> Impact:
     """Count everything that derives from some artifacts: by distance, model and class.
 
-    An artifact derives from what the span that made it used, and from what that derives from. Spans
-    count as wholes: all that one made came from all that it used. A nested artifact counts as the
-    one that it is part of; shared artifacts derive from what their maker used.
+    An artifact derives from the artifacts that its maker span used, and from those that these
+    derive from. A span counts as a whole: all that it made came from all that it used. A nested
+    artifact counts as the one that it is part of; a shared artifact derives from what its maker
+    used.
 
-    One round trip, and no node is visited twice from one start, however many ways lead to it; each
-    start is a walk of its own.
+    One round trip. Each start is a walk of its own, which visits each node only once, however many
+    ways lead to it.
 
     Args:
-        artifacts: What changed, or is in doubt: artifacts, or their ids. Not counted themselves.
+        artifacts: Artifacts that changed or are in doubt, or their ids. They are not counted.
         where: A filter of ``find_artifacts``: only artifacts for which it holds are counted, read
             and streamed. The walk passes the others too.
-        model: The model that ``where`` names fields of; only artifacts of it count then.
-        until: Count only what existed at that time: nothing that was opened or recorded later is
-            passed.
+        model: The model whose fields ``where`` names; then only artifacts of this model count.
+        until: Count only what existed at that time; the walk does not pass anything that was
+            opened or recorded later.
         versions: ``"all"`` starts from all versions of each artifact, ``"this"`` from those given.
-        through: ``"tree"`` lets what a child span used count for its parents as well, for programs
+        through: ``"tree"`` counts what a child span used for its parents too, for programs
             that read in children and record in the parent.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Rules about origin: what some artifacts must not come from, or must have passed."""
+"""Policies: rules about the origin that artifacts must not have, or the ways they must come."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class Violation:
     Attributes:
         policy: The policy's name.
         node_id: Id of the artifact.
-        source: Id of what it must not come from; None where a demanded way is missing.
-        way: One shortest way to it that is not allowed, the artifact first; empty likewise.
+        source: Id of the forbidden origin; None where a required way is missing.
+        way: One shortest forbidden way to the origin, the artifact first; empty where a required
+            way is missing.
     """
 
     policy: str
@@ -58,13 +59,13 @@ class Policy:
         Policy("reviewed", start="prod", through=[Review])
 
     Args:
-        name: What it is called in messages.
-        start: The artifacts it is about: a tag, or a query of ``find_artifacts``.
-        source: What they must not come from: a tag, a model, or a filter of ``find_artifacts``.
-            Without one the policy demands a way instead: each must come through ``through``.
-        through: Span classes or models: a way that passes one of them is allowed, or demanded.
-        enforce: Whether ``add_tags`` looks before it gives ``start`` to an artifact, once the
-            policy is registered: ``"refuse"`` raises ``PolicyError``, ``"warn"`` warns.
+        name: The policy's name, for messages.
+        start: The artifacts that the policy covers: a tag, or a query of ``find_artifacts``.
+        source: The forbidden origin: a tag, a model, or a filter of ``find_artifacts``. Without
+            one the policy requires a way instead: each artifact must come through ``through``.
+        through: Span classes or models. A way that passes one of them is allowed, or required.
+        enforce: Action of ``add_tags`` on a violation, once the policy is registered and when
+            the tag is ``start``: ``"refuse"`` raises ``PolicyError``, ``"warn"`` warns.
     """
 
     name: str
@@ -80,10 +81,12 @@ class Policy:
             raise FilterError(f"policy {self.name!r}: only the start of a tag can be enforced")
 
     def register(self) -> Policy:
-        """Let ``check_policies``, ``artigraph check`` and, if it is enforced, ``add_tags`` know it.
+        """Register it for ``check_policies``, ``artigraph check`` and, if enforced, ``add_tags``.
+
+        A policy of the same name is replaced.
 
         Returns:
-            Itself. One of the same name is replaced.
+            The policy itself.
         """
         _registered[self.name] = self
         if _guard not in guards:
@@ -91,13 +94,13 @@ class Policy:
         return self
 
     async def check(self) -> list[Violation]:
-        """Find what breaks it, in order of ids. One round trip, two where ``start`` is a query."""
+        """Find violations, in order of ids. One round trip, two where ``start`` is a query."""
         if isinstance(self.start, str):
             return await self._broken({"tag": self.start})
         return await self._broken({"ids": await self.start.read_ids()})
 
     async def check_one(self, node_id: str) -> list[Violation]:
-        """Find out whether an artifact breaks it, or would once it had the tag. One round trip."""
+        """Find violations by one artifact, as if it had the tag. One round trip."""
         return await self._broken({"ids": [node_id]})
 
     async def _broken(self, start: dict[str, Any]) -> list[Violation]:
@@ -117,10 +120,10 @@ class Policy:
 
 
 async def check_policies(*policies: Policy) -> list[Violation]:
-    """Find what breaks some policies, or all that are registered. One round trip each.
+    """Find violations of some policies, or of all registered ones. One round trip each.
 
     Args:
-        policies: The policies; none means those that are registered.
+        policies: The policies; without any, all that are registered.
 
     Raises:
         ConnectionFailed: The database stayed out of reach.
@@ -132,7 +135,7 @@ async def check_policies(*policies: Policy) -> list[Violation]:
 
 
 def registered_policies() -> list[Policy]:
-    """The policies that are registered, in order of their names."""
+    """Return the registered policies, in order of their names."""
     return [policy for _, policy in sorted(_registered.items())]
 
 
@@ -140,7 +143,7 @@ _registered: dict[str, Policy] = {}
 
 
 async def _guard(node_id: str, names: Iterable[str]) -> None:
-    """Look before an artifact gets a tag; what this program does at the same time is not seen."""
+    """Check policies before an artifact gets a tag; concurrent writes are not seen."""
     wanted = set(names)
     for policy in registered_policies():
         if policy.enforce is None or policy.start not in wanted:

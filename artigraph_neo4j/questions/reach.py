@@ -1,4 +1,4 @@
-"""Walks over a graph that was read: what is reached, and in which order it can be made."""
+"""Walks over a graph in memory: nodes that are reached, and an order to make them in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["in_order", "reach"]
 
 
 def reach(starts: Iterable[str], onward: Mapping[str, Iterable[str]]) -> set[str]:
-    """All nodes that are reached, the starts among them. Each is visited once."""
+    """Return all nodes that are reached, with the starts. Each is visited once."""
     found = set(starts)
     work = list(found)
     while work:
@@ -24,18 +24,18 @@ def reach(starts: Iterable[str], onward: Mapping[str, Iterable[str]]) -> set[str
 def in_order(
     nodes: Iterable[str], before: Mapping[str, Iterable[str]], key: Callable[[str], Any]
 ) -> tuple[list[str], set[str]]:
-    """Nodes in an order in which each comes after all that it needs.
+    """Sort nodes so that each comes after all nodes that it needs.
 
     Of the nodes that could come next, the one with the least key does. Where nodes need each other
     in a circle, the one with the least key comes too early.
 
     Args:
         nodes: The nodes.
-        before: What each needs; needs outside the nodes are ignored.
-        key: Sorts nodes that do not depend on each other: the time.
+        before: The needs of each node; needs outside the nodes are ignored.
+        key: Returns the sort key of nodes that do not depend on each other, such as the time.
 
     Returns:
-        All nodes, and those that came before something that they need.
+        All nodes in order, and the set of those that come before a node that they need.
     """
     wanted = set(nodes)
     needs = {

@@ -1,4 +1,4 @@
-"""Everything that an artifact came from, in an order in which it could be made again."""
+"""Recipes: everything that an artifact came from, in an order to make it again."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ SHOWN_STEPS = 100
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """Everything above some artifacts, themselves among it.
+    """Some artifacts with everything above them.
 
     Attributes:
-        wholes: For each id that was asked for, the id of the whole artifact.
+        wholes: For each id that was asked for, the id of the artifact that it is, or is part of.
         steps: Spans and artifacts by id.
-        needs: For each, the ids of those that it comes from directly.
-        more: For each, further facts, as the statement returns them.
+        needs: For each node, the ids of the nodes that it comes from directly.
+        more: For each node, further facts, as the statement returns them.
     """
 
     wholes: dict[str, str]
@@ -66,7 +66,7 @@ async def read_above(statement: str, ids: list[str]) -> Ancestry:
         ids: Ids of artifacts.
 
     Raises:
-        NotFoundError: One of them does not exist.
+        NotFoundError: One of the artifacts does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
     rows = await get_engine().read(statement, {"ids": ids})
@@ -94,7 +94,7 @@ class StoredBytes:
         digest: SHA-256 of the bytes, in hex.
         size: Number of bytes.
         storage: Name of the storage.
-        location: Where the bytes are in it.
+        location: Place of the bytes in the storage.
     """
 
     artifact: str
@@ -111,16 +111,16 @@ class RecipeStep:
 
     Attributes:
         step: The span or artifact.
-        commit: Git commit of its run; None where it is not known, and for artifacts.
+        commit: Git commit of its run; None where that is unknown, and for artifacts.
         dirty: Whether tracked files differed from that commit.
         program: The program that ran.
         python: Its Python version.
-        function: What was called, where ``spanned(arguments=...)`` recorded it.
+        function: Name of the called function, where ``spanned(arguments=...)`` recorded it.
         arguments: The arguments by name, where they were recorded as JSON; else None.
-        arguments_id: Id of the artifact that holds the arguments, to read them by.
+        arguments_id: Id of the artifact that holds the arguments, to read them.
         uses: Ids of artifacts that it needs.
         makes: Ids of artifacts that the recipe takes from it.
-        early: Whether it stands before something that it needs: on a circle.
+        early: Whether it comes before a step that it needs, because of a circle.
     """
 
     step: LineageStep
@@ -138,14 +138,14 @@ class RecipeStep:
 
 @dataclass(frozen=True, slots=True)
 class MissingInput:
-    """What is not there any more.
+    """An input that is not available any more.
 
     Attributes:
         reason: ``"maker deleted"``: the span that made the artifact is gone; ``"bytes gone"``: the
             storage does not have a value; ``"storage unknown"``: this process cannot look, since it
             does not know the storage.
         node_id: Id of the artifact.
-        detail: The field and location of a value, else the empty string.
+        detail: The field and location of a value; else an empty string.
     """
 
     reason: Literal["maker deleted", "bytes gone", "storage unknown"]
@@ -155,16 +155,16 @@ class MissingInput:
 
 @dataclass(frozen=True, slots=True)
 class Recipe(Drawable):
-    """How an artifact came to be.
+    """The recipe of an artifact: everything that it came from.
 
     Attributes:
         node_id: Id of the artifact.
         steps: Spans to run, and artifacts that came from outside of all spans, in an order in which
             each comes after what it needs; by time where the order is free.
-        artifacts: All artifacts of the recipe, the wanted one among them, by time of recording.
+        artifacts: All artifacts of the recipe, with the wanted one, by time of recording.
         stored: Values of these that are in a storage, by artifact and field.
-        missing: What was deleted, or whose bytes are gone.
-        links: Hops between spans and artifacts, in the direction in which data went.
+        missing: Inputs that were deleted, or whose bytes are gone.
+        links: Hops between spans and artifacts, in the direction in which the data went.
     """
 
     node_id: str
@@ -175,7 +175,7 @@ class Recipe(Drawable):
     links: list[LineageLink] = field(repr=False)
 
     def diagram(self) -> Diagram:
-        """Spans and artifacts in the order of the recipe; arrows go where the data went."""
+        """Draw spans and artifacts in the order of the recipe; arrows follow the data."""
         spans = [s.step for s in self.steps if s.step.kind == "span"]
         return steps_diagram([*spans, *self.artifacts], self.links)
 
@@ -203,14 +203,14 @@ async def recipe(artifact: AnyArtifact, /, *, check_bytes: bool = True) -> Recip
 
     Args:
         artifact: An artifact, or its id; a nested one counts as the one that it is part of.
-        check_bytes: Whether to ask storages if they still have the values.
+        check_bytes: Whether to check that the storages still have the values.
 
     Returns:
-        The steps with commit, program and arguments, the digests of stored values, and what is
-        missing. Where the maker of an artifact was deleted, what it used is not known any more.
+        The steps with commit, program and arguments, the digests of stored values, and the missing
+        inputs. Where the maker of an artifact was deleted, its inputs are not known any more.
 
     Raises:
-        NotFoundError: There is no such artifact.
+        NotFoundError: The artifact does not exist.
         StorageError: A storage failed.
         ConnectionFailed: The database stayed out of reach.
     """
@@ -262,7 +262,7 @@ def _step(above: Ancestry, node: str, makes: list[str], early: set[str]) -> Reci
 
 
 def _arguments(stored: Any) -> dict[str, Any] | None:
-    """Arguments that are JSON on their node; others are read by the artifact's id."""
+    """Return arguments that are JSON on their node; others are read by the artifact's id."""
     if not isinstance(stored, str):
         return None
     try:

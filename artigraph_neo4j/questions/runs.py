@@ -1,4 +1,4 @@
-"""A run as it is read to be compared with another: a tree of spans, and contents by id."""
+"""Runs in memory, to compare them: a tree of spans, and contents by id."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from artigraph_neo4j.questions.content import Content, content_from_rows
 __all__ = ["PROVENANCE", "Run", "RunSpan", "run_from_rows"]
 
 ARGUMENTS = "CallArguments"
-"""The model of recorded arguments: a span makes them, and they are what it started from."""
+"""The model of recorded arguments: the span makes them, but they count as its inputs."""
 
 KEY = "CallKey"
-"""The model of keys of cached calls: they say nothing that arguments and results do not."""
+"""The model of keys of cached calls; left out, as arguments and results say the same."""
 
 PROVENANCE = (
     "git_commit",
@@ -47,16 +47,16 @@ class RunSpan:
         status: ``(status, exception type, exception message)``.
         opened_at: When it was opened.
         closed_at: When it was closed, or None.
-        seconds: How long it took, or None.
-        properties: Those of its class.
+        seconds: Its duration, or None.
+        properties: The properties of its class.
         facts: All properties.
         parent: The span above, None for the run itself.
         children: The spans below, by label and rank among those of equal label, in order of
             opening.
-        above: The object of the parent.
-        step: Label and rank, by which it is found among the parent's children.
-        made: Ids of artifacts, without recorded arguments.
-        used: Ids of artifacts.
+        above: The parent as an object.
+        step: Label and rank, which identify it among the parent's children.
+        made: Ids of artifacts that it made, without recorded arguments.
+        used: Ids of artifacts that it used.
         arguments: Ids of recorded arguments.
     """
 
@@ -79,7 +79,7 @@ class RunSpan:
 
     @property
     def place(self) -> str:
-        """Labels from the run down to the span, ``#2`` behind the second of equal label."""
+        """The labels from the run down to the span, with ``#2`` after a second equal label."""
         steps: list[str] = []
         span = self
         while span.above is not None:
@@ -95,10 +95,10 @@ class Run:
 
     Attributes:
         root: The span that was asked for.
-        makers: The span that made an artifact, by its id.
-        contents: Contents by id, of what was made and what was used.
+        makers: The span that made each artifact, by the artifact's id.
+        contents: Contents of artifacts that were made or used, by id.
         labels: Labels of artifacts by id.
-        at: When each artifact was recorded.
+        at: Times of recording of artifacts, by id.
         digests: Digests of contents, by id.
     """
 
@@ -110,12 +110,12 @@ class Run:
     digests: dict[str, str] = field(default_factory=dict)
 
     def digest(self, node_id: str) -> str:
-        """The digest of a content."""
+        """Return the digest of an artifact's content."""
         return self.digests[node_id]
 
 
 def run_from_rows(spans: list[list[Any]], contents: list[list[Any]]) -> Run:
-    """Build a run from what ``diff.TWO_RUNS`` returns of it."""
+    """Build a run from its rows of ``diff.TWO_RUNS``."""
     found = [_span(*row) for row in spans]
     by_id = {span.node_id: span for span in found}
     (root,) = [span for span in found if span.parent is None]

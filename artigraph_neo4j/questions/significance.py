@@ -1,4 +1,4 @@
-"""Whether a difference between two groups is more than chance."""
+"""Tests of significance: the probability that two groups differ by chance alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["fisher", "holm", "least_p", "log_odds"]
 
 
 def fisher(a: int, b: int, of_a: int, of_b: int) -> float:
-    """The one-sided p-value of Fisher's exact test: that chance alone gives ``a`` or more.
+    """Return the one-sided p-value of Fisher's exact test: that chance gives ``a`` or more.
 
     Args:
-        a: Members of the first group that have something.
-        b: Members of the second group that have it.
-        of_a: Members of the first group.
-        of_b: Members of the second group.
+        a: Number of members of the first group with a feature.
+        b: Number of members of the second group with it.
+        of_a: Size of the first group.
+        of_b: Size of the second group.
     """
     having, everyone = a + b, of_a + of_b
     total = _log_choose(everyone, having)
@@ -30,22 +30,22 @@ def fisher(a: int, b: int, of_a: int, of_b: int) -> float:
 
 
 def least_p(a: int, b: int, of_a: int, of_b: int) -> float:
-    """The least p-value that this many could have had: if all were in the first group."""
+    """Return the least p-value that these totals allow: with all in the first group."""
     having = a + b
     most = min(having, of_a)
     return fisher(most, having - most, of_a, of_b)
 
 
 def log_odds(a: int, b: int, of_a: int, of_b: int) -> float:
-    """The logarithm of the odds ratio, with a half added to each count."""
+    """Return the logarithm of the odds ratio, with a half added to each count."""
     return math.log((a + 0.5) / (of_a - a + 0.5)) - math.log((b + 0.5) / (of_b - b + 0.5))
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """P-values corrected for being many, by Holm's method, in the order given.
+    """Return p-values corrected for multiple tests by Holm's method, in the order given.
 
-    The probability that any of them is below a level by chance is at most that level, whatever they
-    have in common.
+    The probability that any of them is below a level by chance is at most that level, even if the
+    tests depend on each other.
     """
     order = sorted(range(len(values)), key=lambda i: values[i])
     found = [1.0] * len(values)

@@ -1,4 +1,4 @@
-"""Artifacts that would come out differently today, and what to run again."""
+"""Stale artifacts, which would come out differently today, and plans to run spans again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Cause:
         step: The artifact or span above.
         newest: Id of the newest version, for ``"DATA"``.
         commit: The commit that ran, for ``"CODE"``.
-        way: One shortest way to it, from the stale artifact.
+        way: One shortest way from the stale artifact to it.
     """
 
     kind: CauseKind
@@ -51,11 +51,11 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Staleness:
-    """Whether an artifact is stale, and because of what.
+    """The staleness of an artifact, with its causes.
 
     Attributes:
         node_id: Id of the artifact.
-        causes: All causes, nearest first; none where it is fresh.
+        causes: All causes, nearest first; empty for a fresh artifact.
     """
 
     node_id: str
@@ -78,16 +78,16 @@ class Staleness:
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan(Drawable):
-    """Spans to run again, each after those that it needs.
+    """A plan of spans to run again, each after those that it needs.
 
     Attributes:
-        node_id: Id of the artifact that would be fresh then.
-        spans: The spans, in order; none where the artifact is fresh.
-        inputs: Ids of artifacts to use instead of those that were used, by id of the latter.
-        cut: Ids of superseded artifacts whose newest version has equal content: nothing below
-            them has to run for them.
+        node_id: Id of the artifact that will then be fresh.
+        spans: The spans, in order; empty for a fresh artifact.
+        inputs: Ids of the artifacts to use now, by the id of the artifact that was used.
+        cut: Ids of superseded artifacts whose newest version has equal content, so that nothing
+            below has to run because of them.
         links: Hops between the spans and the artifacts between them.
-        steps: The spans, and those artifacts.
+        steps: The spans and those artifacts.
     """
 
     node_id: str
@@ -98,7 +98,7 @@ class ReplayPlan(Drawable):
     steps: list[LineageStep]
 
     def diagram(self) -> Diagram:
-        """The spans and the artifacts between them; arrows go where the data went."""
+        """Draw the spans and the artifacts between them; arrows follow the data."""
         return steps_diagram(self.steps, self.links)
 
     def _repr_html_(self) -> str:
@@ -114,24 +114,24 @@ class ReplayPlan(Drawable):
 async def stale(
     *artifacts: AnyArtifact, code: str | Mapping[str, str] | None = None
 ) -> list[Staleness]:
-    """Tell which artifacts would come out differently today, and because of what.
+    """Tell which artifacts would come out differently today, and why.
 
-    An artifact is stale when something that it came from, however far above, has a newer version
-    with other content, was made by other code, or lost its maker. That the artifact itself was
-    revised does not make it stale. One round trip for all of them.
+    An artifact is stale when an ancestor of it, at any distance, has a newer version with other
+    content, was made by other code, or lost its maker. A revision of the artifact itself does not
+    make it stale. One round trip for all of them.
 
     Args:
         artifacts: Artifacts, or their ids.
-        code: Look for other code as well: the commit of today, or for functions that
-            ``spanned(arguments=...)`` recorded a dict of commits by qualified name. A commit that
-            was not recorded counts as the same.
+        code: Compare the code too: today's commit, or a dict of commits by qualified name, for
+            functions that ``spanned(arguments=...)`` recorded. A commit that was not recorded
+            counts as equal.
 
     Returns:
         One answer for each artifact, in the order given.
 
     Raises:
         ValueError: No artifact was given.
-        NotFoundError: One of them does not exist.
+        NotFoundError: One of the artifacts does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
     if not artifacts:
@@ -145,17 +145,18 @@ async def stale(
 async def replay_plan(
     artifact: AnyArtifact, /, *, code: str | Mapping[str, str] | None = None
 ) -> ReplayPlan:
-    """Tell which spans have to run again, in which order, for an artifact to be fresh.
+    """Plan which spans have to run again, and in which order, to make an artifact fresh.
 
-    Those are the spans above it that lie below a cause, or ran other code themselves. What has a
-    newer version is replaced by it; what is above that does not run again. One round trip.
+    These are spans above the artifact that are below a cause, or that ran other code themselves. An
+    artifact with a newer version is replaced by it; spans above that do not run again. One round
+    trip.
 
     Args:
         artifact: An artifact, or its id.
-        code: As that of ``stale``.
+        code: See ``stale``.
 
     Raises:
-        NotFoundError: There is no such artifact.
+        NotFoundError: The artifact does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
     asked = given.artifact_id(artifact)
@@ -163,7 +164,7 @@ async def replay_plan(
     whole = above.wholes[asked]
     causes, cut = _causes(above, code)
     causes.pop(whole, None)
-    # What has a newer version is replaced by it, so that nothing above the old one has to run.
+    # A newer version replaces an artifact, so nothing above the old version has to run.
     replaced = {node for node, (kind, _, _) in causes.items() if kind == "DATA"}
     live = reach([whole], {n: needs for n, needs in above.needs.items() if n not in replaced})
     again = reach(causes.keys() & live, _onward(above)) & live
@@ -197,7 +198,7 @@ _Reason = tuple[CauseKind, str | None, str | None]
 def _causes(
     above: Ancestry, code: str | Mapping[str, str] | None
 ) -> tuple[dict[str, _Reason], set[str]]:
-    """The reason of each node that is a cause; and artifacts superseded by equal content."""
+    """Return the reason for each node that is a cause, and artifacts with equal newer content."""
     causes: dict[str, _Reason] = {}
     cut: set[str] = set()
     for node, more in above.more.items():
@@ -226,10 +227,10 @@ def _onward(above: Ancestry) -> dict[str, list[str]]:
 
 
 def _of_one(above: Ancestry, start: str, causes: dict[str, _Reason]) -> list[Cause]:
-    """Breadth first from one artifact, so that the way to each cause is a shortest one."""
+    """Search breadth first from one artifact, so that the way to each cause is a shortest one."""
     came: dict[str, str | None] = {start: None}
     order = [start]
-    for node in order:  # grows while it is walked
+    for node in order:  # grows during the loop
         for other in sorted(above.needs[node]):
             if other in above.steps and other not in came:
                 came[other] = node

@@ -1,4 +1,4 @@
-"""The ways by which one artifact came from another."""
+"""Ways: the spans and artifacts by which one artifact came from another."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ SHOWN_STEPS = 100
 
 @dataclass(frozen=True, slots=True)
 class Way(Drawable):
-    """One shortest way from an artifact to what it came from, or all ways as one graph.
+    """One shortest way from an artifact back to an origin, or all ways as one graph.
 
     Attributes:
         later: Id of the artifact that came from the other.
         earlier: Id of the artifact or span that it came from.
-        steps: Spans and artifacts on the way, each once; both ends are among them. The later comes
-            first, the others by distance from it, time and id.
-        links: Hops between the steps, in the direction in which data went.
+        steps: Spans and artifacts on the way, each once, with both ends. The later artifact comes
+            first, the others follow by distance from it, time and id.
+        links: Hops between the steps, in the direction in which the data went.
     """
 
     later: str
@@ -59,7 +59,7 @@ class Way(Drawable):
         return [step for step in self.steps if step.kind == "span"]
 
     def diagram(self) -> Diagram:
-        """The steps and links as plain data; arrows go where the data went."""
+        """Draw the steps and links; arrows follow the data."""
         return steps_diagram(self.steps, self.links)
 
     def _repr_html_(self) -> str:
@@ -79,20 +79,20 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
     """Tell by which spans and artifacts one artifact came from another, or from a span.
 
     A nested artifact counts as the one that it is part of. One round trip. For one way the search
-    goes from both ends; for all ways it reads everything that the later one came from, and keeps
-    what lies on a way. A way is never listed for itself: there may be 2^40 of them.
+    starts from both ends; for all ways it reads everything that the later one came from, and keeps
+    the nodes on a way. Ways are not listed one by one, since there may be 2^40 of them.
 
     Args:
         later: The artifact that may have come from the other.
-        earlier: What it may have come from: an artifact, a span, or an id.
-        all_ways: Whether to return the graph of all ways, rather than one of the shortest.
+        earlier: The possible origin: an artifact, a span, or an id.
+        all_ways: Whether to return the graph of all ways instead of one of the shortest.
 
     Returns:
-        The way, or None where the one did not come from the other. An artifact comes from itself
-        only on a circle.
+        The way, or None if the later one did not come from the earlier one. An artifact comes from
+        itself only on a circle.
 
     Raises:
-        NotFoundError: One of them does not exist.
+        NotFoundError: One of the nodes does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
     first = given.artifact_id(later, "later")
@@ -108,7 +108,7 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
     steps = [*start, *up.steps]
     target = second
     if target not in {step.node_id for step in steps}:
-        # Not among them: it may be nested in one that is, or not exist.
+        # The earlier node is not among the steps: it may be nested in one of them, or not exist.
         ((a, b, rows),) = await get_engine().read(SHORTEST_WAY, parameters)
         _check({first: a, second: b})
         if not rows:
@@ -118,7 +118,7 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
     for link in up.links:
         onward.setdefault(link.source, []).append(link.target)
     head = steps[0].node_id
-    # From itself only on a circle: so not from where it starts, but from what that fed.
+    # An artifact comes from itself only on a circle, so the walk starts from what it fed.
     on_a_way = reach([target] if target != head else onward.get(target, ()), onward)
     if head not in on_a_way:
         return None

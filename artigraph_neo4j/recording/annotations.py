@@ -1,4 +1,4 @@
-"""Tags and notes: what people say of a span or an artifact afterwards."""
+"""Tags and notes that people add to a span or an artifact afterwards."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from artigraph_neo4j.graph.names import check_text
 __all__ = ["Annotations", "add_tags", "read_annotations", "remove_tags", "write_note"]
 
 TAG_CHARACTERS = 256
-"""A tag's length at the most: an index finds it as a whole."""
+"""Maximum characters of a tag: an index finds it as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """What was said of a span or an artifact.
+    """The tags and the note of a span or an artifact.
 
     Attributes:
         tags: Its tags.
@@ -36,15 +36,15 @@ class Annotations:
 
 
 guards: list[Callable[[str, Iterable[str]], Awaitable[None]]] = []
-"""Functions that ``add_tags`` awaits before it tags a node: they may refuse."""
+"""Functions that ``add_tags`` awaits before it tags a node; each may refuse by raising."""
 
 
 async def add_tags(node: AnyNode, /, *names: str) -> frozenset[str]:
-    """Tag a span or an artifact; a tag it has already stays. One round trip.
+    """Tag a span or an artifact; the tags it already has stay. One round trip.
 
     Args:
         node: A span, an artifact, the id of one, or ``"current"`` for the current span.
-        *names: The tags, of 256 characters at the most.
+        *names: The tags, each at most 256 characters long.
 
     Returns:
         All tags that it has now.
@@ -60,7 +60,7 @@ async def add_tags(node: AnyNode, /, *names: str) -> frozenset[str]:
 
 
 async def remove_tags(node: AnyNode, /, *names: str) -> frozenset[str]:
-    """Take tags off a span or an artifact; one it does not have is no error. One round trip.
+    """Remove tags from a span or an artifact; tags it does not have are ignored. One round trip.
 
     Args:
         node: A span, an artifact, the id of one, or ``"current"`` for the current span.
@@ -84,14 +84,14 @@ async def _change(statement: str, node: AnyNode, names: tuple[str, ...]) -> froz
                 f"a tag has 1 to {TAG_CHARACTERS} characters; {name!r} has {len(name)}"
             )
     node_id = given.node_id(node)
-    # In one order everywhere, so that two writers of the same new tags do not wait for each other.
+    # Sorted, so that two writers of the same new tags take locks in the same order: no deadlock.
     parameters = {
         "node_id": node_id,
         "names": sorted(set(names)),
         "at": datetime.now(UTC).isoformat(),
     }
     result = await get_engine().once(statement, parameters)
-    if result.before and not result.row:  # an earlier attempt did it, whose answer was lost
+    if result.before and not result.row:  # an earlier attempt was applied; its answer was lost
         return (await read_annotations(node_id)).tags
     found, tags = result.row
     if found is None and not result.before:
@@ -100,11 +100,11 @@ async def _change(statement: str, node: AnyNode, names: tuple[str, ...]) -> froz
 
 
 async def write_note(node: AnyNode, text: str | None, /) -> None:
-    """Write the note of a span or an artifact, in place of the one it has. One round trip.
+    """Write the note of a span or an artifact, replacing the one it has. One round trip.
 
     Args:
         node: A span, an artifact, the id of one, or ``"current"`` for the current span.
-        text: The note; None takes it away.
+        text: The note; None removes it.
 
     Raises:
         NotFoundError: There is no such span or artifact.

@@ -18,7 +18,7 @@ __all__ = ["ArtifactModel"]
 
 
 class ArtifactModel(ModelBase):
-    """Describes artifacts: subclass it as a dataclass, with a version.
+    """Base class of artifact models: subclass it as a dataclass, with a version.
 
     ::
 
@@ -30,17 +30,17 @@ class ArtifactModel(ModelBase):
     Class keywords:
         version: The version of this structure, an int of 1 or more. Required.
         name: The name in the graph, which is also the node's label; by default the class's name.
-        aliases: Former names, under which stored artifacts are still this model's.
+        aliases: Former names of the model; artifacts stored under them are still read as it.
         strict: Whether a value that does not fit the annotation of its field is refused when it is
             recorded; inherited, True by default.
 
     Frozen, slots and keyword-only dataclasses work too, and so do generic ones and models that
     inherit from models. Fields may hold models, also in lists, tuples, dicts and sets; each becomes
-    a node of its own.
+    a separate node.
 
     All fields are stored, those declared ``init=False`` too, and reading puts them back without
-    running the constructor. A method ``__post_read__(self)``, where a class has one, is called on
-    each object that was read, to make again what is not a field.
+    running the constructor. A class may have a method ``__post_read__(self)``; it is called on each
+    object that was read, to rebuild attributes that are not fields.
     """
 
     __slots__ = ()
@@ -75,17 +75,17 @@ class ArtifactModel(ModelBase):
         """Read an artifact by id. One round trip, plus its values that are in a storage.
 
         Args:
-            node_id: Its id, which ``create`` returned; or an artifact, to read it anew.
+            node_id: Its id, which ``create`` returned; or an artifact, to read it again.
 
         Returns:
             The artifact, migrated if an older version is stored; reading never writes. Called on
-            ``ArtifactModel`` itself, it returns an artifact of whatever model is stored.
+            ``ArtifactModel`` itself, it returns an artifact of the model that is stored.
 
         Raises:
-            NotFoundError: There is no artifact of this id.
+            NotFoundError: There is no artifact with this id.
             ArtifactTypeError: It is of another model.
-            UnknownModelError: No class of this program fits what is stored, or several do.
-            MigrationError: The stored version cannot become today's class.
+            UnknownModelError: No class of this program fits the stored artifact, or several do.
+            MigrationError: The stored version cannot be migrated to the current class.
             ModelError: The class's ``__post_read__`` failed.
             SerializationError, StorageError: A value could not be read.
             ConnectionFailed: The database stayed out of reach.
@@ -93,20 +93,20 @@ class ArtifactModel(ModelBase):
         return await artifacts.read_one(given.artifact_id(node_id, "node_id"), cls)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: its fields; of lazy ones where they are, and nothing is loaded."""
+        """HTML for notebooks: the fields; lazy ones by location, without loading them."""
         return artifact_html(self)
 
     @classmethod
     def migrate(cls, version: int, data: dict[str, Any]) -> Self:
-        """Make an object from the fields of an older version; override it, or mark steps.
+        """Make an object from the fields of an older version; override it, or use ``@migration``.
 
-        Migrations run the constructor, as nothing else that reads does. The default goes through
-        the functions marked ``@migration`` and passes what they return to the constructor; where
-        there are none the stored fields, which is right when fields with defaults were added.
-        Fields declared ``init=False`` are set after it.
+        Migrations are the only reads that run the constructor. The default applies the functions
+        marked ``@migration`` and passes the fields they return to the constructor. Without such
+        functions it passes the stored fields, which is right when fields with defaults were added.
+        Fields declared ``init=False`` are set afterwards.
 
         Args:
             version: The stored version of this artifact.
-            data: The stored fields by name; nested models are built, and migrated, already.
+            data: The stored fields by name; nested models are already built and migrated.
         """
         return run_steps(cls, version, data)

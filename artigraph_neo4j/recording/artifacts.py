@@ -1,4 +1,4 @@
-"""Artifacts in and out of the graph: encode, store bytes, one statement; and the way back."""
+"""Creating artifacts (encode, store bytes, one statement) and reading them back."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 THREAD_FROM = 200
-"""A call for this many artifacts or more encodes or builds them in a thread."""
+"""Minimum number of artifacts that a call encodes or builds in a thread."""
 
 
 async def create(
@@ -83,26 +83,26 @@ async def create(
     *,
     revises: str | None = None,
 ) -> list[str]:
-    """Record artifacts, all or none; one round trip however many, two when values are stored.
+    """Record artifacts, all or none: one round trip in total, two when values go to a storage.
 
-    In a batch there is none.
+    Inside a batch there is no round trip.
 
     Args:
-        artifacts: What to record.
+        artifacts: The artifacts to record.
         given_labels: A label, or None, for each.
         span_id: The span that produced them, or None.
-        revises: The id of an artifact of which the only one given is a new version, or None.
+        revises: The id of an artifact; the single artifact given is its new version. Or None.
 
     Returns:
         Their ids, in the order given.
 
     Raises:
-        ArtifactTypeError: Something is not an artifact.
+        ArtifactTypeError: One of the objects is not an artifact.
         SpanError: A label is neither a text nor a path.
-        DuplicateLabelError: The span has, or would have, two artifacts of one label.
+        DuplicateLabelError: The span has, or would have, two artifacts with the same label.
         NotFoundError: The span, or the artifact to be revised, does not exist.
-        RevisionError: That artifact was revised already, or is part of another one.
-        SerializationError, StorageError: A value could not be kept; nothing is in the graph.
+        RevisionError: That artifact was already revised, or is part of another one.
+        SerializationError, StorageError: A value could not be stored; nothing was recorded.
     """
     _check(artifacts)
     labels = [
@@ -157,13 +157,13 @@ def _check(artifacts: Sequence[ModelBase]) -> None:
     for artifact in artifacts:
         if not isinstance(artifact, ModelBase):
             raise ArtifactTypeError(
-                f"a {type(artifact).__name__} is no artifact; make its class a dataclass that "
+                f"a {type(artifact).__name__} is not an artifact; make its class a dataclass that "
                 "subclasses ArtifactModel"
             )
 
 
 async def read_one(node_id: str, wanted: type[M]) -> M:
-    """One artifact by id; see ``ArtifactModel.read``."""
+    """Read one artifact by id; see ``ArtifactModel.read``."""
     rows = await get_engine().read(read.ARTIFACT_BY_ID, {"node_id": node_id})
     if not rows:
         raise await absent(get_engine(), "artifact", node_id)
@@ -176,7 +176,7 @@ async def read_one(node_id: str, wanted: type[M]) -> M:
 
 
 async def read_one_by_label(span_id: str, label: Label, wanted: type[M]) -> M:
-    """The artifact that a span has under a label; see ``read_span_artifact``."""
+    """Read the artifact that a span has under a label; see ``read_span_artifact``."""
     label = as_label(label, "an artifact's label")
     rows = await get_engine().read(
         read.ARTIFACT_BY_LABEL, {"span": span_id, "key": artifact_key(span_id, label)}
@@ -204,10 +204,10 @@ def _near_labels(label: str, labels: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Leniency:
-    """Fate of artifacts in a list that cannot be read, or of which there is no class.
+    """Handling of listed artifacts that cannot be read, or whose class is unknown.
 
     Raises:
-        ValueError: It is none of the known ones.
+        ValueError: A setting is not one of the known ones.
     """
 
     on_error: OnError = "keep"
@@ -221,7 +221,7 @@ class Leniency:
 
 
 STRICT = Leniency(on_error="raise")
-"""For one artifact: there is no other that could be read."""
+"""Leniency for reading a single artifact: an error is always raised."""
 
 
 async def read_many(
@@ -232,7 +232,7 @@ async def read_many(
     history: bool = False,
     leniency: Leniency = Leniency(),
 ) -> list[tuple[str | None, M]]:
-    """Labels and artifacts from a statement that returns chunks of ``[owner, label, nodes]``."""
+    """Read labels and artifacts with a statement that returns ``[owner, label, nodes]`` chunks."""
     rows = await get_engine().read_chunks(statement, {"span": span_id, "history": history})
     if rows is None:
         raise await absent(get_engine(), "span", span_id)
@@ -244,9 +244,10 @@ async def from_rows(
     wanted: type[M],
     leniency: Leniency = Leniency(),
 ) -> list[tuple[str | None, M]]:
-    """Labels and artifacts from rows of ``[owner, label, nodes]``.
+    """Build labels and artifacts from rows of ``[owner, label, nodes]``.
 
-    An artifact that cannot be read takes no other with it: ``leniency`` says what becomes of it.
+    An artifact that cannot be read does not affect the others: ``leniency`` decides how it is
+    handled.
     """
     keep = leniency.on_error != "raise"
     wholes = await _whole([(nodes, owner, label) for owner, label, nodes in rows], keep=keep)
@@ -262,7 +263,7 @@ async def from_rows(
 
 
 def _unreadable(row: list[Any], error: ArtigraphError) -> UnreadableArtifact:
-    """Stands for an artifact of which not even the nodes can be read."""
+    """Return the placeholder for an artifact whose nodes cannot even be parsed."""
     owner, label, nodes = row
     known: dict[str, Any] = nodes[0][0]
     made = UnreadableArtifact(str(known.get("node_id")), str(known.get("model")), error)
@@ -277,20 +278,20 @@ Row = tuple[list[list[Any]], str | None, str | None]
 
 
 async def whole(rows: Sequence[Row]) -> list[Stored]:
-    """Parse what was read of each artifact: its nodes, span and label.
+    """Parse the rows of artifacts: nodes, span and label of each.
 
-    One that was just being migrated is read again, a round trip for all of them.
+    Artifacts that were just being migrated are read again, with one round trip for all of them.
 
     Raises:
-        NotFoundError: One was deleted meanwhile.
-        TornReadError: One does not become whole.
-        SerializationError: The codec of one cannot be read.
+        NotFoundError: An artifact was deleted before it was read again.
+        TornReadError: An artifact is still half migrated after the last reading.
+        SerializationError: The codec of an artifact cannot be read.
     """
     return cast("list[Stored]", await _whole(rows, keep=False))
 
 
 async def _whole(rows: Sequence[Row], *, keep: bool) -> list[Stored | ArtigraphError]:
-    """As ``whole``; with ``keep`` an error stands in the place of what cannot be parsed."""
+    """Parse rows as ``whole`` does; with ``keep``, errors take the place of unreadable ones."""
 
     async def again(torn: list[int]) -> dict[int, Row]:
         return await _again({at: rows[at] for at in torn})
@@ -318,20 +319,20 @@ async def until_whole(
     again: Callable[[list[K]], Awaitable[Mapping[K, R]]],
     give_up: Callable[[TornReadError], T] | None = None,
 ) -> dict[K, T]:
-    """Parse rows, and read those again whose artifacts were just being migrated.
+    """Parse rows; read the artifacts that were just being migrated again.
 
     Args:
-        rows: What was read of each artifact.
-        parse: Makes something of a row; raises ``TornReadError`` for one that is half written.
-        again: Reads some artifacts again. One that it does not return is left out.
-        give_up: Makes something of the error of one that does not become whole; by default it is
-            raised.
+        rows: The row of each artifact, by key.
+        parse: Converts a row; raises ``TornReadError`` for an artifact that is half written.
+        again: Reads some artifacts again. Artifacts that it does not return are left out.
+        give_up: Makes the result for an artifact that is still half written at the end, from its
+            error; by default the error is raised.
 
     Returns:
-        What ``parse`` made of each, in no particular order.
+        The result of ``parse`` by key, in no particular order.
 
     Raises:
-        TornReadError: One is still half written after the last reading.
+        TornReadError: An artifact is still half written after the last reading.
     """
     found: dict[K, T] = {}
     todo = rows
@@ -369,7 +370,7 @@ def _parse(
 
 
 async def _work(count: int, work: Callable[[], T]) -> T:
-    """Make so many objects; many of them in a thread, so that the caller's loop goes on."""
+    """Run ``work``, in a thread if ``count`` is large, so that the caller's loop is not blocked."""
     return work() if count < THREAD_FROM else await asyncio.to_thread(_undisturbed, work)
 
 
@@ -389,7 +390,7 @@ async def _again(rows: dict[int, Row]) -> dict[int, Row]:
 
 
 def _checked(artifact: ModelBase, wanted: type[M]) -> M:
-    """The artifact, which has to be of the class that was asked for."""
+    """Return the artifact after checking that it is of the wanted class."""
     if not isinstance(artifact, (wanted, ArtifactRecord)):
         raise ArtifactTypeError(
             f"the stored artifact is a {type(artifact).__qualname__}, not a {wanted.__qualname__}"
@@ -400,7 +401,7 @@ def _checked(artifact: ModelBase, wanted: type[M]) -> M:
 async def _join(
     stored: Iterable[Stored], wanted: type[ModelBase], leniency: Leniency = STRICT
 ) -> list[ModelBase]:
-    """The artifacts; the current span has used those that could be read."""
+    """Build the artifacts, and note those that could be read as used by the current span."""
     keep = leniency.on_error != "raise"
     fallback = ArtifactRecord if leniency.missing == "dict" else None
     items, resolver = list(stored), Resolver(wanted, fallback=fallback)

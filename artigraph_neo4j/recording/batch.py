@@ -35,10 +35,10 @@ _live: WeakSet[Batch] = WeakSet()
 class Batch:
     """The works that an ``async with batch()`` block records; made by ``batch``.
 
-    Several tasks and threads may use it at once: those that are started inside the block do.
+    Several tasks and threads may use it at once, namely all that are started inside the block.
 
     Attributes:
-        engine: Where it writes to.
+        engine: The engine that it writes to.
         atomic: Whether it writes everything or nothing, at its end.
         outer: The batch around it, or None.
     """
@@ -58,7 +58,7 @@ class Batch:
         self._writing = asyncio.Lock()
         self._uploaded = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._trouble: ArtigraphError | None = None  # why values wait
+        self._trouble: ArtigraphError | None = None  # the reason why values wait
         _live.add(self)
 
     def __repr__(self) -> str:
@@ -68,46 +68,46 @@ class Batch:
 
     @property
     def recorded(self) -> int:
-        """How many spans, ends of spans and artifacts it has recorded so far."""
+        """Number of spans, ends of spans and artifacts that it has recorded so far."""
         return self._delivery.recorded
 
     @property
     def lost(self) -> list[Lost]:
-        """Spans, ends of spans and artifacts that are not in the graph, and will not be."""
+        """Works that are not in the graph, and will not be."""
         return self._delivery.lost
 
     @property
     def unconfirmed(self) -> list[Lost]:
-        """What was sent when the batch ended, without an answer.
+        """Works that were sent without an answer when the batch ended.
 
-        The next contact with the database, whatever it is for, finds out: it is recorded then, or
+        The next contact with the database, for any purpose, decides whether they are recorded or
         lost.
         """
         return self._delivery.unconfirmed
 
     @property
     def alive(self) -> bool:
-        """Whether it still collects, in this process: a forked child does not write its works."""
+        """True while it collects works, in this process: a forked child does not write them."""
         return not self._queue.ended and self._pid == os.getpid()
 
     async def flush(self) -> None:
-        """Write what waits, and return when it is in the graph.
+        """Write all works that wait, and return when they are in the graph.
 
-        One round trip for each ``rows`` that wait. An atomic batch is not written before its end.
+        One round trip for each ``rows`` nodes. An atomic batch is not written before its end.
 
         Raises:
-            BatchError: Something was lost, now or since the last call that said so.
-            ConnectionFailed: Nothing could be written for as long as a statement may take. What
-                waits still does.
+            BatchError: Something was lost, now or since the last call that reported it.
+            ConnectionFailed: Nothing could be written for as long as a statement may take. The
+                works still wait.
         """
         if not self.atomic and not self._queue.is_empty:
             await self.engine.call(partial(self._write_until, self._queue.number), settle=True)
         self.complain()
 
-    # -- what calls add ------------------------------------------------------------------------
+    # -- adding works --------------------------------------------------------------------------
 
     async def open(self, opening: Opening) -> None:
-        """Add a new span, which counts as opened from now on.
+        """Add a new span, which is treated as opened from now on.
 
         Raises:
             BatchError: Something was lost before. Nothing was added.
@@ -118,7 +118,7 @@ class Batch:
         await self._room()
 
     async def close(self, closing: Closing) -> None:
-        """Add the end of a span, to its opening if that still waits."""
+        """Add the end of a span, joined to its opening if that still waits."""
         if not closing.span.is_recorded:  # it was lost, and the caller was told
             return self.complain()
         if self._queue.close(closing):
@@ -127,11 +127,11 @@ class Batch:
         return await self._room()
 
     async def record(self, recording: Recording) -> None:
-        """Add artifacts, whose bytes are made already.
+        """Add artifacts; their values are already serialized.
 
         Raises:
             BatchError: Something was lost before. Nothing was added.
-            DuplicateLabelError: An artifact of that span and label waits already.
+            DuplicateLabelError: An artifact with that span and label already waits.
         """
         self.complain()
         item = self._queue.record(recording)
@@ -140,14 +140,14 @@ class Batch:
         await self._room()
 
     async def _room(self) -> None:
-        """Wait for the database where too much waits for it."""
+        """Wait until there is room in the queue, when too many works wait for the database."""
         if self._queue.is_crowded:
             await self.flush()
 
     def complain(self) -> None:
-        """Raise ``BatchError`` when something was lost since the last time.
+        """Raise ``BatchError`` if something was lost since the last call.
 
-        Of an atomic batch everything is lost then.
+        In that case an atomic batch loses everything.
         """
         loss = self._delivery.loss
         if loss is None:
@@ -158,7 +158,7 @@ class Batch:
             raise BatchError(told, self.recorded, self.unconfirmed) from told[0].cause
 
     def has_artifact(self, ids: Collection[str]) -> bool:
-        """Whether one of these artifacts waits here."""
+        """True if one of these artifacts waits here."""
         return self._delivery.has_artifact(ids)
 
     # -- when it writes --------------------------------------------------------------------------
@@ -188,18 +188,18 @@ class Batch:
             try:
                 async with self._writing:
                     await self._write(lambda: self.engine.deadline)
-            except ArtigraphError as error:  # whoever waits for the database next hears of it
+            except ArtigraphError as error:  # the next call that waits for the database raises it
                 logger.info("a batch could not be written for now: %s", error)
                 if not self._queue.ended:
                     self._write_after_a_while()
 
     async def _write(self, deadline: Callable[[], float]) -> None:
-        self._kicked = False  # what is added from now on asks anew; before, once is enough
+        self._kicked = False  # works added from now on have to ask for a write again
         await self._delivery.write(deadline)
 
     @contextmanager
     def _background(self) -> Generator[None]:
-        """Let the end of the batch cancel this task."""
+        """Register this task, so that the end of the batch can cancel it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of the loop
         self._tasks.add(task)
@@ -209,7 +209,7 @@ class Batch:
             self._tasks.discard(task)
 
     async def _write_until(self, number: int) -> None:
-        """Write all that was added up to a call, values that are on their way included.
+        """Write everything that was added up to a call, including values being uploaded.
 
         Raises:
             ConnectionFailed: Nothing was written or uploaded for as long as a statement may take.
@@ -269,7 +269,7 @@ class Batch:
             try:
                 await self._store(uploads)
             except asyncio.CancelledError:
-                return  # the batch gave it up
+                return  # the batch gave the item up
             except Exception as error:
                 self._queue.not_uploaded(item)
                 self._delivery.lose(item, error)
@@ -280,7 +280,7 @@ class Batch:
                 self._uploaded.notify_all()
 
     async def _store(self, uploads: Uploads) -> None:
-        """Upload values; while graph or storage are out of reach they wait, as rows do."""
+        """Upload values; they wait, as rows do, while the graph or the storage is out of reach."""
         pause = 0.1
         while self._queue.failure is None:
             try:
@@ -293,7 +293,7 @@ class Batch:
         raise asyncio.CancelledError
 
     async def _wait_for_upload(self, number: int, left: Callable[[], float]) -> None:
-        """Wait until one more value was uploaded, or none of them is on its way."""
+        """Wait until one more value is uploaded, or no upload is under way."""
         before = self._delivery.progress
         try:
             async with asyncio.timeout(max(left(), 0.0)), self._uploaded:
@@ -308,7 +308,7 @@ class Batch:
     # -- the end -------------------------------------------------------------------------------
 
     async def end(self, error: BaseException | None) -> None:
-        """Write what waits, or, of an atomic batch that failed, nothing; then collect no more.
+        """Stop collecting, and write the works that wait (none of an atomic batch that failed).
 
         Raises:
             BatchError: Something was lost, or may have been.
@@ -319,7 +319,7 @@ class Batch:
             await self.engine.call(partial(self._give_up, error), settle=True)
             self._delivery.take_untold()
             return
-        if failure is not None:  # an atomic one, whose failure was told inside the block
+        if failure is not None:  # an atomic batch, whose failure was raised inside the block
             raise BatchError(self.lost, self.recorded, self.unconfirmed) from failure
         if not self._queue.is_empty:
             await self.engine.call(self._finish, settle=True)
@@ -338,7 +338,7 @@ class Batch:
             await self._give_up(loss)
 
     async def _give_up(self, cause: BaseException) -> None:
-        """Write no more. What was never sent is lost; of what was, the next contact tells."""
+        """Stop writing. Works never sent are lost; the next contact decides about those sent."""
         self._queue.failure = cause
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
@@ -349,7 +349,7 @@ class Batch:
 
 
 async def write_first(engine: Engine, ids: Collection[str]) -> None:
-    """Write the batches of other tasks where these artifacts wait, since a link needs both ends."""
+    """Flush the batches in which these artifacts wait, since a link needs both of its ends."""
     for unit in [unit for unit in _live if unit.engine is engine and unit.alive]:
         if not unit.atomic and unit.has_artifact(ids):
             await unit.flush()

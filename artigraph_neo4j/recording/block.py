@@ -1,4 +1,4 @@
-"""``batch``: spans and artifacts are recorded without waiting, many in one statement."""
+"""``batch``: a block that records spans and artifacts without waiting, many in one statement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["batch", "batch_for"]
 
 
 def batch_for(engine: Engine) -> Batch | None:
-    """The batch in which what is recorded into a graph waits, in this context."""
+    """The current batch of this context, if it writes to the graph of ``engine``."""
     unit = current_batch(engine)
     return unit if isinstance(unit, Batch) else None
 
@@ -32,36 +32,37 @@ class batch:  # noqa: N801 - used like a function
                     await create_span_artifact("current", label="loss", data=Loss(0.1))
 
     The functions are the same. Inside, opening and closing spans and recording artifacts return at
-    once: ids, parents and the current span are as always, and what was given may be changed
-    afterwards. It is written in the background, ``rows`` nodes in one statement, or what there is
-    after ``seconds``; the end of the block waits until all is in the graph. When the database is
-    slower than the program, calls wait for it, so that memory stays bounded. Values that go to a
-    storage are uploaded meanwhile. Everything else, reads above all, first writes what waits, so
-    that it finds it.
+    once: ids, parents and the current span are as always, and the objects that were recorded may
+    be changed afterwards. The data is written in the background, ``rows`` nodes in one statement,
+    or fewer after ``seconds``; the end of the block waits until everything is in the graph. When
+    the database is slower than the program, calls wait for it, so that memory stays bounded. Values
+    that go to a storage are uploaded in the background, too. All other calls, reads above all,
+    first write the data that is waiting, so that they find it.
 
-    A process that dies loses what was not written yet. A span is never written before its parent,
-    nor an artifact before its span or only in part.
+    A process that dies loses the data that was not written yet. A span is never written before its
+    parent, and an artifact never before its span or only in part.
 
-    What cannot be recorded (a label that is there already, a span that was deleted meanwhile) does
-    not hold up the rest: the next call inside, or the end of the block, raises a ``BatchError``
-    that names it. An exception that leaves the block goes on; what was recorded stays.
+    Data that cannot be recorded (a label that is already taken, a span that was deleted in between)
+    does not hold up the rest: the next call inside, or the end of the block, raises a
+    ``BatchError`` that names it. An exception that leaves the block propagates; the data recorded
+    so far stays.
 
-    With ``atomic=True`` everything is written at the end, in one transaction: all or, when the
-    block fails or anything cannot be recorded, nothing. Reads inside do not find it before.
+    With ``atomic=True`` everything is written at the end, in one transaction, or nothing if the
+    block fails or anything cannot be recorded. Reads inside the block do not find its data.
 
-    A block inside another one joins it; its end waits until what it recorded is in the graph. An
-    atomic block inside one that is not stands alone. Tasks that are started inside take part; what
-    they add after the end of the block is written as without a batch.
+    A block inside another one joins it; its end waits until the data it recorded is in the graph.
+    An atomic block inside a non-atomic one is independent of it. Tasks that are started inside take
+    part; data that they add after the end of the block is written as without a batch.
 
-    No round trip to enter; one for each ``rows`` nodes, and as many at the end as it takes.
+    No round trip to enter; one for each ``rows`` nodes, the rest of them at the end.
 
     Args:
-        atomic: Whether all is written or nothing.
-        rows: How many nodes are written at once.
-        seconds: How long anything waits.
+        atomic: Whether everything is written or nothing.
+        rows: Number of nodes that are written in one statement.
+        seconds: Maximum seconds that data waits before it is written.
 
     Raises:
-        ValueError: There is less than one row, or the time is negative.
+        ValueError: ``rows`` is less than one, or ``seconds`` is negative.
         BatchError: On leaving, or from a call inside: something was lost.
     """
 
@@ -77,7 +78,7 @@ class batch:  # noqa: N801 - used like a function
         self._joined = False
 
     def leave(self) -> None:
-        """Make the batch around this one, or none, current again in this context."""
+        """Make the outer batch, or none, current again in this context."""
         if self._batch is not None and not self._joined:
             enter_batch(self._batch.outer)
 

@@ -32,14 +32,14 @@ class span_context(spans.span_context[S]):  # noqa: N801 - used like a function
         trace: TracebackType | None,
     ) -> None:
         if self.cell is not None:
-            self.cell.leave()  # in this context; the other one is of the coroutine's own
+            self.cell.leave()  # in this context; the coroutine has another
         run(self.__aexit__(kind, error, trace))
 
 
 class batch(block.batch):  # noqa: N801 - used like a function
     """``artigraph_neo4j.batch`` for a ``with`` block; ``async with`` works as well.
 
-    ``run(unit.flush())`` writes what waits before the end of the block.
+    ``run(unit.flush())`` writes the data that waits before the end of the block.
     """
 
     def __enter__(self) -> Batch:
@@ -53,5 +53,5 @@ class batch(block.batch):  # noqa: N801 - used like a function
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.leave()  # in this context; the other one is of the coroutine's own
+        self.leave()  # in this context; the coroutine has another
         run(self.__aexit__(kind, error, trace))

@@ -1,4 +1,4 @@
-"""Memory of calls: the key of a call, the results of an earlier one, and why there are none."""
+"""Cache of calls: the key of a call, the results of an earlier one, and reasons for a miss."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ __all__ = ["Cache", "CallKey", "Memory", "Miss", "explain"]
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """How the calls of a function are remembered; ``spanned(cache=True)`` is ``Cache()``.
+    """Settings of the cache of a function; ``spanned(cache=True)`` is ``Cache()``.
 
     Attributes:
-        version: Says when the function changed what it returns. By default its source text does;
-            what it calls, and what is outside of it, is never looked at.
+        version: A value that changes when the function changes its results. By default it is the
+            function's source text; code that it calls, and data outside it, are never looked at.
         ignore: Names of arguments that do not change the result.
     """
 
@@ -55,10 +55,10 @@ class CallKey(ArtifactModel, version=1):
 
     Attributes:
         parts: JSON: a digest for each argument by name, and for ``version``.
-        results: JSON: the labels of what it returned, or null for one artifact.
+        results: JSON: the labels of the artifacts that it returned, or null for one artifact.
         key: SHA-256 of the function's name, its version or source, and the arguments.
         function: Module and qualified name.
-        result: The label of that one.
+        result: The label of that one artifact.
         cached_from: Id of the span whose results it shares; None where the function ran.
     """
 
@@ -72,12 +72,12 @@ class CallKey(ArtifactModel, version=1):
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Why a call is not remembered.
+    """The reason why a call is not in the cache.
 
     Attributes:
-        reason: ``"never called"``; ``"failed"``: a call with this key did not end well;
-            ``"results gone"``: an artifact or its bytes are not there any more; ``"differs"``; or
-            ``"hit"``: it is remembered.
+        reason: ``"never called"``; ``"failed"``: a call with this key ended with an error;
+            ``"results gone"``: an artifact or its bytes no longer exist; ``"differs"``: only calls
+            with other arguments are cached; or ``"hit"``: the call is cached.
         span: Id of the span of the nearest call, None where there was none.
         differs: Names of arguments that differ from that call's, ``"version"`` for the function
             itself.
@@ -95,12 +95,12 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one function's calls are remembered by.
+    """The cache of one function's calls, in the graph.
 
     Attributes:
         name: Module and qualified name.
         version: Digest of its version or source.
-        ignore: Names of arguments that do not matter.
+        ignore: Names of arguments that do not change the result.
         result: The label that one returned artifact has.
     """
 
@@ -111,11 +111,11 @@ class Memory:
 
     @classmethod
     def of(cls, function: Callable[..., Any], cache: Cache, result: str | None) -> Memory:
-        """The memory of a function.
+        """Make the memory of a function.
 
         Raises:
-            SpanError: Its results are not recorded, its source is not known, or ``ignore`` names
-                something that is not an argument.
+            SpanError: The function's results are not recorded, its source is not known, or
+                ``ignore`` names something that is not an argument.
         """
         name = f"{function.__module__}.{function.__qualname__}"
         if result is None:
@@ -140,10 +140,10 @@ class Memory:
         return cls(name, version, frozenset({"self", "cls", *cache.ignore}), result)
 
     def parts(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """A digest for each argument, and for the function itself.
+        """Compute a digest of each argument, and of the function itself.
 
         Raises:
-            SerializationError: An argument has no content that could be compared.
+            SerializationError: An argument cannot be serialized, so it cannot be compared.
         """
         found = {"version": self.version}
         for name, value in values.items():
@@ -158,15 +158,15 @@ class Memory:
         return found
 
     def key(self, parts: Mapping[str, str]) -> str:
-        """The key of a call."""
+        """Compute the key of a call from its parts."""
         told = json.dumps([self.name, sorted(parts.items())])
         return hashlib.sha256(told.encode()).hexdigest()
 
     async def recall(self, parts: Mapping[str, str]) -> tuple[bool, Any]:
-        """Take what an earlier call returned, and share it with the current span.
+        """Look up the results of an earlier call, and share them with the current span.
 
         Returns:
-            Whether there is something, and what.
+            Whether there are cached results, and the results.
         """
         key = self.key(parts)
         engine = get_engine()
@@ -211,7 +211,7 @@ class Memory:
 
 
 async def explain(memory: Memory, values: Mapping[str, Any]) -> Miss:
-    """Tell why a call is, or is not, remembered. Two round trips."""
+    """Tell why a call is, or is not, in the cache. Two round trips."""
     parts = memory.parts(values)
     key = memory.key(parts)
     engine = get_engine()
@@ -239,7 +239,7 @@ async def explain(memory: Memory, values: Mapping[str, Any]) -> Miss:
 async def _whole(
     engine: Engine, told: Mapping[str, Any], rows: list[list[Any]]
 ) -> list[tuple[str, str, Any]] | None:
-    """Labels, ids and artifacts of a call's results in their order; None where one is missing."""
+    """Read labels, ids and artifacts of a call's results in order; None if one is missing."""
     labels = json.loads(told["results"])
     wanted: list[Any] = [told.get("result")] if labels is None else labels
     by_label = {label: (span, label, nodes) for span, label, nodes in rows}
@@ -268,13 +268,13 @@ async def _is_there(engine: Engine, name: str, location: str) -> bool:
 
 @dataclass
 class _Argument(ArtifactModel, version=1, name="ArtigraphCacheArgument", strict=False):
-    """Takes an argument apart as an artifact's field is; never recorded."""
+    """A model that encodes one argument as an artifact's field; it is never recorded."""
 
     value: Any
 
 
 def _digest(value: Any) -> str:
-    """The content of an argument: models, native values and serialized ones, and their types."""
+    """Compute the digest of an argument: its nested models, values, bytes and their types."""
     encoded = encode([_Argument(value)], inline_bytes=None)
     places = {encoded.roots[0].node_id: ""}
     for parent, child, path in encoded.links:

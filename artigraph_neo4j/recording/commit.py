@@ -1,7 +1,7 @@
-"""Spans and artifacts on their way into the graph, and the one statement that writes them.
+"""The statement that writes spans and artifacts.
 
-Each call that records something makes a piece of work. Outside of a batch it is written by itself;
-in a batch many are, in one statement.
+Each call that records something makes a ``Work``. Outside of a batch each is written by itself;
+in a batch many works are written in one statement.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ __all__ = [
 
 
 UNWRITABLE = (RefusedError, ConflictError, ValueError, TypeError, OverflowError)
-"""Errors that mean that one of the works cannot be stored."""
+"""Errors which mean that one of the works cannot be stored."""
 
 
 def properties_of(node: Node, label: str | None) -> dict[str, Any]:
-    """The properties of a node to write, but for the time."""
+    """The properties of a node to write, except the time."""
     properties = _own_properties(node, label) | _model_properties(node)
     if label is not None:
         properties["artifact_label"] = label
@@ -78,22 +78,22 @@ async def write(
     settle: bool = False,
     deadline: float | None = None,
 ) -> tuple[bool, dict[Work, Exception]]:
-    """Write them in one statement, all or none.
+    """Write works in one statement, all or none.
 
-    One round trip; more when stored values that were leaned on are gone meanwhile, or when so much
-    time passes between attempts that garbage collection may have taken what was uploaded.
+    One round trip; more when stored values that were reused have been deleted since, or when so
+    much time passes between attempts that garbage collection may have deleted the uploads.
 
     Args:
-        engine: Where to.
-        works: What is written, parents before children.
-        ticket: Their identity, for a caller that may send the same works again.
-        merge: Whether some of them may be in the graph already, by the same ids.
-        deadline: Seconds that a statement may take; by default the engine's.
-        settle: Whether it comes to its end even when the caller is cancelled.
+        engine: The engine that writes.
+        works: The works, parents before children.
+        ticket: The identity of the write, for a caller that may send the same works again.
+        merge: Whether some of the works may already be in the graph, under the same ids.
+        deadline: Maximum seconds for a statement; by default the engine's.
+        settle: Whether the write is completed even when the caller is cancelled.
 
     Returns:
-        Whether they were written; if not, what was refused, with the reason. The rest can be
-        written without it then.
+        Whether the works were written; if not, the refused works with their reasons. The others can
+        then be written without them.
 
     Raises:
         ConnectionFailed: The database stayed out of reach.
@@ -105,7 +105,7 @@ async def write(
     try:
         return await _write(statement, mine, settle, deadline)
     except BaseException:
-        if ticket is None and mine.unconfirmed:  # if it was not applied, it never will be
+        if ticket is None and mine.unconfirmed:  # if it was not applied yet, it never will be
             engine.later(partial(engine.settle, mine))
         raise
 
@@ -147,7 +147,7 @@ async def _write(
 
 
 class _Statement:
-    """The parameters for some work, and what is noted when it was done."""
+    """The parameters that write some works, and the notes to make on their spans afterwards."""
 
     def __init__(self, engine: Engine, works: Sequence[Work], *, merge: bool) -> None:
         self.engine = engine
@@ -211,7 +211,7 @@ class _Statement:
             self._used.append([work.span.node_id, work.used])
 
     def _record(self, work: Recording) -> None:
-        """The nodes of a call; what they have in common with others is said once."""
+        """Add the nodes of a call; values shared with other nodes are sent once."""
         encoded = work.encoded
         for node, label, key in zip(encoded.roots, work.labels, work.keys, strict=True):
             row = [_own_properties(node, label), epoch(node.recorded_at), label, key]
@@ -237,7 +237,7 @@ class _Statement:
         return rows
 
     async def send(self, ticket: Ticket, settle: bool, deadline: float | None) -> Once:
-        """Send it; its row is what ``statement`` says, without ``TURN``."""
+        """Send the statement; the row returned is the one of ``statement``, without ``TURN``."""
         writer = self.engine.writer
         writers = writer.opening() if self._staying else []
 
@@ -265,7 +265,7 @@ class _Statement:
         )
 
     def _note(self, element_ids: Mapping[str, str]) -> None:
-        """Note on spans what became of them; also for a caller that was cancelled meanwhile."""
+        """Note on spans that they were opened or closed, even if the caller was cancelled."""
         for work in self.works:
             if isinstance(work, Opening):
                 work.opened(element_ids.get(work.span.node_id))
@@ -273,7 +273,7 @@ class _Statement:
                 self.engine.writer.closed(work.span.node_id)
 
     async def find_opened(self) -> None:
-        """Ask for what an answer that was lost would have said of spans; a round trip for them."""
+        """Ask for the element ids of spans whose answer was lost; one round trip for all."""
         ids = [work.span.node_id for work in self.works if isinstance(work, Opening)]
         if ids:
             ((found,),) = await self.engine.read(
@@ -288,7 +288,7 @@ def _is_written(row: Row) -> bool:
 
 
 def _owner(work: Work) -> str | None:
-    """The span that has to be there for it."""
+    """The id of the span that must exist before a work can be written."""
     match work:
         case Opening():
             return work.parent
@@ -298,7 +298,7 @@ def _owner(work: Work) -> str | None:
             return work.span.node_id
 
 
-# -- what was refused ----------------------------------------------------------------------------
+# -- refused works -------------------------------------------------------------------------------
 
 
 def _conflicting(works: Sequence[Work], error: ConflictError) -> tuple[Work, Exception]:
@@ -310,13 +310,13 @@ def _conflicting(works: Sequence[Work], error: ConflictError) -> tuple[Work, Exc
                         f"span {work.span_id} has an artifact labeled {label!r} already; use "
                         "another label, or None for an artifact without one"
                     )
-    if len(works) > 1:  # a constraint of the user's; which of them it is shows when they are alone
+    if len(works) > 1:  # a user's constraint; the caller finds the work by writing each alone
         raise error
     return works[0], RefusedError(f"a constraint of this database refused the write: {error}")
 
 
 def write_later(engine: Engine, closing: Closing, ticket: Ticket) -> None:
-    """Have the end of a span written once the database is in reach again."""
+    """Arrange that the end of a span is written once the database is in reach again."""
 
     async def again() -> None:
         _, refused = await write(engine, [closing], ticket=ticket, deadline=engine.short_deadline)
@@ -329,7 +329,7 @@ def write_later(engine: Engine, closing: Closing, ticket: Ticket) -> None:
 async def _orphans(
     engine: Engine, works: Sequence[Work], missing: set[str]
 ) -> dict[Work, Exception]:
-    """What hangs on spans that are not there, also by way of spans that now cannot be opened."""
+    """Works whose span is missing, including those below spans that therefore cannot be opened."""
     parents = {work.parent for work in works if isinstance(work, Opening)}
     why: dict[str | None, Exception] = {}
     for span_id in sorted(missing):

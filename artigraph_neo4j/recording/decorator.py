@@ -42,7 +42,7 @@ class CallArguments(ArtifactModel, version=1):
     """The arguments of a call, as ``spanned(arguments=...)`` records them.
 
     Attributes:
-        function: The module and qualified name of what was called.
+        function: The module and qualified name of the called function.
         values: The arguments by name, defaults included.
     """
 
@@ -71,7 +71,7 @@ def spanned(
     result: str | None = "result",
     cache: bool | Cache = False,
 ) -> Any:
-    """Open a span for each call of a function, and record what it returns.
+    """Open a span for each call of a function, and record the artifacts it returns.
 
     For functions, methods, generators, and the async ones of each. The span's status and error
     are the call's. A generator's span is open until it ends or is closed, and current only while
@@ -85,22 +85,22 @@ def spanned(
     Args:
         function: The function; ``@spanned`` without brackets passes it.
         label: The span's label, in which ``{name}`` is an argument; by default the function's name.
-        span: The class of the span. Its properties that are named as arguments get their values.
+        span: The class of the span. Properties with the name of an argument get its value.
         arguments: Whether to record the arguments, as an artifact labeled ``"arguments"``: all of
             them but ``self`` and ``cls``, or only those named.
         result: The label under which a returned artifact is recorded. A dict of artifacts by label
             is recorded under these labels. Other values are not recorded, and None records none.
-        cache: Whether a call returns what an earlier one with equal arguments did: ``True``, or a
-            ``Cache`` that says how calls are told apart. Functions that return artifacts only, and
-            are not generators. A call that is remembered has a span, too, which shares the
-            artifacts; ``CallKey.cached_from`` there names the span that made them.
+        cache: Whether a call returns the result of an earlier one with equal arguments: True, or a
+            ``Cache`` with settings. Only for functions that return artifacts, not for generators.
+            A call that is answered from the cache has a span, too, which shares the artifacts;
+            ``CallKey.cached_from`` there names the span that made them.
 
     Returns:
         The function with the same signature, or the decorator that makes it.
 
     Raises:
-        SpanError: When it is defined: the template, ``arguments`` or ``cache`` names no argument,
-            or the calls cannot be cached.
+        SpanError: On decorating: the template, ``arguments`` or ``cache`` names an argument that
+            does not exist, or the calls cannot be cached.
     """
 
     def decorate(called: Callable[..., Any]) -> Any:
@@ -132,20 +132,20 @@ def cached(
     arguments: bool | Collection[str] = False,
     result: str = "result",
 ) -> Any:
-    """``spanned`` with a memory: a call returns what an earlier one with equal arguments did.
+    """``spanned`` with a cache: a call returns the result of an earlier one with equal arguments.
 
-    Arguments are equal when their contents are, those of artifacts and of large values by digest.
-    An earlier call counts if its span ended well and all that it returned is still there, the bytes
-    in storages too. Two calls at the same time both run.
+    Arguments are compared by content, artifacts and large values by digest. An earlier call counts
+    if its span ended without an error and everything it returned still exists, including the bytes
+    in storages. Of two calls at the same time, both run.
 
     Args:
         function: The function; ``@cached`` without brackets passes it.
-        version: Says when the function changed; by default its source text does.
+        version: A value that changes when the function does; by default its source text.
         ignore: Names of arguments that do not change the result.
-        label: As that of ``spanned``.
-        span: As that of ``spanned``.
-        arguments: As that of ``spanned``.
-        result: As that of ``spanned``.
+        label: See ``spanned``.
+        span: See ``spanned``.
+        arguments: See ``spanned``.
+        result: See ``spanned``.
 
     Raises:
         SpanError: As ``spanned``.
@@ -157,17 +157,17 @@ def cached(
 
 
 async def explain_miss(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Miss:
-    """Tell why a call of a cached function would run, and which argument differs. It is not called.
+    """Tell why a call of a cached function would run, and which arguments differ, without calling.
 
     Two round trips, and a look at storages.
 
     Args:
         function: A function that ``cached`` or ``spanned(cache=...)`` decorated.
-        *args: The arguments of the call.
-        **kwargs: Those by name.
+        *args: The positional arguments of the call.
+        **kwargs: The keyword arguments of the call.
 
     Raises:
-        SpanError: The function has no cache.
+        SpanError: The function does not have a cache.
         TypeError: The arguments do not fit the function.
     """
     plan = _plans.get(function)
@@ -177,12 +177,12 @@ async def explain_miss(function: Callable[..., Any], /, *args: Any, **kwargs: An
 
 
 _plans: WeakKeyDictionary[Callable[..., Any], _Plan] = WeakKeyDictionary()
-"""The plans of decorated functions, by what the decorator made."""
+"""The plans of decorated functions, by the function that the decorator returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is done around each call of one function."""
+    """The steps around each call of one function."""
 
     function: Callable[..., Any]
     signature: inspect.Signature
@@ -226,7 +226,7 @@ class _Plan:
         return cls(function, signature, template, span, tuple(names), result, memory)
 
     def open(self, values: Mapping[str, Any]) -> Span:
-        """A new span for a call."""
+        """Make a new span for a call."""
         known = declared_properties(self.span)
         fields = {name: values[name] for name in known if name in values}
         return self.span(label=self.label.format(**values), **fields)
@@ -245,21 +245,21 @@ class _Plan:
             await create_span_artifact("current", label="arguments", data=data)
 
     def parts(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """What the key of a call is made of; nothing without a cache."""
+        """Compute the parts of a call's key; empty without a cache."""
         return {} if self.memory is None else self.memory.parts(values)
 
     async def recall(self, parts: Mapping[str, str]) -> tuple[bool, Any]:
-        """Whether the call is remembered, and what it returned; see ``Memory.recall``."""
+        """Look up the results of an earlier call; see ``Memory.recall``."""
         return (False, None) if self.memory is None else await self.memory.recall(parts)
 
     async def finish(self, parts: Mapping[str, str], value: Any) -> None:
-        """Record what was returned, and remember it."""
+        """Record the artifacts that were returned, and the key of the call."""
         await self.end(value)
         if self.memory is not None:
             await self.memory.remember(parts, value)
 
     async def end(self, value: Any) -> None:
-        """Record what was returned, in the current span."""
+        """Record the artifacts that were returned, in the current span."""
         if self.result is None:
             return
         if isinstance(value, ArtifactModel):
@@ -334,7 +334,7 @@ def _plain(plan: _Plan) -> Callable[..., Any]:
 
 
 class _Steps(Generator[Any, Any, Any]):
-    """A generator whose own code runs in a context of its own, and its consumer's does not."""
+    """A generator whose own code runs in a separate context; its consumer's code does not."""
 
     def __init__(self, context: Context, generator: Generator[Any, Any, Any]) -> None:
         self._context = context

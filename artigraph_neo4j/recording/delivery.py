@@ -20,7 +20,7 @@ __all__ = ["Delivery"]
 
 @dataclass(slots=True, eq=False)
 class _Part:
-    """Items that are written in one statement, and its identity if it has to be sent again."""
+    """Items that are written in one statement, and the ticket for sending it again."""
 
     items: list[Item]
     ticket: Ticket = field(default_factory=Ticket)
@@ -30,15 +30,15 @@ class Delivery:
     """The way of one batch's works into the graph; one write at a time, on the I/O loop.
 
     Args:
-        engine: Where it writes to.
+        engine: The engine that it writes to.
         queue: The works.
         atomic: Whether it writes everything or nothing.
 
     Attributes:
-        recorded: How many spans, ends of spans and artifacts are in the graph.
-        lost: What is not in the graph, and will not be.
-        unconfirmed: What was sent, without an answer, when it was given up.
-        progress: When something was written last, by ``time.monotonic``.
+        recorded: Number of spans, ends of spans and artifacts that are in the graph.
+        lost: Works that are not in the graph, and will not be.
+        unconfirmed: Works that were sent without an answer when it was given up.
+        progress: Time of the last write or upload, by ``time.monotonic``.
     """
 
     def __init__(self, engine: Engine, queue: Queue, *, atomic: bool) -> None:
@@ -50,8 +50,8 @@ class Delivery:
         self._queue = queue
         self._atomic = atomic
         self._lock = threading.Lock()  # callers ask in any thread what was lost
-        self._untold: list[tuple[int, Lost]] = []  # by the number of their item
-        self._parts: list[_Part] = []  # taken, and not written yet; the next one last
+        self._untold: list[tuple[int, Lost]] = []  # errors not raised yet, by item number
+        self._parts: list[_Part] = []  # taken from the queue, not written yet; the next one last
 
     # -- what was lost ---------------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ class Delivery:
         self._queue.forget(item)
 
     def lose_all(self, cause: BaseException) -> None:
-        """Lose everything that was not sent."""
+        """Count everything that was not sent as lost."""
         self._drop(self._queue.fail(cause), cause)
 
     def _drop(self, items: Iterable[Item], cause: BaseException) -> None:
@@ -108,7 +108,7 @@ class Delivery:
         return any(item.has_artifact(ids) for item in items)
 
     async def write(self, deadline: Callable[[], float]) -> None:
-        """Write all that is ready; on a failure a part stays, to be sent again as it is.
+        """Write part after part; a part that fails stays, to be sent again unchanged.
 
         One round trip for each part.
 
@@ -130,7 +130,7 @@ class Delivery:
             self.progress = time.monotonic()
 
     async def _attempt(self, part: _Part, deadline: float) -> list[_Part]:
-        """Send one statement; what is still to be written in its place, the next part last."""
+        """Send one statement; return the parts to write in its place, the next part last."""
         items = part.items
         try:
             written, refused = await write(
@@ -138,7 +138,7 @@ class Delivery:
             )
         except UNWRITABLE as error:
             if len(items) > 1 and not self._atomic:
-                half = len(items) // 2  # which one is it?
+                half = len(items) // 2  # bisect, to find the item that cannot be stored
                 return [_Part(items[half:]), _Part(items[:half])]
             if len(items) == 1 and self._without_changes(items[0], error):
                 return [_Part(items)]
@@ -159,7 +159,7 @@ class Delivery:
         return [_Part(left)] if left else []
 
     def _without_changes(self, item: Item, error: Exception) -> bool:
-        """Take away the properties of an end that cannot be stored; whether there were any."""
+        """Drop user properties of an end that cannot be stored; return False if it has none."""
         closing = closing_of(item.work)
         if closing is None or not closing.changed:
             return False
@@ -172,7 +172,7 @@ class Delivery:
     # -- given up --------------------------------------------------------------------------------
 
     def give_up(self, cause: BaseException) -> None:
-        """Write no more. What was never sent is lost; of what was, the next contact tells."""
+        """Stop writing. Works never sent are lost; the next contact decides about those sent."""
         parts, self._parts = self._parts, []
         for part in reversed(parts):
             if part.ticket.unconfirmed:

@@ -1,4 +1,4 @@
-"""Indexes for fields that a model declares ``indexed``, made with the first artifact of it."""
+"""Indexes for fields that a model declares ``indexed``, created with its first artifact."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ def _name(index: Index) -> str:
 
 
 async def ensure(engine: Engine, encoded: Encoded) -> None:
-    """Make the indexes that artifacts to be written ask for; a round trip each, once a process.
+    """Create the indexes that artifacts need before they are written: one round trip each.
+
+    Each process creates each index once.
 
     Raises:
-        EngineError: The database refused, for want of a right for example.
+        EngineError: The database refused, for example because a right is missing.
     """
     plans = {id(node.plan): node.plan for node in encoded.nodes}
     wanted = {index for plan in plans.values() for index in plan.indexes}
@@ -47,7 +49,7 @@ async def ensure(engine: Engine, encoded: Encoded) -> None:
 
 
 async def usable(engine: Engine, wanted: set[Index]) -> set[Index]:
-    """Those of the indexes that the database has ready; a round trip where that is not known."""
+    """Return the indexes that are ready in the database; one round trip if that is not known."""
     if wanted and not wanted <= engine.ready_field_indexes:
         names = {name for (name,) in await engine.read(_ONLINE, {})}
         engine.ready_field_indexes |= {index for index in wanted if _name(index) in names}

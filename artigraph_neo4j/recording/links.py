@@ -28,11 +28,12 @@ __all__ = [
 
 
 def use(*artifacts: AnyArtifact) -> None:
-    """Say that the current span uses artifacts which it did not read: they came another way.
+    """Record that the current span uses artifacts that it got in another way than by reading.
 
-    Works inside ``record_used(False)`` too. No round trip: it is recorded when the span ends. An
-    artifact that is not in the graph then is left out, and so is one that the span itself made. In
-    a forked child of the process that opened the span it is recorded at once, in one round trip.
+    Works inside ``record_used(False)``, too. No round trip: the use is recorded when the span ends.
+    Artifacts that are not in the graph by then, or that the span itself made, are left out. In a
+    forked child of the process that opened the span, the use is recorded at once, in one round
+    trip.
 
     Args:
         *artifacts: Artifacts that were read or recorded, or their ids.
@@ -57,10 +58,10 @@ def use(*artifacts: AnyArtifact) -> None:
 async def link_artifact(
     span: AnySpan, artifact: AnyArtifact, /, *, label: Label | None = None
 ) -> None:
-    """Share an artifact with another span, which then has it as if it were its own.
+    """Share an artifact with another span, which then lists it as one of its own.
 
-    The artifact still comes from the span that made it: sharing takes no part in its lineage. To
-    link it again changes nothing. One round trip.
+    The artifact's lineage does not change: it still derives from the span that made it. Linking it
+    again changes nothing. One round trip.
 
     Args:
         span: The span that gets it, its id, or ``"current"``.
@@ -68,8 +69,9 @@ async def link_artifact(
         label: Its label there, unique within that span; or None.
 
     Raises:
-        SpanError: ``"current"``, and no span is; or the artifact is nested in another.
-        DuplicateLabelError: The span has another artifact of this label, or this artifact under
+        SpanError: ``"current"`` was given and no span is current; or the artifact is nested in
+            another one.
+        DuplicateLabelError: The span has another artifact with this label, or this artifact under
             another label.
         RevisionError: The artifact has a newer version.
         NotFoundError: The span or the artifact does not exist.

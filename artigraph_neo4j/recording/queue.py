@@ -14,13 +14,13 @@ from artigraph_neo4j.values.upload import WAVE_BYTES
 __all__ = ["ROWS", "Item", "Queue"]
 
 ROWS = 2_000
-"""Number of nodes that are written at once."""
+"""Number of nodes that are written in one statement."""
 
 ROW_BYTES = 8 * 1024 * 1024
-"""Bytes of properties that are written at once."""
+"""Maximum bytes of properties that are written in one statement."""
 
 WAITING = 4
-"""Number of full writes that may wait; from there on calls wait for the database."""
+"""Maximum number of full writes that wait; beyond it, calls wait for the database."""
 
 ATOMIC_ROWS = 100_000
 """Maximum nodes in an atomic batch: one transaction, in the memory of both sides."""
@@ -28,7 +28,7 @@ ATOMIC_ROWS = 100_000
 
 @dataclass(slots=True)
 class Item:
-    """A work that waits; ``number`` counts the calls."""
+    """A work that waits; ``number`` is the count of calls up to it."""
 
     number: int
     work: Work
@@ -56,10 +56,10 @@ class Queue:
 
     Attributes:
         number: Number of the last call.
-        rows: Nodes that wait or are being written.
+        rows: Number of nodes that wait or are being written.
         bytes: Bytes of their properties.
         ended: Whether nothing can be added any more.
-        failure: Why nothing more of it is written, or None.
+        failure: The reason why writing stopped, or None.
     """
 
     def __init__(self, *, atomic: bool, limit: int, added: Callable[[], None]) -> None:
@@ -75,12 +75,12 @@ class Queue:
         self._waiting: deque[Item] = deque()
         self._uploading: dict[int, Item] = {}
         self._held: dict[int, int] = {}  # bytes of values in memory, by the number of their item
-        self._ids: dict[str, int] = {}  # of artifacts whose values are being uploaded
+        self._ids: dict[str, int] = {}  # ids of artifacts whose values are being uploaded
         self._after: list[tuple[set[int], Item]] = []  # ends of spans that use such artifacts
         self._opening: dict[str, Opening] = {}  # spans that wait
-        self._keys: set[str] = set()  # of labels that wait
+        self._keys: set[str] = set()  # keys of labels that wait
 
-    # -- what calls add ------------------------------------------------------------------------
+    # -- adding works --------------------------------------------------------------------------
 
     def open(self, opening: Opening) -> None:
         """Add a new span.
@@ -106,14 +106,14 @@ class Queue:
             opening = None if uploads else self._opening.pop(closing.span.node_id, None)
             if opening is not None:
                 opening.closing = closing
-            elif uploads:  # the link needs both its ends
+            elif uploads:  # a link needs both of its ends
                 self._after.append((uploads, self._item(closing, 1, 0)))
             else:
                 self._append(self._item(closing, 1, 0))
         return opening is not None
 
     def record(self, recording: Recording) -> Item | None:
-        """Add artifacts, whose bytes are made already.
+        """Add artifacts; their values are already serialized.
 
         Returns:
             What waits, if values of it have to be uploaded; ``uploaded`` or ``not_uploaded`` is
@@ -121,7 +121,7 @@ class Queue:
 
         Raises:
             EngineError: As for ``open``.
-            DuplicateLabelError: An artifact of that span and label waits already.
+            DuplicateLabelError: An artifact with that span and label already waits.
         """
         held = 0 if recording.uploads is None else recording.uploads.held
         nodes = recording.encoded.nodes

@@ -31,9 +31,9 @@ T = TypeVar("T")
 
 
 class ResultList(list[T]):
-    """A list of spans or artifacts, which a notebook shows as a table.
+    """A list of spans or artifacts that notebooks show as a table.
 
-    It is a ``list`` in all else; a slice of it is shown as a table too.
+    It is an ordinary ``list`` otherwise; a slice of it is shown as a table, too.
     """
 
     __slots__ = ()
@@ -51,7 +51,7 @@ class ResultList(list[T]):
 
 
 SHOWN_ROWS = 100
-"""Maximum rows of a table."""
+"""Maximum number of rows of a table."""
 
 _NESTED_LEVELS = 3
 
@@ -61,17 +61,17 @@ _CELL_CHARACTERS = 80
 
 
 def value_text(value: object, characters: int = _TEXT_CHARACTERS) -> str:
-    """Any value in a few words; large ones by their type and size, lazy ones by where they are."""
+    """Describe a value shortly: large ones by type and size, lazy ones by location."""
     if isinstance(value, str):
         return cut(value, characters)
     try:
         return cut(_shorter.repr(value), characters)
-    except Exception as error:  # whatever somebody's repr raises must not hide the rest
+    except Exception as error:  # a user's __repr__ may raise anything; it must not hide the rest
         return f"{type(value).__name__} (its repr failed: {type(error).__name__})"
 
 
 class _Shorter(reprlib.Repr):
-    """``repr`` that stays short: it looks into containers, not into tables, arrays or models."""
+    """A short ``repr``: it looks into containers, but not into tables, arrays or models."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ def _artifact_title(artifact: ModelBase) -> Html:
 
 
 def list_html(items: Sequence[Any]) -> Html:
-    """A table of spans or artifacts, a row each, with a column for every field they have."""
+    """A table of spans or artifacts: one row each, one column for every field that occurs."""
     shown = items[:SHOWN_ROWS]
     rest = len(items) - len(shown)
     note = f"{len(items):,} in all" + (f", {rest:,} of them not shown" if rest else "")

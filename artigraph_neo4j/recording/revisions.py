@@ -1,4 +1,4 @@
-"""New versions of artifacts. A record is never changed: a correction is a record of its own."""
+"""New versions of artifacts. Records are never changed: a correction is another record."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ async def revise_artifact(old: AnyArtifact, new: ArtifactModel, /) -> str:
     returns it from then on, and lists leave the old one out. The old one stays as it was recorded,
     and can be read by its id and by ``read_revisions``.
 
-    One round trip, plus values that go to a storage. Of two revisions of one artifact at the same
-    time one is recorded, and the other raises.
+    One round trip, plus values that go to a storage. When two revisions of one artifact are made at
+    the same time, one is recorded and the other raises.
 
     Args:
-        old: The artifact, or its id; its newest version.
-        new: What it should have been; an artifact of the same or of another model.
+        old: The newest version of the artifact, or its id.
+        new: The corrected artifact, of the same or of another model.
 
     Returns:
         The new version's id.
 
     Raises:
         NotFoundError: There is no such artifact; or the object given was never recorded.
-        RevisionError: It has a newer version already, or is part of another artifact.
+        RevisionError: ``old`` already has a newer version, or is part of another artifact.
         ModelError, SerializationError, StorageError, ConnectionFailed: As
             ``ArtifactModel.create``. Nothing is recorded then.
     """
@@ -45,7 +45,7 @@ async def revise_artifact(old: AnyArtifact, new: ArtifactModel, /) -> str:
 async def read_revisions(artifact: AnyArtifact, /) -> list[Any]:
     """Read all versions of an artifact, newest first. One round trip, plus values in storages.
 
-    ``artifact_info`` tells the id of each, and when it was recorded.
+    ``artifact_info`` returns the id of each, and the time when it was recorded.
 
     Args:
         artifact: Any version of it, or its id.

@@ -54,34 +54,35 @@ S = TypeVar("S", bound=Span)
 M = TypeVar("M", bound=ArtifactModel)
 
 TRACE_CHARACTERS = 32_768
-"""Maximum characters of a traceback that are kept: its end, where the error is."""
+"""Maximum characters of a traceback; its end, where the error is, is kept."""
 
 MESSAGE_CHARACTERS = 8_192
-"""Maximum characters of an exception's message that are kept: its beginning."""
+"""Maximum characters of an exception's message; its beginning is kept."""
 
 
 class span_context(Generic[S]):  # noqa: N801 - used like a function
-    """Open a span for the length of an ``async with`` block, and make it the current one.
+    """Open a span for the duration of an ``async with`` block, and make it the current one.
 
     Leaving the block records its end and its status: ``OK``, or ``ERROR`` with type, message and
-    traceback when an exception passes through, which goes on untouched, cancellation included. Its
-    parent is the span that is current where it is entered, in this task or the one that started it.
+    traceback when an exception passes through. The exception, cancellation included, propagates
+    unchanged. The span's parent is the span that is current on entering, in this task or in the
+    task that started it.
 
-    What is read inside is recorded as ``USED`` by the span when the block is left.
+    Artifacts that are read inside are recorded as ``USED`` by the span when the block is left.
 
-    A span that exists already is entered again without being changed: it is only made current, and
-    what is read inside is recorded as used by it.
+    A span that already exists is entered again without being changed: it is only made current, and
+    artifacts that are read inside are recorded as used by it.
 
-    One round trip to enter, one to leave (with the properties that changed inside and what was
-    read); none to enter a span that exists, and none to leave it when nothing was read.
+    One round trip to enter, one to leave (with the properties that changed and the artifacts that
+    were read); none to enter a span that exists, and none to leave it when nothing was read.
 
     Args:
-        span: A new span of any class, or one that exists; by default a new ``Span``.
+        span: A new span of any class, or an existing one; by default a new ``Span``.
         label: The label of a new ``Span``: a text or a path.
         properties: Properties that its class does not declare, for ``extra``.
 
     Raises:
-        SpanError: Both are given.
+        SpanError: Both ``span`` and ``label`` are given.
         NotFoundError: On entering: the current span is no longer in the graph.
         ConnectionFailed: The database stayed out of reach.
     """
@@ -119,7 +120,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
 
     @property
     def cell(self) -> Cell | None:
-        """The entry into the context, once the block was entered."""
+        """The span's entry in the context; None before the block is entered."""
         return self._cell
 
     if not TYPE_CHECKING:  # type checkers say so themselves
@@ -143,7 +144,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             try:
                 await _open(self._engine, span, current_cell())
             except BaseException as error:
-                # Cancelled while the write was under way: it settled, so the span has to end.
+                # Cancelled while the write was under way: it was completed, so the span must end.
                 if span.is_recorded:
                     await _close(self._engine, span, None, error, self._seconds())
                 raise
@@ -200,7 +201,7 @@ async def _provenance(engine: Engine) -> dict[str, Any]:
     if not (engine.record_provenance and provenance.provenance_wanted()):
         return {}
     if not provenance.is_warm():
-        # Once a process; connecting, which the first span needs too, takes longer.
+        # Once per process; it runs while connecting, which takes longer.
         await asyncio.gather(asyncio.to_thread(provenance.warm_up), engine.ready())
     return provenance.recorded_provenance()
 
@@ -208,7 +209,7 @@ async def _provenance(engine: Engine) -> dict[str, Any]:
 async def _close(
     engine: Engine, span: Span, cell: Cell | None, error: BaseException | None, seconds: float
 ) -> None:
-    """Record the end of a span; what it cannot be recorded with is left out, and then reported."""
+    """Record the end of a span; properties that cannot be stored are left out, then reported."""
     problems: list[Exception] = []
     if cell is not None and len(cell.used) > MAX_USED:
         try:
@@ -230,7 +231,7 @@ async def _close(
         await _write_end(engine, closing, problems)
     if problems:
         raise SpanError(
-            f"span {span.node_id} ended as {span.status}, without what could not be recorded: "
+            f"span {span.node_id} ended as {span.status}, but parts of it could not be recorded: "
             + "; ".join(map(str, problems))
         ) from problems[0]
 
@@ -238,7 +239,7 @@ async def _close(
 async def _write_end(engine: Engine, closing: Closing, problems: list[Exception]) -> None:
     try:
         await write_first(engine, {artifact_id for artifact_id, _ in closing.used})
-    except ArtigraphError as error:  # of what others record; the end is written all the same
+    except ArtigraphError as error:  # from the works of others; the end is written all the same
         problems.append(error)
     ticket = Ticket()
     try:
@@ -256,7 +257,7 @@ async def _write_end(engine: Engine, closing: Closing, problems: list[Exception]
 
 
 def _end_of(span: Span, seconds: float) -> datetime:
-    """Now; or, where the clock was set back meanwhile, as long after the beginning as it took."""
+    """The current time; if the clock was set back, the start time plus the measured duration."""
     now = datetime.now(UTC)
     return now if now >= span.opened_at else span.opened_at + timedelta(seconds=seconds)
 
@@ -264,7 +265,7 @@ def _end_of(span: Span, seconds: float) -> datetime:
 def _outcome(span: Span, error: BaseException | None) -> dict[str, Any]:
     """The properties that say how a span ended."""
     if error is None or isinstance(error, GeneratorExit) or _is_success(error):
-        # Without an exception also for a span that was taken for lost and lives after all.
+        # The exception is cleared, since the span may have been marked as lost while it lived.
         return {
             "status": "OK" if span.status == "UNSET" else span.status,
             "exception_type": None,
@@ -279,15 +280,15 @@ def _is_success(error: BaseException) -> bool:
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
-    """OpenTelemetry's ``exception.type``, ``.message`` and ``.stacktrace``, and the status."""
+    """The status, and OpenTelemetry's ``exception.type``, ``.message`` and ``.stacktrace``."""
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     try:
         message = str(error)
-    except Exception as broken:  # an exception whose text cannot be made
+    except Exception as broken:  # an exception whose ``str`` fails
         message = f"<no text: {type(broken).__name__}>"
     trace = None
-    if len(message) <= MESSAGE_CHARACTERS:  # else a traceback would be of nothing but it
+    if len(message) <= MESSAGE_CHARACTERS:  # otherwise the message would fill the whole traceback
         with suppress(Exception):
             trace = "".join(traceback.format_exception(error))
     if trace is None:
@@ -311,7 +312,7 @@ def _cut(message: str) -> str:
 async def create_span_artifact(
     span: AnySpan, /, *, label: Label | None = None, data: ArtifactModel
 ) -> str:
-    """Record an artifact as one that a span produced. One round trip.
+    """Record an artifact that a span produced. One round trip.
 
     Args:
         span: The span, its id, or ``"current"``.
@@ -332,7 +333,7 @@ async def create_span_artifact(
 async def create_span_artifacts(
     span: AnySpan, data: Mapping[Any, ArtifactModel], /
 ) -> dict[str, str]:
-    """Record artifacts by label as those of a span: all or none, one round trip however many.
+    """Record labeled artifacts of a span, all or none. One round trip in total.
 
     Args:
         span: The span, its id, or ``"current"``.
@@ -362,14 +363,15 @@ async def read_span_artifact(
     Args:
         span: The span, its id, or ``"current"``.
         label: The artifact's label.
-        model: The class it must be of; tells type checkers, and decides where several classes fit.
+        model: The class that the artifact must be of. Type checkers infer the result from it, and
+            it decides when several classes fit.
 
     Returns:
         The artifact.
 
     Raises:
         SpanError: ``"current"``, and no span is.
-        NotFoundError: There is no such span, or it has no artifact so labeled.
+        NotFoundError: There is no such span, or it has no artifact with this label.
         ArtifactTypeError, UnknownModelError, MigrationError, SerializationError, StorageError,
         ConnectionFailed: As ``ArtifactModel.read``.
     """
@@ -383,12 +385,12 @@ async def read_span_artifacts(
 
     Args:
         span: The span, its id, or ``"current"``.
-        on_error: What becomes of an artifact that cannot be read; see ``read_child_artifacts``.
-        missing: What becomes of an artifact of an unknown model; see there.
+        on_error: Handling of artifacts that cannot be read; see ``read_child_artifacts``.
+        missing: Handling of artifacts of an unknown model; see ``read_child_artifacts``.
 
     Returns:
-        Artifacts by label, in order of recording. Those without a label are left out;
-        ``read_child_artifacts`` has them.
+        Artifacts by label, in order of recording. Artifacts without a label are left out;
+        ``read_child_artifacts`` returns them.
 
     Raises:
         SpanError, NotFoundError, ConnectionFailed: As ``read_span_artifact``.

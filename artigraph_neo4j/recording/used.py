@@ -1,4 +1,4 @@
-"""What spans read: collected in memory, recorded with the statement that ends the span."""
+"""Artifacts that spans read: collected in memory, recorded with the end of the span."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from artigraph_neo4j.graph.cypher import links
 __all__ = ["MAX_USED", "note_read", "record_used", "take_used", "write_used"]
 
 MAX_USED = 10_000
-"""How many artifacts that were read wait for the end of their span; more are sent earlier."""
+"""Maximum number of used artifacts that wait for the end of their span; more are sent earlier."""
 
 _scoped: ContextVar[bool | None] = ContextVar("artigraph_neo4j.record_used", default=None)
 
 
 class record_used(AbstractContextManager[None]):  # noqa: N801 - used like a function
-    """Say, for a ``with`` block in this context, whether reading records ``USED``.
+    """Set, for a ``with`` block in this context, whether reading records ``USED``.
 
-    ``with record_used(False):`` looks at artifacts without using them; ``record_used(True)`` is
-    for engines that were set with ``record_used=False``. Tasks started inside the block inherit it.
+    ``with record_used(False):`` reads artifacts without using them; ``record_used(True)`` is for
+    engines that were set with ``record_used=False``. Tasks started inside the block inherit it.
     """
 
     def __init__(self, enabled: bool = True) -> None:
@@ -44,17 +44,17 @@ class record_used(AbstractContextManager[None]):  # noqa: N801 - used like a fun
 
 
 async def note_read(artifact_ids: Iterable[str]) -> None:
-    """Note that the current span, if there is one, has read artifacts.
+    """Note that the current span, if any, has read artifacts.
 
-    No round trip, but one for every ``MAX_USED`` of them; and one for each call in a forked
-    child, since the span ends in the parent, which knows nothing of it.
+    One round trip for every ``MAX_USED`` artifacts, otherwise none. In a forked child one for each
+    call, since the span ends in the parent process, which does not know of the child's reads.
     """
     cell = current_cell()
     if cell is None:
         return
     engine = get_engine()
     enabled = _scoped.get()
-    # What another engine read is not in the span's graph.
+    # Artifacts that another engine read are not in the span's graph.
     if cell.graph is engine and (engine.record_used if enabled is None else enabled):
         cell.note_used(artifact_ids)
         if cell.is_inherited or len(cell.used) >= MAX_USED:
@@ -62,7 +62,7 @@ async def note_read(artifact_ids: Iterable[str]) -> None:
 
 
 def take_used(cell: Cell | None, most: int) -> list[list[str]]:
-    """Take artifacts that were used off a span's entry: pairs of id and time, sorted by id."""
+    """Remove used artifacts from a span's entry; return pairs of id and time, sorted by id."""
     if cell is None:
         return []
     taken = [[key, cell.used[key]] for key in sorted(cell.used)[:most]]
@@ -72,7 +72,7 @@ def take_used(cell: Cell | None, most: int) -> list[list[str]]:
 
 
 async def write_used(engine: Engine, cell: Cell, *, leave: int = 0) -> None:
-    """Record what a span used, ``MAX_USED`` a round trip, until at most ``leave`` are left."""
+    """Record used artifacts, ``MAX_USED`` per round trip, until at most ``leave`` are left."""
     while len(cell.used) > leave:
         taken = take_used(cell, MAX_USED)
         try:

@@ -1,4 +1,4 @@
-"""Serializers: values to bytes and back, a format a module. Write your own with ``Serializer``."""
+"""Serializers: values to bytes and back, one module per format; subclass ``Serializer``."""
 
 from artigraph_neo4j.serializer.base import (
     Serializer,

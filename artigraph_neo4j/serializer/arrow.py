@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _BATCH_BYTES = 16 * 1024 * 1024
-"""Approximate bytes of a batch of a large table; each is compressed in memory."""
+"""Approximate bytes of a batch of a large table; each batch is compressed in memory."""
 
 
 @unwritable("an Arrow file")
@@ -53,7 +53,7 @@ def _bytes(schema: pa.Schema, content: pa.Table | pa.RecordBatch) -> bytes:
 
 
 def _whole(source: IO[bytes]) -> pa.ipc.RecordBatchFileReader:
-    """Open a file that will be read whole, after its structure was checked."""
+    """Check the structure of a file that will be read whole, and open it."""
     check_file(HeldFile(source))
     source.seek(0)
     return pa.ipc.open_file(source)
@@ -62,7 +62,7 @@ def _whole(source: IO[bytes]) -> pa.ipc.RecordBatchFileReader:
 def _part(
     file: HeldFile, batches: Sequence[int], options: pa.ipc.IpcReadOptions | None = None
 ) -> pa.ipc.RecordBatchFileReader:
-    """Open a file of which only some batches will be read, after these were checked."""
+    """Check some batches of a file, and open it to read only these."""
     check_file(file, batches)
     file.seek(0)
     return pa.ipc.open_file(file, options=options)
@@ -79,7 +79,7 @@ def _positions(schema: pa.Schema, columns: Sequence[Any] | None) -> list[int] | 
 class FeatherSerializer(Serializer[pa.Table]):
     """The Arrow IPC file format, version 2 of Feather: every Arrow type and all metadata.
 
-    Dictionaries that differ between chunks become one, as an Arrow file needs.
+    Dictionaries that differ between chunks are unified, as an Arrow file requires.
     """
 
     name: ClassVar[str] = "arrow.feather"
@@ -90,8 +90,8 @@ class FeatherSerializer(Serializer[pa.Table]):
         """Return the table as an IPC file.
 
         Raises:
-            SerializationError: It is of a subclass, or has nested dictionaries that differ between
-                chunks.
+            SerializationError: The table is of a subclass, or has nested dictionaries that differ
+                between chunks.
         """
         return _bytes(exactly(pa.Table, value).schema, value)
 
@@ -131,7 +131,7 @@ class FeatherSerializer(Serializer[pa.Table]):
             included = _positions(opened.schema, columns)
             options = pa.ipc.IpcReadOptions()
             if included is not None and opened.schema.names:
-                # No fields at all would mean all of them.
+                # An empty list would mean all fields.
                 options = pa.ipc.IpcReadOptions(included_fields=included or [0])
             opened = _part(source, groups, options)
             batches = [opened.get_batch(i) for i in groups]
@@ -151,7 +151,7 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
         """Return the batch as an IPC file.
 
         Raises:
-            SerializationError: It is of a subclass.
+            SerializationError: The batch is of a subclass.
         """
         return _bytes(exactly(pa.RecordBatch, value).schema, value)
 
@@ -171,13 +171,13 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
 
 
 class ParquetSerializer(Serializer[pa.Table]):
-    """Parquet, which more tools read; only on request, since it has fewer types than Arrow.
+    """Parquet, which more tools can read; only on request, since it has fewer types than Arrow.
 
-    A table is refused when a column would come back with another type. Chunks are not kept.
+    A table is refused if a column would come back with another type. Chunks are not preserved.
 
     Args:
-        row_group_rows: Number of rows in a group, the least that ``Lazy.load`` reads; by default
-            1,048,576.
+        row_group_rows: Number of rows in a group, the smallest part that ``Lazy.load`` reads; by
+            default 1,048,576.
     """
 
     name: ClassVar[str] = "arrow.parquet"
@@ -190,7 +190,7 @@ class ParquetSerializer(Serializer[pa.Table]):
         """Return the table as a Parquet file.
 
         Raises:
-            SerializationError: It is of a subclass, or Parquet would change it.
+            SerializationError: The table is of a subclass, or Parquet would change it.
         """
         sink = io.BytesIO()
         self.write(value, sink)

@@ -1,4 +1,4 @@
-"""The base class of serializers, their registry, and how the one for a value is found."""
+"""The base class of serializers, their registry, and the look-up of the one for a value."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ T = TypeVar("T")
 
 
 class Serializer(ABC, Generic[T]):
-    """Turns values of some types into bytes and back.
+    """Base class of converters of values of some types to bytes and back.
 
     Subclass it, set ``name`` and implement the two methods. An instance is used for one field by
     ``artifact_field(serializer=...)``, or for all values of its ``types`` after ``register()``.
-    Anyone who can write to the graph or the bucket chooses the bytes that it reads.
+    The bytes that it reads may be chosen by anyone who can write to the graph or the bucket.
 
     Attributes:
         name: A short name that never changes, since it is stored with every value.
-        types: The types whose values it is inferred for once registered, subclasses included.
+        types: The types, including subclasses, for whose values it is inferred once registered.
         text: Whether the bytes are UTF-8 text. They are then stored as a string in the graph, which
-            a person can read in Neo4j Browser.
-        heavy: Whether the work runs in a worker thread, as Parquet does and a number does not.
-        version: The version of the format it writes; it reads all earlier ones.
+            people can read in Neo4j Browser.
+        heavy: Whether the work runs in a worker thread: right for Parquet, needless for a number.
+        version: The version of the format that it writes; it reads all earlier ones, too.
         raw: Whether the bytes are the value itself, so that any range of them can be read.
     """
 
@@ -59,7 +59,7 @@ class Serializer(ABC, Generic[T]):
     def serialize(self, value: T, /) -> bytes:
         """Return the value as bytes.
 
-        A serializer that would give back another value or type must refuse the value here.
+        A serializer must refuse a value here if another value or type would come back.
 
         Raises:
             SerializationError: The value cannot come back unchanged.
@@ -67,7 +67,7 @@ class Serializer(ABC, Generic[T]):
 
     @abstractmethod
     def deserialize(self, data: bytes, /) -> T:
-        """Return the value that ``data`` was made from.
+        """Return the value from which ``serialize`` made ``data``.
 
         Raises:
             SerializationError: The bytes are not of this serializer's format.
@@ -77,11 +77,11 @@ class Serializer(ABC, Generic[T]):
         """Write the bytes that ``serialize`` would return to ``file``.
 
         The default calls ``serialize``. Override it for a format that can be written piece by
-        piece, so that large values need no second copy in memory.
+        piece, so that large values do not need a second copy in memory.
 
         Args:
             value: The value.
-            file: A file open for writing, which can neither seek nor be read.
+            file: A file open for writing, which supports neither seeking nor reading.
 
         Raises:
             SerializationError: The value cannot come back unchanged.
@@ -89,9 +89,10 @@ class Serializer(ABC, Generic[T]):
         file.write(self.serialize(value))
 
     def read(self, file: IO[bytes], /) -> T:
-        """Return the value that was written to ``file``, which is at its start and can seek.
+        """Return the value that was written to ``file``.
 
-        The default reads all bytes and calls ``deserialize``. Override it together with ``write``.
+        The file is at its start and can seek. The default reads all bytes and calls
+        ``deserialize``. Override it together with ``write``.
 
         Raises:
             SerializationError: The bytes are not of this serializer's format.
@@ -115,17 +116,17 @@ class Serializer(ABC, Generic[T]):
             row_groups: Numbers of the groups, from 0; None for all.
 
         Raises:
-            SerializationError: The format has no parts, as in the default, or the value does not
-                have these.
+            SerializationError: The format does not support parts, as by default, or the value does
+                not have these parts.
         """
         raise SerializationError(
             f"serializer {self.name!r} cannot read a part of a value; load all of it"
         )
 
     def register(self) -> Self:
-        """Make this the inferred serializer for its ``types``, and return it.
+        """Make this serializer the inferred one for its ``types``, and return it.
 
-        Of two serializers for one type, the one registered last is inferred.
+        If two serializers have the same type, the one registered last is inferred.
 
         Raises:
             ValueError: Another serializer has this name.
@@ -140,7 +141,9 @@ class Serializer(ABC, Generic[T]):
 
 
 def exactly(type_: type[T], value: T) -> T:
-    """Return a value of exactly this type; a subclass would come back as something else.
+    """Return a value after checking that it is of exactly this type, not of a subclass.
+
+    A value of a subclass would come back as one of the type itself.
 
     Raises:
         SerializationError: The value is of another type.
@@ -159,7 +162,7 @@ def check_part(kind: str, wanted: Sequence[Any] | None, there: Sequence[Any]) ->
     """Refuse to read a part that the value does not have.
 
     Args:
-        kind: The name of such a part, for the message.
+        kind: The name of the kind of part, for the message.
         wanted: The parts to read; None for all.
         there: The parts that the value has.
 
@@ -189,23 +192,23 @@ def shorten_path(steps: list[str]) -> str:
 
 
 def shown(value: object, characters: int = 80) -> str:
-    """Return the start of a value's ``repr`` for a message, or its type where ``repr`` fails.
+    """Return the start of a value's ``repr`` for a message, or its type if ``repr`` fails.
 
-    An integer of too many digits fails, and a class's own ``__repr__`` may.
+    It fails for an integer with too many digits, and may fail in a class's own ``__repr__``.
     """
     try:
         return repr(value)[:characters]
-    except Exception:  # of a class that is not ours
+    except Exception:  # raised by the code of a user's class
         return f"(a {type(value).__qualname__})"
 
 
 class DamagedError(Exception):
-    """The bytes cannot be what this library wrote; ``unreadable`` makes it an error for users."""
+    """The bytes were not written by this library; ``unreadable`` converts it for users."""
 
 
 @contextmanager
 def unreadable(form: str) -> Generator[None]:
-    """Turn every error of a block or function that reads stored bytes into one of ours.
+    """Convert every error of a block or function that reads stored bytes into one of ours.
 
     Args:
         form: The format that the bytes should have, with an article: ``"an Arrow file"``.
@@ -256,14 +259,14 @@ _PASSING = (
     asyncio.CancelledError,
     concurrent.futures.CancelledError,
 )
-"""Errors that are not about the bytes. Others that are no ``Exception`` are: those of polars, or a
-``SystemExit`` from a module that is imported."""
+"""Errors that are not caused by the bytes. Others that are not an ``Exception`` are: panics of
+polars, or a ``SystemExit`` from an imported module."""
 
 
 def _reason(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:  # of a class that is not ours
+    except Exception:  # raised by the code of a user's class
         text = ""
     if isinstance(error, DamagedError):
         return text
@@ -280,7 +283,7 @@ _OF_PACKAGE = {
     "polars": "artigraph_neo4j.serializer.polars",
     "pyarrow": "artigraph_neo4j.serializer.arrow",
 }
-"""Our modules that register serializers for a package's types; imported with the first value."""
+"""Our modules that register serializers for a package's types; the first value imports them."""
 
 _OF_NAME = {
     "arrow": "artigraph_neo4j.serializer.arrow",
@@ -298,17 +301,17 @@ _OF_NAME = {
     "time": "artigraph_neo4j.serializer.datetime",
     "timedelta": "artigraph_neo4j.serializer.datetime",
 }
-"""Our modules by the first part of a stored serializer name."""
+"""Our modules by the first part of a stored serializer's name."""
 
 ENTRY_POINTS = "artigraph.serializers"
-"""Entry point group in which a package names the module that registers its serializers."""
+"""Entry point group in which packages name modules that register their serializers."""
 
 
 def find_serializer(name: str) -> Serializer[Any] | None:
     """Return the serializer of this name, or None.
 
-    A name that is not registered makes it import the module that may register it: one of this
-    library, then those in the entry point group ``artigraph.serializers``.
+    If the name is not registered, modules that may register it are imported: that of this library,
+    then those in the entry point group ``artigraph.serializers``.
     """
     found = _by_name.get(name)
     if found is None and (module := _OF_NAME.get(name.split(".")[0])):
@@ -332,7 +335,7 @@ def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
 
 
 def serializer_types() -> dict[type[Any], Serializer[Any]]:
-    """Return every type that has a serializer of its own; imports all of this library's."""
+    """Return the serializers by type; imports all serializers of this library."""
     for module in {*_OF_NAME.values(), *_OF_PACKAGE.values()}:
         importlib.import_module(module)
     return dict(_by_type)

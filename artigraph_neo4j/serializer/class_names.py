@@ -1,7 +1,7 @@
-"""Names of the caller's classes, and the modules in which stored bytes may look for them.
+"""Names of users' classes, and the modules in which they may be looked up.
 
-A class is stored as ``module:qualname``, after a check that it is found by that name. Importing a
-module runs its code, so reading looks only into modules that this program imported or trusts.
+A class is stored as ``module:qualname``, after a check that this name leads to it. Importing a
+module runs its code, so reading only looks into modules that this program imported or trusts.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from artigraph_neo4j.serializer.base import shown
 __all__ = ["class_of", "name_of", "trust_modules", "trusted_modules"]
 
 VARIABLE = "ARTIGRAPH_TRUSTED_MODULES"
-"""Environment variable that names trusted modules, with commas between them."""
+"""Environment variable with the names of trusted modules, separated by commas."""
 
 _MAIN = "__main__"
 _AS_MAIN = (_MAIN, "__mp_main__")
-"""Names of the program's own module; the second is used in processes that were spawned."""
+"""Names of the program's main module; the second is used in spawned processes."""
 
 _trusted: set[str] = set()
 _brought: WeakValueDictionary[str, type[Any]] = WeakValueDictionary()
@@ -35,15 +35,15 @@ _brought: WeakValueDictionary[str, type[Any]] = WeakValueDictionary()
 def trust_modules(*names: str) -> None:
     """Allow reading to import these modules for the classes of stored values.
 
-    Without it a stored enum, NamedTuple, dataclass or pydantic model is read only when the module
-    of its class is imported already. Trust only modules that are safe to import.
+    Otherwise a stored enum, NamedTuple, dataclass or pydantic model can only be read if the module
+    of its class was already imported. Trust only modules that are safe to import.
 
     Args:
-        *names: Modules or packages; a package stands for all modules in it. The environment
-            variable ``ARTIGRAPH_TRUSTED_MODULES`` adds more, with commas between them.
+        *names: Modules or packages; a package includes all modules in it. The environment variable
+            ``ARTIGRAPH_TRUSTED_MODULES`` adds more, separated by commas.
 
     Raises:
-        ValueError: One of them is not the name of a module.
+        ValueError: One of the names is not the name of a module.
     """
     for name in names:
         if not _is_module_name(name):
@@ -52,25 +52,25 @@ def trust_modules(*names: str) -> None:
 
 
 def trusted_modules() -> frozenset[str]:
-    """Return the modules and packages that reading may import, those of the environment too."""
+    """Return the modules and packages that reading may import, including the environment's."""
     more = os.environ.get(VARIABLE, "").split(",")
     return frozenset(_trusted) | {name.strip() for name in more if _is_module_name(name.strip())}
 
 
 def name_of(cls: type[Any]) -> str:
-    """Return the name by which the class is found again.
+    """Return the name that leads back to the class.
 
     A class of the main program gets the name under which others import that program's module:
     ``package.train`` for ``python -m package.train`` and for ``python package/train.py``. In a
     notebook it is ``__main__``.
 
     Raises:
-        SerializationError: The class is not found by its name.
+        SerializationError: The name does not lead to the class.
     """
     module = _main_name() if cls.__module__ in _AS_MAIN else cls.__module__
     path = cls.__qualname__
     name = f"{module}:{path}"
-    # pydantic keeps Model[int] where only this process finds it.
+    # pydantic stores Model[int] in a place that only exists in this process.
     if "[" not in path and "<" not in path:
         if _lookup(_loaded(module), path) is cls:
             return name
@@ -84,10 +84,10 @@ def name_of(cls: type[Any]) -> str:
 
 
 def class_of(name: str) -> type[Any]:
-    """Return the class of a name that ``name_of`` made.
+    """Return the class of a name that ``name_of`` returned.
 
-    A module is imported only if it is trusted. A class whose module is not there is looked for in
-    the main program, as of a script whose cells are run in a notebook.
+    A module is only imported if it is trusted. If its module does not exist, a class is looked for
+    in the main program, as for a script whose cells are run in a notebook.
 
     Raises:
         SerializationError: There is no such class, or its module is neither imported nor trusted.
@@ -147,7 +147,7 @@ def _name_of_file(file: str) -> str:
 
 
 def _loaded(module: str) -> ModuleType | None:
-    """Return the module if this program has it; the main program also answers to its own name."""
+    """Return the module if it is imported; also the main program under its importable name."""
     if module in (*_AS_MAIN, _main_name()):
         return _main()
     return sys.modules.get(module)
@@ -160,7 +160,7 @@ def _import_trusted(module: str) -> ModuleType | None:
         return None
     try:
         return importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # whatever the code of the module raises
+    except (Exception, SystemExit) as error:  # the module's code may raise anything
         raise SerializationError(
             f"the trusted module {module} of a stored value cannot be imported: "
             f"{type(error).__name__}: {error}"
@@ -168,7 +168,7 @@ def _import_trusted(module: str) -> ModuleType | None:
 
 
 def _lookup(module: ModuleType | None, path: str) -> type[Any] | None:
-    """Return the class at a path; steps only from a module to a class, and to a class in it."""
+    """Return the class at a path that leads from a module to a class, then to nested classes."""
     found: Any = module
     for part in path.split("."):
         found = getattr(found, "__dict__", {}).get(part)
@@ -178,7 +178,7 @@ def _lookup(module: ModuleType | None, path: str) -> type[Any] | None:
 
 
 def _is_brought(cls: type[Any]) -> bool:
-    """Whether cloudpickle made the class here, from that of another process's main program."""
+    """Return True if cloudpickle made the class from one in another process's main program."""
     for name, module in list(sys.modules.items()):
         if name == "cloudpickle.cloudpickle" or name.endswith(".cloudpickle.cloudpickle"):
             tracker: Any = getattr(module, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", None)

@@ -1,7 +1,7 @@
-"""Instances of the caller's own classes as plain data: enums, NamedTuples, dataclasses, pydantic.
+"""Instances of users' classes as plain data: enums, NamedTuples, dataclasses, pydantic models.
 
-Stored are the kind and name of the class (``class_names``) and the fields. Reading accepts only a
-class of the stored kind and restores the fields without calling ``__init__``.
+The kind and name of the class (``class_names``) are stored with the fields. Reading accepts only a
+class of the stored kind, and restores the fields without calling ``__init__``.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class State(NamedTuple):
 
 
 def state_of(value: object) -> State | None:
-    """Return the state of an instance, or None when its class is of another kind.
+    """Return the state of an instance, or None if its class is of another kind.
 
     Raises:
         SerializationError: The instance would not come back: its class cannot be found by name, or
-            it has more than its fields.
+            it has attributes that are not fields.
     """
     cls = type(value)
     kind = _kind_of(cls)
@@ -79,7 +79,7 @@ def _kind_of(cls: type[Any]) -> Kind | None:
 
 
 def _take_enum(value: Enum, cls: type[Enum]) -> str:
-    if cls.__members__.get(value.name) is not value:  # made by the class's own _missing_
+    if cls.__members__.get(value.name) is not value:  # made by ``_missing_`` of the class
         raise SerializationError(
             f"{shown(value)} is not among the members of {cls.__qualname__}; use its value"
         )
@@ -111,9 +111,9 @@ def _give_flag(cls: type[Flag], data: int) -> Flag:
 
 
 def _fits_flag(cls: type[Flag], number: int) -> bool:
-    """Whether it takes no more than 64 bits, or those of the class's members.
+    """Return True if a flag has at most 64 bits, or the bits of the class's members.
 
-    Python works through every bit of a flag, and keeps each one it has made.
+    Python iterates over all bits of a flag, and caches each flag it makes, so the size is limited.
     """
     highest = max((int(member.value).bit_length() for member in cls), default=0)
     return number.bit_length() <= max(highest, 64)
@@ -242,7 +242,7 @@ def _refuse_more(cls: type[Any], names: Any) -> None:
 def _fill(
     cls: type[Any], data: dict[str, Any], defaults: dict[str, Callable[..., Any]]
 ) -> list[Any]:
-    """Return the values of all fields of today's class, in order."""
+    """Return the values of all fields of the current class, in order."""
     if gone := [name for name in data if name not in defaults]:
         raise SerializationError(
             f"{cls.__qualname__} has no field {shown(gone[0])} any more, which the stored value has"

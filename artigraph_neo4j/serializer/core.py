@@ -20,7 +20,8 @@ class StringSerializer(Serializer[str]):
         """Return the text in UTF-8.
 
         Raises:
-            SerializationError: It is of a subclass, or has a lone surrogate; msgpack keeps those.
+            SerializationError: The text is of a subclass, or has a lone surrogate, which msgpack
+                can store.
         """
         try:
             return exactly(str, value).encode()

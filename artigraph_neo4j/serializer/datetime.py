@@ -38,16 +38,16 @@ _PATTERN = re.compile(
 _MICROSECOND = timedelta(microseconds=1)
 
 _MAX_TEXT = 2_000
-"""Maximum characters of a time; the name of a zone may be long."""
+"""Maximum characters of the text of a time; the name of a zone may be long."""
 
 
 def time_to_text(value: datetime | time) -> bytes:
     """Return ISO 8601 text, the zone's name in brackets (RFC 9557), and ``;fold=1`` if it is 1.
 
-    The local time is kept, so that a time that a change of clocks skipped comes back too.
+    The local time is stored, so that a time that a change of clocks skips comes back, too.
 
     Raises:
-        SerializationError: The zone is neither a ``timezone`` nor a ``ZoneInfo`` found by its key.
+        SerializationError: The zone is neither a ``timezone`` nor a ``ZoneInfo`` made from its key.
     """
     zone = "" if value.tzinfo is None else _zone_to_text(value.tzinfo)
     fold = ";fold=1" if value.fold else ""
@@ -110,7 +110,7 @@ def _zone_from_text(found: re.Match[str]) -> tzinfo | None:
         return UTC
     if found["sign"] is None:
         return None if found["name"] is None else zone_of(["zone", found["name"]])
-    # By hand, since datetime.fromisoformat loses an offset of less than a second.
+    # Not by datetime.fromisoformat, which loses an offset of less than a second.
     hours, minutes, seconds, micros = (int(found[part] or 0) for part in ("h", "m", "s", "us"))
     offset = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros
     entry: ZoneEntry = ["offset", -offset if found["sign"] == "-" else offset]
@@ -126,7 +126,7 @@ def duration_from_text(data: bytes) -> timedelta:
     """Return the duration of a number of microseconds.
 
     Raises:
-        SerializationError: The text is not a number, or too large a one.
+        SerializationError: The text is not a number, or the number is too large.
     """
     with unreadable("a number of microseconds"):
         return int(data[:_MAX_TEXT]) * _MICROSECOND

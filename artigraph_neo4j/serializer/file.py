@@ -1,4 +1,4 @@
-"""Files as values, of any size, never whole in memory."""
+"""Files as values of any size, never held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _CHUNK = 1024 * 1024
 class File:
     """The content of a file, stored unchanged; a ``Path`` is stored as a path.
 
-    Reading gives a temporary file, which is deleted with the last ``File`` that refers to it, or at
-    the end of the process; ``save`` keeps its content. Two files are equal when their contents are.
-    The name is not part of the content.
+    Reading returns a temporary file, which is deleted with the last ``File`` that refers to it, or
+    at the end of the process; ``save`` copies its content. Two files are equal if their contents
+    are. The name is not part of the content.
 
     Args:
-        path: The file. It has to stay there, unchanged, until the value is recorded.
+        path: The path of the file, which must not change until the value is recorded.
 
     Attributes:
         path: The file on this machine that has the content.
@@ -40,7 +40,7 @@ class File:
 
     @classmethod
     def temporary(cls, path: str | os.PathLike[str]) -> Self:
-        """Return a file that is deleted once no ``File`` refers to it any more."""
+        """Return a ``File`` for a path that is deleted with the last ``File`` that refers to it."""
         return cls(path, _Temporary(str(path)))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -62,7 +62,7 @@ class File:
     __hash__ = None  # type: ignore[assignment] # the content may change
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the duty to delete the file, which stays with this process."""
+        """Return the state without the owner of a temporary file: only this process deletes it."""
         return {"path": self.path, "_owner": None}
 
     def __copy__(self) -> Self:
@@ -76,7 +76,7 @@ class File:
 
 
 class _Temporary:
-    """Deletes a file when the last reference to it is gone."""
+    """The owner of a temporary file, which is deleted when the last reference to it is gone."""
 
     def __init__(self, path: str) -> None:
         weakref.finalize(self, _delete, path, os.getpid())
@@ -89,10 +89,10 @@ def _delete(path: str, pid: int) -> None:
 
 
 class FileSerializer(Serializer[File]):
-    """The content of the file, byte by byte.
+    """The content of a file, unchanged.
 
     Args:
-        suffix: The end of the names of temporary files, for programs that go by it:
+        suffix: The suffix of the names of temporary files, for programs that need one:
             ``artifact_field(serializer=FileSerializer(".onnx"))``.
     """
 
@@ -108,7 +108,7 @@ class FileSerializer(Serializer[File]):
         """Return the content.
 
         Raises:
-            SerializationError: The file cannot be read, or changes while it is.
+            SerializationError: The file cannot be read, or changes while it is read.
         """
         held = BytesIO()
         self.write(value, held)
@@ -133,8 +133,8 @@ class FileSerializer(Serializer[File]):
                 file.write(chunk)
             if _stamp(source) != before:
                 raise SerializationError(
-                    f"the file {str(value.path)!r} changed while it was read; record it when "
-                    "whoever writes it is done"
+                    f"the file {str(value.path)!r} changed while it was read; record it once "
+                    "it is complete"
                 )
 
     def read(self, file: IO[bytes], /) -> File:

@@ -1,4 +1,4 @@
-"""A file of which parts are held in memory, so that a check and a reader fetch them once."""
+"""A file that holds some parts in memory, so that a check and a reader fetch them only once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["HeldFile"]
 
 
 class HeldFile(io.RawIOBase):
-    """A file that keeps the parts that were asked for by ``hold``.
+    """A file that keeps the parts requested by ``hold`` in memory.
 
     Args:
         source: The file, which can seek; each read of it may be a request to a storage.
 
     Attributes:
-        size: Its number of bytes.
+        size: The size of the file in bytes.
     """
 
     def __init__(self, source: IO[bytes]) -> None:
@@ -29,7 +29,7 @@ class HeldFile(io.RawIOBase):
         self._parts: list[bytes] = []
 
     def hold(self, start: int, size: int) -> bytes:
-        """Return a part of the file, which is fetched at most once.
+        """Return a part of the file, and keep it, so that it is fetched at most once.
 
         Raises:
             DamagedError: The part is not inside the file.

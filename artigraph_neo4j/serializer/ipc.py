@@ -1,8 +1,9 @@
 """The structure of Arrow IPC files, checked before pyarrow or polars reads them.
 
-Both trust some of what a file says of itself: they may allocate what a length says, read one region
-as many buffers, or follow nested types until the stack ends. So the footer and the head of every
-batch are read here first. They are flatbuffers, and only the parts that matter are looked at.
+Both trust some statements of a file about itself: they may allocate memory for any given length,
+read one region as many buffers, or follow nested types until the stack overflows. So the footer and
+the head of every batch are checked here first. They are flatbuffers, of which only the relevant
+parts are read.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ __all__ = ["check_file", "check_schema"]
 
 _MAGIC = b"ARROW1"
 _LZ4_EXPANSION = 256
-"""Maximum bytes that one byte of lz4 stands for, which is 255, and a little for its frame."""
+"""Maximum bytes that one byte of lz4 stands for: 255, and some for its frame."""
 
 _MAX_LEVELS = 64
-"""Maximum levels of nested types, as pyarrow writes at most."""
+"""Maximum levels of nested types; pyarrow does not write more."""
 
 _DICTIONARY, _RECORD_BATCH = 2, 3
-"""Kinds of messages."""
+"""Numbers of the kinds of messages."""
 
 
 class _Table:
-    """A table of a flatbuffer: a position, and a list of where its fields are.
+    """A table of a flatbuffer: its position, and the positions of its fields.
 
     Attributes:
         size: The number of bytes of the whole flatbuffer.
@@ -88,7 +89,7 @@ def _number(data: bytes, form: str, at: int) -> int:
 
 
 class _Block(NamedTuple):
-    """The place of a batch in the file: its head, and the body of buffers behind it."""
+    """The place of a batch in the file: its head, and the body of buffers after it."""
 
     offset: int
     head: int
@@ -96,16 +97,16 @@ class _Block(NamedTuple):
 
 
 def check_file(file: HeldFile, batches: Sequence[int] | None = None) -> None:
-    """Refuse an Arrow file whose structure cannot be what was written.
+    """Refuse an Arrow file with a structure that is never written.
 
     Args:
         file: The file; its footer and the heads of its batches are held.
-        batches: Numbers of the record batches that will be read, whose bodies are not looked at;
-            None for all of the file, bodies too.
+        batches: Numbers of the record batches that will be read; their bodies are not checked. None
+            for the whole file, including bodies.
 
     Raises:
-        DamagedError: A type is nested too deeply, a batch or a buffer is outside of the file
-            or overlaps with another, or compressed data claims to be larger than it can be.
+        DamagedError: A type is nested too deeply, a batch or a buffer is outside of the file or
+            overlaps with another one, or compressed data claims an impossible size.
     """
     footer = _footer(file)
     _check_types(footer.table(1), footer.size)
@@ -123,7 +124,7 @@ def check_schema(data: bytes) -> None:
     """Refuse the bytes of an Arrow schema whose types are nested too deeply.
 
     Raises:
-        DamagedError: They are, or the bytes are not those of a schema.
+        DamagedError: The types are nested too deeply, or the bytes are not those of a schema.
     """
     _check_types(_Table.root(_message(data)).table(2), len(data))
 
@@ -138,7 +139,7 @@ def _footer(file: HeldFile) -> _Table:
 
 
 def _check_types(schema: _Table | None, size: int) -> None:
-    """Refuse types that are nested too deeply, or that share parts over and over."""
+    """Refuse types that are nested too deeply, or that share parts many times."""
     if schema is None:
         raise DamagedError("the Arrow file has no schema")
     level = list(schema.tables(1))
@@ -154,7 +155,7 @@ def _check_types(schema: _Table | None, size: int) -> None:
 
 
 def _message(data: bytes) -> bytes:
-    """Return a message without what tells its length, and the mark before that."""
+    """Return a message without its length and the mark before the length."""
     return data[8 if data[:4] == b"\xff" * 4 else 4 :]
 
 
@@ -182,7 +183,7 @@ def _check_batch(file: HeldFile, block: _Block, kind: int, bodies: bool) -> None
 
 
 def _check_apart(places: Sequence[tuple[int, ...]], size: int) -> None:
-    """Refuse places, offset and length, that overlap, or are not inside of a number of bytes."""
+    """Refuse places (offset and length) that overlap, or exceed ``size`` bytes."""
     end = 0
     for offset, length in sorted(place for place in places if place[1]):
         if offset < end or length < 0:

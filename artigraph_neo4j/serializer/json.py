@@ -1,4 +1,4 @@
-"""JSON, for values that it gives back unchanged; people can read it in the graph."""
+"""JSON, for values that come back unchanged; people can read it in the graph."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from artigraph_neo4j.serializer.limits import MAX_DEPTH
 __all__ = ["JSONSerializer", "json_serializer", "json_sorted_serializer", "why_not_json"]
 
 _MAX_INT_BITS = 13_000
-"""Maximum size of integers; Python refuses to write or read more than 4,300 digits."""
+"""Maximum bits of an integer; Python refuses to write or read more than 4,300 digits."""
 
 _SAFE = frozenset({type(None), bool})
 
 
 def why_not_json(value: Any) -> str | None:
-    """Return what JSON would change in the value, and where; None when it comes back unchanged.
+    """Return the change that JSON would make to the value, and its place; None if there is none.
 
-    It does for exactly these types: dict with text keys, list, str, int, finite float, bool, None.
+    Exactly these types come back unchanged: dict with text keys, list, str, int, finite float,
+    bool, None.
     """
     fault = _fault(value, 0)
     if fault is None:
@@ -38,11 +39,11 @@ def why_not_json(value: Any) -> str | None:
 
 
 _AT = "\0at"
-"""Mark in a reason that is replaced by the place, which is known last."""
+"""Mark in a reason, to be replaced by the place, which is known later."""
 
 
 def _fault(value: Any, depth: int) -> list[str] | None:
-    """Return the reason and the steps that lead to it, innermost first; good values need none."""
+    """Return the reason and the steps that lead to it, innermost first; None for good values."""
     kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind in _SAFE:
         return None
@@ -89,7 +90,7 @@ def _text_fault(value: str) -> list[str] | None:
 
 
 class JSONSerializer(Serializer[Any]):
-    """Compact UTF-8 JSON (RFC 8259). Refuses what would come back as another value or type."""
+    """Compact UTF-8 JSON (RFC 8259). Values that would come back changed are refused."""
 
     name: ClassVar[str] = "json"
     text: ClassVar[bool] = True
@@ -99,7 +100,7 @@ class JSONSerializer(Serializer[Any]):
         """Return the value as JSON text.
 
         Raises:
-            SerializationError: JSON would change the value; the message says what and where.
+            SerializationError: JSON would change the value; the message names the change and place.
         """
         fault = why_not_json(value)
         if fault is not None:
@@ -118,7 +119,7 @@ class JSONSerializer(Serializer[Any]):
         """Return the value.
 
         Raises:
-            SerializationError: The bytes are not JSON as it is written here.
+            SerializationError: The bytes are not JSON as this serializer writes it.
         """
         with unreadable("JSON"):
             found = json.loads(data.decode(), parse_constant=_refuse_constant)
@@ -148,7 +149,7 @@ def _children(item: Any) -> Iterable[Any]:
 
 
 class SortedJSONSerializer(JSONSerializer):
-    """JSON with the keys of all objects sorted, so that equal dicts are equal bytes."""
+    """JSON with the keys of all objects sorted, so that equal dicts have equal bytes."""
 
     name: ClassVar[str] = "json-sorted"
     sort_keys: ClassVar[bool] = True

@@ -1,7 +1,7 @@
-"""Limits of what stored bytes may make: how deep, how far inside one another, how large.
+"""Limits for values made from stored bytes: their depth, nesting and size.
 
-Who can write to the graph or the bucket chooses the bytes, and not what reading them costs. Writers
-keep the same limits, so that what was written can be read.
+Anyone who can write to the graph or the bucket chooses the bytes, but must not choose the cost of
+reading them. Writers apply the same limits, so that every value that was written can be read.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ __all__ = [
 ]
 
 MAX_DEPTH = 200
-"""Maximum levels of containers in one value, so that it can be read from any depth of calls."""
+"""Maximum levels of containers in one value, so that it can be read at any depth of the stack."""
 
 MAX_NESTED = 16
-"""Maximum serializers inside one another, such as a frame in a cell of a frame."""
+"""Maximum levels of serializers inside one another, such as a frame in a cell of a frame."""
 
 MAX_EXPANSION = 5000
 """Maximum bytes in memory for each stored byte; Parquet makes some 4,400 of a constant column."""
 
 SMALL_BYTES = 64 * 1024 * 1024
-"""Bytes that any value may take in memory, however few are stored."""
+"""Number of bytes that any value may take in memory, even if only a few are stored."""
 
 VARIABLE = "ARTIGRAPH_MAX_DECODED_BYTES"
 """Environment variable that replaces ``SMALL_BYTES``."""
@@ -42,10 +42,10 @@ _nested: ContextVar[int] = ContextVar("artigraph_neo4j.serializer.nested", defau
 
 @contextmanager
 def nested() -> Generator[None]:
-    """Count one serializer inside another while the block runs.
+    """Count one more level of nested serializers while the block runs.
 
     Raises:
-        SerializationError: There are more than ``MAX_NESTED``.
+        SerializationError: There are more than ``MAX_NESTED`` levels.
     """
     depth = _nested.get()
     if depth >= MAX_NESTED:
@@ -61,7 +61,7 @@ def nested() -> Generator[None]:
 
 
 def max_decoded_bytes(stored: int) -> int:
-    """The number of bytes in memory that a value of ``stored`` bytes may take.
+    """Return the maximum bytes in memory for a value of ``stored`` bytes.
 
     Raises:
         SerializationError: The environment variable is not a number.
@@ -76,11 +76,11 @@ def check_decoded(decoded: int, stored: int) -> None:
     """Refuse a value that takes far more memory than it has stored bytes.
 
     Args:
-        decoded: Bytes in memory, or more than these.
-        stored: Bytes that it is stored as.
+        decoded: Number of bytes in memory, or an upper bound of it.
+        stored: Number of stored bytes.
 
     Raises:
-        SerializationError: It exceeds ``max_decoded_bytes``.
+        SerializationError: The value exceeds ``max_decoded_bytes``.
     """
     if decoded > max_decoded_bytes(stored):
         raise SerializationError(

@@ -1,11 +1,11 @@
 """msgpack with extension types, for plain values that JSON would change.
 
 None, numbers, text, bytes, lists and dicts with plain keys are plain msgpack; lone surrogates in
-text are written as UTF-8 would write them. A single value of another type is an extension type of
-its own (``msgpack_leaves``), mostly readable text. A group of values is an array that starts with
-an empty extension, a mark that names what the array stands for (``MARKS``): a tuple is ``[mark 1,
-first, …]``. So any msgpack reader shows the whole value. Only exact types are taken: a subclass of
-a built-in type is refused, never flattened.
+text are encoded as UTF-8 would encode them. A single value of another type has a separate extension
+type (``msgpack_leaves``), mostly with readable text. A group of values is an array that starts with
+a mark, an empty extension that names the type of the group (``MARKS``): a tuple is ``[mark 1,
+first, …]``. So any msgpack reader shows the whole value. Only exact types are accepted: a subclass
+of a built-in type is refused, never flattened.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MARKS: dict[int, str] = {
     34: "pydantic",  # [mark, class, {"fields", "set", "extra", "private"}]
     40: "serialized",  # [mark, serializer name, bytes]
 }
-"""Extension types without data, by code; each names what the rest of its array stands for.
+"""Types of groups by the code of their mark; the rest of the array is the content.
 
 Codes from 100 on are for ``default`` and ``ext_hook``; 127 is the reference to a nested model.
 """
@@ -65,19 +65,19 @@ def pack(value: Any, *, default: Default | None = None) -> bytes:
 
     Args:
         value: The value.
-        default: A function that is asked first about everything but None, bool, int, float, str,
-            bytes, list and dict. It returns an ``ExtType`` of a code from 100 on, or None.
+        default: A function that is called first for everything except None, bool, int, float, str,
+            bytes, list and dict. It returns an ``ExtType`` with a code from 100 on, or None.
 
     Raises:
-        SerializationError: The value holds something of another type or itself, or is nested too
-            deeply; the message says where.
+        SerializationError: The value contains an unsupported type or itself, or is nested too
+            deeply; the message names the place.
     """
     try:
         with nested():
             return _packb(_Packing(default).tree(value, 0))
     except _RefusedError as refused:
         raise SerializationError(refused.message) from refused.__cause__
-    except (RecursionError, ValueError) as error:  # the message of ValueError is msgpack's own
+    except (RecursionError, ValueError) as error:  # msgpack raises ValueError
         raise SerializationError(f"it is nested too deeply or too large ({error})") from error
 
 
@@ -89,12 +89,12 @@ def _packb(tree: Any) -> bytes:
 
 
 def _big_int(value: int) -> ExtType:
-    """Return an integer of more than 64 bits as msgpack takes it; all else is converted before."""
+    """Convert an integer of more than 64 bits for msgpack; all other types are converted before."""
     return ExtType(BIG_INT, LEAVES[BIG_INT].to_data(value))
 
 
 class _RefusedError(Exception):
-    """Something cannot be packed; ``steps`` lead to it, innermost first."""
+    """A part of the value cannot be packed; ``steps`` lead to it, innermost first."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -107,7 +107,7 @@ class _RefusedError(Exception):
 
 
 class _Packing:
-    """Turns a value into a tree of what msgpack packs by itself."""
+    """The conversion of a value into a tree of values that msgpack supports."""
 
     def __init__(self, default: Default | None) -> None:
         self._default = default
@@ -172,7 +172,7 @@ def _attempt(work: Callable[[Any], Any], value: Any) -> Any:
         return work(value)
     except SerializationError as error:
         raise _RefusedError(str(error)) from error
-    except Exception as error:  # of a class or serializer that is not ours
+    except Exception as error:  # raised by the code of a user's class or serializer
         raise _RefusedError(f"{type(error).__name__}: {error}") from error
 
 
@@ -201,10 +201,10 @@ def unpack(data: bytes, *, ext_hook: ExtHook | None = None) -> Any:
 
     Args:
         data: The bytes.
-        ext_hook: A function that makes values of the extension types from 100 on.
+        ext_hook: A function that makes values from the extension types from 100 on.
 
     Raises:
-        SerializationError: ``pack`` does not make such bytes, they are nested too deeply, or they
+        SerializationError: ``pack`` does not return such bytes, they are nested too deeply, or they
             name a class or serializer that this program does not have.
     """
 
@@ -238,8 +238,8 @@ Place = tuple[Any, Any]
 def _grown(tree: Any) -> Any:
     """Return the value of a tree in which marked arrays stand for other values.
 
-    All of the tree is checked before anything but tuples of plain values is made of it. It is
-    walked level by level, and built from the bottom up, so that its depth costs no stack.
+    The whole tree is checked before anything except tuples of plain values is made. It is walked
+    level by level, and built from the bottom up, so that its depth does not need stack.
     """
     whole = [tree]
     marked: list[Place] = []
@@ -266,8 +266,8 @@ def _has_containers(item: Any) -> bool:
 
 
 def _look_into(item: Any, below: list[Any], marked: list[Place]) -> None:
-    """Note what is in a container: others that are not all plain, and places of marked arrays."""
-    is_map = hasattr(item, "values")  # else it is a list
+    """Collect the containers in a container that are not all plain, and places of marked arrays."""
+    is_map = hasattr(item, "values")  # otherwise a list
     keys: Iterable[Any] = list(item) if is_map else range(len(item))
     children: list[Any] = list(item.values()) if is_map else item
     kinds: Iterable[object] = map(type, children)
@@ -285,7 +285,7 @@ def _look_into(item: Any, below: list[Any], marked: list[Place]) -> None:
 
 
 def _is_done(parent: Any, key: Any, items: list[Any], marked: list[Place]) -> bool:
-    """Note a marked array, or make it a tuple at once; return whether it is plain inside."""
+    """Note a marked array, or make it a tuple at once; return True if its content is plain."""
     if not items or type(items[0]) is not _Mark:
         return _PLAIN.issuperset(map(type, items))
     rest = items[1:]
@@ -301,7 +301,7 @@ _TUPLE = _MARK_OF["tuple"].code
 
 
 def _made(items: list[Any]) -> Any:
-    """Return what a marked array stands for; what is in it is made already."""
+    """Return the value of a marked array whose items are made already."""
     what, rest = MARKS[items[0].code], items[1:]
     match what:
         case "tuple":
@@ -340,7 +340,7 @@ def _serialized(name: object, data: object) -> Any:
 
 
 class MsgpackSerializer(Serializer[Any]):
-    """The default for plain values that are neither native nor faithful JSON."""
+    """The default for plain values that are not native and that JSON would change."""
 
     name: ClassVar[str] = "msgpack"
 

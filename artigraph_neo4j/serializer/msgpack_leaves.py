@@ -27,7 +27,7 @@ __all__ = ["BIG_INT", "LEAVES", "Leaf"]
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The functions that turn one type of value into the data of an extension type, and back."""
+    """Functions that convert one type of value to the data of an extension type, and back."""
 
     type: type[Any]
     to_data: Callable[[Any], bytes]
@@ -35,9 +35,9 @@ class Leaf:
 
 
 _MAX_BITS = 13_000
-"""Maximum size of integers that are written as text, which takes Python ever longer for each digit.
+"""Maximum bits of integers that are written as text, which takes Python quadratic time.
 
-It refuses more than 4,300 digits unless it is told otherwise."""
+By default it refuses more than 4,300 digits."""
 
 _FRACTION = re.compile(rb"-?\d{1,4000}(/\d{1,4000})?")
 _DECIMAL = re.compile(rb"-?(\d+(\.\d+)?(E[+-]\d+)?|Infinity|s?NaN\d*)")
@@ -45,7 +45,7 @@ _RANGE = re.compile(rb"-?\d{1,4000}:-?\d{1,4000}:-?\d{1,4000}")
 
 
 def _path(type_: type[Any]) -> Leaf:
-    """Return the leaf of a kind of path, which may have surrogates."""
+    """Return the leaf of a type of path; paths may have surrogates."""
     return Leaf(
         type_,
         lambda value: str(value).encode("utf-8", "surrogatepass"),
@@ -54,9 +54,10 @@ def _path(type_: type[Any]) -> Leaf:
 
 
 def _text(form: re.Pattern[bytes], make: Callable[[str], Any]) -> Callable[[bytes], Any]:
-    """Return a function that makes values of text of one form, and refuses any other text.
+    """Return a function that makes values from text of one form, and refuses any other text.
 
-    Constructors take more than ``str`` gives, such as a fraction of 30 bytes with a billion digits.
+    Constructors accept more than ``str`` returns, such as a text of 30 bytes for a fraction with a
+    billion digits.
     """
 
     def read(data: bytes) -> Any:
@@ -114,4 +115,4 @@ LEAVES: dict[int, Leaf] = {
     17: _path(WindowsPath),
     18: Leaf(Fraction, _fraction_to, _text(_FRACTION, Fraction)),
 }
-"""Extension types of single values, by code. New ones are added; none is ever changed."""
+"""Extension types of single values, by code. New ones may be added, existing ones never change."""

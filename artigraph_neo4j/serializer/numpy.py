@@ -42,10 +42,10 @@ __all__ = [
 
 
 _MAX_HEADER = 2**20
-"""Maximum bytes of a header; numpy's default is too few for a record of many fields."""
+"""Maximum bytes of a header; numpy's default is too small for a record of many fields."""
 
 _MAX_BRACKETS = 100
-"""Maximum brackets inside one another in a header: two for each record within a record."""
+"""Maximum levels of brackets in a header: two for each record within a record."""
 
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _PLAIN = re.compile(r"(?:[\s\d{}()\[\],:]|True|False|None)*")
@@ -60,7 +60,7 @@ def _save(value: np.ndarray[Any, Any]) -> bytes:
 def _write(value: np.ndarray[Any, Any], sink: IO[bytes]) -> None:
     _refuse_unfaithful(value.dtype)
     check_decoded(value.size, value.nbytes)  # of a dtype without bytes
-    for version in ((1, 0), (3, 0)):  # named, for numpy warns where it has to choose
+    for version in ((1, 0), (3, 0)):  # explicit, since numpy warns if it has to choose
         try:
             np.lib.format.write_array(sink, value, version, allow_pickle=False)
         except ValueError:  # field names outside Latin-1, or too many; nothing is written yet
@@ -91,7 +91,7 @@ def _load(source: IO[bytes]) -> np.ndarray[Any, Any]:
 
 
 def _check_characters(array: Any) -> None:
-    """Refuse text with numbers that are not characters, of which Python makes no text."""
+    """Refuse text with numbers that are not characters, which Python cannot convert."""
     dtype = array.dtype
     if dtype.kind == "U" and array.size and dtype.itemsize:
         order = dtype.str[0]
@@ -102,7 +102,7 @@ def _check_characters(array: Any) -> None:
 
 
 def _header(source: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Read the header of a ``.npy`` file, which is a dict as Python writes it."""
+    """Read the header of a ``.npy`` file, a dict in Python's notation."""
     version = np.lib.format.read_magic(source)
     form = "<H" if version == (1, 0) else "<I"
     (length,) = struct.unpack(form, source.read(struct.calcsize(form)))
@@ -124,7 +124,7 @@ def _header(source: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
 
 
 def _check_text(text: str) -> None:
-    """Refuse a header that Python's parser, which recurses, should not see."""
+    """Refuse a header that is nested too deeply for Python's recursive parser."""
     rest = _QUOTED.sub("", text)
     deepest = depth = 0
     for sign in re.findall(r"[\[({})\]]", rest):
@@ -135,7 +135,7 @@ def _check_text(text: str) -> None:
 
 
 def _end(source: IO[bytes]) -> int:
-    """Return the position of the end, and stay where the file is."""
+    """Return the position of the end, without moving the file's position."""
     at = source.tell()
     end = source.seek(0, io.SEEK_END)
     source.seek(at)
@@ -164,7 +164,7 @@ def _refuse_unfaithful(dtype: np.dtype[Any]) -> None:
 
 
 def _description(dtype: np.dtype[Any]) -> Any:
-    """Return all parts of a dtype; ``==`` overlooks alignment and the class of scalars."""
+    """Return all parts of a dtype; ``==`` ignores alignment and the class of scalars."""
     inner: Any = None
     if dtype.subdtype is not None:
         inner = (_description(dtype.subdtype[0]), dtype.subdtype[1])
@@ -185,7 +185,7 @@ def _has_metadata(dtype: np.dtype[Any]) -> bool:
 class ArraySerializer(Serializer["np.ndarray[Any, Any]"]):
     """Arrays of any shape, dtype and byte order, in C or Fortran order; never as pickle.
 
-    Strides that are neither (a slice, a transposed view) come back in C order: equal, and whole.
+    Arrays with other strides (a slice, a transposed view) come back equal, and in C order.
     """
 
     name: ClassVar[str] = "numpy"
@@ -196,8 +196,8 @@ class ArraySerializer(Serializer["np.ndarray[Any, Any]"]):
         """Return the array as a ``.npy`` file.
 
         Raises:
-            SerializationError: It is of a subclass, holds Python objects, or is of a dtype that the
-                format would change.
+            SerializationError: The array is of a subclass, holds Python objects, or has a dtype
+                that the format would change.
         """
         return _save(exactly(np.ndarray, value))
 
@@ -205,7 +205,7 @@ class ArraySerializer(Serializer["np.ndarray[Any, Any]"]):
         """Return the array.
 
         Raises:
-            SerializationError: The bytes are not such a file, or one with pickle in it.
+            SerializationError: The bytes are not such a file, or contain a pickle.
         """
         return _load(io.BytesIO(data))
 
@@ -229,7 +229,7 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
         """Return a ``.npz`` file of ``data``, ``hard`` and, if they are set, ``mask`` and ``fill``.
 
         Raises:
-            SerializationError: It is of a subclass, or its data cannot be kept.
+            SerializationError: The array is of a subclass, or its data cannot be stored.
         """
         array: Any = exactly(np.ma.MaskedArray, value)
         base = np.asarray(array.data)
@@ -240,12 +240,12 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
         parts = {"data": base, "hard": np.array(array.hardmask)}
         if array.mask is not np.ma.nomask:
             parts["mask"] = array.mask
-        if getattr(array, "_fill_value", None) is not None:  # else it is the dtype's own
+        if getattr(array, "_fill_value", None) is not None:  # otherwise the default of the dtype
             parts["fill"] = np.asarray(array.fill_value)
         sink = io.BytesIO()
         with zipfile.ZipFile(sink, "w") as archive:
             for name, part in parts.items():
-                # A fixed date, so that equal arrays are equal bytes.
+                # A fixed date, so that equal arrays have equal bytes.
                 archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _save(part))
         return sink.getvalue()
 
@@ -269,7 +269,7 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
 
 
 def _parts(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the arrays of a ``.npz`` file, which are stored one after the other, as they are."""
+    """Return the arrays of a ``.npz`` file, which must be uncompressed and must not overlap."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
@@ -295,8 +295,8 @@ class ScalarSerializer(Serializer[np.generic]):
         """Return the scalar as a ``.npy`` file.
 
         Raises:
-            SerializationError: It is of a subclass, or would come back changed: a text that ends in
-                zeros, which numpy's arrays drop.
+            SerializationError: The scalar is of a subclass, or would come back changed: a text that
+                ends in zeros, which numpy's arrays drop.
         """
         if type(value) is not value.dtype.type:
             exactly(value.dtype.type, value)
@@ -332,13 +332,13 @@ _NATIVE: dict[type[Any], tuple[str, type[Any]]] = {
     **{getattr(np, f"{sign}int{bits}"): (f"{sign}int{bits}", int)
        for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }  # fmt: skip
-for _name in ("longlong", "ulonglong"):  # types of their own, though of 64 bits too
+for _name in ("longlong", "ulonglong"):  # separate types, though of 64 bits, too
     _NATIVE.setdefault(getattr(np, _name), (_name, int))
 _BY_NAME = {name: type_ for type_, (name, _) in _NATIVE.items()}
 
 
 def as_native(value: object) -> tuple[bool | int | float | str, str] | None:
-    """Python's own value that a scalar equals exactly, and the scalar's type; else None."""
+    """Return the Python value that equals a scalar exactly, and the scalar's type; or None."""
     found = _NATIVE.get(type(value))
     if found is None:
         return None
@@ -350,7 +350,7 @@ def as_native(value: object) -> tuple[bool | int | float | str, str] | None:
 
 
 def as_scalar(native: object, name: str) -> np.generic:
-    """The scalar that ``as_native`` gave ``native`` and ``name`` for.
+    """Return the scalar for which ``as_native`` returned ``native`` and ``name``.
 
     Raises:
         SerializationError: There is no such type.

@@ -1,7 +1,7 @@
-"""pandas frames, series and indexes, as Parquet files that other tools read too.
+"""pandas frames, series and indexes, as Parquet files that other tools can read, too.
 
-The columns of a frame are those of the file, followed by the columns of its index. The file's
-metadata tells under ``artigraph``, as msgpack in base64, how each is made again.
+The file has the columns of the frame, followed by the columns of its index. The file's metadata has
+under ``artigraph``, as msgpack in base64, the recipe for restoring each column.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _write(
 
 
 def _part(name: str, work: Callable[[], T]) -> T:
-    """Return what ``work`` makes of a part of the value; errors name the part."""
+    """Return the result of ``work`` for a part of the value; errors name the part."""
     try:
         with unwritable("Parquet"):
             return work()
@@ -107,15 +107,15 @@ def _part(name: str, work: Callable[[], T]) -> T:
 
 
 def _text(label: object) -> str:
-    """Return a label as text; one without a text of its own, such as 10**5000, by its type."""
+    """Return a label as text, or its type if it cannot be converted, such as 10**5000."""
     try:
         return str(label)
-    except Exception:  # of a class that is not ours
+    except Exception:  # raised by the code of a user's class
         return shown(label)
 
 
 def _distinct(names: list[str], index_levels: int) -> list[str]:
-    """Return names for the file's columns: the labels where they differ, else numbered ones."""
+    """Return names for the file's columns: the labels if they are distinct, else numbered ones."""
     index_names = [f"__index_level_{i}__" for i in range(index_levels)]
     names = [name.encode("utf-8", "replace").decode() for name in names]
     if len({*names, *index_names}) < len(names) + index_levels:
@@ -124,7 +124,7 @@ def _distinct(names: list[str], index_levels: int) -> list[str]:
 
 
 def _for_pandas(names: list[str], index: Any) -> bytes:
-    """Return the metadata by which ``pandas.read_parquet`` knows the index."""
+    """Return the metadata that tells ``pandas.read_parquet`` the index."""
     levels: list[Any] = names[len(names) - index.nlevels :]
     columns = [
         {"name": None, "field_name": n, "pandas_type": "", "numpy_type": "object", "metadata": None}
@@ -148,8 +148,8 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
     """A frame with its index, column labels, dtypes, flags and ``attrs``.
 
     Args:
-        row_group_rows: Number of rows in a group, the least that ``Lazy.load`` reads; by default
-            1,048,576.
+        row_group_rows: Number of rows in a group, the smallest part that ``Lazy.load`` reads; by
+            default 1,048,576.
     """
 
     name: ClassVar[str] = "pandas.parquet"
@@ -163,8 +163,8 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         """Return the frame as a Parquet file.
 
         Raises:
-            SerializationError: It is of a subclass, or a column has no faithful form; the message
-                names the column.
+            SerializationError: The frame is of a subclass, or a column cannot be stored faithfully;
+                the message names the column.
         """
         return written(self, value)
 
@@ -177,7 +177,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         return self.read_part(BytesIO(data))
 
     def write(self, value: pd.DataFrame, file: IO[bytes], /) -> None:
-        """Write the frame, a group of rows at a time; it is an Arrow table during that."""
+        """Write the frame, a group of rows at a time, from an Arrow table of the whole frame."""
         frame = exactly(pd.DataFrame, value)
         columns = [
             (_text(label), values_of(frame.iloc[:, i])) for i, label in enumerate(frame.columns)
@@ -210,7 +210,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
                 raise DamagedError("it has more labels than columns, or fewer")
             places = positions_of(labels, columns)
             index = parts.index(row_groups)
-            # As series, since a frame would guess at the dtype of objects.
+            # As series, since a frame would guess the dtype of objects.
             series = [
                 pd.Series(c, index=index, dtype=c.dtype, copy=False)
                 for c in parts.columns(places, row_groups)
@@ -232,7 +232,7 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         """Return the series as a Parquet file of one column and its index.
 
         Raises:
-            SerializationError: It is of a subclass, or has no faithful form.
+            SerializationError: The series is of a subclass, or cannot be stored faithfully.
         """
         return written(self, value)
 
@@ -276,7 +276,7 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
         """Return the index as a Parquet file.
 
         Raises:
-            SerializationError: It has no faithful form.
+            SerializationError: The index cannot be stored faithfully.
         """
         return written(self, value)
 

@@ -1,8 +1,8 @@
-"""The arrays that frames and indexes of pandas are made of, as Arrow arrays, and exactly back.
+"""Exact conversion of the arrays of pandas frames and indexes to Arrow arrays and back.
 
 pandas' own conversion guesses: it turns ``nan`` into a missing value, integer categories into
-numbers, seconds into milliseconds. Here each array has a recipe, a short list that tells how it is
-made again; arrays without a recipe are refused.
+numbers, seconds into milliseconds. Here each array has a recipe, a short list that tells how to
+restore it; arrays without a recipe are refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from artigraph_neo4j.serializer.parquet import column_from_parquet, column_to_pa
 __all__ = ["Recipe", "from_arrow", "from_categories", "to_arrow", "to_categories", "values_of"]
 
 Recipe = list[Any]
-"""The key of one of the functions below, which makes the array again, and its arguments."""
+"""The key of one of the functions below, which restores the array, and its arguments."""
 
 _NUMBERS = "biuf"
 _MASKED = {
@@ -68,10 +68,11 @@ def to_arrow(values: Any) -> tuple[Any, Recipe]:
 
 
 def from_arrow(array: Any, recipe: Recipe) -> Any:
-    """Return the array that ``to_arrow`` was given.
+    """Return the array from which ``to_arrow`` made an Arrow array and its recipe.
 
     Raises:
-        SerializationError: ``to_arrow`` gives no such recipe, or not for an array of this type.
+        SerializationError: ``to_arrow`` does not return such a recipe, or not for an array of this
+            type.
     """
     kind, *arguments = recipe
     with unreadable(f"a column made by {shown(recipe)}"):
@@ -79,7 +80,7 @@ def from_arrow(array: Any, recipe: Recipe) -> Any:
 
 
 def _dtype(text: object, kinds: str) -> np.dtype[Any]:
-    """Return the dtype of a stored name, which has to be of some kinds of numbers."""
+    """Return the dtype of a stored name, after checking that its kind is one of ``kinds``."""
     dtype = np.dtype(str(text))
     if dtype.kind not in kinds or dtype.str != text:
         raise DamagedError(f"{shown(text)} is not a dtype of numbers")
@@ -132,7 +133,7 @@ def _make_strings(array: Any, storage: str, missing: str) -> Any:
     options: dict[str, Any] = {} if missing == "NA" else {"na_value": np.nan}
     pandas: Any = pd
     dtype = pandas.StringDtype(storage, **options)
-    if storage == "python":  # of pandas 2.3, __from_arrow__ makes an array of another class
+    if storage == "python":  # in pandas 2.3, __from_arrow__ makes an array of another class
         return pandas.array(array.to_numpy(zero_copy_only=False), dtype=dtype)
     return dtype.__from_arrow__(array.cast(pa.large_string()))
 
@@ -142,7 +143,7 @@ def _objects(values: Any) -> tuple[Any, Recipe]:
         try:
             return pa.array(values, pa.large_string(), from_pandas=False), ["object"]
         except UnicodeEncodeError:
-            pass  # lone surrogates, which msgpack can hold
+            pass  # lone surrogates, which msgpack can store
     cells: list[bytes] = []
     for position, value in enumerate(values):
         try:
@@ -161,7 +162,7 @@ def _make_cells(array: Any) -> Any:
 
 
 def _object_array(items: list[Any]) -> Any:
-    """Return an array with one item a cell, lists and tuples too."""
+    """Return an array with one item per cell, even if the items are lists or tuples."""
     made = np.empty(len(items), dtype=object)
     for position, item in enumerate(items):
         made[position] = item
@@ -177,7 +178,7 @@ def to_categories(codes: Any, categories: Any) -> tuple[Any, Recipe]:
     The array has the values themselves, so that other tools can read it.
 
     Raises:
-        SerializationError: The categories have no faithful form, or cannot be told apart.
+        SerializationError: The categories cannot be stored faithfully, or are not distinct.
     """
     inner, recipe = to_arrow(values_of(categories))
     values, codes = _combined(inner), np.asarray(codes, np.int64)
@@ -193,7 +194,7 @@ def to_categories(codes: Any, categories: Any) -> tuple[Any, Recipe]:
 
 
 def _beside(categories: Any) -> list[Any]:
-    """Return what an index has beside its values."""
+    """Return the attributes of an index that are not its values."""
     if isinstance(categories, pd.RangeIndex):
         return ["range", categories.start, categories.stop, categories.step]
     freq = freq_to_text(categories)
@@ -268,9 +269,9 @@ def _arrow(values: Any) -> tuple[Any, Recipe]:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """Whether two Arrow arrays are equal; unlike for Arrow, nan equals nan."""
+    """Return True if two Arrow arrays are equal; unlike in Arrow, nan equals nan."""
     if pa.types.is_floating(right.type):
-        return True  # Parquet has them as they are
+        return True  # Parquet stores them unchanged
     if pa.types.is_nested(right.type):
         return repr(left.to_pylist()) == repr(right.to_pylist())
     return bool(left.equals(pa.chunked_array(_chunks(right), right.type)))
@@ -307,4 +308,4 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "interval": _make_intervals,
     "arrow": pd.arrays.ArrowExtensionArray,
 }
-"""Makers of arrays by the key of their recipe. New ones are added; none is ever changed."""
+"""Makers of arrays by the key of their recipe. New ones are added, old ones never change."""

@@ -19,35 +19,35 @@ from artigraph_neo4j.serializer.parquet import ParquetSource
 __all__ = ["FORMAT", "KEY", "PARQUET", "FrameFile", "positions_of", "written"]
 
 KEY = b"artigraph"
-"""Key of the file's metadata that tells how each column is made again."""
+"""Key of the file's metadata that has the recipe of each column."""
 
 FORMAT = 1
-"""Version of what the metadata has to say."""
+"""Version of the format of the metadata."""
 
 PARQUET = "a Parquet file of this serializer"
 """Name of the format in messages."""
 
 
 def written(serializer: Serializer[Any], value: Any) -> bytes:
-    """Return what the serializer writes to a file, as bytes."""
+    """Return the bytes that a serializer writes to a file."""
     sink = BytesIO()
     serializer.write(value, sink)
     return sink.getvalue()
 
 
 class FrameFile:
-    """A file of columns, with those of an index after them.
+    """A file of columns, followed by the columns of an index.
 
     Args:
-        source: The file, open. Only its metadata is read at first.
+        source: The open file. Only its metadata is read at first.
         part: Whether only a part will be read; see ``ParquetSource``.
 
     Attributes:
-        about: How the columns are made again, and what else was written.
+        about: The recipes of the columns, and other metadata.
         width: The number of columns, without those of the index.
 
     Raises:
-        SerializationError: The file was written by something else.
+        SerializationError: The file was not written by these serializers.
     """
 
     def __init__(self, source: IO[bytes], *, part: bool = False) -> None:
@@ -74,13 +74,13 @@ class FrameFile:
         return [from_arrow(*pair) for pair in zip(table.itercolumns(), recipes, strict=True)]
 
     def index(self, row_groups: Sequence[int] | None = None) -> Any:
-        """Return the index; all of it is read, also for a part of the rows."""
+        """Return the index; it is read whole even for a part of the rows."""
         names = self._file.names[self.width :]
         whole = index_from_arrow(self._file.read(names).columns, self.about["index"])
         return whole if row_groups is None else _rows(whole, self._runs(row_groups))
 
     def _runs(self, row_groups: Sequence[int]) -> list[range]:
-        """Return the rows of some groups, adjoining ones together."""
+        """Return the ranges of rows of some groups; adjoining ones are joined."""
         sizes = self._file.group_sizes
         check_part("row group", row_groups, range(len(sizes)))
         ends = np.cumsum([0, *sizes]).tolist()
@@ -94,7 +94,7 @@ class FrameFile:
 
 
 def _rows(index: Any, runs: list[range]) -> Any:
-    if len(runs) == 1:  # as a slice, which a freq and a range survive
+    if len(runs) == 1:  # as a slice, which preserves a freq and a range
         return index[runs[0].start : runs[0].stop]
     return index.take(np.concatenate([np.array([], "i8"), *map(np.array, runs)]).astype("i8"))
 

@@ -1,4 +1,4 @@
-"""Indexes of pandas, for rows and for column labels, as Arrow arrays and exactly back."""
+"""Exact conversion of pandas indexes, of rows and of columns, to Arrow arrays and back."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["index_from_arrow", "index_to_arrow", "pack_index", "unpack_index"]
 
 
 def index_to_arrow(index: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Return the index as Arrow arrays, one a level, and plain data that tells how to make it.
+    """Return the index as Arrow arrays, one per level, and plain data for restoring it.
 
     Raises:
-        SerializationError: A level or the ``freq`` has no faithful form.
+        SerializationError: A level or the ``freq`` cannot be stored faithfully.
     """
     names = list(index.names)
     if isinstance(index, pd.MultiIndex):
@@ -45,10 +45,10 @@ def index_to_arrow(index: Any) -> tuple[list[Any], dict[str, Any]]:
 
 
 def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
-    """Return the index that ``index_to_arrow`` was given.
+    """Return the index from which ``index_to_arrow`` made the arrays and the data.
 
     Raises:
-        SerializationError: ``index_to_arrow`` does not write such data, or not for these arrays.
+        SerializationError: ``index_to_arrow`` does not return such data, or not for these arrays.
     """
     if len(arrays) != (0 if about["kind"] == "range" else len(about["names"])):
         raise DamagedError("an index has more names than levels, or fewer")
@@ -74,18 +74,18 @@ def index_from_arrow(arrays: list[Any], about: dict[str, Any]) -> Any:
         case _:
             values = from_arrow(arrays[0], about["recipe"])
             index = pd.Index(values, dtype=values.dtype, tupleize_cols=False)
-            # A name that is a tuple or a list of one would be taken apart by most other ways.
+            # Most other ways would unpack a name that is a tuple, or a list with one item.
             return with_freq(index.set_names([about["names"][0]]), about["freq"])
 
 
 def pack_index(index: Any) -> list[Any]:
-    """Return an index as plain data: its arrays as Parquet files, and how to make it of them."""
+    """Return an index as plain data: its arrays as Parquet files, and data for restoring it."""
     arrays, about = index_to_arrow(index)
     return [[column_to_parquet(array) for array in arrays], about]
 
 
 def unpack_index(data: list[Any]) -> Any:
-    """Return the index that ``pack_index`` was given."""
+    """Return the index from which ``pack_index`` made the data."""
     files, about = data
     arrays = [column_from_parquet(file) for file in files]
     return index_from_arrow(arrays, about)

@@ -1,4 +1,4 @@
-"""pandas' single values: timestamps, durations, periods, intervals, and those for missing ones."""
+"""Single values of pandas: timestamps, durations, periods, intervals and missing values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNITS = ("s", "ms", "us", "ns")
 
 
 def _items(data: bytes, *types: type[Any]) -> list[Any]:
-    """Return the items of an array in msgpack, of these types."""
+    """Return the items of an array in msgpack, after checking their types."""
     found = unpack(data)
     items = cast("list[object]", found) if type(found) is list else []
     if len(items) != len(types) or not all(map(isinstance, items, types)):
@@ -48,8 +48,8 @@ class TimestampSerializer(Serializer[pd.Timestamp]):
         """Return msgpack of the units since 1970 (UTC if there is a zone), unit, zone and fold.
 
         Raises:
-            SerializationError: It is of a subclass, or its zone is neither of the standard library
-                nor of pytz.
+            SerializationError: The timestamp is of a subclass, or its zone is neither of the
+                standard library nor of pytz.
         """
         zone = exactly(pd.Timestamp, value).tz
         entry = None if zone is None else zone_to_entry(zone)
@@ -108,7 +108,7 @@ class PeriodSerializer(Serializer[pd.Period]):
 
 
 class IntervalSerializer(Serializer["pd.Interval[Any]"]):
-    """An interval: two ends, and which of them belong to it."""
+    """An interval: its two ends, and the closed sides."""
 
     name: ClassVar[str] = "pandas.interval"
     types: ClassVar[tuple[type[Any], ...]] = (pd.Interval,)
@@ -133,11 +133,11 @@ class MissingSerializer(Serializer[Any]):
     text: ClassVar[bool] = True
 
     def serialize(self, value: Any, /) -> bytes:
-        """Return its name."""
+        """Return the name of the value."""
         return b"NaT" if value is pd.NaT else b"NA"
 
     def deserialize(self, data: bytes, /) -> Any:
-        """Return the one of that name."""
+        """Return the value with this name."""
         if data not in (b"NaT", b"NA"):
             raise SerializationError(f"{data[:80]!r} is neither NaT nor NA")
         return pd.NaT if data == b"NaT" else pd.NA

@@ -1,4 +1,4 @@
-"""Times, durations and periods of pandas as Arrow arrays, and exactly back."""
+"""Exact conversion of pandas times, durations and periods to Arrow arrays and back."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ __all__ = [
 
 
 def own(array: Any) -> Any:
-    """Return an array that may be written to; arrays in Arrow's memory may not, and are copied."""
+    """Return a writable array: a copy if the array is in Arrow's memory, which is read-only."""
     return array if array.flags.writeable else array.copy()
 
 
 def zone_to_entry(zone: Any) -> list[Any]:
-    """Return a time zone as plain data; pytz's too, which pandas used before its version 3.
+    """Return a time zone as plain data, including those of pytz, which pandas used before 3.0.
 
     Raises:
-        SerializationError: It is neither of the standard library nor of pytz.
+        SerializationError: The zone is neither of the standard library nor of pytz.
     """
     entry = zone_to(zone)
     if entry is not None:
@@ -63,10 +63,10 @@ def zone_from_entry(entry: Any) -> Any:
 
 
 def from_times(values: Any, zone: Any) -> tuple[Any, list[Any]]:
-    """Return times or durations of numpy, missing ones as nulls, and the recipe.
+    """Return an Arrow array of numpy's times or durations, missing ones as nulls, and the recipe.
 
     Args:
-        values: The array; its times are in UTC when they have a zone.
+        values: The array; its times are in UTC if they have a zone.
         zone: Their zone, or None.
 
     Raises:
@@ -87,7 +87,7 @@ def make_times(array: Any, kind: str, unit: str) -> Any:
     """Return times or durations of numpy."""
     if kind not in ("m", "M"):
         raise DamagedError(f"{shown(kind)} is neither a kind of times nor of durations")
-    # Parquet has no seconds; what was counted in seconds is still a whole number of them.
+    # Parquet does not have seconds; times in seconds come back in another unit, without a fraction.
     arrow = pa.duration(unit) if kind == "m" else pa.timestamp(unit)
     counts = pc.fill_null(array.cast(arrow).cast(pa.int64()), np.iinfo("i8").min)
     return own(counts.to_numpy()).view(f"{kind}8[{unit}]")
@@ -105,7 +105,7 @@ def from_zoned(values: Any) -> tuple[Any, list[Any]]:
 
 
 def from_periods(values: Any) -> tuple[Any, list[Any]]:
-    """Return periods as their numbers counted from 1970, and the recipe."""
+    """Return periods as ordinal numbers, counted from 1970, and the recipe."""
     ordinals = pa.array(values.asi8, mask=np.asarray(values.isna()))
     return ordinals, ["period", values.freqstr]
 
@@ -118,10 +118,10 @@ def make_periods(array: Any, freq: str) -> Any:
 
 
 def freq_to_text(index: Any) -> str | None:
-    """Return the ``freq`` of an index, when it has one beside its dtype.
+    """Return the ``freq`` of an index, if it has one that is not part of its dtype.
 
     Raises:
-        SerializationError: Its text does not tell all of it.
+        SerializationError: The text of the ``freq`` does not describe it completely.
     """
     freq = None if isinstance(index, pd.PeriodIndex) else getattr(index, "freq", None)
     if freq is None:
@@ -136,7 +136,7 @@ def with_freq(index: Any, freq: str | None) -> Any:
     """Return the index with a ``freq`` that ``freq_to_text`` wrote.
 
     Raises:
-        SerializationError: ``freq_to_text`` does not write it.
+        SerializationError: ``freq_to_text`` does not return such a text.
     """
     if freq is not None:
         offset = pd.tseries.frequencies.to_offset(freq)
@@ -147,9 +147,9 @@ def with_freq(index: Any, freq: str | None) -> Any:
 
 
 def _is_short(offset: Any) -> bool:
-    """Whether pandas finds the next time quickly; it walks business hours one after the other."""
+    """Return True if pandas finds the next time quickly; it iterates over business hours."""
     return isinstance(offset, pd.tseries.offsets.Tick) or abs(offset.n) <= _MAX_STEPS
 
 
 _MAX_STEPS = 10_000
-"""Maximum multiple of a freq that is not a fixed duration."""
+"""Maximum multiple of a ``freq`` that is not a fixed duration."""

@@ -1,4 +1,4 @@
-"""Tables of pyarrow as Parquet files, for the serializers that use this format."""
+"""Reading and writing of pyarrow tables as Parquet files, for the serializers of this format."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = No
     """Write the table as a Parquet file.
 
     Raises:
-        SerializationError: A column is of a type that Parquet writes but cannot read back, or the
-            file is so much smaller than the table that reading would be refused.
+        SerializationError: A column has a type that Parquet writes but cannot read back, or the
+            file is so small compared to the table that reading would be refused.
     """
     for field in table.schema:
         if why := _why_unreadable(field.type):
@@ -56,7 +56,7 @@ def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = No
 
 
 def _decoded_bytes(column: pa.ChunkedArray) -> int:
-    """Return the bytes that ``Structure.check`` counts for a column, or more."""
+    """Return an upper bound of the bytes that ``Structure.check`` counts for a column."""
     least = VALUE_BYTES * len(column)
     if pa.types.is_primitive(column.type):
         return max(column.nbytes, least)
@@ -70,11 +70,11 @@ def _stored_bytes(written: pq.FileMetaData) -> int:
 
 
 def _why_unreadable(kind: pa.DataType, *, nested: bool = False, viewed: bool = False) -> str | None:
-    """Return the part of a type that cannot be read back, or only damaged, or None.
+    """Return the part of a type that cannot be read back undamaged, or None.
 
     Args:
         kind: The type.
-        nested: Whether it is inside of another type.
+        nested: Whether it is inside another type.
         viewed: Whether one of the types around it is a list view.
     """
     if isinstance(kind, pa.BaseExtensionType):
@@ -97,7 +97,7 @@ def _why_unreadable(kind: pa.DataType, *, nested: bool = False, viewed: bool = F
 
 
 _CAST = (pa.date64(), pa.time32("s"), pa.timestamp("s"))
-"""Types that Parquet has only in other units, so that they are cast when they are read."""
+"""Types that Parquet only has in other units, so that they are cast after reading."""
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -114,35 +114,35 @@ def from_parquet(
     columns: Sequence[str] | None = None,
     row_groups: Sequence[int] | None = None,
 ) -> pa.Table:
-    """Return the table in a Parquet file, with the schema it was written with.
+    """Return the table in a Parquet file, with the schema that it was written with.
 
-    Parquet has fewer types than Arrow, and other names inside lists, but the file keeps the schema
-    in its metadata; Arrow by itself restores only some of it.
+    Parquet has fewer types than Arrow, and other names inside lists, but the file has the schema in
+    its metadata; Arrow itself restores only some of it.
 
     Args:
-        source: The file, open.
-        columns: Names of columns to read, by default all; they come in the order of the file.
+        source: The open file.
+        columns: Names of columns to read, by default all; they are returned in the file's order.
         row_groups: Numbers of groups of rows to read, by default all.
 
     Raises:
-        SerializationError: The file has no such column or group, or would take far more memory than
-            it has bytes.
+        SerializationError: The file does not have such a column or group, or would take far more
+            memory than it has bytes.
     """
     part = columns is not None or row_groups is not None
     return ParquetSource(source, part=part).read(columns, row_groups)
 
 
 class ParquetSource:
-    """A Parquet file of which the metadata was read and checked.
+    """A Parquet file whose metadata was read and checked.
 
     Args:
         source: The file.
         part: Whether only a part will be read. Then the ranges of bytes that it needs are fetched
-            first, adjoining ones at once, and held.
+            first, adjoining ones together, and held.
 
     Attributes:
         names: Names of its columns.
-        metadata: What was written beside the columns, by key.
+        metadata: The metadata written with the columns, by key.
         group_sizes: Numbers of rows of its groups.
     """
 
@@ -159,7 +159,7 @@ class ParquetSource:
     def _open(self, texts: Sequence[str] = ()) -> pq.ParquetFile:
         """Open the file; columns of ``texts`` are read as dictionaries."""
         self._source.seek(0)
-        # Unlike read_table it takes equal column names.
+        # Unlike read_table, it accepts duplicate column names.
         return pq.ParquetFile(self._source, read_dictionary=list(texts), pre_buffer=False)
 
     def read(
@@ -170,18 +170,18 @@ class ParquetSource:
         check_part("row group", row_groups, range(len(self.group_sizes)))
         self._structure.check(columns, row_groups, self._measure, hold=self._part)
         names = None if columns is None else set(columns)
-        # Each name once, in the order of the file, which is that of the result.
+        # Each name once, in the order of the file, which is also that of the result.
         some = None if names is None else [n for n in dict.fromkeys(self.names) if n in names]
         file = self._file
         groups = None if row_groups is None else list(row_groups)
         table = file.read(some) if groups is None else file.read_row_groups(groups, some)
         table.validate(full=True)
-        if names is not None:  # a dot in a name is a path to Parquet: "a" brings "a.b" too
+        if names is not None:  # to Parquet, a dot in a name is a path: "a" selects "a.b", too
             table = table.select([i for i, name in enumerate(table.schema.names) if name in names])
         return _restored(table, self.metadata.get(SCHEMA_KEY), names)
 
     def _measure(self, group: int, chunk: Chunk) -> int:
-        """Return the bytes that texts take in a group of rows, each kept once for it."""
+        """Return the bytes of the texts in a group of rows, while holding equal texts only once."""
         path = ".".join(chunk.path)
         table = self._open([path]).read_row_group(group, [path])
         table.validate(full=True)
@@ -194,7 +194,7 @@ class ParquetSource:
 
 
 def _dictionaries(arrays: Sequence[Any]) -> Iterator[Any]:
-    """Return the arrays with a dictionary of texts among arrays, and in what these consist of."""
+    """Return the arrays with a dictionary of texts among arrays and, recursively, their parts."""
     for array in arrays:
         kind = array.type
         if isinstance(array, pa.ExtensionArray):
@@ -211,7 +211,7 @@ def _dictionaries(arrays: Sequence[Any]) -> Iterator[Any]:
 
 
 def restored_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema that a table of this schema comes back with."""
+    """Return the schema with which a table of this schema comes back."""
     sink = BytesIO()
     to_parquet(schema.empty_table(), sink)
     return from_parquet(pa.BufferReader(sink.getvalue())).schema
@@ -228,7 +228,7 @@ def _restored(table: pa.Table, written: bytes | None, names: set[str] | None) ->
 
 
 def column_to_parquet(array: Any) -> bytes:
-    """Return one Arrow array as a Parquet file of its own."""
+    """Return one Arrow array as a separate Parquet file."""
     sink = BytesIO()
     to_parquet(pa.table({"values": array}), sink)
     return sink.getvalue()

@@ -1,8 +1,8 @@
 """The structure of Parquet files, checked before pyarrow reads them.
 
 A run of equal values takes a few bytes in a file, and a text in a dictionary is stored once for all
-rows that have it, so that a small file can stand for any amount of memory. The footer and the head
-of every page tell how much that is.
+rows that have it, so a small file can stand for any amount of memory. The footer and the head of
+every page tell the amount.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from artigraph_neo4j.serializer.thrift import Struct, read_struct
 __all__ = ["SCHEMA_KEY", "VALUE_BYTES", "Chunk", "Structure"]
 
 SCHEMA_KEY = b"ARROW:schema"
-"""Key of the metadata that has the table's schema, in which Arrow has more types than Parquet."""
+"""Key of the metadata that has the table's Arrow schema, which has more types than Parquet's."""
 
 _MAGIC = b"PAR1"
 
 _TAIL = 64 * 1024
-"""Bytes at the end of the file that pyarrow reads at once, in which the footer mostly is."""
+"""Number of bytes at the end of the file that pyarrow reads at once; most footers are in them."""
 
 _PAGE_HEAD = 256 * 1024
-"""Maximum bytes of the head of a page, which has the least and greatest value of the page."""
+"""Maximum bytes of the head of a page, which has the minimum and maximum value of the page."""
 
 _SNAPPY = 1
 _SNAPPY_EXPANSION = 22
 """Maximum bytes that one byte of snappy stands for: 64 bytes take at least 3."""
 
 _TEXT, _FIXED = 6, 7
-"""Physical types of values of any length, and of one that the schema tells."""
+"""Numbers of two physical types: values of any length, and values of a length in the schema."""
 
 VALUE_BYTES = 8
-"""Bytes assumed for a value of any other type, missing ones too."""
+"""Number of bytes assumed for a value of any other type, including missing values."""
 
 _DATA_PAGE, _DICTIONARY_PAGE = 0, 2
 _PLAIN = 0
@@ -53,13 +53,13 @@ class Chunk(NamedTuple):
     """The values of one column in one group of rows.
 
     Attributes:
-        path: Names of the column and of what it is in, outermost first.
+        path: Names of the structures around the column and of the column, outermost first.
         kind: Number of its physical type.
         width: Bytes that one value takes in memory, without those of a text.
         snappy: Whether its pages are compressed.
-        values: Number of its values, missing ones too.
-        start: Where its pages begin in the file.
-        size: Bytes of its pages.
+        values: Number of its values, including missing ones.
+        start: The offset of its pages in the file.
+        size: Number of bytes of its pages.
     """
 
     path: tuple[str, ...]
@@ -72,17 +72,17 @@ class Chunk(NamedTuple):
 
 
 class Structure:
-    """What the footer of a Parquet file tells.
+    """The structure of a Parquet file, as told by its footer.
 
     Args:
         file: The file; its footer is held.
 
     Attributes:
         group_sizes: Numbers of rows of its groups.
-        metadata: What was written beside the columns, by key.
+        metadata: The metadata written with the columns, by key.
 
     Raises:
-        DamagedError: The footer is not of a Parquet file as this library writes it.
+        DamagedError: The footer is not that of a Parquet file written by this library.
     """
 
     def __init__(self, file: HeldFile) -> None:
@@ -112,12 +112,12 @@ class Structure:
             columns: Names of the columns that will be read; None for all.
             groups: Numbers of the groups of rows that will be read; None for all.
             measure: Returns the bytes that the texts of a column take in a group of rows. It is
-                asked only when a few long texts could stand in many rows.
-            hold: Whether their pages are fetched now, and held.
+                only called if a few long texts could occur in many rows.
+            hold: Whether the pages of these columns are fetched now, and held.
 
         Raises:
-            DamagedError: A page is of another kind than is written.
-            SerializationError: They take too much.
+            DamagedError: A page is of a kind that is never written.
+            SerializationError: The columns take too much memory.
         """
         numbers = range(len(self._groups)) if groups is None else groups
         names = None if columns is None else set(columns)
@@ -143,7 +143,7 @@ class Structure:
         check_decoded(known + most, self._file.size)
 
     def _texts(self, chunk: Chunk) -> tuple[int, int]:
-        """Check the pages of a column; return bytes of its texts: those there, those repeated."""
+        """Check the pages of a column; return the bytes of plain texts, and of repeated ones."""
         left, plain, indexed = chunk.values, 0, 0
         dictionary: _Page | None = None
         for page in self._pages(chunk):
@@ -185,7 +185,7 @@ class Structure:
             data = self._file.read(min(_FIRST, end - at))
             try:
                 head, length = read_struct(data)
-            except DamagedError:  # a long text among the least and greatest
+            except DamagedError:  # the minimum or maximum may be a long text
                 self._file.seek(at)
                 head, length = read_struct(self._file.read(min(_PAGE_HEAD, end - at)))
             page = _page(head, at + length, chunk)
@@ -196,7 +196,7 @@ class Structure:
 
 
 _FIRST = 512
-"""Bytes in which the head of a page mostly is."""
+"""Number of bytes that are read first for the head of a page; most heads are shorter."""
 
 
 class _Page(NamedTuple):
@@ -247,7 +247,7 @@ def _chunk(about: Struct, leaf: Struct) -> Chunk:
     start, dictionary = _count(about[9]), _count(about.get(11, 0))
     if not start and _count(about[5]):
         raise DamagedError("a column does not tell where its values are")
-    if dictionary > 0 and (dictionary < start or not start):  # as pyarrow understands it
+    if dictionary > 0 and (dictionary < start or not start):  # as pyarrow does
         start = dictionary
     return Chunk(
         tuple(part.decode() for part in about[3]),
@@ -261,7 +261,7 @@ def _chunk(about: Struct, leaf: Struct) -> Chunk:
 
 
 def _together(chunks: Sequence[Chunk]) -> list[tuple[int, int]]:
-    """Return the parts of the file that have the columns, adjoining ones as one."""
+    """Return the parts of the file that have the columns; adjoining ones are joined."""
     parts: list[tuple[int, int]] = []
     for start, size in sorted((chunk.start, chunk.size) for chunk in chunks):
         if parts and start <= sum(parts[-1]) + _HOLE:
@@ -273,7 +273,7 @@ def _together(chunks: Sequence[Chunk]) -> list[tuple[int, int]]:
 
 
 _HOLE = 8 * 1024
-"""Bytes that are fetched without need rather than in two requests."""
+"""Maximum bytes between two parts that are fetched together, to save a request."""
 
 
 def _name(chunk: Chunk) -> str:

@@ -1,10 +1,10 @@
-"""pickle, only on request: it is never chosen by itself, and never found by name.
+"""pickle, only on request: it is never chosen automatically, and never found by name.
 
 Reading a pickle runs the code that its bytes name, so anyone who can write to the graph or the
-bucket can run code in every process that reads. A pickle also becomes unreadable when a class is
-moved. It is therefore used only where a field names it, in the class that writes and in the class
+bucket can run code in every process that reads it. A pickle also becomes unreadable when a class is
+moved. It is therefore only used if a field names it, both in the class that writes and in the class
 that reads: ``artifact_field(serializer=pickle_serializer)``. A program that trusts all stored bytes
-may call ``pickle_serializer.register()``, which lets it read pickles wherever they turn up.
+may call ``pickle_serializer.register()``, which allows it to read pickles in any field.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PROTOCOL = 5
 
 
 class PickleSerializer(Serializer[Any]):
-    """Anything that can be pickled; whether it comes back equal depends on its class."""
+    """Any value that can be pickled; its class decides if it comes back equal."""
 
     name: ClassVar[str] = "pickle"
     heavy: ClassVar[bool] = True
@@ -35,7 +35,7 @@ class PickleSerializer(Serializer[Any]):
         """
         try:
             return pickle.dumps(value, protocol=_PROTOCOL)
-        except Exception as error:  # whatever a class's own code raises
+        except Exception as error:  # the class's code may raise anything
             raise SerializationError(
                 f"it cannot be pickled: {type(error).__name__}: {error}"
             ) from error
@@ -44,10 +44,10 @@ class PickleSerializer(Serializer[Any]):
         """Return the value. This runs code that the bytes name.
 
         Raises:
-            SerializationError: The bytes are not a pickle, or a class of it is not there.
+            SerializationError: The bytes are not a pickle, or one of its classes does not exist.
         """
         try:
-            return pickle.loads(data)  # noqa: S301 - what the field's author asked for
+            return pickle.loads(data)  # noqa: S301 - requested by the field's author
         except Exception as error:
             raise SerializationError(
                 f"it cannot be unpickled: {type(error).__name__}: {error}"
@@ -55,4 +55,4 @@ class PickleSerializer(Serializer[Any]):
 
 
 pickle_serializer = PickleSerializer()
-"""Not registered, on purpose; see above."""
+"""The serializer; on purpose it is not registered, see above."""

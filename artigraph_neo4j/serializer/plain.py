@@ -1,4 +1,4 @@
-"""The choice of a serializer for a value whose field names none."""
+"""The choice of a serializer for a value whose field does not name one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["serializer_for"]
 def serializer_for(value: object) -> Serializer[Any]:
     """Return the serializer registered for the type, else JSON if it is exact, else msgpack.
 
-    msgpack refuses to write what it cannot give back.
+    msgpack refuses values that would come back changed.
     """
     found = infer_serializer(type(value))
     if found is not None:

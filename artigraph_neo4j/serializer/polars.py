@@ -1,4 +1,4 @@
-"""polars frames and series, as Arrow IPC files that any Arrow library reads."""
+"""polars frames and series, as Arrow IPC files that any Arrow library can read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _write(frame: pl.DataFrame) -> bytes:
 
 
 def _unfaithful(dtype: Any) -> str | None:
-    """Return why a column of this type, or of a type inside it, would not come back."""
+    """Return the reason why a column of this type, or of a nested one, would not come back."""
     if dtype == pl.Object:
         return "Python objects have no Arrow type; convert it to a type of its own"
     if isinstance(dtype, pl.Array) and dtype.size == 0:
@@ -68,7 +68,7 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
         """Return the frame as an Arrow IPC file.
 
         Raises:
-            SerializationError: It is of a subclass, or has a column of Python objects.
+            SerializationError: The frame is of a subclass, or has a column of Python objects.
         """
         return _write(exactly(pl.DataFrame, value))
 
@@ -92,7 +92,7 @@ class SeriesSerializer(Serializer[pl.Series]):
         """Return the series as an Arrow IPC file of one column.
 
         Raises:
-            SerializationError: It is of a subclass, or of Python objects.
+            SerializationError: The series is of a subclass, or has Python objects.
         """
         return _write(exactly(pl.Series, value).to_frame())
 
@@ -109,7 +109,7 @@ class SeriesSerializer(Serializer[pl.Series]):
 
 
 class LazyFrameSerializer(Serializer[pl.LazyFrame]):
-    """Refuses lazy frames, whose data is not known before they are collected."""
+    """A serializer that refuses lazy frames, whose data is not known until they are collected."""
 
     name: ClassVar[str] = "polars.lazy"
     types: ClassVar[tuple[type[Any], ...]] = (pl.LazyFrame,)

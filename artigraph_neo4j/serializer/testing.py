@@ -1,4 +1,4 @@
-"""What every serializer has to do."""
+"""Tests that every serializer has to pass."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["SerializerTests", "difference"]
 
 
 def difference(left: Any, right: Any, path: str = "value") -> str | None:
-    """How two plain values differ, type and sign of zero included, or None.
+    """Describe the difference of two plain values, including type and sign of zero, or None.
 
-    ``nan`` is the same as ``nan`` here; dicts have to have their keys in the same order.
+    ``nan`` equals ``nan`` here; dicts must have their keys in the same order.
     """
     if left is right:
         return None
@@ -74,9 +74,9 @@ def _difference_of_sets(left: Any, right: Any, path: str) -> str | None:
     for item in left:
         found = next((i for i in unmatched if difference(item, i) is None), _NOTHING)
         if found is _NOTHING:
-            return f"{path} has {item!r:.200}, which the other has not"
+            return f"{path} has {item!r:.200}, which the other does not have"
         unmatched = [i for i in unmatched if i is not found]
-    return f"{path} has not {unmatched[0]!r:.200}" if unmatched else None
+    return f"{path} does not have {unmatched[0]!r:.200}" if unmatched else None
 
 
 _NOTHING = object()
@@ -87,13 +87,13 @@ def _differ(left: Any, right: Any, path: str) -> str:
 
 
 class SerializerTests:
-    """Subclass it as ``TestYours``, and say what the serializer takes and what it refuses.
+    """Tests for a serializer: subclass it as ``TestYours``, and set the attributes.
 
     Attributes:
-        serializer: The one to test, registered or not.
-        values: What has to come back as it was.
-        refused: What it has to refuse with a ``SerializationError``.
-        garbage: Bytes that are not of its format; empty where any bytes are.
+        serializer: The serializer to test, registered or not.
+        values: Values that must come back unchanged.
+        refused: Values that it must refuse with a ``SerializationError``.
+        garbage: Bytes that are not of its format; empty if all bytes are.
     """
 
     serializer: ClassVar[Serializer[Any]]
@@ -102,7 +102,7 @@ class SerializerTests:
     garbage: ClassVar[Iterable[bytes]] = (b"\xc1 garbage \xff",)
 
     def difference(self, left: Any, right: Any) -> str | None:
-        """How two values differ, or None; override it where plain comparison will not do."""
+        """Describe the difference of two values, or None; override it for types without ``==``."""
         return difference(left, right)
 
     def test_has_a_short_name(self) -> None:
@@ -119,7 +119,7 @@ class SerializerTests:
             assert self.difference(value, self.serializer.deserialize(data)) is None, repr(value)
 
     def test_values_come_back_twice(self) -> None:
-        """What came back is as good as what was written."""
+        """A value that came back can be stored again."""
         for value in self.values:
             once = self.serializer.deserialize(self.serializer.serialize(value))
             twice = self.serializer.deserialize(self.serializer.serialize(once))

@@ -1,4 +1,4 @@
-"""Thrift's compact protocol, as far as the metadata of Parquet files needs it, read into dicts."""
+"""A reader of Thrift's compact protocol, as far as metadata of Parquet files needs it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from artigraph_neo4j.serializer.base import DamagedError
 __all__ = ["Struct", "read_struct"]
 
 _MAX_LEVELS = 32
-"""Maximum structs and lists inside one another; those of Parquet's metadata are 8."""
+"""Maximum levels of nested structs and lists; Parquet's metadata has 8."""
 
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 
 
 class Struct(dict[int, Any]):
-    """The values of a struct by the numbers of its fields; a missing one is an error of ours."""
+    """The values of a struct by field number; a missing field raises an error of ours."""
 
     def __missing__(self, field: int) -> Any:
-        """Refuse a field that is not there."""
+        """Refuse a missing field."""
         raise DamagedError(f"the metadata of the Parquet file has no field {field}")
 
 
@@ -28,13 +28,13 @@ def read_struct(data: bytes, at: int = 0) -> tuple[Struct, int]:
 
     Args:
         data: The bytes.
-        at: Where it begins.
+        at: The offset of the struct.
 
     Returns:
-        The struct, and where it ends.
+        The struct, and the offset of its end.
 
     Raises:
-        DamagedError: There is no struct.
+        DamagedError: The bytes at the offset are not a struct.
     """
     reader = _Reader(data, at)
     try:
@@ -74,7 +74,7 @@ class _Reader:
             case 12:
                 self._check_level(level)
                 return self.struct(level + 1)
-            case _:  # Parquet has no maps
+            case _:  # Parquet does not use maps
                 raise DamagedError("the metadata of the Parquet file has another form")
 
     def _list(self, level: int) -> list[Any]:

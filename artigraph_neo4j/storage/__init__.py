@@ -1,4 +1,4 @@
-"""Storages keep the bytes that do not stay in the graph. Write your own with ``Storage``."""
+"""Storages for the bytes that are not in the graph. Write your own with ``Storage``."""
 
 from artigraph_neo4j.storage.base import Storage, StoredBytes
 from artigraph_neo4j.storage.known import find_storage, open_storage, storage_names

@@ -1,4 +1,4 @@
-"""A storage in S3, or in anything that speaks its protocol."""
+"""A storage in S3, or in any service with its protocol."""
 
 from __future__ import annotations
 
@@ -37,31 +37,31 @@ class S3Storage(Storage):
     Nothing has to be registered or opened first.
 
     Credentials, region and endpoint are found the AWS way (``AWS_*`` variables, profiles, roles;
-    ``AWS_ENDPOINT_URL_S3`` for MinIO, SeaweedFS and others) unless they are given here, and found
-    anew when the variables or files have changed. The bucket has to exist. Storages that connect in
-    the same way share their connections. Locations outside of the prefix are refused.
+    ``AWS_ENDPOINT_URL_S3`` for MinIO, SeaweedFS and others) unless they are given here, and are
+    looked up again when the variables or files have changed. The bucket has to exist. Storages with
+    the same settings share their connections. Locations outside of the prefix are refused.
 
     Args:
         bucket: The bucket.
-        prefix: Put before all keys, with a slash between.
-        name: The storage's name in the graph, by default ``s3:bucket/prefix``; give one when two
-            services have buckets of one name.
+        prefix: A prefix of all keys, separated by a slash.
+        name: The storage's name in the graph, by default ``s3:bucket/prefix``; give one if two
+            services have buckets with the same name.
         endpoint_url: The service's address.
         region_name: The region.
         profile_name: The profile of the AWS configuration files to use.
         access_key: The access key's id.
         secret_key: The access key's secret; never shown.
         session_token: The token that belongs to temporary credentials.
-        session: An ``aioboto3.Session`` or ``aiobotocore`` session of your own, for credentials
-            that are found otherwise.
+        session: Your own ``aioboto3.Session`` or ``aiobotocore`` session, for credentials that are
+            found in another way.
         put_extra_args: Further arguments of every upload, such as
             ``{"ServerSideEncryption": "aws:kms"}``.
-        max_concurrency: Maximum requests at once; as many downloads beside them.
-        multipart_threshold: Size in bytes from which on a value goes up in parts.
-        timeout: Seconds without a byte moving after which a request, with all its attempts, ends in
-            a ``StorageError``.
+        max_concurrency: Maximum number of requests at once, and of downloads in addition.
+        multipart_threshold: Minimum bytes of a value that is uploaded in parts.
+        timeout: Seconds without progress until a request, including all its attempts, ends in a
+            ``StorageError``.
         use_environment: Whether ``AWS_*`` variables, AWS configuration files and proxies of the
-            environment count; without them a service is reached by the arguments alone.
+            environment are used; otherwise the arguments alone are.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class S3Storage(Storage):
 
     @classmethod
     def from_name(cls, rest: str) -> Self:
-        """The storage whose default name is ``s3:`` and ``rest``."""
+        """Return the storage whose default name is ``s3:`` and ``rest``."""
         bucket, _, prefix = rest.partition("/")
         return cls(bucket, prefix)
 
@@ -114,26 +114,26 @@ class S3Storage(Storage):
         return await self.put(data, key=blob_key(data))
 
     async def put(self, data: bytes, /, *, key: str) -> str:
-        """Upload ``data`` under ``key``, behind the prefix; returns the whole key.
+        """Upload ``data`` under ``key`` after the prefix, and return the whole key.
 
-        A key that ``blob_key`` made is only ever written once, since it names its content; the
-        service checks the content against it, where it knows SHA-256.
+        A key made by ``blob_key`` is only written once, since it names its content; a service that
+        knows SHA-256 checks the content against it.
 
         Raises:
-            StorageError: The service refused it or was out of reach.
+            StorageError: The service refused the request or was out of reach.
         """
         location = self._location(key)
         await self._upload(location, data, digest_in(key))
         return location
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
-        """Upload what ``chunks`` gives, in parts, holding only a few of them in memory."""
+        """Upload the bytes of ``chunks`` in parts, holding only a few of them in memory."""
         location = self._location(key)
         await self._upload_parts(location, chunks)
         return location
 
     async def _upload(self, location: str, data: bytes, digest: str | None) -> None:
-        """Upload ``data``; with the digest that its key names, only if no object is there."""
+        """Upload ``data``; with a digest, which the key names, only if there is no object yet."""
         if len(data) >= self._multipart_threshold:
             await self._upload_parts(location, slices(data, _PART_BYTES))
             return
@@ -150,12 +150,12 @@ class S3Storage(Storage):
                     )
                 )
             except ClientError as error:
-                # It is there, put by an attempt whose answer was lost: its name says what it is.
+                # An earlier attempt, whose answer was lost, has put it: the name tells the content.
                 if digest is None or error_code(error) not in ("PreconditionFailed", "412"):
                     raise
 
     def _content_args(self, digest: str) -> dict[str, str]:
-        """Arguments by which the service checks and keeps the digest, and puts it only once."""
+        """Arguments that make the service check and store the digest, and write only once."""
         once = {"IfNoneMatch": "*"}
         if any(name.startswith("Checksum") for name in self._put_extra_args):
             return once
@@ -184,14 +184,14 @@ class S3Storage(Storage):
             async with self._request("store", location) as request:
                 await request.send(request.client.complete_multipart_upload(**target, **sums))
         except StorageError as error:
-            # Done already, by an attempt whose answer was lost?
+            # An earlier attempt, whose answer was lost, may have completed the upload.
             if _code_of(error) != "NoSuchUpload" or await self.size(location) != size:
                 raise
 
     async def _send_parts(
         self, target: dict[str, str], chunks: AsyncIterable[bytes]
     ) -> tuple[list[dict[str, Any]], int]:
-        """The uploaded parts, in order, and the size of all together."""
+        """Upload the parts; return them in order, and their total size."""
         total = 0
         room = asyncio.Semaphore(_PARTS_AT_ONCE)
 
@@ -218,30 +218,30 @@ class S3Storage(Storage):
         return [task.result() for task in tasks], total
 
     async def read(self, location: str, /) -> bytes:
-        """The bytes of the object.
+        """Read the bytes of the object.
 
         Raises:
-            BlobNotFoundError: There is none.
-            StorageError: The service refused it or was out of reach.
+            BlobNotFoundError: There is no such object.
+            StorageError: The service refused the request or was out of reach.
         """
-        sink = BytesIO()  # gives its buffer away without a copy, unlike b"".join
+        sink = BytesIO()  # its value can be taken without a copy, unlike b"".join
         async for chunk in self.stream(location):
             sink.write(chunk)
         return sink.getvalue()
 
     async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
-        """The bytes from ``start`` to ``stop``; the service sends no others."""
+        """Read the bytes from ``start`` to ``stop``; the service sends no others."""
         if stop <= start:
             return b""
         try:
             return b"".join([chunk async for chunk in self._chunks(location, start, stop)])
         except StorageError as error:
             if _code_of(error) in ("InvalidRange", "416"):
-                return b""  # it ends before
+                return b""  # the object ends before ``start``
             raise
 
     def stream(self, location: str, /) -> AsyncGenerator[bytes]:
-        """The bytes of the object, a chunk at a time; goes on after a lost connection."""
+        """Read the bytes of the object, a chunk at a time; continues after a lost connection."""
         return self._chunks(location)
 
     async def _chunks(
@@ -263,7 +263,7 @@ class S3Storage(Storage):
                         while chunk := await request.send(anext(chunks, b"")):
                             done += len(chunk)
                             yield chunk
-                            request.moved()  # the reader's time is not the service's
+                            request.moved()  # the time of the reader does not count
                 except CONNECTION_ERRORS:
                     if attempt == _READ_ATTEMPTS:
                         raise
@@ -285,7 +285,7 @@ class S3Storage(Storage):
                 await request.send(delete)
 
     async def delete_many(self, locations: Sequence[str], /) -> None:
-        """Delete these objects, as far as they are there, 1,000 a request."""
+        """Delete these objects, if they exist, 1,000 a request."""
         for start in range(0, len(locations), _PAGE_KEYS):
             keys = [self._inside(key) for key in locations[start : start + _PAGE_KEYS]]
             async with self._request("delete", keys[0]) as request:
@@ -304,16 +304,16 @@ class S3Storage(Storage):
                 )
 
     async def exists(self, location: str, /) -> bool:
-        """Whether there is an object at ``location``."""
+        """Return True if there is an object at ``location``."""
         return await self._head(location) is not None
 
     async def size(self, location: str, /) -> int | None:
-        """The size of the object at ``location`` in bytes, or None if there is none."""
+        """Return the size in bytes of the object at ``location``, or None if there is none."""
         found = await self._head(location)
         return None if found is None else int(found["ContentLength"])
 
     async def holds(self, location: str, /, *, size: int, digest: str) -> bool:
-        """Whether the object has this size, and this SHA-256 where the service keeps it."""
+        """Return True if the object has this size, and this SHA-256 if the service stores it."""
         found = await self._head(location, ChecksumMode="ENABLED")
         if found is None or found["ContentLength"] != size:
             return False
@@ -333,7 +333,7 @@ class S3Storage(Storage):
         return found
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """The objects under keys that begin with ``prefix``, a page at a time."""
+        """List the objects under keys that begin with ``prefix``, a page at a time."""
         start = self._location(prefix) if prefix else f"{self.prefix}/".lstrip("/")
         more: dict[str, str] = {}
         while True:
@@ -350,7 +350,7 @@ class S3Storage(Storage):
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def aclose(self) -> None:
-        """Close the running loop's connections once they are idle; the next call opens others."""
+        """Close the running loop's connections once they are idle; the next call opens new ones."""
         await self._connection.aclose()
 
     def _location(self, key: str) -> str:
@@ -361,7 +361,7 @@ class S3Storage(Storage):
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def _inside(self, location: str) -> str:
-        """Return the location; refuse it outside of the prefix."""
+        """Return the location after checking that it is inside the prefix."""
         if self.prefix and not location.startswith(f"{self.prefix}/"):
             raise StorageError(
                 f"{location!r} is not a location of {self.name!r}: it is outside of its prefix"
@@ -381,13 +381,13 @@ class S3Storage(Storage):
 
 
 def _refuse_dots(key: str, bucket: str) -> None:
-    """Refuse parts that some services take for the directory above, in another bucket perhaps."""
+    """Refuse ``..``, which some services resolve, so that it may lead to another bucket."""
     if {".", ".."} & set(key.split("/")) or "\0" in key:
         raise StorageError(f"{key!r} is not a key for bucket {bucket!r}")
 
 
 def _code_of(error: StorageError) -> str:
-    """The service's name for the cause of an error, or an empty string."""
+    """The service's code for the cause of an error, or an empty string."""
     cause = error.__cause__
     return error_code(cause) if isinstance(cause, ClientError) else ""
 

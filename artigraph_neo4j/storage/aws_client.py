@@ -1,9 +1,9 @@
-"""S3 clients: one for each event loop and way to connect, made when first used, and kept.
+"""S3 clients: one for each event loop and set of settings, made at the first use, then cached.
 
-A client cannot leave the loop it was made on, and making one costs ten times what a request does.
-What it was made of may change while the process lives: credentials are renewed, an endpoint or a
-CA file is corrected. So each request compares the environment and the AWS configuration files, in
-tens of microseconds; a client that was made of others is replaced, and ends with its requests.
+A client cannot leave the loop it was made on, and making one costs ten times as much as a request.
+Its settings may change while the process lives: credentials are renewed, an endpoint or a CA file
+is corrected. So each request compares the environment and the AWS configuration files, in tens of
+microseconds; a client with outdated settings is replaced, and closes after its last request.
 """
 
 # botocore and aiobotocore are only typed with stubs for every AWS service.
@@ -39,7 +39,7 @@ _SESSION_FILES = ("config_file", "credentials_file", "ca_bundle")
 
 @dataclass(frozen=True)
 class Connection:
-    """The settings by which a bucket is reached; None means to find one the AWS way.
+    """The settings of a connection to a bucket; None means that AWS's rules find the value.
 
     Attributes:
         endpoint_url: The service's address.
@@ -49,9 +49,9 @@ class Connection:
         secret_key: The access key's secret.
         session_token: The token that belongs to temporary credentials.
         session: A session of aioboto3 or aiobotocore to make clients with.
-        max_concurrency: Maximum requests at once, and as many downloads beside them.
-        timeout: Seconds without a byte after which a request ends, its further attempts included.
-        use_environment: Whether AWS variables, AWS files and proxies of the environment count.
+        max_concurrency: Maximum number of requests at once, and of downloads in addition.
+        timeout: Seconds without progress until a request ends, including its further attempts.
+        use_environment: Whether AWS variables, AWS files and proxies of the environment are used.
     """
 
     endpoint_url: str | None = None
@@ -68,23 +68,24 @@ class Connection:
     def request(
         self, *, download: bool = False, patience: Patience | None = None
     ) -> AbstractAsyncContextManager[Request]:
-        """A turn with the client of the running loop, as an asynchronous context manager.
+        """Enter a turn with the client of the running loop, as an asynchronous context manager.
 
         Args:
             download: Whether the turn lasts until its reader has taken all bytes.
-            patience: How long to wait; for several requests that are one to the caller.
+            patience: The time to wait, if several requests share it.
 
         Raises:
-            StorageError: The settings are not complete, or name what is not there; or no turn came.
+            StorageError: The settings are not complete, or name something that does not exist; or
+                no turn became free in time.
         """
         return _clients.request(self, download, patience or Patience(self.timeout))
 
     async def aclose(self) -> None:
-        """Close the client of the running loop when it is idle; the next use opens another."""
+        """Close the client of the running loop once it is idle; the next use opens a new one."""
         await _clients.close(self)
 
     def new_session(self) -> Any:
-        """The session that makes the client: the given one, or a new one of aiobotocore."""
+        """Return the session that makes the client: the given one, or a new one of aiobotocore."""
         if self.session is not None:
             return self.session
         if self.use_environment:
@@ -94,15 +95,15 @@ class Connection:
         return AioSession(session_vars=deaf | dict.fromkeys(_SESSION_FILES, (None,) * 4))
 
     def new_client(self, session: Any) -> Any:
-        """An asynchronous context manager that gives a client."""
+        """Return an asynchronous context manager that gives a client."""
         config = AioConfig(
             retries={"mode": "standard", "max_attempts": 4},
             connect_timeout=min(5.0, self.timeout / 2),
-            read_timeout=self.timeout / 2,  # so that a connection gone dead is tried anew once
+            read_timeout=self.timeout / 2,  # leaves time to retry once after a dead connection
             max_pool_connections=2 * self.max_concurrency,  # a connection for each in a gate
             proxies=None if self.use_environment else {},
         )
-        create = getattr(session, "create_client", None) or session.client  # aioboto3 has the other
+        create = getattr(session, "create_client", None) or session.client  # that of aioboto3
         return create(
             "s3",
             config=config,
@@ -127,7 +128,7 @@ class Patience:
         self.moved()
 
     def moved(self) -> None:
-        """Restart the count: a byte has moved, or nobody waited for one."""
+        """Restart the time, since a byte has moved, or nothing waited for one."""
         self.until = asyncio.get_running_loop().time() + self.seconds
         if self._running is not None and not self._running.expired():
             self._running.reschedule(self.until)
@@ -136,7 +137,7 @@ class Patience:
         """Await ``work``.
 
         Raises:
-            TimeoutError: Nothing has moved for too long.
+            TimeoutError: Nothing has moved for ``seconds``.
         """
         try:
             async with asyncio.timeout_at(self.until) as self._running:
@@ -154,7 +155,7 @@ class _Body(BytesIO):
         self._loop = asyncio.get_running_loop()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes; the client calls this on its loop, or in a thread."""
+        """Return the next bytes; the client calls this on its loop, or in a thread."""
         try:
             here = asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -179,26 +180,26 @@ class Request:
         self._moved = moved
 
     async def send(self, call: Awaitable[T]) -> T:
-        """Await a call of the client, as long as bytes move."""
+        """Await a call of the client while bytes keep moving."""
         answer = await self._patience.wait(call)
         self.moved()
         return answer
 
     def body(self, data: bytes) -> BytesIO:
-        """A body whose progress keeps the request alive."""
+        """Make a body whose progress keeps the request alive."""
         return _Body(data, self.moved)
 
     def moved(self) -> None:
-        """Restart the count for this request and for those that wait for their turn."""
+        """Restart the time of this request and of those that wait for their turn."""
         self._patience.moved()
         self._moved()
 
 
 class _Client:
-    """A client of one loop, and the gates that bound its requests at once.
+    """A client of one loop, and the gates that limit its concurrent requests.
 
-    Downloads have a gate of their own. They hold it for as long as their reader takes, who may be
-    waiting to upload what was read: with one gate all copies could wait for each other.
+    Downloads have a separate gate. They hold it for as long as their reader takes, which may be
+    waiting to upload the data: with a single gate, concurrent copies could deadlock.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -215,7 +216,7 @@ class _Client:
         self._stack = AsyncExitStack()
 
     def is_current(self) -> bool:
-        """Whether the settings it was made of have not changed."""
+        """True if the settings that it was made with have not changed."""
         return self._client is None or self.settings == self._settings()
 
     def _settings(self) -> tuple[object, ...]:
@@ -236,14 +237,14 @@ class _Client:
 
     @asynccontextmanager
     async def request(self, download: bool, patience: Patience) -> AsyncGenerator[Request]:
-        """A turn, as soon as there is room for one more."""
-        self.users += 1  # before anything is awaited: from now on it is not closed
+        """Enter a turn, as soon as the gate has room for one more."""
+        self.users += 1  # before the first await: from now on the client is not closed
         try:
             with mapped_errors("could not set up the S3 client", "", ""):
                 await self._open()
             if download:
                 async with self._downloads:
-                    patience.moved()  # others' readers took their time, not the service
+                    patience.moved()  # other readers took the time, not the service
                     yield Request(self._client, patience, self._note)
             else:
                 await self._enter(patience)
@@ -257,7 +258,7 @@ class _Client:
                 await self.aclose()
 
     async def _enter(self, patience: Patience) -> None:
-        """Wait for a turn for as long as the requests that have theirs move bytes."""
+        """Wait for a turn, as long as requests in their turns move bytes."""
         while True:
             try:
                 await patience.wait(self._gate.acquire())
@@ -273,7 +274,7 @@ class _Client:
         self._moved = asyncio.get_running_loop().time()
 
     async def retire(self) -> None:
-        """Close, now or when the last request has ended."""
+        """Close the client, now or after its last request."""
         self.retired = True
         if not self.users:
             await self.aclose()
@@ -323,7 +324,7 @@ class _Clients:
             yield request
 
     def _held(self, connection: Connection) -> tuple[_Client, _Client | None]:
-        """The client for a connection, and the one that it replaces, if any."""
+        """Return the client for a connection, and the one that it replaces, if any."""
         for loop in [loop for loop in self._of_loop if loop.is_closed()]:
             del self._of_loop[loop]
         mine = self._of_loop.setdefault(asyncio.get_running_loop(), {})
@@ -331,7 +332,7 @@ class _Clients:
         if old is not None and old.is_current():
             return old, None
         mine[connection] = made = _Client(connection)
-        # A bound method: a forked child keeps what it is bound to from closing itself.
+        # A bound method keeps this object in the hooks, so that no forked child finalizes it.
         iothread.at_shutdown(self.close_all)
         return made, old
 

@@ -1,4 +1,4 @@
-"""Errors of S3 clients and services, turned into the library's own."""
+"""Conversion of errors of S3 clients and services into the library's own."""
 
 # botocore is only typed with stubs for every AWS service.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -20,7 +20,7 @@ except ImportError as error:  # pragma: no cover - an install without the extra
 __all__ = ["CONNECTION_ERRORS", "ClientError", "error_code", "mapped_errors", "with_hint"]
 
 CONNECTION_ERRORS = (BotoCoreError, HTTPError, OSError)
-"""Errors of a failing connection; a body that ends early raises aiohttp's own."""
+"""Errors of a failing connection; a body that ends early raises an error of aiohttp."""
 
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _HINTS = {
@@ -38,18 +38,18 @@ _LOGIN_IN_URL = re.compile(r"://[^/@\s]*@")
 
 
 def error_code(error: ClientError) -> str:
-    """The service's name for an error, or its HTTP status."""
+    """The service's code for an error, or its HTTP status."""
     return str(error.response.get("Error", {}).get("Code", "?"))
 
 
 def with_hint(code: str) -> str:
-    """An error's code and the next step."""
+    """An error's code, with the next step."""
     return f"{code}; {_HINTS.get(code, 'see the cause')}"
 
 
 @contextmanager
 def mapped_errors(what: str, bucket: str, location: str) -> Generator[None]:
-    """Turn the client's errors into ours, with the next step in the message."""
+    """Convert the client's errors into ours, with the next step in the message."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""The base class of storages, and the tables of those that this process has."""
+"""The base class of storages, and the tables of the storages of this process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Storage", "StoredBytes", "blob_key", "living", "registered", "slices
 
 
 class StoredBytes(NamedTuple):
-    """One object that a storage keeps.
+    """An object in a storage.
 
     Attributes:
-        location: The location by which ``read`` finds it.
-        size: In bytes.
-        modified: When it was written, by the storage's clock, in UTC.
+        location: The location to pass to ``read``.
+        size: Its size in bytes.
+        modified: The time of its last write, by the storage's clock, in UTC.
     """
 
     location: str
@@ -32,75 +32,75 @@ class StoredBytes(NamedTuple):
 
 
 class Storage(ABC):
-    """A place that keeps bytes outside the graph.
+    """Base class of places that store bytes outside the graph.
 
     Subclass it, set ``name`` and implement the abstract methods. All methods run on the library's
-    I/O event loop, so they must not block it. An instance is found again by its name as long as it
+    I/O event loop, so they must not block it. An instance can be found by its name as long as it
     lives; ``register()`` keeps it alive.
 
     Attributes:
-        name: Says which storage this is; it is stored with every value kept here.
+        name: The name of this storage, recorded with every value that it stores.
     """
 
     name: str
 
     @abstractmethod
     async def create(self, data: bytes, /) -> str:
-        """Keep ``data`` and return the location by which ``read`` finds it.
+        """Store ``data`` and return the location to pass to ``read``.
 
         Raises:
-            StorageError: The bytes could not be kept.
+            StorageError: The bytes could not be stored.
         """
 
     @abstractmethod
     async def read(self, location: str, /) -> bytes:
-        """The bytes at ``location``.
+        """Read the bytes at ``location``.
 
         Raises:
-            BlobNotFoundError: Nothing is kept there.
+            BlobNotFoundError: Nothing is stored there.
             StorageError: The storage failed.
         """
 
     @abstractmethod
     async def update(self, location: str, data: bytes, /) -> None:
-        """Replace the bytes at ``location``. This library never calls it: its values do not change.
+        """Replace the bytes at ``location``. The library never calls it: its values do not change.
 
         Raises:
-            BlobNotFoundError: Nothing is kept there.
+            BlobNotFoundError: Nothing is stored there.
             StorageError: The storage failed.
         """
 
     @abstractmethod
     async def delete(self, location: str, /) -> None:
-        """Delete what is at ``location``; if nothing is there, nothing happens.
+        """Delete the bytes at ``location``, if there are any.
 
         Raises:
             StorageError: The storage failed.
         """
 
     async def delete_many(self, locations: Sequence[str], /) -> None:
-        """Delete what is at these locations, as far as it is there.
+        """Delete the bytes at these locations, if there are any.
 
         The default deletes one after the other.
 
         Raises:
-            StorageError: The storage failed; some may be deleted.
+            StorageError: The storage failed; some of them may be deleted.
         """
         for location in locations:
             await self.delete(location)
 
     @abstractmethod
     async def exists(self, location: str, /) -> bool:
-        """Whether something is kept at ``location``.
+        """Return True if something is stored at ``location``.
 
         Raises:
             StorageError: The storage failed.
         """
 
     async def size(self, location: str, /) -> int | None:
-        """The size in bytes of what is kept at ``location``, or None if nothing is.
+        """Return the size in bytes of the value at ``location``, or None if there is none.
 
-        The default reads it; storages that can tell without reading do that instead.
+        The default reads the value; storages that know the size without reading override it.
 
         Raises:
             StorageError: The storage failed.
@@ -115,14 +115,14 @@ class Storage(ABC):
         return found
 
     async def holds(self, location: str, /, *, size: int, digest: str) -> bool:
-        """Whether what is kept at ``location`` can be the content of this size and digest.
+        """Return True if the value at ``location`` can be the content of this size and digest.
 
-        The library asks before it shares content that is stored already, so that a damaged object
-        is replaced rather than shared. The default compares the size; storages that keep a checksum
-        compare that too.
+        The library calls it before it shares content that is already stored, so that a damaged
+        object is replaced rather than shared. The default compares the size; storages that record a
+        checksum compare it, too.
 
         Args:
-            location: Where it is.
+            location: The location of the value.
             size: The size of the content in bytes.
             digest: Its SHA-256 in hex.
 
@@ -133,33 +133,33 @@ class Storage(ABC):
         return await self.size(location) == size
 
     async def put(self, data: bytes, /, *, key: str) -> str:
-        """Keep ``data``, under ``key`` where this storage supports keys.
+        """Store ``data``, under ``key`` if this storage supports keys.
 
-        The library writes through this method, so that what belongs to one graph shares a prefix.
+        The library writes through this method, so that the values of one graph share a prefix.
         The default ignores the key and calls ``create``.
 
         Returns:
-            The location by which ``read`` finds the bytes.
+            The location to pass to ``read``.
 
         Raises:
-            StorageError: The bytes could not be kept.
+            StorageError: The bytes could not be stored.
         """
         del key
         return await self.create(data)
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
-        """Keep bytes that come in chunks. The default collects them in memory.
+        """Store bytes that arrive in chunks. The default collects them in memory.
 
         Raises:
-            StorageError: The bytes could not be kept.
+            StorageError: The bytes could not be stored.
         """
         return await self.put(b"".join([chunk async for chunk in chunks]), key=key)
 
     async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
-        """The bytes at ``location`` in chunks. The default reads them all into one chunk.
+        """Read the bytes at ``location`` in chunks. The default reads them all into one chunk.
 
         Raises:
-            BlobNotFoundError: Nothing is kept there.
+            BlobNotFoundError: Nothing is stored there.
             StorageError: The storage failed.
         """
         yield await self.read(location)
@@ -167,11 +167,11 @@ class Storage(ABC):
     async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
         """The bytes from ``start`` up to, but not including, ``stop``; fewer if they end before.
 
-        The default streams from the beginning and keeps what was asked for; storages that can
-        fetch a part of what they keep do that instead.
+        The default streams from the beginning and keeps the range; storages that can fetch a part
+        of a value override it.
 
         Raises:
-            BlobNotFoundError: Nothing is kept there.
+            BlobNotFoundError: Nothing is stored there.
             StorageError: The storage failed.
         """
         found, at = bytearray(), 0
@@ -184,19 +184,19 @@ class Storage(ABC):
         return bytes(found)
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """The objects under keys that begin with ``prefix``, in no particular order.
+        """List the objects under keys that begin with ``prefix``, in no particular order.
 
         Raises:
-            StorageError: This storage cannot list what it keeps, as the default cannot.
+            StorageError: This storage cannot list its objects; the default cannot.
         """
-        raise StorageError(f"{self!r} cannot list what it keeps")
-        yield  # what makes this a generator, as overrides are
+        raise StorageError(f"{self!r} cannot list its objects")
+        yield  # makes this a generator, as overrides are
 
     async def aclose(self) -> None:  # noqa: B027 - most storages have nothing to close
         """Close connections that belong to the running loop; the next call may open others."""
 
     def register(self) -> Self:
-        """Keep this storage known for the life of the process; returns itself.
+        """Keep this storage known for the life of the process, and return it.
 
         Raises:
             ValueError: Another storage has this name.
@@ -218,11 +218,11 @@ living: WeakValueDictionary[str, Storage] = WeakValueDictionary()
 
 
 def blob_key(data: bytes) -> str:
-    """A fresh key for ``data``: its SHA-256 in hex, a dash and a new id."""
+    """Make a new key for ``data``: its SHA-256 in hex, a dash and a new id."""
     return blob_name(hashlib.sha256(data).hexdigest())
 
 
 async def slices(data: bytes, size: int) -> AsyncIterator[bytes]:
-    """Bytes in pieces of ``size``, the last one shorter."""
+    """Yield bytes in pieces of ``size``; the last one may be shorter."""
     for start in range(0, len(data), size):
         yield data[start : start + size]

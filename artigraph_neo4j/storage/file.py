@@ -25,15 +25,15 @@ class FileSystemStorage(Storage):
     """A storage that keeps each value as a file.
 
     A file appears whole or not at all, and is on the disk when a call returns: it is written under
-    a temporary name beside its place, synced, then renamed. Directories are made as needed. Files
-    and directories get the permissions that the umask leaves and the group of a setgid directory,
-    so a team can share one. All disk work is in threads.
+    a temporary name in the same directory, synced, then renamed. Directories are made as needed.
+    Files and directories get the permissions that the umask leaves and the group of a setgid
+    directory, so that a team can share one. All disk work is done in threads.
 
-    Locations never lead out of the directory, not by ``..``, not as absolute paths, and not by
-    symbolic links in it; the directory itself may be a symbolic link.
+    Locations never lead out of the directory: neither by ``..``, nor as absolute paths, nor by
+    symbolic links in it. The directory itself may be a symbolic link.
 
     Args:
-        directory: Where the files go.
+        directory: The directory of the files.
         name: Its name in the graph, by default ``file:`` and the absolute path; give one when the
             directory is mounted at different paths.
     """
@@ -44,15 +44,15 @@ class FileSystemStorage(Storage):
 
     @classmethod
     def from_name(cls, rest: str) -> Self | None:
-        """The storage whose default name is ``file:`` and ``rest``, if that is an absolute path."""
+        """Return the storage of default name ``file:rest``, if ``rest`` is an absolute path."""
         return cls(rest) if Path(rest).is_absolute() else None
 
     async def create(self, data: bytes, /) -> str:
-        """Keep ``data`` and return its location."""
+        """Store ``data`` and return its location."""
         return await self.put(data, key=blob_key(data))
 
     async def put(self, data: bytes, /, *, key: str) -> str:
-        """Keep ``data`` under ``key``, a relative path, which becomes its location.
+        """Store ``data`` under ``key``, a relative path, which becomes its location.
 
         Raises:
             StorageError: The key leads out of the directory, or the disk refused it.
@@ -62,7 +62,7 @@ class FileSystemStorage(Storage):
         return key
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
-        """Keep what ``chunks`` gives under ``key``; chunks go to the disk as they come."""
+        """Store the bytes of ``chunks`` under ``key``; each chunk is written as it arrives."""
         path = self._path(key)
         with _errors(path, "written"), self._replacing(path) as file:
             async for chunk in chunks:
@@ -71,11 +71,11 @@ class FileSystemStorage(Storage):
         return key
 
     async def read(self, location: str, /) -> bytes:
-        """The bytes at ``location``."""
+        """Read the bytes at ``location``."""
         return await asyncio.to_thread(self._read, self._path(location), 0, None)
 
     async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
-        """The bytes at ``location``, a chunk at a time."""
+        """Read the bytes at ``location``, a chunk at a time."""
         path = self._path(location)
         with _errors(path, "read"):
             file = await asyncio.to_thread(self._open, path)
@@ -86,7 +86,7 @@ class FileSystemStorage(Storage):
                 file.close()
 
     async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
-        """The bytes from ``start`` to ``stop``; nothing else is read."""
+        """Read the bytes from ``start`` to ``stop``; nothing else is read."""
         return await asyncio.to_thread(self._read, self._path(location), start, stop)
 
     async def update(self, location: str, data: bytes, /) -> None:
@@ -100,18 +100,18 @@ class FileSystemStorage(Storage):
         await asyncio.to_thread(self._delete, self._path(location))
 
     async def exists(self, location: str, /) -> bool:
-        """Whether there is a file at ``location``."""
+        """Return True if there is a file at ``location``."""
         return await self.size(location) is not None
 
     async def size(self, location: str, /) -> int | None:
-        """The size of the file at ``location`` in bytes, or None if there is none."""
+        """Return the size in bytes of the file at ``location``, or None if there is none."""
         return await asyncio.to_thread(self._size, self._path(location))
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """The files under keys that begin with ``prefix``, a directory at a time.
+        """List the files under keys that begin with ``prefix``, a directory at a time.
 
-        Files that a writer has not finished are listed under names of their own, so that garbage
-        collection finds those of killed writers.
+        Files that a writer has not finished yet are listed under their temporary names, so that
+        garbage collection finds those of killed writers.
         """
         directories = [self._path(prefix).parent if prefix else self.directory]
         while directories:
@@ -122,7 +122,7 @@ class FileSystemStorage(Storage):
                     if f"{location}/".startswith(prefix) or prefix.startswith(f"{location}/"):
                         directories.append(Path(entry.path))
                 elif location.startswith(prefix):
-                    with suppress(FileNotFoundError):  # deleted since
+                    with suppress(FileNotFoundError):  # deleted in between
                         yield _stored(entry, location)
 
     def _path(self, location: str) -> Path:
@@ -158,7 +158,7 @@ class FileSystemStorage(Storage):
             refuse_outside(self.directory, directory)
             with os.scandir(directory) as entries:
                 return list(entries)
-        return []  # nothing was ever kept there
+        return []  # nothing was ever stored there
 
     def _write(self, path: Path, data: bytes) -> None:
         with _errors(path, "written"), self._replacing(path) as file:
@@ -167,7 +167,7 @@ class FileSystemStorage(Storage):
 
     @contextmanager
     def _replacing(self, path: Path) -> Generator[IO[bytes]]:
-        """A file beside ``path`` that takes its place at the end, unless something goes wrong."""
+        """Open a temporary file that replaces ``path`` at the end, unless there is an error."""
         refuse_outside(self.directory, path.parent)
         made = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -190,7 +190,7 @@ def _sync(file: IO[bytes]) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make the names in a directory survive a crash. Windows cannot do this, and need not."""
+    """Make the names in a directory survive a crash. Windows cannot and need not do this."""
     if os.name == "nt":
         return
     handle = os.open(directory, os.O_RDONLY)

@@ -1,6 +1,6 @@
 """A storage in any file system that fsspec knows: Google Cloud, Azure, SFTP and others."""
 
-# fsspec has no type information.
+# fsspec does not have type information.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T = TypeVar("T")
 _CHUNK = 4 * 1024 * 1024
 _LOGIN = re.compile(r"(?<=://)[^/@]*@")
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
-"""Keys by which file systems tell when a file was written without another request."""
+"""Keys under which file systems return the time of a file's last write, without another request."""
 
 
 class FsspecStorage(Storage):
@@ -43,13 +43,13 @@ class FsspecStorage(Storage):
         FsspecStorage("gs://bucket/prefix", token="google_default")
 
     The package of the file system has to be installed (``gcsfs``, ``adlfs``, ``s3fs``, …). For S3
-    and local files ``S3Storage`` and ``FileSystemStorage`` do more: they write whole or not at all,
-    and hold less in memory. All calls work in threads.
+    and local files ``S3Storage`` and ``FileSystemStorage`` do more: they write atomically, and hold
+    less in memory. All calls work in threads.
 
     Args:
-        url: The URL of a directory or prefix; chained ones (``simplecache::``) work too.
+        url: The URL of a directory or prefix; chained ones (``simplecache::``) work, too.
         name: The storage's name in the graph, by default ``fsspec:`` and the URL without a login.
-        **options: What the file system takes; never shown or stored.
+        **options: Options of the file system; never shown or stored.
     """
 
     def __init__(self, url: str, *, name: str | None = None, **options: Any) -> None:
@@ -65,15 +65,15 @@ class FsspecStorage(Storage):
 
     @classmethod
     def from_name(cls, rest: str) -> Self | None:
-        """The storage whose default name is ``fsspec:`` and ``rest``, if that is a URL."""
+        """Return the storage whose default name is ``fsspec:`` and ``rest``, if that is a URL."""
         return cls(rest) if "://" in rest else None
 
     async def create(self, data: bytes, /) -> str:
-        """Keep ``data`` and return its location."""
+        """Store ``data`` and return its location."""
         return await self.put(data, key=blob_key(data))
 
     async def put(self, data: bytes, /, *, key: str) -> str:
-        """Keep ``data`` under ``key``, a relative path, which becomes its location.
+        """Store ``data`` under ``key``, a relative path, which becomes its location.
 
         Raises:
             StorageError: The key leads out of the directory, or the file system refused it.
@@ -88,7 +88,7 @@ class FsspecStorage(Storage):
         return key
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
-        """Keep what ``chunks`` gives under ``key``; after a failure nothing is left."""
+        """Store the bytes of ``chunks`` under ``key``; after a failure nothing is left."""
         path = self._path(key)
 
         def start() -> Any:
@@ -109,12 +109,12 @@ class FsspecStorage(Storage):
         return key
 
     async def read(self, location: str, /) -> bytes:
-        """The bytes at ``location``."""
+        """Read the bytes at ``location``."""
         path = self._path(location)
         return bytes(await self._call("read", path, lambda: self._files.cat_file(path)))
 
     async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
-        """The bytes from ``start`` to ``stop``; most file systems send no others."""
+        """Read the bytes from ``start`` to ``stop``; most file systems send no others."""
         path = self._path(location)
 
         def read() -> bytes:
@@ -127,7 +127,7 @@ class FsspecStorage(Storage):
         return await self._call("read", path, read)
 
     async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
-        """The bytes at ``location``, a chunk at a time."""
+        """Read the bytes at ``location``, a chunk at a time."""
         path = self._path(location)
         file = await self._call("read", path, lambda: self._files.open(path, "rb"))
         try:
@@ -149,12 +149,12 @@ class FsspecStorage(Storage):
             await self._call("delete", path, lambda: self._files.rm_file(path))
 
     async def exists(self, location: str, /) -> bool:
-        """Whether there is a file at ``location``."""
+        """Return True if there is a file at ``location``."""
         path = self._path(location)
         return await self._call("look for", path, lambda: bool(self._files.isfile(path)))
 
     async def size(self, location: str, /) -> int | None:
-        """The size of the file at ``location`` in bytes, or None if there is none."""
+        """Return the size in bytes of the file at ``location``, or None if there is none."""
         path = self._path(location)
 
         def look() -> int | None:
@@ -163,7 +163,7 @@ class FsspecStorage(Storage):
         return await self._call("look for", path, look)
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """The files under keys that begin with ``prefix``."""
+        """List the files under keys that begin with ``prefix``."""
         folder = _parent(self._path(prefix)) if prefix.strip("/") else self._root
         folder = self._path(prefix) if prefix.endswith("/") else folder
         found = await self._call("list", folder, lambda: self._found(folder))
@@ -178,7 +178,7 @@ class FsspecStorage(Storage):
         with suppress(FileNotFoundError):
             found: dict[str, dict[str, Any]] = self._files.find(folder, detail=True)
             return found
-        return {}  # nothing was ever kept there
+        return {}  # nothing was ever stored there
 
     def _when(self, path: str, about: dict[str, Any]) -> datetime:
         value = next((about[name] for name in _MODIFIED if about.get(name)), None)
@@ -214,7 +214,7 @@ def _shown(url: str) -> str:
 
 @contextmanager
 def _errors(what: str, path: str) -> Generator[None]:
-    """Turn errors, which file systems take from their clients, into ours."""
+    """Convert errors of file systems and their clients into ours."""
     try:
         yield
     except StorageError:

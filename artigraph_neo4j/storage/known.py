@@ -1,7 +1,8 @@
-"""Storages that this process may open: those that its program or its environment named.
+"""Storages that this process may open: those named by its program or its environment.
 
-A stored value names its storage, and whoever can write to the graph can write any name there. So a
-name from a graph or from a file opens nothing by itself: it only selects among what was named here.
+A stored value names its storage, and anyone who can write to the graph can write any name there. So
+a name from a graph or from a file opens nothing by itself: it only selects among the storages that
+were named here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ VARIABLE = "ARTIGRAPH_STORAGES"
 """Environment variable with the names of storages that may be opened, separated by commas."""
 
 BUCKET = "ARTIGRAPH_S3_BUCKET"
-"""Environment variable with the bucket that ``artigraph env`` prints; it names that bucket too."""
+"""Environment variable that ``artigraph env`` prints; the bucket in it may be opened, too."""
 
 _CLASSES = {
     "file": ("artigraph_neo4j.storage.file", "FileSystemStorage"),
@@ -31,27 +32,27 @@ _CLASSES = {
     "obstore": ("artigraph_neo4j.storage.obstore", "ObstoreStorage"),
     "s3": ("artigraph_neo4j.storage.aws", "S3Storage"),
 }
-"""Module and class of the storages whose default name, after the scheme, says where they are."""
+"""Module and class of storages by the scheme of their default name, whose rest is the address."""
 
 _opened: dict[str, Storage] = {}
-"""Storages that were opened by their names, kept alive; one that the program makes goes before."""
+"""Storages opened by name, kept alive; one that the program makes itself takes precedence."""
 
 
 def find_storage(name: str) -> Storage | None:
-    """The storage of a name that was read from a graph or a file, if this process may open it.
+    """Find the storage of a name that was read from a graph or a file, if it may be opened.
 
-    It may open what was named before: storages that are registered, then the newest instance of the
-    name that the program keeps alive, then what the environment variable ``ARTIGRAPH_STORAGES``
-    lists (names such as ``s3:bucket/prefix`` and ``file:/path``, separated by commas) and the
-    bucket in ``ARTIGRAPH_S3_BUCKET``, then what installed packages register by the entry point
-    group ``artigraph.storages``. An ``s3:`` or ``file:`` name in the environment covers what lies
-    below it.
+    Storages that may be opened are, in this order: registered ones; the newest instance with the
+    name that the program keeps alive; those listed in the environment variable
+    ``ARTIGRAPH_STORAGES`` (names such as ``s3:bucket/prefix`` and ``file:/path``, separated by
+    commas) and the bucket in ``ARTIGRAPH_S3_BUCKET``; those that installed packages register by the
+    entry point group ``artigraph.storages``. An ``s3:`` or ``file:`` name in the environment
+    includes all storages below it.
 
     Returns:
-        The storage, or None: then ``how_to_name`` is the line to add.
+        The storage, or None: then ``how_to_name`` tells the line to add.
 
     Raises:
-        StorageError: The environment names it, and it cannot be made.
+        StorageError: The environment names the storage, but it cannot be made.
     """
     found = registered.get(name) or living.get(name)
     if found is None and _environment_names(name):
@@ -63,16 +64,16 @@ def find_storage(name: str) -> Storage | None:
 
 
 def open_storage(name: str) -> Storage:
-    """The storage of a name that the user gave, on a command line or in settings; made if needed.
+    """Open the storage of a name that the user gave, on a command line or in settings.
 
-    Never to be called with a name from a graph or a file.
+    It is made if it does not exist yet. Never call this with a name from a graph or a file.
 
     Args:
         name: The name of a storage, such as ``s3:bucket/prefix``, ``file:/path`` or
             ``fsspec:gs://bucket``; or a URL, such as ``s3://bucket/prefix``.
 
     Raises:
-        StorageError: The name does not say where the storage is, or it cannot be made.
+        StorageError: The name does not tell the storage's address, or it cannot be made.
     """
     name = _name_of(name)
     found = find_storage(name) or _made(name)
@@ -85,12 +86,12 @@ def open_storage(name: str) -> Storage:
 
 
 def storage_names() -> list[str]:
-    """The names of all storages that this process has made so far, sorted."""
+    """Return the names of all storages that this process has made so far, sorted."""
     return sorted({*registered.names(), *living})
 
 
 def how_to_name(name: str) -> str:
-    """The next step for a storage that was not named, for the end of a message."""
+    """The next step if a storage was not named, for the end of a message."""
     scheme, _, rest = name.partition(":")
     if scheme not in _CLASSES or not rest:
         return "make the storage of that name in this program, and register() it"
@@ -102,7 +103,7 @@ def how_to_name(name: str) -> str:
 
 
 def _name_of(given: str) -> str:
-    """The name of a storage, given as it is or as a URL."""
+    """The name of a storage, from its name or URL."""
     scheme, separator, rest = given.partition("://")
     if not separator or ":" in scheme:
         return given
@@ -124,7 +125,7 @@ def _covers(named: str, name: str) -> bool:
 
 
 def _made(name: str) -> Storage | None:
-    """A storage made of its name, or None if the name does not say where it is."""
+    """Make a storage from its name, or return None if the name does not tell its address."""
     if (known := _opened.get(name)) is not None:
         return known
     scheme, _, rest = name.partition(":")

@@ -1,4 +1,4 @@
-"""Symbolic links, which must not lead out of a storage's directory."""
+"""The check that symbolic links do not lead out of a storage's directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["refuse_outside"]
 
 
 def refuse_outside(directory: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
-    """Refuse a path that symbolic links lead out of a directory, which may be a link itself.
+    """Refuse a path that leads out of a directory by symbolic links; the directory may be a link.
 
     Raises:
         StorageError: The path leads out of the directory.

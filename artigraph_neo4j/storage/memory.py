@@ -15,7 +15,7 @@ class MemoryStorage(Storage):
     """A storage that keeps bytes in a dict.
 
     Args:
-        name: A name of its own; ``memory:`` is put before it.
+        name: A unique name, to which the prefix ``memory:`` is added.
 
     Attributes:
         blobs: The bytes by location.
@@ -27,24 +27,24 @@ class MemoryStorage(Storage):
         self._modified: dict[str, datetime] = {}
 
     async def create(self, data: bytes, /) -> str:
-        """Keep ``data`` and return its location."""
+        """Store ``data`` and return its location."""
         return await self.put(data, key=blob_key(data))
 
     async def put(self, data: bytes, /, *, key: str) -> str:
-        """Keep ``data`` under ``key``, which becomes its location."""
+        """Store ``data`` under ``key``, which becomes its location."""
         self.blobs[key] = bytes(data)
         self._modified[key] = datetime.now(UTC)
         return key
 
     async def read(self, location: str, /) -> bytes:
-        """The bytes at ``location``."""
+        """Read the bytes at ``location``."""
         try:
             return self.blobs[location]
         except KeyError:
             raise BlobNotFoundError(f"{self.name} keeps nothing at {location!r}") from None
 
     async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
-        """The bytes from ``start`` to ``stop``."""
+        """Read the bytes from ``start`` to ``stop``."""
         return (await self.read(location))[start : max(start, stop)]
 
     async def update(self, location: str, data: bytes, /) -> None:
@@ -53,21 +53,21 @@ class MemoryStorage(Storage):
         await self.put(data, key=location)
 
     async def delete(self, location: str, /) -> None:
-        """Delete what is at ``location``, if anything is."""
+        """Delete the bytes at ``location``, if there are any."""
         self.blobs.pop(location, None)
         self._modified.pop(location, None)
 
     async def exists(self, location: str, /) -> bool:
-        """Whether something is kept at ``location``."""
+        """Return True if something is stored at ``location``."""
         return location in self.blobs
 
     async def size(self, location: str, /) -> int | None:
-        """The size of what is kept at ``location`` in bytes, or None if nothing is."""
+        """Return the size in bytes of the value at ``location``, or None if there is none."""
         data = self.blobs.get(location)
         return None if data is None else len(data)
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """The objects under keys that begin with ``prefix``."""
+        """List the objects under keys that begin with ``prefix``."""
         for location, data in list(self.blobs.items()):
-            if location.startswith(prefix) and location in self._modified:  # not deleted since
+            if location.startswith(prefix) and location in self._modified:  # not deleted in between
                 yield StoredBytes(location, len(data), self._modified[location])

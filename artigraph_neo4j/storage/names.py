@@ -1,7 +1,7 @@
-"""Names of stored values: below the prefix of their graph, made of their content and a fresh id.
+"""Names of stored values: the prefix of their graph, a digest of their content and a new id.
 
 A key is ``ag/<graph id>/<SHA-256>-<UUIDv7>``. Garbage collection looks at names of this form only,
-and reads from each which graph it belongs to, its content and when its upload began.
+and reads from each the graph it belongs to, its content and the time when its upload began.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME = re.compile(
 )
 
 _LONGEST = 200
-"""Maximum characters that an unfinished file keeps of its name; file systems allow 255 bytes."""
+"""Maximum characters of a name in that of its unfinished file; file systems allow 255 bytes."""
 
 
 def graph_prefix(graph_id: str) -> str:
@@ -38,43 +38,43 @@ def graph_prefix(graph_id: str) -> str:
 
 
 def blob_name(digest: str) -> str:
-    """A fresh name for content with this SHA-256, in hex."""
+    """Make a new name for content with this SHA-256, in hex."""
     return f"{digest}-{new_id()}"
 
 
 def unfinished_name(name: str, mark: str) -> str:
-    """The name of a file that will be renamed to ``name`` once it is whole.
+    """The name of a file that will be renamed to ``name`` once it is complete.
 
     Args:
         name: The final name.
-        mark: Hex digits that no other writer of this name uses.
+        mark: Hex digits that are unique among the writers of this name.
     """
     return f"{name[:_LONGEST]}.unfinished-{mark}"
 
 
 def digest_in(key: str) -> str | None:
-    """The SHA-256, in hex, that a key of the library's own form names; else None."""
+    """The SHA-256, in hex, in a key of the library's own form; otherwise None."""
     found = _NAME.fullmatch(key.rpartition("/")[2])
     return None if found is None or found[3] else found[1]
 
 
 def marker_key(graph_id: str) -> str:
-    """The key of the object that says which graph a prefix belongs to."""
+    """The key of the marker, the object that names the graph of a prefix."""
     return f"{graph_prefix(graph_id)}graph.json"
 
 
 def marker(graph_id: str) -> bytes:
-    """The content of that object."""
+    """The content of the marker."""
     return json.dumps({"graph_id": graph_id, "written_by": "artigraph-neo4j"}).encode()
 
 
 class BlobName(NamedTuple):
-    """A name of the library's own form, taken apart.
+    """The parts of a name of the library's own form.
 
     Attributes:
         name: The whole name, the last part of a location.
         digest: The SHA-256 of the content.
-        begun: When its upload began, by the clock of the writer.
+        begun: The time when its upload began, by the clock of the writer.
     """
 
     name: str
@@ -83,9 +83,9 @@ class BlobName(NamedTuple):
 
     @classmethod
     def of(cls, location: str, graph_id: str) -> Self | None:
-        """The name at the end of a location, or None if it is not one of this graph's.
+        """Parse the name at the end of a location; None if it does not belong to this graph.
 
-        The name of an unfinished file counts too: nothing ever refers to it.
+        The name of an unfinished file is parsed, too: nothing ever refers to it.
         """
         name = location.rpartition("/")[2]
         found = _NAME.fullmatch(name)

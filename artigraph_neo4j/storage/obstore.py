@@ -1,4 +1,4 @@
-"""A storage by obstore: S3, Google Cloud and Azure through one client written in Rust."""
+"""A storage that uses obstore: S3, Google Cloud and Azure through one client written in Rust."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["ObstoreStorage"]
 
 _CHUNK = 4 * 1024 * 1024
 _WHOLE = 8 * 1024 * 1024
-"""Maximum size in bytes of a value that goes up in one request."""
+"""Maximum bytes of a value that is uploaded in one request."""
 
 _RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 _LIST = 1000
@@ -36,7 +36,7 @@ _LOGIN = re.compile(r"(?<=://)[^/@]*@")
 _QUERY = re.compile(r"\?\S*")
 _ENDPOINTS = ("endpoint", "endpoint_url", "aws_endpoint", "aws_endpoint_url")
 _SORTED = ("s3:", "s3a:", "gs:")
-"""URLs of services that list keys in their order."""
+"""Schemes of services that list keys in order."""
 
 _started_in: int | None = None
 """The process in which this library first called obstore."""
@@ -55,15 +55,15 @@ class ObstoreStorage(Storage):
     are slower, and it works in one process only: obstore's threads do not survive a fork, so a
     forked child of a process that used it gets an error. Processes that are spawned may use it.
 
-    A request that takes longer than 30 s is made again, for a minute in all; another limit is
+    A request that takes longer than 30 s is retried, for a minute in total; set another limit with
     ``client_options={"timeout": "2 min"}``.
 
     Credentials and region are found by obstore in the environment, unless they are given here. An
-    endpoint that is given here goes before ``AWS_ENDPOINT_URL_S3``.
+    endpoint that is given here overrides ``AWS_ENDPOINT_URL_S3``.
 
     Args:
-        url: The URL of a bucket or container, and of a prefix in it; ``file://`` and ``memory://``
-            work too.
+        url: The URL of a bucket or container, with an optional prefix in it; ``file://`` and
+            ``memory://`` work, too.
         name: The storage's name in the graph, by default ``obstore:`` and the URL without a login.
         **options: Options of ``obstore.store.from_url``; never shown or stored.
     """
@@ -79,15 +79,15 @@ class ObstoreStorage(Storage):
 
     @classmethod
     def from_name(cls, rest: str) -> Self | None:
-        """The storage whose default name is ``obstore:`` and ``rest``, if that is a URL."""
+        """Return the storage whose default name is ``obstore:`` and ``rest``, if that is a URL."""
         return cls(rest) if "://" in rest else None
 
     async def create(self, data: bytes, /) -> str:
-        """Keep ``data`` and return its location."""
+        """Store ``data`` and return its location."""
         return await self.put(data, key=blob_key(data))
 
     async def put(self, data: bytes, /, *, key: str) -> str:
-        """Keep ``data`` under ``key``, a relative path, which becomes its location.
+        """Store ``data`` under ``key``, a relative path, which becomes its location.
 
         Raises:
             StorageError: The key is not a path, or the service refused it or was out of reach.
@@ -104,7 +104,7 @@ class ObstoreStorage(Storage):
         return key
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
-        """Upload what ``chunks`` gives, in parts, holding only a few of them in memory."""
+        """Upload the bytes of ``chunks`` in parts, holding only a few of them in memory."""
         path = self._path(key)
         failed: list[BaseException] = []
 
@@ -121,20 +121,20 @@ class ObstoreStorage(Storage):
             with self._errors("store", path):
                 await obstore.put_async(self._store, path, watched())
         except StorageError:
-            if failed:  # of the source, and not of the service
+            if failed:  # the source failed, not the service
                 raise failed[0] from None
             raise
         return key
 
     async def read(self, location: str, /) -> bytes:
-        """The bytes at ``location``."""
+        """Read the bytes at ``location``."""
         path = self._path(location)
         with self._errors("read", path):
             answer = await obstore.get_async(self._store, path)
             return bytes(await answer.bytes_async())
 
     async def read_range(self, location: str, start: int, stop: int, /) -> bytes:
-        """The bytes from ``start`` to ``stop``; the service sends no others."""
+        """Read the bytes from ``start`` to ``stop``; the service sends no others."""
         path = self._path(location)
         if stop <= start:
             return b""
@@ -147,11 +147,11 @@ class ObstoreStorage(Storage):
         except StorageError:
             size = await self.size(location)
             if size is not None and start >= size:
-                return b""  # it ends before
+                return b""  # the object ends before ``start``
             raise
 
     async def stream(self, location: str, /) -> AsyncGenerator[bytes]:
-        """The bytes at ``location``, a chunk at a time."""
+        """Read the bytes at ``location``, a chunk at a time."""
         path = self._path(location)
         with self._errors("read", path):
             answer = await obstore.get_async(self._store, path)
@@ -178,21 +178,21 @@ class ObstoreStorage(Storage):
             await obstore.delete_async(self._store, path)
 
     async def delete_many(self, locations: Sequence[str], /) -> None:
-        """Delete these objects, as far as they are there, in few requests."""
+        """Delete these objects, if they exist, in few requests."""
         paths = [self._path(location) for location in locations]
         try:
             with self._errors("delete", f"{len(paths)} objects"):
                 if paths:
                     await obstore.delete_async(self._store, paths)
-        except BlobNotFoundError:  # of a store that stops at the first that is not there
+        except BlobNotFoundError:  # a store may stop at the first missing object
             await super().delete_many(locations)
 
     async def exists(self, location: str, /) -> bool:
-        """Whether there is an object at ``location``."""
+        """Return True if there is an object at ``location``."""
         return await self.size(location) is not None
 
     async def size(self, location: str, /) -> int | None:
-        """The size of the object at ``location`` in bytes, or None if there is none."""
+        """Return the size in bytes of the object at ``location``, or None if there is none."""
         path = self._path(location)
         try:
             with self._errors("look for", path):
@@ -201,7 +201,7 @@ class ObstoreStorage(Storage):
             return None
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
-        """The objects under keys that begin with ``prefix``, a page at a time."""
+        """List the objects under keys that begin with ``prefix``, a page at a time."""
         folder = prefix.rpartition("/")[0] or None
         after = prefix[:-1] if prefix.rpartition("/")[2] else None
         with self._errors("list", prefix):
@@ -230,7 +230,7 @@ class ObstoreStorage(Storage):
 
     @contextmanager
     def _errors(self, action: str, path: str) -> Generator[None]:
-        """Turn errors of obstore into ours; refuse to call it where it would never answer."""
+        """Convert errors of obstore into ours; refuse calls in a forked child: they would hang."""
         _refuse_after_fork()
         try:
             yield
@@ -254,7 +254,7 @@ def _refuse_after_fork() -> None:
 
 
 def _opened(url: str, options: dict[str, Any]) -> Any:
-    """Open a URL, with an endpoint that overrides the environment's."""
+    """Open a URL; an endpoint in the options overrides that of the environment."""
     if not url.startswith(("file:", "memory:")):
         options = {"retry_config": _RETRIES, **options}
     endpoint = next((options[name] for name in options if name.lower() in _ENDPOINTS), None)

@@ -22,9 +22,10 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 
 @pytest.mark.asyncio
 class StorageTests:
-    """Tests for a storage: subclass it, with a fixture ``storage`` that gives the storage.
+    """Tests for a storage: subclass it, with a fixture ``storage`` that returns the storage.
 
-    Needs ``pytest-asyncio``. Tests leave behind what they stored; give an empty storage to each.
+    They need ``pytest-asyncio``. Tests do not delete all that they store, so give each of them an
+    empty storage.
     """
 
     async def test_what_was_created_is_read(self, storage: Storage) -> None:
@@ -63,7 +64,7 @@ class StorageTests:
         assert not await storage.exists(location)
         with pytest.raises(BlobNotFoundError):
             await storage.read(location)
-        await storage.delete(location)  # once more is no error
+        await storage.delete(location)  # a second time is not an error
 
     async def test_size(self, storage: Storage) -> None:
         for data in (b"", b"content", os.urandom(100_000)):
@@ -89,7 +90,7 @@ class StorageTests:
         assert await storage.read(location) == b"content"
 
     async def test_put_again_is_no_error(self, storage: Storage) -> None:
-        """A write whose answer was lost is made again."""
+        """A write whose answer was lost is repeated."""
         key = blob_key(b"content")
         first = await storage.put(b"content", key=key)
         second = await storage.put(b"content", key=key)
@@ -180,7 +181,7 @@ class StorageTests:
         assert sorted(found) == sorted(ours)
         assert len([item async for item in storage.list(f"{folder}/1")]) == 1000
         seen = 0
-        async for item in storage.list(f"{folder}/"):  # what was listed may go while it is listed
+        async for item in storage.list(f"{folder}/"):  # deleting during the listing is allowed
             await storage.delete_many([item.location])
             seen += 1
         assert seen == len(ours)
@@ -213,7 +214,7 @@ class StorageTests:
 
 
 async def _listed(storage: Storage, prefix: str) -> AsyncIterator[StoredBytes]:
-    """The listed objects, or none if the storage cannot list."""
+    """Yield the listed objects, or none if the storage cannot list."""
     try:
         async for found in storage.list(prefix):
             yield found

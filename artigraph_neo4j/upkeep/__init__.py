@@ -1,1 +1,1 @@
-"""Work of an operator on a graph: delete, collect, migrate, upgrade, close lost spans."""
+"""Tasks of an operator on a graph: delete, collect, migrate, upgrade, close lost spans."""

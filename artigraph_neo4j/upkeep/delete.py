@@ -1,4 +1,4 @@
-"""Deleting spans and artifacts with all below them."""
+"""Deletion of spans and artifacts with everything below them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 IDLE_SECONDS = 300
-"""A delete that nobody has worked on for so long was killed; the next one finishes it."""
+"""Seconds without progress after which a delete counts as killed; the next one finishes it."""
 
 
 async def delete_span(
@@ -44,26 +44,27 @@ async def delete_span(
 async def delete_spans(
     *spans: AnySpan, dry_run: bool = False, progress: Progress | None = None
 ) -> DeleteReport:
-    """Delete spans with all spans and artifacts below them. There is no way back.
+    """Delete spans with all spans and artifacts below them. This cannot be undone.
 
-    An artifact that a span outside of these trees has too stays; one that such a span only used
-    goes. Once the first transaction is through, the trees are no longer found by anything; their
-    nodes then go in transactions of 10,000 at the most. What a killed delete leaves is finished by
-    ``resume_deletes``, or by any later delete after five minutes.
+    An artifact that also belongs to a span outside of these trees stays; an artifact that such a
+    span only used is deleted. After the first transaction no query finds the trees any more; their
+    nodes are then deleted in transactions of at most 10,000. The rest of a killed delete is
+    finished by ``resume_deletes``, or by any later delete after five minutes.
 
     Six round trips for a small tree, and about five for each 10,000 nodes of a large one. A dry run
-    is one, which reads all of the trees.
+    is one round trip, which reads all of the trees.
 
     Args:
-        *spans: Spans, their ids, or ``"current"``; one that is being deleted already is joined.
-        dry_run: Only count.
-        progress: Called with what was deleted so far, after every transaction, in the event loop.
+        *spans: Spans, their ids, or ``"current"``. If another delete of a span is under way, this
+            call helps to finish it.
+        dry_run: Whether to count only.
+        progress: Called with the counts so far, after every transaction, in the event loop.
 
     Returns:
-        What this call deleted, without the rest of killed deletes that it finished.
+        The counts of this call, without the rest of killed deletes that it finished.
 
     Raises:
-        NotFoundError: There is no such span; of the (at most 10,000) ids sent with it none is
+        NotFoundError: A span does not exist; none of the (at most 10,000) spans sent with it is
             deleted.
         SpanError: An id is that of an artifact.
         ConnectionFailed: The database stayed out of reach; ``resume_deletes`` finishes it.
@@ -75,20 +76,20 @@ async def delete_spans(
 async def delete_artifacts(
     *artifacts: AnyArtifact, dry_run: bool = False, progress: Progress | None = None
 ) -> DeleteReport:
-    """Delete artifacts with what is nested in them, from all spans that have or used them.
+    """Delete artifacts with all models nested in them, from all spans that have or used them.
 
-    Three round trips, and one more for each 10,000 nodes. A dry run is one.
+    Three round trips, and one more for each 10,000 nodes. A dry run is one round trip.
 
     Args:
         *artifacts: Artifacts, or their ids.
-        dry_run: Only count.
+        dry_run: Whether to count only.
         progress: As in ``delete_spans``.
 
     Returns:
-        What this call deleted.
+        The counts of this call.
 
     Raises:
-        NotFoundError: There is no such artifact; none is deleted.
+        NotFoundError: An artifact does not exist; none is deleted.
         ArtifactTypeError: An id is that of a span, or of a model nested in an artifact.
         ConnectionFailed: The database stayed out of reach; ``resume_deletes`` finishes it.
     """
@@ -104,13 +105,13 @@ async def delete_nodes(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> DeleteReport:
-    """Delete both, by as many ids as there are; what ``delete_spans`` and the others call.
+    """Delete spans and artifacts by any number of ids, for ``delete_spans`` and its siblings.
 
     Args:
         spans: Ids of spans, as ``delete_spans`` takes them.
         artifacts: Ids of artifacts, as ``delete_artifacts`` takes them.
-        lenient: Pass over ids of what is no longer there, for ids that a query found.
-        dry_run: Only count.
+        lenient: Whether to skip ids that do not exist any more, for ids that a query found.
+        dry_run: Whether to count only.
         progress: As in ``delete_spans``.
     """
     work = Deleter(get_engine(), progress)
@@ -125,16 +126,16 @@ async def delete_nodes(
 
 
 async def resume_deletes(*, progress: Progress | None = None) -> DeleteReport:
-    """Finish deletes that were cut short, whatever process began them.
+    """Finish deletes that were interrupted, whatever process began them.
 
-    It does not wait to see whether they are still being worked on, and if they are, it helps. One
-    round trip when there are none.
+    It does not wait to see whether another process still works on them; if one does, this call
+    helps. One round trip when there are none.
 
     Args:
         progress: As in ``delete_spans``.
 
     Returns:
-        What this call deleted.
+        The counts of this call.
 
     Raises:
         ConnectionFailed: The database stayed out of reach.
@@ -185,33 +186,34 @@ def _refusal(node_id: str, exists: bool, owner: str | None = None, *, is_span: b
 
 
 BATCH = 10_000
-"""Nodes that one transaction deletes at the most."""
+"""Maximum number of nodes that one transaction deletes."""
 
 ROOTS = 1_000
-"""Trees that are worked on together."""
+"""Maximum number of trees that are deleted together."""
 
 LOOK = 100_000
-"""Spans that one look into the trees returns, the deepest: each look walks through what is left."""
+"""Maximum spans fetched per pass, deepest first; every pass walks the rest of the trees again."""
 
 LINKS_EACH = 5
-"""Relationships, for each of these nodes, that one transaction deletes at the most."""
+"""Maximum number of relationships, for each of these nodes, that one transaction deletes."""
 
 TRIES = 100
-"""Failures in a row after which a delete gives up."""
+"""Number of failures in a row after which a delete gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteReport:
-    """What was deleted, or would be.
+    """The counts of a delete, or of a dry run.
 
     Attributes:
-        spans: Spans.
-        artifacts: Artifacts, not counting those nested in others.
-        nested: Models nested in them.
-        blobs: References to values in storages; the values themselves are left to ``gc``.
-        bytes: The size of these values.
-        kept: Artifacts of deleted spans that stay, since a span that stays has them too.
-        uses: Times that a span which stays used an artifact that went; it no longer says so.
+        spans: Number of spans.
+        artifacts: Number of artifacts, without those nested in others.
+        nested: Number of models nested in them.
+        blobs: Number of references to values in storages; ``gc`` deletes the values themselves.
+        bytes: Size of these values in bytes.
+        kept: Number of artifacts of deleted spans that stay, as another span has them too.
+        uses: Number of times that a remaining span used a deleted artifact; these records are
+            deleted too.
         dry_run: Whether nothing was deleted.
     """
 
@@ -226,7 +228,7 @@ class DeleteReport:
 
     @property
     def nodes(self) -> int:
-        """Nodes of the graph: spans, artifacts, nested models and blobs."""
+        """The number of nodes of the graph: spans, artifacts, nested models and blobs."""
         return self.spans + self.artifacts + self.nested + self.blobs
 
 
@@ -234,18 +236,18 @@ Progress = Callable[[DeleteReport], object]
 
 
 def batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Lists of at most so many, in the same order."""
+    """Yield lists of at most ``size`` ids, in the same order."""
     rest = iter(ids)
     while batch := list(islice(rest, size)):
         yield batch
 
 
 class Deleter:
-    """Deletes what is marked.
+    """Deletes spans and artifacts that are marked for deletion.
 
     Attributes:
-        engine: The engine it works through.
-        done: What it has deleted so far.
+        engine: The engine that runs the statements.
+        done: The counts so far.
     """
 
     def __init__(self, engine: Engine, progress: Progress | None) -> None:
@@ -271,7 +273,7 @@ class Deleter:
         return unchunked(rows)
 
     async def _span_batches(self, ids: list[str]) -> bool:
-        """Whether all of them could be deleted."""
+        """Delete spans without children; return False if a transaction has to be repeated."""
         while ids:
             batch = ids[: self._size]
             await self._artifacts_of(batch)
@@ -294,7 +296,7 @@ class Deleter:
                 await self.artifacts(doomed)
 
     async def artifacts(self, ids: Sequence[str]) -> None:
-        """Delete marked artifacts with what is nested in them."""
+        """Delete marked artifacts with all models nested in them."""
         while ids:
             batch = ids[: self._size]
             row = await self._run(delete.DELETE_ARTIFACTS, batch)
@@ -305,11 +307,11 @@ class Deleter:
                     ids = ids[len(batch) :]
 
     async def _run(self, statement: str, ids: Sequence[str]) -> list[Any] | None:
-        """The row of a statement; None when it has to be tried again, perhaps with less."""
+        """Return the row of a statement; None when it has to be tried again, perhaps with less."""
         parameters = {"ids": list(ids), "limit": self._size, "links": LINKS_EACH * self._size}
         try:
             (row,) = await self.engine.write(statement, parameters)
-        except ConflictError as error:  # someone is writing below: what they wrote goes next
+        except ConflictError as error:  # another program writes below; its nodes are deleted next
             await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311
             failed: EngineError | ConflictError = error
         except TooLargeError as error:
@@ -323,7 +325,7 @@ class Deleter:
         self._failures += 1
         if self._failures > TRIES:
             raise EngineError(
-                "a delete does not get on, since others keep writing to what it deletes; stop "
+                "a delete makes no progress, since other programs keep writing to its nodes; stop "
                 "them, then finish it with resume_deletes()"
             ) from failed
         return None

@@ -1,4 +1,4 @@
-"""Facts about a graph that tell whether all is well with it."""
+"""Facts about a server and a graph that show whether they are in order."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _CONNECT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """A server, as one connection sees it.
+    """The facts about a server that one connection sees.
 
     Attributes:
         version: The version of Neo4j.
         edition: ``"community"`` or ``"enterprise"``.
-        skew: Seconds by which its clock is ahead of this machine's; negative where it is behind.
-        seconds: How long a round trip takes, the best of three.
+        skew: Seconds by which its clock is ahead of this machine's; negative if it is behind.
+        seconds: Seconds that a round trip takes, the best of three.
     """
 
     version: str
@@ -33,10 +33,10 @@ class ServerFacts:
 
 
 async def read_server() -> ServerFacts:
-    """Ask the server of the current engine what it is. Four round trips.
+    """Read the facts about the server of the current engine. Four round trips.
 
     Raises:
-        ConnectionFailed: It is out of reach, or refuses the login.
+        ConnectionFailed: The server is out of reach, or refuses the login.
     """
     return await get_engine().maintain(_ask)
 
@@ -61,6 +61,6 @@ async def read_storage_names() -> list[str]:
 
 
 async def count_unfinished_deletes() -> int:
-    """Count the spans and artifacts at the top of deletes that nobody works on. One round trip."""
+    """Count the spans and artifacts at the top of abandoned deletes. One round trip."""
     rows = await get_engine().read(delete.MARKED, {"idle": _IDLE_SECONDS})
     return sum(len(ids) for _, ids in rows)

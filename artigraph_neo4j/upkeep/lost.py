@@ -1,4 +1,4 @@
-"""Open spans, and those among them that nobody will close."""
+"""Open spans, and lost spans: open ones whose process is gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from artigraph_neo4j.graph.span_rows import span_from_row
 __all__ = ["OpenSpan", "close_lost_spans", "find_lost_spans", "read_open_spans"]
 
 SILENCE = timedelta(minutes=5)
-"""Time without a sign of life after which a process counts as gone; it gives one every 30 s."""
+"""Time without a heartbeat after which a process counts as gone; it sends one every 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class OpenSpan:
     Attributes:
         span: The span.
         silent: Time since the process was last seen, by the server's clock.
-        ended: Whether the process said that it will not close the span: it ended, or the database
-            refused the end.
-        seen_at: When the process was last seen; None if nothing is known of it any more.
-        host: The process's machine.
+        ended: Whether the process reported that it will not close the span: it ended, or the
+            database refused to close the span.
+        seen_at: The time when the process was last seen; None if it is not known any more.
+        host: The machine of the process.
         user: The user who ran it.
         pid: Its process id.
         program: The program, as it was called.
@@ -47,8 +47,8 @@ class OpenSpan:
 async def read_open_spans() -> list[OpenSpan]:
     """Read all open spans, in order of opening, with the processes that opened them.
 
-    Spans that neomodel's ``save()`` made, or that were imported open, are not among them: no
-    process is known for them. One round trip.
+    Spans that neomodel's ``save()`` made, or that were open when imported, are left out, since
+    their process is not known. One round trip.
 
     Raises:
         ConnectionFailed: The database stayed out of reach.
@@ -63,7 +63,7 @@ async def find_lost_spans(*, silence: timedelta = SILENCE) -> list[OpenSpan]:
     killed, its machine stopped, or it cannot reach the database. One round trip.
 
     Args:
-        silence: Time without a sign of life. A process with open spans gives one every 30 s.
+        silence: Time without a heartbeat. A process with open spans sends one every 30 s.
 
     Raises:
         ValueError: ``silence`` is negative.
@@ -77,18 +77,19 @@ async def close_lost_spans(
 ) -> list[OpenSpan]:
     """Close the spans that were left open by processes which are gone.
 
-    The spans get the status ``ERROR``, the ``exception_type`` ``artigraph_neo4j.SpanLost``, and as
-    their end the time when their process was last seen. If the process lives after all, its own
-    end of the span replaces this one. Nodes of gone processes without open spans are deleted.
-    Two round trips; one when there are no such spans.
+    The spans get the status ``ERROR``, the ``exception_type`` ``artigraph_neo4j.SpanLost``, and the
+    time when their process was last seen as ``closed_at``. If the process is alive after all and
+    closes a span, its own record replaces this one. Nodes of gone processes without open spans are
+    deleted.
+    Two round trips; only one when there are no lost spans.
 
     Args:
         silence: As for ``find_lost_spans``.
         dry_run: Whether to close nothing and return what would be closed.
 
     Returns:
-        The spans that were closed, as they were found. Those that their process closed in the
-        meantime are left out.
+        The spans that were closed, in the state before. Spans that their process closed in between
+        are left out.
 
     Raises:
         ValueError, ConnectionFailed: As ``find_lost_spans``.

@@ -1,4 +1,4 @@
-"""Which recorded work is kept: by age, and so many of each label."""
+"""Retention: root spans are kept by age, and by number for each label."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def find_retired(
     label: str | None = None,
     open_too: bool = False,
 ) -> list[str]:
-    """The root spans that ``retain`` would delete. One round trip.
+    """Find the root spans that ``retain`` would delete. One round trip.
 
     Args:
         max_age: As in ``retain``.
@@ -56,23 +56,23 @@ async def retain(
     dry_run: bool = True,
     progress: Progress | None = None,
 ) -> DeleteReport:
-    """Delete old root spans with all below them; unless told otherwise, only count them.
+    """Delete old root spans with everything below them; by default, only count them.
 
-    With both limits a root span goes only when it is beyond both: older than ``max_age``, and not
-    one of the last ``keep_last`` of its label. Spans without a label count as of one label.
+    With both limits a root span is deleted only when it exceeds both: older than ``max_age``, and
+    not among the last ``keep_last`` of its label. Spans without a label count as one label.
 
     Two round trips, and those of ``delete_spans``.
 
     Args:
-        max_age: Keep what was opened within this time.
-        keep_last: Keep so many of each label, those opened last, however old.
-        label: Look only at root spans so labeled.
-        open_too: Also delete trees in which a span is open. Spans of a killed process stay open.
-        dry_run: Only count; the default.
+        max_age: Keep spans that were opened within this time.
+        keep_last: Number of spans to keep of each label, those opened last, however old.
+        label: Consider only root spans with this label.
+        open_too: Whether to delete trees with open spans too. Spans of a killed process stay open.
+        dry_run: Whether to count only, which is the default.
         progress: As in ``delete_spans``.
 
     Returns:
-        What was deleted, or would be.
+        The counts of what was deleted, or would be.
 
     Raises:
         ValueError: Neither limit is given, or one is negative.

@@ -15,13 +15,13 @@ __all__ = ["SchemaState", "check_schema", "install_schema", "upgrade_schema"]
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """What a database has of this library's schema.
+    """The state of this library's schema in a database.
 
     Attributes:
-        version: The version of its layout; None where there is none yet.
+        version: The version of its layout; None where it does not have one yet.
         needed: The version that this library reads and writes.
-        library: The version of the library that gave it that layout, or None.
-        missing: Constraints and indexes of ``needed`` that are not there.
+        library: The version of the library that created or upgraded the layout, or None.
+        missing: Constraints and indexes of ``needed`` that do not exist.
     """
 
     version: int | None
@@ -31,7 +31,7 @@ class SchemaState:
 
     @property
     def is_current(self) -> bool:
-        """Whether this library can use the graph, with all its indexes."""
+        """True where this library can use the graph, with all its indexes."""
         return self.version == self.needed and not self.missing
 
 
@@ -39,7 +39,7 @@ async def check_schema() -> SchemaState:
     """Tell which layout the graph has. Two round trips, on a connection of its own.
 
     Raises:
-        SchemaError: It is of a newer version of this library.
+        SchemaError: The graph is of a newer version of this library.
         ConnectionFailed: The database stayed out of reach.
     """
     return await get_engine().maintain(_check)
@@ -48,10 +48,10 @@ async def check_schema() -> SchemaState:
 async def install_schema() -> SchemaState:
     """Create constraints and indexes, and the graph's id, where they are missing.
 
-    Safe when many processes do it at once; it changes nothing that is there, and does not upgrade.
+    Many processes may do this at once. It does not change what exists, and does not upgrade.
 
     Returns:
-        What there is now.
+        The state afterwards.
 
     Raises:
         SchemaError: The graph is of a newer version of this library.
@@ -69,21 +69,21 @@ async def install_schema() -> SchemaState:
 async def upgrade_schema(*, progress: Callable[[int, int], object] | None = None) -> int:
     """Bring the graph to the layout of this version of the library, in place.
 
-    End all programs that use the graph first: what older ones write meanwhile would miss what
-    newer ones look for. It works on 10,000 nodes at a time, may be killed and started again, and
-    where two processes do it, one waits for the other. On a graph that needs nothing it does
-    nothing but create what is missing of constraints and indexes. Make a backup before.
+    Make a backup first, and end all programs that use the graph: data that older programs write
+    during the upgrade would lack what newer ones look for. It works on 10,000 nodes at a time, may
+    be killed and started again, and where two processes do it, one waits for the other. On a graph
+    that is up to date it only creates missing constraints and indexes.
 
     Args:
-        progress: Called after every batch, on the library's I/O thread, with the nodes that are
-            done and all there are.
+        progress: Called after every batch, on the library's I/O thread, with the number of nodes
+            done and the number of all nodes.
 
     Returns:
         The version that the graph had.
 
     Raises:
         SchemaError: The database has no graph, or one of a newer version, or it cannot be upgraded.
-        ConnectionFailed: The database stayed out of reach. What was done stays.
+        ConnectionFailed: The database stayed out of reach. Batches done so far stay.
     """
     return await get_engine().maintain(lambda connection: upgrade(connection, progress))
 

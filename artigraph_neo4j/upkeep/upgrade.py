@@ -22,12 +22,12 @@ from artigraph_neo4j.graph.schema import SCHEMA_VERSION, create_rules, read_grap
 __all__ = ["STEPS", "Upgrade", "upgrade"]
 
 LEASE_SECONDS = 20.0
-"""Seconds without a report after which an upgrading process counts as dead."""
+"""Seconds without a heartbeat after which an upgrading process counts as dead."""
 
 BATCH = 10_000
-"""Nodes in one transaction."""
+"""Maximum number of nodes in one transaction."""
 
-# What is matched behind the lock reads what others committed before.
+# The write takes the node's lock; a match after it sees what others committed before.
 _GRAPH = f"""
 MATCH (l:ArtigraphGraph {{name: 'artigraph'}})
 {lock("l", "ArtigraphGraph")}
@@ -66,7 +66,7 @@ _COUNT = "MATCH (n:ArtigraphNode) RETURN count(n)"
 
 
 def _pass(version: int, change: str) -> str:
-    """The statement that changes the next nodes ``n``, in order of ids, of a graph of a version."""
+    """Return the statement that changes the next nodes ``n``, in order of ids, for one version."""
     return f"""
 {_GRAPH}
 WHERE g.upgrade_owner = $owner AND g.schema_version = {version}
@@ -99,10 +99,10 @@ class Upgrade:
 
     Args:
         connection: The graph.
-        owner: Tells this process from others that would upgrade.
-        after: How far an earlier process came, by ``node_id``.
-        done: How many nodes it did.
-        progress: Called with nodes done and all nodes.
+        owner: Id of this process among those that want to upgrade.
+        after: The last ``node_id`` that an earlier process finished.
+        done: Number of nodes that it finished.
+        progress: Called with the number of nodes done and of all nodes.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Upgrade:
         """Run a statement on all nodes in order of their ids, ``BATCH`` at a time.
 
         Raises:
-            SchemaError: Another process took this one for dead, and goes on in its place.
+            SchemaError: Another process took this one for dead and continues in its place.
         """
         ((total,),) = await self.connection.run(_COUNT, {}, "read")
         last: str | None = self.after
@@ -134,7 +134,7 @@ class Upgrade:
                 self.progress(min(self.done, total), total)
 
     async def finish(self, version: int) -> None:
-        """Say that the graph has this version, the last thing that a step does."""
+        """Record that the graph has this version; the last action of a step."""
         parameters = {"owner": self.owner, "version": version, "library": __version__}
         if not await self.connection.run(_VERSION, parameters, "write"):
             raise SchemaError(_TAKEN_OVER)
@@ -148,7 +148,7 @@ _TAKEN_OVER = (
 
 
 async def _from_3(work: Upgrade) -> None:
-    """``MADE_BY`` from each artifact to the span that made it."""
+    """Add ``MADE_BY`` from each artifact to the span that made it."""
     await work.batches(_MAKERS)
 
 
@@ -160,13 +160,13 @@ stopped: the result is the same."""
 async def upgrade(connection: Connection, progress: Progress | None = None) -> int:
     """Bring the graph to ``SCHEMA_VERSION``, and create what is missing of constraints and indexes.
 
-    Waits for another process that is at it.
+    Waits for another process that is upgrading.
 
     Returns:
         The version that the graph had.
 
     Raises:
-        SchemaError: There is no graph here, or one of a newer version, or the upgrade cannot be.
+        SchemaError: The database has no graph, or one of a newer version, or it cannot be upgraded.
     """
     graph = await read_graph(connection)
     if graph is None:

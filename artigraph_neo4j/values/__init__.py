@@ -1,1 +1,1 @@
-"""Bytes of fields on their way to storages and back: made, hashed, stored once, checked."""
+"""Transfer of field values to storages and back: serialized, hashed, stored once, checked."""

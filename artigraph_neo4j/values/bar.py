@@ -1,4 +1,4 @@
-"""A bar in the terminal for each value on its way."""
+"""Progress bars in the terminal for values being transferred."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["transfer_bar"]
 
 @contextmanager
 def transfer_bar(engine: Engine, *, at_least: int = 1024 * 1024) -> Generator[None]:
-    """Show a bar for each value that is on its way during the block, if a terminal is watching.
+    """Show a bar for each value transferred during the block, if the output is a terminal.
 
     Args:
         engine: The engine whose transfers are shown. Its own ``on_transfer`` is not called during
             the block.
-        at_least: Values of fewer bytes are not worth a bar.
+        at_least: Minimum bytes of a value to show a bar for.
 
     Raises:
         ImportError: rich is not installed; it comes with the extra ``[cli]``.

@@ -1,4 +1,4 @@
-"""Stored bytes of fields: fetched, checked, made into values; many, not too many, at a time."""
+"""Stored bytes of fields: fetched, checked and deserialized, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ __all__ = [
 
 
 async def load(engine: Engine, loadings: list[Loading], *, keep_errors: bool = False) -> None:
-    """Fetch what is kept outside and turn all bytes into values.
+    """Fetch values from their storages, and deserialize all bytes.
 
     Args:
         engine: The graph.
         loadings: The fields.
-        keep_errors: Note an error on its field, whose ``finish`` raises it, and load the others.
+        keep_errors: Whether an error is noted on its field, whose ``finish`` raises it, and the
+            others are loaded.
 
     Raises:
         BlobNotFoundError: A value is missing from its storage.
-        IntegrityError: It is not the one that was written.
+        IntegrityError: The stored bytes are not those that were written.
         StorageError: A storage failed.
         SerializationError: The bytes cannot be read.
     """

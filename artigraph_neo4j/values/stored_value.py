@@ -1,4 +1,4 @@
-"""What a ``Lazy`` that was read stands for, and how its value is fetched."""
+"""The stored value behind a ``Lazy`` that was read, and the ways to fetch it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["StoredValue", "lazy_of", "read_blob"]
 
 
 def lazy_of(engine: Engine, graph_id: str, item: Loading) -> Lazy[Any]:
-    """A ``Lazy`` for a field that was read; nothing is fetched."""
+    """Make a ``Lazy`` for a field that was read; nothing is fetched."""
     plan = item.plan()
     return Lazy.of_stored(
         StoredValue(
@@ -48,7 +48,7 @@ def lazy_of(engine: Engine, graph_id: str, item: Loading) -> Lazy[Any]:
 async def read_blob(
     engine: Engine, storage: Storage, blob: BlobRef, where: str, serializer: Serializer[Any]
 ) -> Any:
-    """The value of a blob; a large one by a temporary file, where the serializer can.
+    """Read the value of a blob; a large one through a temporary file, if the serializer can.
 
     Raises:
         BlobNotFoundError, IntegrityError, StorageError, SerializationError: See ``Lazy.load``.
@@ -74,7 +74,7 @@ async def _in_thread(serializer: Serializer[Any], work: Any, where: str, size: i
 
 
 async def _in_thread_of_its_own(work: Callable[[], Any]) -> Any:
-    """Run what waits for other work of this loop, whose own few threads that may need."""
+    """Run blocking work in a new thread: it waits for work that may need the loop's few threads."""
     threads = ThreadPoolExecutor(1, "artigraph-part")
     try:
         run = contextvars.copy_context().run
@@ -84,17 +84,17 @@ async def _in_thread_of_its_own(work: Callable[[], Any]) -> Any:
 
 
 class StoredValue(Reference):
-    """The stored bytes of one field, and the engine by which they were found.
+    """The stored bytes of one field, and the engine that found them.
 
     Args:
-        where: Names the artifact and the field in messages.
-        serializer: The name of the serializer that wrote it.
-        blob: Where the bytes are, or None when the graph had them.
-        data: The bytes then.
-        graph_id: The graph that refers to them.
-        engine: The engine; None for one that was pickled, which uses the one that is set.
-        own_serializer: That of the field, if it has one.
-        own_storage: Likewise.
+        where: The artifact and the field, as named in messages.
+        serializer: The name of the serializer that wrote the value.
+        blob: The location of the bytes, or None if they are in the graph.
+        data: The bytes, if they are in the graph.
+        graph_id: The id of the graph that refers to them.
+        engine: The engine; None for an unpickled object, which uses the current engine.
+        own_serializer: The field's own serializer, if it has one.
+        own_storage: The field's own storage, if it has one.
     """
 
     def __init__(
@@ -122,11 +122,11 @@ class StoredValue(Reference):
 
     @property
     def place(self) -> str | None:
-        """Where the bytes are, for people; None where the graph has them."""
+        """The location of the bytes, as shown to people; None if they are in the graph."""
         return None if self.blob is None else place_text(self.blob.storage, self.blob.location)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Without what belongs to this process; serializer and storage are found by name."""
+        """Pickle without objects of this process; serializer and storage are found by name."""
         return StoredValue, (self.where, self.serializer, self.blob, self.data, self.graph_id)
 
     async def _places(self, blob: BlobRef) -> tuple[Engine, Storage]:
@@ -189,7 +189,7 @@ class StoredValue(Reference):
         return target
 
     async def content(self) -> transfer.Content:
-        """The stored bytes, to be stored again elsewhere."""
+        """Get the stored bytes, to store them elsewhere."""
         if self.blob is None:
             return transfer.Content(self.data or b"")
         engine, storage = await self._places(self.blob)

@@ -1,9 +1,9 @@
-"""Bytes on their way to and from storages: hashed, checked, and large ones by a temporary file.
+"""Transfer of bytes to and from storages: hashed, checked, large ones through temporary files.
 
-The name of what is stored has its SHA-256, which is only known once all bytes were made. So a value
-whose serializer writes piece by piece is written to a temporary file first, beyond 16 MiB, and goes
-up from there; and comes down into one, is checked, and read from it. All other values are in memory
-as bytes.
+The name of a stored value contains its SHA-256, which is only known once all bytes were made. So if
+a serializer writes piece by piece, a value of more than 16 MiB is first written to a temporary file
+and uploaded from there; it is downloaded into one, checked, and read from it. All other values are
+held in memory as bytes.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ __all__ = [
 T = TypeVar("T")
 
 SPOOL_BYTES = 16 * 1024 * 1024
-"""From this size on bytes go by a temporary file, where the serializer can."""
+"""Minimum size of values that go through a temporary file, if the serializer can do so."""
 
 _CHUNK = 1024 * 1024
 
 _TAKEN_AT_ONCE = 2 * 1024 * 1024
-"""Downloaded chunks are collected to this size before one thread hop hashes and writes them."""
+"""Number of bytes that are collected from a download before a thread hashes and writes them."""
 
 _HASHED_AT_ONCE = 64 * 1024
-"""Up to this size, hashing inline is cheaper than handing it to a thread."""
+"""Maximum bytes that are hashed inline; for more, handing them to a thread is cheaper."""
 
 
 class StalledError(StorageError):
-    """Nothing moved to or from a storage for as long as the engine waits."""
+    """A transfer that made no progress for as long as the engine waits."""
 
 
 class Content:
@@ -64,11 +64,11 @@ class Content:
 
     Args:
         data: The bytes, if they are in memory.
-        file: Else the file that has them.
+        file: The file that has them, otherwise.
         digest: Their SHA-256 in hex, if it is known.
         size: Their number, if they are in a file.
-        start: Where they begin in the file.
-        shared: Whether the file has other contents too, and somebody else closes it.
+        start: The offset of the first byte in the file.
+        shared: Whether the file has other contents, too, so that its owner closes it.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Content:
         self._shared = shared
 
     async def digest(self) -> str:
-        """Their SHA-256 in hex."""
+        """The SHA-256 of the bytes in hex."""
         if not self._digest and self.data is not None:
             self._digest = await _sha256(self.data)
         return self._digest
@@ -101,7 +101,7 @@ class Content:
         return self._read(0, self.size)
 
     def _read(self, start: int, count: int) -> bytes:
-        assert self._file is not None  # noqa: S101 - they are in one of both
+        assert self._file is not None  # noqa: S101 - in memory or in a file
         found = b""
         while len(found) < count:
             more = os.pread(
@@ -117,7 +117,7 @@ class Content:
 
     @property
     def is_own(self) -> bool:
-        """Whether nothing else shares the memory or the file."""
+        """True if nothing else shares the memory or the file."""
         return not self._shared
 
     def move_to(self, file: IO[bytes]) -> None:
@@ -144,7 +144,7 @@ class Content:
 
 
 class Spool(BufferedIOBase):
-    """A file to write to: in memory at first, then a temporary one; hashes what it is given."""
+    """A writable file that hashes its data; in memory at first, then in a temporary file."""
 
     def __init__(self) -> None:
         self._memory: BytesIO | None = BytesIO()
@@ -153,20 +153,20 @@ class Spool(BufferedIOBase):
         self._size = 0
 
     def writable(self) -> bool:
-        """Always."""
+        """Always True."""
         return True
 
     def tell(self) -> int:
-        """How many bytes were written."""
+        """Number of bytes that were written."""
         return self._size
 
     def write(self, data: Any, /) -> int:
-        """Write bytes, or what has them."""
+        """Write bytes, or an object with the buffer protocol."""
         size = memoryview(data).nbytes
         self._hash.update(data)
         self._size += size
         if self._memory is not None and self._size > SPOOL_BYTES:
-            # Unbuffered: pieces are large, and its position is that of the descriptor.
+            # Unbuffered: pieces are large, and the file's position must be the descriptor's.
             self._file = tempfile.TemporaryFile(prefix="artigraph-", buffering=0)  # noqa: SIM115
             with self._memory.getbuffer() as held:
                 _write_all(self._file, held)
@@ -178,11 +178,11 @@ class Spool(BufferedIOBase):
         return size
 
     def file(self) -> IO[bytes]:
-        """Itself, as the type that says so."""
+        """Returns self, typed as ``IO[bytes]``."""
         return cast("IO[bytes]", self)
 
     def content(self) -> Content:
-        """What was written; the spool is of no more use."""
+        """Hand over the bytes that were written; the spool must not be used afterwards."""
         digest = self._hash.hexdigest()
         if self._memory is not None:
             return Content(self._memory.getvalue(), None, digest)
@@ -211,7 +211,7 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
     """Send bytes to a storage.
 
     Returns:
-        Their location.
+        The location of the bytes.
 
     Raises:
         StorageError: The storage failed.
@@ -245,13 +245,13 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
 
 @asynccontextmanager
 async def moving(engine: Engine) -> AsyncGenerator[Callable[[], None]]:
-    """End the block where nothing moves for as long as the engine waits; on the I/O loop.
+    """Cancel the block if nothing moves for as long as the engine waits; on the I/O loop.
 
     Yields:
-        A function to be called whenever bytes have moved.
+        A function to call whenever bytes have moved.
 
     Raises:
-        StalledError: Nothing did.
+        StalledError: Nothing moved for that long.
     """
     loop = asyncio.get_running_loop()
     limit = asyncio.timeout(engine.deadline)
@@ -271,13 +271,13 @@ class _Sink(Protocol):
 
 
 async def fetch(engine: Engine, storage: Storage, blob: BlobRef, what: str) -> bytes:
-    """The stored bytes, checked.
+    """Fetch stored bytes and check them.
 
     Raises:
         BlobNotFoundError, IntegrityError, StorageError: See ``Lazy.load``.
     """
     if blob.size > SPOOL_BYTES:
-        sink = BytesIO()  # gives its buffer away without a copy
+        sink = BytesIO()  # its value can be taken without a copy
         await download(engine, storage, blob, what, sink)
         return sink.getvalue()
 
@@ -335,7 +335,7 @@ async def download(engine: Engine, storage: Storage, blob: BlobRef, what: str, s
 
 
 async def download_again(engine: Engine, storage: Storage, blob: BlobRef, what: str) -> Content:
-    """The stored bytes, to be stored anew, checked; large ones in a temporary file.
+    """Fetch stored bytes, checked, to store them elsewhere; large ones in a temporary file.
 
     Raises:
         BlobNotFoundError, IntegrityError, StorageError: See ``Lazy.load``.
@@ -350,12 +350,12 @@ async def download_again(engine: Engine, storage: Storage, blob: BlobRef, what: 
 
 
 class _SinkError(Exception):
-    """The local disk failed, not the storage."""
+    """A failure of the local disk, not of the storage."""
 
 
 @contextmanager
 def fetching(what: str, blob: BlobRef) -> Generator[None]:
-    """Turn what a storage raises into errors that name the field and the place."""
+    """Convert errors of a storage into errors that name the field and the place."""
     at = place(what, blob)
     try:
         yield
@@ -370,7 +370,7 @@ def fetching(what: str, blob: BlobRef) -> Generator[None]:
 
 
 def place(what: str, blob: BlobRef) -> str:
-    """Names the field and the place in messages."""
+    """The field and the place, as named in messages."""
     return f"{what}: its value at {blob.location!r} in {blob.storage!r}"
 
 
@@ -388,7 +388,7 @@ def _check(what: str, blob: BlobRef, size: int, digest: str | None) -> None:
 
 @contextmanager
 def temporary() -> Generator[Path]:
-    """A file that is deleted at the end of the block, if it is still there."""
+    """The path of a temporary file that is deleted at the end of the block, if it still exists."""
     handle, name = tempfile.mkstemp(prefix="artigraph-")
     os.close(handle)
     try:
@@ -399,11 +399,11 @@ def temporary() -> Generator[Path]:
 
 
 TRANSFERS = 16
-"""Values on their way to or from storages at once, a call; each is held in memory meanwhile."""
+"""Maximum number of values that one call transfers at once; each is held in memory for so long."""
 
 
 async def together(work: Iterable[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
-    """Run all, a bounded number at once; the first error ends the others and is raised as it is."""
+    """Run all works, a bounded number at once; the first error cancels the others and is raised."""
     starts = list(work)
     if len(starts) <= 1:
         return [await start() for start in starts]

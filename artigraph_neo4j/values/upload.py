@@ -1,10 +1,10 @@
-"""What one call keeps outside of the graph: equal content once, through references that are live.
+"""The values that one call stores outside of the graph; equal content is stored once.
 
 Before anything is uploaded, one statement looks for Blob nodes of the same content in the same
-storage. The location of one that is there is used again, by a Blob node of its own; the statement
-that writes the call's nodes locks the one it leaned on, and says so when it is gone. An object that
-no committed Blob node names is never used, so garbage collection may delete any such object that is
-older than ``MIN_AGE``; whoever needs half of that to get from upload to commit uploads again.
+storage. If there is one, a new Blob node reuses its location; the statement that writes the call's
+nodes locks the old Blob node, and reports if it is gone. An object that no committed Blob node
+names is never reused, so garbage collection may delete any such object that is older than
+``MIN_AGE``; a call that takes half of that from upload to commit uploads again.
 """
 
 from __future__ import annotations
@@ -53,22 +53,22 @@ __all__ = [
 T = TypeVar("T")
 
 MIN_AGE = timedelta(days=1)
-"""What no Blob node names may be deleted at this age, and is committed before half of it."""
+"""Minimum age of objects without a Blob node that may be deleted; a commit takes less than half."""
 
 WAVE_BYTES = 256 * 1024 * 1024
 """Bytes held in memory while one query checks which contents are already stored."""
 
 _marked: WeakValueDictionary[tuple[int, str], Storage] = WeakValueDictionary()
-"""Storages where the marker of a graph was seen or put, by identity and the graph's id."""
+"""Storages known to have the marker of a graph, by the storage's identity and the graph's id."""
 
 
 @dataclass(slots=True, eq=False)
 class _Content:
-    """Bytes that fields of a call have in common. They are made once.
+    """The bytes of one or more fields of a call with equal content; they are made once.
 
-    ``data`` is None where a ``Lazy`` has them: they are fetched only if they are not found. What
-    was uploaded is dropped, since it can be fetched again; what leans on the Blob node of others is
-    kept until the commit, since they may delete it.
+    ``data`` is None if a ``Lazy`` has them: they are fetched only if no stored copy is found. Bytes
+    that were uploaded are dropped, since they can be fetched again; bytes that reuse the Blob node
+    of another call are kept until the commit, since that node may be deleted.
     """
 
     where: str
@@ -87,12 +87,12 @@ class _Content:
 
     @property
     def stored_at(self) -> str | None:
-        """Where a ``Lazy`` found the bytes, if that is in this storage."""
+        """The location where a ``Lazy`` found the bytes, if it is in this storage."""
         blob = None if self.lazy is None else self.lazy.blob
         return blob.location if blob is not None and blob.storage == self.storage.name else None
 
     def drop(self) -> None:
-        """Let go of the bytes."""
+        """Release the bytes."""
         if self.data is not None:
             self.data.close()
             self.data = None
@@ -100,7 +100,7 @@ class _Content:
 
 @dataclass(slots=True, eq=False)
 class _Reference:
-    """A field whose bytes are outside, and the Blob node it will have."""
+    """A field whose bytes are in a storage, and the Blob node it will have."""
 
     pending: Pending
     storage: Storage | None
@@ -109,10 +109,10 @@ class _Reference:
 
 
 class Uploads:
-    """The bytes of one call's fields: made, and kept on their nodes or in storages.
+    """The bytes of one call's fields: made, and stored on their nodes or in storages.
 
     Args:
-        engine: The engine, which has a default storage perhaps.
+        engine: The engine, with or without a default storage.
         pending: The fields.
     """
 
@@ -126,27 +126,27 @@ class Uploads:
         self._shelf: IO[bytes] | None = None
 
     async def keep(self, *, adopt: bool = True) -> None:
-        """Make the bytes of all fields and keep them. One round trip when some go to a storage.
+        """Make the bytes of all fields and store them. One round trip if some go to a storage.
 
-        Values are held in memory up to ``WAVE_BYTES`` while it is asked which are stored already:
-        one round trip for each time that they reach it. ``drop`` has to be called at the end.
+        Up to ``WAVE_BYTES`` of values are held in memory while one query checks which of them are
+        already stored: one round trip for each such wave. ``drop`` has to be called at the end.
 
         Args:
-            adopt: Whether bytes that are stored already are used again. Whoever says no has no
-                Blob nodes to lock.
+            adopt: Whether bytes that are already stored are reused. Otherwise there are no Blob
+                nodes to lock.
 
         Raises:
-            SerializationError: A value cannot be serialized. Nothing was sent for it.
-            StorageError: A storage failed; what was stored before is found as garbage later.
+            SerializationError: A value cannot be serialized. None of its bytes were sent.
+            StorageError: A storage failed; objects stored before become garbage, to be collected.
         """
         while await self.make():
             await self.store(adopt=adopt)
 
     async def make(self) -> bool:
-        """Make the bytes of the next fields, as many as may be held at once.
+        """Make the bytes of the next fields, as many as may be held in memory at once.
 
         Returns:
-            Whether some of them have to go to storages: ``store`` is what is next.
+            Whether some of them have to go to storages: then call ``store`` next.
         """
         try:
             await together([self._serialize] * min(TRANSFERS, len(self._references)))
@@ -156,14 +156,14 @@ class Uploads:
         return bool(self._wave)
 
     async def hold(self) -> None:
-        """Make the bytes of all fields; what is too much to be held is stored, not left to do."""
+        """Make the bytes of all fields; store those beyond the bytes that may be held."""
         await self.make()
         while self._made >= WAVE_BYTES:
             await self.store()
             await self.make()
 
     async def store(self, *, adopt: bool = True) -> None:
-        """Send what was made to the storages. After a failure it can be called again."""
+        """Send the bytes made so far to the storages. Can be called again after a failure."""
         fresh = [content for content in self._grouped() if content.location is None]
         if adopt and fresh:
             await self._adopt(fresh)
@@ -188,12 +188,12 @@ class Uploads:
 
     @property
     def held(self) -> int:
-        """Bytes in memory, or in files of their own: not stored yet, or kept until the end."""
+        """Number of bytes in memory or temporary files: not stored yet, or kept until the end."""
         contents = {*self._contents.values(), *(content for _, content in self._wave)}
         return sum(c.size for c in contents if c.data is not None and c.data.is_own)
 
     def drop(self) -> None:
-        """Let go of all bytes: what they are for is in the graph, or never will be."""
+        """Release all bytes: their artifacts are in the graph, or never will be."""
         for content in (*self._contents.values(), *(content for _, content in self._wave)):
             content.drop()
         self._wave.clear()
@@ -202,10 +202,10 @@ class Uploads:
             self._shelf = None
 
     async def renew(self, gone: Iterable[str] = ()) -> None:
-        """Upload anew what was uploaded too long ago, or leaned on one of these Blob nodes.
+        """Upload again the bytes uploaded too long ago, or reusing one of these Blob nodes.
 
         Raises:
-            StorageError: A storage failed; or what was uploaded long ago is not there any more.
+            StorageError: A storage failed, or an object uploaded long ago no longer exists.
         """
         lost = set(gone)
         limit = time.time() - MIN_AGE.total_seconds() / 2
@@ -217,10 +217,10 @@ class Uploads:
         await together(partial(self._upload_again, content) for content in again)
 
     def fresh_seconds(self) -> float:
-        """Seconds for which all that was uploaded is certainly kept without a Blob node.
+        """Seconds for which all uploaded objects are surely kept without a Blob node.
 
-        Garbage collection takes what is older than ``MIN_AGE``; the other half of it is for clocks
-        that differ, and for a statement that is on its way.
+        Garbage collection deletes objects older than ``MIN_AGE``. Half of it is the limit here; the
+        other half allows for clocks that differ and for statements under way.
         """
         times = [c.uploaded for c in self._contents.values() if c.uploaded is not None]
         return fresh_seconds(min(times, default=inf))
@@ -233,12 +233,12 @@ class Uploads:
         await self._upload(content)
 
     def leaned_on(self) -> list[str]:
-        """The Blob nodes whose locations are used again; a write locks them."""
+        """Ids of the Blob nodes whose locations are reused; a write locks them."""
         return [c.leaned_on for c in self._contents.values() if c.leaned_on is not None]
 
     @property
     def graph_id(self) -> str | None:
-        """The graph under whose prefix values were stored, if any were."""
+        """The id of the graph under whose prefix values were stored, or None."""
         return self._graph_id
 
     def rows(self) -> list[dict[str, Any]]:
@@ -282,7 +282,7 @@ class Uploads:
             data.close()
 
     def _grouped(self) -> list[_Content]:
-        """The contents that no field before had; equal ones become one."""
+        """The new contents of the fields; equal ones are merged into one."""
         fresh: list[_Content] = []
         for item, made in self._wave:
             item.content = self._contents.setdefault(made.key, made)
@@ -291,7 +291,7 @@ class Uploads:
         return fresh
 
     async def _adopt(self, contents: list[_Content]) -> None:
-        """Lean on live Blob nodes of the same content, where their objects really are there."""
+        """Reuse live Blob nodes of the same content, after checking that their objects exist."""
         wanted = [
             {
                 "storage": c.storage.name,
@@ -349,13 +349,13 @@ class Uploads:
 async def upload(
     engine: Engine, storage: Storage, content: Content, where: str, graph_id: str
 ) -> str:
-    """Store one content under the prefix of a graph, behind the mark of that prefix.
+    """Store one content under the prefix of a graph, which is marked first.
 
     Returns:
-        Its location.
+        The location of the content.
 
     Raises:
-        StorageError: The storage failed; ``StalledError`` where it does not answer.
+        StorageError: The storage failed; ``StalledError`` if it does not answer.
     """
     key = f"{graph_prefix(graph_id)}{blob_name(await content.digest())}"
     try:
@@ -371,7 +371,7 @@ async def upload(
 def blob_row(
     owner: str, field: str, blob_id: str, digest: str, size: int, storage: str, location: str
 ) -> dict[str, Any]:
-    """The row by which a statement stores the Blob node of one field."""
+    """Make the row from which a statement creates the Blob node of one field."""
     properties = {
         "blob_id": blob_id,
         "digest": digest,
@@ -383,14 +383,14 @@ def blob_row(
 
 
 def fresh_seconds(uploaded: float) -> float:
-    """Seconds for which what was uploaded at this time is certainly kept without a Blob node."""
+    """Seconds for which an object uploaded at this time is surely kept without a Blob node."""
     return uploaded + MIN_AGE.total_seconds() / 2 - time.time()
 
 
 def stored_parameters(uploads: Iterable[Uploads]) -> dict[str, Any]:
-    """What the statement that writes is told of what several calls keep outside.
+    """Parameters of the writing statement about the stored values of several calls.
 
-    Blob nodes to lock come in one order for all callers, so that none wait in a circle.
+    Blob nodes to lock are sorted, so that callers cannot deadlock.
     """
     parts = list(uploads)
     return {
@@ -401,7 +401,7 @@ def stored_parameters(uploads: Iterable[Uploads]) -> dict[str, Any]:
 
 
 async def _bytes(pending: Pending) -> Content:
-    """The serialized value, in memory or in a temporary file."""
+    """Serialize a value, into memory or into a temporary file."""
     if pending.write is None:
         heavy = pending.heavy
         data = await asyncio.to_thread(pending.serialized) if heavy else pending.serialized()
@@ -429,10 +429,10 @@ def _row(item: _Reference, content: _Content) -> dict[str, Any]:
 
 
 async def _mark(engine: Engine, storage: Storage, graph_id: str) -> None:
-    """Put the object that says whose prefix this is, unless it is there: gc asks for it.
+    """Put the marker object that names the graph of a prefix, unless it exists; gc checks it.
 
-    It is looked for once a process. A storage that cannot list is left without: nothing could be
-    collected there. Where it is not allowed to, the object is put again; it is always the same.
+    Each process looks for it once. A storage that cannot list gets none, since nothing can be
+    collected there. If listing is not permitted, the object is put again; it is always the same.
     """
     if type(storage).list is Storage.list or (id(storage), graph_id) in _marked:
         return

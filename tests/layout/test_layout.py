@@ -71,7 +71,7 @@ async def read_back() -> None:
 def _plain(artifact: Any) -> dict[str, Any]:
     return {
         name: (str(value.dtype), value.tolist()) if isinstance(value, np.ndarray) else value
-        for name, value in vars(artifact).items()
+        for name, value in sorted(vars(artifact).items())
     }
 
 

@@ -1,1 +1,1 @@
-"""A real training study on real data, recorded and then asked about: ``make demo``."""
+"""A real training study on real data, recorded and then queried: ``make demo``."""

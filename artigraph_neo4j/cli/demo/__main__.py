@@ -23,7 +23,7 @@ RETURN path"""
 
 
 def main() -> None:
-    """Start the local stack, run the study, answer questions, say how to look at it."""
+    """Start the local stack, run the study, answer questions, tell how to look at it."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     console.print("Starting Neo4j and S3 on this machine, or finding them running ...")
     begin = time.monotonic()

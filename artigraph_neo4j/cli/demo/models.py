@@ -1,4 +1,4 @@
-"""The models that the study records."""
+"""The models and span classes that the study records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trial(Span):
 
 @dataclass
 class FlightTable(ArtifactModel, version=1):
-    """A table of flights. The frame is large, so it goes to S3 by itself."""
+    """A table of flights. The frame is large, so it is stored in S3 automatically."""
 
     source: str
     rows: int
@@ -52,7 +52,7 @@ class TrainedModel(ArtifactModel, version=1):
 
 @dataclass
 class FoldScore(ArtifactModel, version=1):
-    """The score of a fold: numbers that Cypher can ask about."""
+    """The score of a fold: numbers that Cypher can compare."""
 
     auc: float
     accuracy: float
@@ -70,14 +70,14 @@ class Conclusion(ArtifactModel, version=1):
 
 @dataclass
 class Predictions(ArtifactModel, version=1):
-    """The predictions of a fold, beside the truth."""
+    """The predictions of a fold, with the true values."""
 
     score: FoldScore
     frame: pd.DataFrame
 
 
 def first_baseline() -> Any:
-    """``Baseline`` as the first release of this program defined it."""
+    """Return ``Baseline`` as the first release of this program defined it."""
 
     @dataclass
     class Baseline(ArtifactModel, version=1):
@@ -96,6 +96,6 @@ class Baseline(ArtifactModel, version=2):
     @migration(1)
     @staticmethod
     def to_shares(data: dict[str, Any]) -> dict[str, Any]:
-        """Shares between 0 and 1, and what follows from them."""
+        """Convert the percentage to a share between 0 and 1, and compute the accuracy."""
         late = 1 - data["percent_on_time"] / 100
         return {"share_late": late, "accuracy": max(late, 1 - late)}

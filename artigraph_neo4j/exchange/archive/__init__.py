@@ -1,6 +1,6 @@
-"""Files with all below a span: to take it along, to keep it, or to analyse it elsewhere.
+"""Archives: files with everything below a span, to move, keep or analyse it elsewhere.
 
-``export_graph`` writes JSON lines, which ``import_graph`` brings into a graph again, or Parquet
+``export_graph`` writes JSON lines, which ``import_graph`` loads into a graph again, or Parquet
 tables. The lines are described in ``docs/cli.md``.
 """
 

@@ -1,4 +1,4 @@
-"""Checks of a whole exported file, before anything of it is written: what lies is refused."""
+"""Checks of a whole exported file before any of it is written: a file that is wrong is refused."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["check_file"]
 def check_file(path: Path) -> Line:
     """Read all of a file, and check that its lines fit each other.
 
-    Every id comes once, and every property can be read. All spans are below the one of the header,
-    each with its parent, depth and root. Labels have the keys that make them unique.
+    Every id occurs once, and every property can be read. All spans are below the span of the
+    header, each with its parent, depth and root. Labels have the keys that make them unique.
 
     Args:
         path: The file.
 
     Returns:
-        Its header.
+        The header of the file.
 
     Raises:
-        ArchiveError: It cannot be read, is broken, or its lines contradict each other; the message
-            names the line.
+        ArchiveError: The file cannot be read, is broken, or its lines contradict each other; the
+            message names the line.
     """
     lines = read_lines(path)
     _, header = next(lines)
@@ -50,7 +50,7 @@ def check_file(path: Path) -> Line:
 def _check_nodes(record: Line, seen: set[int]) -> None:
     """Check that properties can be read and that no id came before.
 
-    Hashes of ids take a third of the memory that ids would.
+    Hashes of ids take a third of the memory of ids.
     """
     nodes: dict[str, list[Line]] = {"span": [record], "artifact": record.get("nodes", [])}
     for node in nodes.get(record["kind"], ()):
@@ -71,7 +71,7 @@ def _check_keys(record: Line) -> None:
 
 
 class _Tree:
-    """The spans of a file: their depths, and those whose parents have not come yet."""
+    """The spans of a file with their depths; spans that came before their parents wait."""
 
     def __init__(self, header: Line) -> None:
         self._header = header
@@ -91,7 +91,7 @@ class _Tree:
             self._waiting.append((number, node_id, parent, depth))
 
     def problem(self) -> str | None:
-        """The first span that is not where it says, in words."""
+        """Return the first span whose place is wrong, in words; None where all are right."""
         if self._header["span"] not in self._depths:
             return f"line 1: span {self._header['span']} of the header is not in the file"
         for number, node_id, parent, depth in self._waiting:

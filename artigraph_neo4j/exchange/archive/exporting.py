@@ -1,4 +1,4 @@
-"""Writing all below a span to a file."""
+"""Exports: everything below a span, written to a file."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class ExportReport:
 
     Attributes:
         path: The file, or for Parquet the directory.
-        spans: How many spans.
-        artifacts: How many artifacts, all versions.
-        nested: How many models nested in them.
-        used: How many times a span used an artifact.
-        blobs: How many references to stored values.
-        bytes: The size of the stored values that were written beside the file; 0 where they
-            were left out. Equal ones count once.
-        open: How many spans were still open; more may come to be below them.
+        spans: Number of spans.
+        artifacts: Number of artifacts, all versions.
+        nested: Number of models nested in them.
+        used: Number of times that a span used an artifact.
+        blobs: Number of references to stored values.
+        bytes: Size in bytes of the stored values that were written next to the file; 0 where
+            they were left out. Equal values count once.
+        open: Number of spans that were still open; they may still get artifacts and children.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class ExportReport:
     open: int = 0
 
     def count(self, records: Iterable[Line]) -> None:
-        """Count what is written."""
+        """Count records that are written."""
         for record in records:
             if record["kind"] == "span":
                 self.spans += 1
@@ -75,32 +75,33 @@ async def export_graph(
     blobs: bool = False,
     progress: Callable[[ExportReport], object] | None = None,
 ) -> ExportReport:
-    """Write a span, all below it, and their artifacts to a file.
+    """Write a span, everything below it, and the artifacts of these spans to a file.
 
     An existing file is replaced only after everything is written. Concurrent writes may or may not
-    be included. What leads to or from spans and artifacts elsewhere is written as a reference: what
-    these spans used, what used their artifacts, newer versions of these.
+    be included. Relationships with nodes elsewhere become references: artifacts that these spans
+    used, spans that used their artifacts, newer versions of these.
 
-    A round trip for 500 spans, one for the ids of their artifacts, one for 500 artifacts, and one
-    for 500 spans to see what they used; so much is held in memory.
+    For every 500 spans one round trip, another for the ids of their artifacts and another for the
+    artifacts that they used; and one for every 500 artifacts. Only one batch is in memory.
 
     Args:
         span: The span, its id, or ``"current"``.
-        path: The file; with the ending ``.gz`` it is compressed. For Parquet a directory, which is
-            made: ``spans.parquet``, ``artifacts.parquet`` and a table for each model in ``models``.
-        format: ``"jsonl"`` for JSON lines, which ``import_graph`` reads; ``"parquet"`` for tables,
-            to be analysed.
-        blobs: Whether the bytes of values in storages are written too, into the directory of the
-            file's name with ``.blobs`` behind it.
-        progress: Called after every batch with what was written so far.
+        path: The file; it is compressed if its name ends in ``.gz``. For Parquet, a directory to
+            create: ``spans.parquet``, ``artifacts.parquet``, and in ``models`` a table for each
+            model.
+        format: ``"jsonl"`` for JSON lines, which ``import_graph`` reads; ``"parquet"`` for tables
+            to analyse.
+        blobs: Whether to write the bytes of values in storages too, into a directory with the
+            file's name and ``.blobs`` after it.
+        progress: Called after every batch with the counts so far.
 
     Returns:
-        What was written.
+        The counts of what was written.
 
     Raises:
-        NotFoundError: There is no such span.
-        SpanError: ``"current"``, and no span is.
-        StorageError: A stored value cannot be read, or is not the one that was written.
+        NotFoundError: The span does not exist.
+        SpanError: The span is ``"current"``, and there is no current span.
+        StorageError: A stored value cannot be read, or is not the value that was written.
         ArchiveError: The file cannot be written; or, for Parquet, pyarrow is not installed.
         ConnectionFailed: The database stayed out of reach.
     """
@@ -183,7 +184,7 @@ async def _records(reader: GraphReader) -> AsyncIterator[list[Line]]:
 async def _blobs(
     engine: Engine, directory: Path, records: list[Line], report: ExportReport
 ) -> None:
-    """Write stored bytes that are not there yet; names say what is in them."""
+    """Write stored bytes that are not there yet; the files are named by digest."""
     wanted: dict[Path, tuple[BlobRef, str]] = {}
     for record in records:
         for node in record.get("nodes", ()):

@@ -1,4 +1,4 @@
-"""Bringing an exported file into a graph."""
+"""Imports: an exported file, loaded into a graph."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from artigraph_neo4j.storage.base import Storage
 __all__ = ["ImportReport", "import_graph"]
 
 NODES = 500
-"""Nodes in a transaction; an artifact is never in two."""
+"""Maximum number of nodes in a transaction; an artifact is never split over two."""
 
 
 @dataclass(slots=True)
@@ -32,16 +32,16 @@ class ImportReport:
 
     Attributes:
         span: The id of the span at the top.
-        spans: How many spans were read.
-        artifacts: How many artifacts.
-        nested: How many models nested in them.
-        new: How many of all these nodes the graph did not have before.
-        uploaded: How many stored values were uploaded.
-        bytes: Their size.
-        shared: How many references lead to values in the storage of the graph that they come from,
-            since the file does not have their bytes; whoever reads them has to name that storage.
-        left_out: How many relationships lead to what is in neither the file nor the graph: to
-            artifacts that were used but made elsewhere, and from spans and newer versions
+        spans: Number of spans that were read.
+        artifacts: Number of artifacts.
+        nested: Number of models nested in them.
+        new: Number of all these nodes that the graph did not have before.
+        uploaded: Number of stored values that were uploaded.
+        bytes: Size of these values in bytes.
+        shared: Number of references to values in the storage of the exported graph, since the
+            file does not have their bytes; a program that reads them has to name that storage.
+        left_out: Number of relationships with nodes that are in neither the file nor the graph:
+            with artifacts that were used but made elsewhere, and with spans and newer versions
             elsewhere.
     """
 
@@ -63,15 +63,16 @@ async def import_graph(
     storage: Storage | None = None,
     progress: Callable[[ImportReport], object] | None = None,
 ) -> ImportReport:
-    """Bring what ``export_graph`` wrote as JSON lines into the graph of the current engine.
+    """Load JSON lines that ``export_graph`` wrote into the graph of the current engine.
 
-    The whole file is checked first: that its lines fit each other, and that it holds what its last
-    line says. Ids stay; what is there already stays as it is. So importing again does no harm:
-    after an error, or to get relationships to what was imported since. Each batch of 500 nodes is
-    one transaction, so an artifact is there as a whole or not at all.
+    The whole file is checked first: its lines must fit each other, and their totals must equal
+    those of its last line. Ids stay, and nodes that exist already do not change. So a file can be
+    imported again: after an error, or to get relationships with nodes that were imported since.
+    Each batch of 500 nodes is one transaction, and an artifact is imported as a whole or not at
+    all.
 
-    The span at the top goes below the parent that it had, where that is in the graph, else it
-    becomes a root. Open spans stay open; no process is known for them.
+    The span at the top is put below its former parent, where the graph has that parent; otherwise
+    it becomes a root. Open spans stay open; their process is not known.
 
     A reference whose bytes the file does not have stays as it is, and counts as ``shared``, also
     when neither this program nor its environment names its storage: nothing is opened for it. To
@@ -80,23 +81,23 @@ async def import_graph(
     Three round trips, one for each batch, and one more for each batch with stored values.
 
     Args:
-        path: The file. Stored values are looked for beside it, in the directory of its name with
-            ``.blobs`` behind it; where they are not, the references stay what they are.
-        storage: Where stored values go; by default the engine's, else the storage of the name that
-            each had.
-        progress: Called after every batch with what was read so far.
+        path: The file. Stored values are looked for next to it, in the directory with its name and
+            ``.blobs`` after it; references to values that are not there do not change.
+        storage: The storage for stored values; by default the engine's, or without one the
+            storage with the name that each value had.
+        progress: Called after every batch with the counts so far.
 
     Returns:
-        What was imported.
+        The counts of what was imported.
 
     Raises:
-        ArchiveError: The file cannot be read, is broken, or is not what its last line says:
-            nothing is imported. Or it contradicts what the graph has: the message names the lines,
-            and what was imported before them.
-        StorageError: A stored value cannot be kept, or is not the one that was exported; or the
+        ArchiveError: The file cannot be read, is broken, or differs from its last line: then
+            nothing is imported. Or it contradicts the graph: then the message names the lines,
+            and the counts of what was imported before them.
+        StorageError: A stored value cannot be kept, or is not the value that was exported; or the
             storage for its bytes was not named.
-        EngineError: The graph took another id since this program connected to it.
-        ConnectionFailed: The database stayed out of reach. What came before is imported.
+        EngineError: The graph got a new id after this program connected to it.
+        ConnectionFailed: The database stayed out of reach. Batches so far are imported.
     """
     engine = get_engine()
     source = Path(path)
@@ -131,8 +132,8 @@ class _Place:
     Attributes:
         span: The top span.
         parent: Its parent there, or None.
-        root: What its ``root_id`` will be.
-        shift: What is added to the depths of all.
+        root: Its new ``root_id``.
+        shift: The number to add to the depth of every span.
     """
 
     span: str
@@ -152,7 +153,7 @@ class _Place:
 
 @dataclass
 class _Batch:
-    """Rows for one transaction."""
+    """The rows of one transaction."""
 
     first: int = 0
     last: int = 0
@@ -168,7 +169,7 @@ class _Batch:
     notes: list[list[Any]] = field(default_factory=list)
 
     def links(self) -> list[list[Any]]:
-        """The relationships whose other end may be elsewhere."""
+        """Return the relationships whose other end may be elsewhere."""
         return [*self.parents, *self.supersedes, *self.has, *self.used]
 
     @property

@@ -1,4 +1,4 @@
-"""The lines of an exported file: what each holds, written and read, checked as they are read."""
+"""The lines of an exported file: their contents, writing, reading and checks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from artigraph_neo4j.graph.names import MARKS, RESERVED_LABELS
 __all__ = ["FORMAT", "Line", "blob_path", "dump", "open_text", "read_lines"]
 
 FORMAT = 1
-"""The version of the format. A file of a newer one is refused; older ones are read."""
+"""The version of the format. Files of newer versions are refused; older ones are read."""
 
 Line = dict[str, Any]
 
 
 def dump(record: Line) -> str:
-    """A record as a line."""
+    """Return a record as a line."""
     text = json.dumps(
         record, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True
     )
@@ -31,13 +31,13 @@ def dump(record: Line) -> str:
 
 
 def blob_path(directory: Path, digest: str) -> Path:
-    """The path of the bytes of a SHA-256, beside the lines."""
+    """Return the path of the bytes with a SHA-256, next to the file of lines."""
     return directory / digest[:2] / digest
 
 
 @contextmanager
 def open_text(path: Path, name: Path, mode: str) -> Generator[IO[str]]:
-    """A file of lines; compressed when its ``name`` ends in ``.gz``."""
+    """Open a file of lines; it is compressed when its ``name`` ends in ``.gz``."""
     if name.suffix == ".gz":
         with gzip.open(path, f"{mode}t", encoding="utf-8", newline="\n") as file:
             yield cast("IO[str]", file)
@@ -47,11 +47,11 @@ def open_text(path: Path, name: Path, mode: str) -> Generator[IO[str]]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, Line]]:
-    """The records of a file with their line numbers, the header first.
+    """Yield the records of a file with their line numbers, the header first.
 
     Raises:
-        ArchiveError: It is not a file of this kind, a line is broken, or the last line says that
-            something is missing; the message says which line.
+        ArchiveError: The file is of another kind, a line is broken, or the last line shows that
+            something is missing; the message names the line.
     """
     number, ended, totals = 0, False, Totals()
     try:
@@ -87,7 +87,7 @@ def _check_totals(totals: Totals, last: Line) -> None:
 
 
 class _BrokenError(Exception):
-    """A line that cannot be; the text says why."""
+    """An impossible line; the text says why."""
 
 
 def _record(text: str) -> Line:
@@ -106,7 +106,7 @@ def _no_constant(name: str) -> None:
 
 def _check_place(record: Line, number: int, ended: bool) -> None:
     if ended:
-        raise _BrokenError("something follows on the last line")
+        raise _BrokenError("there are lines after the last line")
     (_check_header if number == 1 else _check)(record)
 
 

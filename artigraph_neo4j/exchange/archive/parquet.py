@@ -1,7 +1,7 @@
-"""The same as tables: one of spans, one of artifacts, one for each model with its native fields.
+"""Parquet tables: one of spans, one of artifacts, and one of native fields for each model.
 
-A column of a table has one type, a property of a graph may have several: a field may be an int in
-one artifact and a str in the next. So the graph is read twice: to learn the types, and to write.
+A column of a table has one type, but a property of a graph may have several: a field may be an int
+in one artifact and a str in the next. So the graph is read twice: to learn the types, and to write.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ async def write_tables(
     """Write the tables into the directory ``report.path``. It reads the artifacts twice.
 
     Raises:
-        ArchiveError: They cannot be written.
+        ArchiveError: The tables cannot be written.
     """
     types = _Types()
     async for _, artifacts in reader.pages():
@@ -100,7 +100,7 @@ class _Types:
 
 
 def _type(value: object) -> Any:
-    """The Arrow type of a native value; None for None."""
+    """Return the Arrow type of a native value; None for None."""
     if value is None:
         return None
     if isinstance(value, datetime):
@@ -111,7 +111,7 @@ def _type(value: object) -> Any:
 
 
 def _common(before: Any, new: Any) -> Any:
-    """A type that holds both; text, with JSON in it, where nothing else does."""
+    """Return a type that holds both; text with JSON where no other type does."""
     if before is None or new is None or before == new:
         return new if before is None else before
     numbers = (pa.int64(), pa.float64())
@@ -121,7 +121,7 @@ def _common(before: Any, new: Any) -> Any:
 
 
 def _fields(node: Line) -> dict[str, Any]:
-    """The native fields of a node, as Python's values; those that are None, too."""
+    """Return the native fields of a node as values of Python, with those that are None."""
     properties = node["properties"]
     found: dict[str, Any] = {}
     try:
@@ -133,7 +133,7 @@ def _fields(node: Line) -> dict[str, Any]:
                 value = from_native(from_json(properties[property_name(name)]), plain)
                 found[name] = value.astimezone(UTC) if _has_zone(value) else value
     except _UNREADABLE:
-        pass  # it keeps its row, with the fields that could be read
+        pass  # the node keeps its row, with the readable fields
     return found
 
 
@@ -149,7 +149,7 @@ def _has_zone(value: Any) -> bool:
 
 
 class _Tables:
-    """The open files of a directory, and what goes into each."""
+    """The open files of a directory, and the columns of each."""
 
     def __init__(self, directory: Path, types: _Types, files: ExitStack) -> None:
         self._directory = directory
@@ -166,9 +166,9 @@ class _Tables:
         return self._files.enter_context(pq.ParquetWriter(path, schema))
 
     def _model(self, model: str) -> tuple[Any, dict[str, str]]:
-        """The file of a model, and the column of each field."""
+        """Return the file of a model, and the column of each field."""
         name = re.sub(r"[^\w.-]", "_", model)[:100].lstrip(".") or "_"
-        while name.lower() in self._names:  # of file systems that do not tell case
+        while name.lower() in self._names:  # for file systems that ignore case
             name += "_"
         self._names[name.lower()] = model
         columns = {f: f"{f}_" if f in _KEYS else f for f in self._types.of[model]}
@@ -179,7 +179,7 @@ class _Tables:
         return self._open(f"models/{name}", schema), columns
 
     def write(self, spans: list[Line], artifacts: list[Line]) -> None:
-        """Write a batch of each."""
+        """Write a batch of spans and a batch of artifacts."""
         if spans:
             _add(self._spans, [_span_row(span) for span in spans])
         rows = [row for record in artifacts for row in _artifact_rows(record)]
@@ -223,7 +223,7 @@ def _span_row(span: Line) -> dict[str, Any]:
 
 
 def _readable(span: Line) -> dict[str, Any]:
-    """Times with a named zone as text: Python may not know the zone."""
+    """Return properties, times with a named zone as text: Python may not know the zone."""
     return {
         name: value["$zoned"] if isinstance(value, dict) and "$zoned" in value else value
         for name, value in span["properties"].items()
@@ -231,7 +231,7 @@ def _readable(span: Line) -> dict[str, Any]:
 
 
 def _artifact_rows(record: Line) -> Any:
-    """Rows of an artifact and of what is nested in it, with their nodes."""
+    """Yield the rows of an artifact and of models nested in it, with their nodes."""
     made = sorted(record["spans"], key=lambda row: (row[3] is not None, row[3] or ""))
     span, label = (made[0][0], made[0][1]) if made else (None, None)
     older = record["supersedes"][0] if record["supersedes"] else None

@@ -1,4 +1,4 @@
-"""Reads all below a span in batches, as the records of an exported file."""
+"""Reading of everything below a span in batches, as the records of an exported file."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from artigraph_neo4j.recording.artifacts import until_whole
 __all__ = ["NODES", "SPANS", "GraphReader"]
 
 SPANS = 500
-"""Spans that are read at once."""
+"""Maximum number of spans to read at once."""
 
 NODES = 500
-"""Artifacts, with what is nested in them, that are read at once; or a single larger one."""
+"""Maximum number of artifacts to read at once, nested ones too; a larger one is read alone."""
 
 
 class GraphReader:
-    """Reads a span, all below it and its artifacts.
+    """Reads a span, the spans below it and all their artifacts.
 
     Args:
         engine: The graph.
@@ -42,10 +42,10 @@ class GraphReader:
         self.parent_id: str | None = None
 
     async def find(self) -> None:
-        """Look where the span is. One round trip.
+        """Look up the place of the span. One round trip.
 
         Raises:
-            NotFoundError: There is no such span.
+            NotFoundError: The span does not exist.
         """
         rows = await self._engine.read(cypher.EXPORT_ROOT, {"span": self.span_id})
         if not rows:
@@ -56,7 +56,7 @@ class GraphReader:
         return {"span": self.span_id, "root": self.root_id, "after": after, "size": SPANS}
 
     async def spans(self) -> AsyncIterator[list[Line]]:
-        """The spans in order of their ids, one round trip a batch."""
+        """Yield the spans in order of their ids; one round trip for each batch."""
         after = ""
         while True:
             ((rows,),) = await self._engine.read(cypher.EXPORT_SPANS, self._page(after))
@@ -67,14 +67,14 @@ class GraphReader:
                 return
 
     async def pages(self) -> AsyncIterator[tuple[list[Line], list[Line]]]:
-        """Spans, or artifacts of the last of them: in each pair one of the lists is empty."""
+        """Yield spans, then the artifacts of these; in each pair one of the lists is empty."""
         async for spans in self.spans():
             yield spans, []
             async for artifacts in self.artifacts([s["properties"]["node_id"] for s in spans]):
                 yield [], artifacts
 
     async def artifacts(self, span_ids: list[str]) -> AsyncIterator[list[Line]]:
-        """The artifacts of some of these spans, one round trip, and one a batch."""
+        """Yield the artifacts of some spans; one round trip, and one for each batch."""
         found = await self._engine.read_chunks(
             cypher.EXPORT_ARTIFACT_IDS, {"spans": span_ids, "span": self.span_id}
         )
@@ -94,7 +94,7 @@ class GraphReader:
         return {row[0][0][0]["node_id"]: row for row in rows}
 
     async def used(self) -> AsyncIterator[list[Line]]:
-        """The artifacts that the spans used, one round trip a batch."""
+        """Yield the artifacts that the spans used; one round trip for each batch."""
         after: str | None = ""
         while after is not None:
             ((after, rows),) = await self._engine.read(cypher.EXPORT_USED, self._page(after))
@@ -111,7 +111,7 @@ def _span(
     tags: list[list[str]],
     notes: list[list[str]],
 ) -> Line:
-    properties.pop("writer_id", None)  # a process of this graph
+    properties.pop("writer_id", None)  # it names a process of this graph only
     return {
         "kind": "span",
         "labels": sorted(labels),
@@ -125,7 +125,7 @@ def _span(
 def _artifact(row: list[Any]) -> Line:
     nodes, spans, older, newer, users = row
     with suppress(SerializationError, ValueError, TypeError, AttributeError):
-        # Only to see whether it is whole: what cannot be read is copied as it is.
+        # Only to see if it is whole: unreadable values are copied as they are.
         Stored(nodes, None, None)
     return {
         "kind": "artifact",
@@ -138,12 +138,12 @@ def _artifact(row: list[Any]) -> Line:
 
 
 def _in_order(nodes: list[Line]) -> list[Line]:
-    """The same order each time, and what is nested after what it is in."""
+    """Return nodes in a stable order, nested ones after those that they are nested in."""
     inside: dict[str, list[Line]] = {}
     for node in nodes[1:]:
         inside.setdefault(node["in"][0], []).append(node)
     order = nodes[:1]
-    for node in order:  # grows while it is walked
+    for node in order:  # grows during the loop
         order += sorted(
             inside.get(node["properties"]["node_id"], ()), key=lambda found: found["in"][1]
         )

@@ -1,4 +1,4 @@
-"""Totals of an exported file: its last line states them, and a reader compares."""
+"""Totals of an exported file: the last line states them, and a reader compares them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ COUNTED = ("spans", "artifacts", "nodes", "blobs", "used")
 
 
 class Totals:
-    """Counts of what the lines hold, and a hash of their text; the header is not part of them.
+    """Counts of the content of lines, and a hash of their text, both without the header.
 
-    Both are there since a count names what is missing, and a hash sees every change. Two exports of
-    the same have the same hash.
+    Both are needed: counts show what is missing, and the hash shows every change. Two exports of
+    the same content have the same hash.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Totals:
         self._hash = hashlib.sha256()
 
     def add(self, record: Line, text: str) -> None:
-        """Count a line that is not the last one."""
+        """Add a line, unless it is the last one."""
         kind = record.get("kind")
         if kind is None:
             return
@@ -41,11 +41,11 @@ class Totals:
             self._counts["used"] += 1
 
     def last_line(self) -> Line:
-        """The last line of the file."""
+        """Return the last line of the file."""
         return {"kind": "end", **self._counts, "sha256": self._hash.hexdigest()}
 
     def difference(self, record: Line) -> str | None:
-        """The first thing that a last line says otherwise, in words; None where it is right."""
+        """Return the first difference to a last line, in words; None where it is right."""
         for name, count in self._counts.items():
             if record[name] != count:
                 return f"it should hold {record[name]:,} {name}, and holds {count:,}"

@@ -1,4 +1,4 @@
-"""Stored values of an exported file, brought to the storage of another graph."""
+"""Uploads of the stored values of an exported file to the storage of another graph."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ class BlobWriter:
 
     Args:
         engine: The graph.
-        storage: Where values go; None for the engine's, else one of the name each had.
-        directory: Where their bytes are.
-        report: Is told of what was done.
+        storage: The storage for values; None for the engine's, or without one the storage with the
+            name that each value had.
+        directory: The directory with their bytes.
+        report: The report that counts the uploads.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class BlobWriter:
         self._uploaded = inf
 
     def fresh_seconds(self) -> float:
-        """Seconds for which what ``keep`` uploaded last is certainly kept without a Blob node."""
+        """Return the seconds for which recent uploads of ``keep`` are safe without a Blob node."""
         return fresh_seconds(self._uploaded)
 
     async def keep(self, blobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The rows of a batch's Blob nodes. A round trip, if there are any.
+        """Upload missing values and return the rows of Blob nodes. One round trip, if any.
 
         Raises:
             StorageError: A value cannot be kept.
@@ -76,7 +77,7 @@ class BlobWriter:
         return [_row(blob) for blob in blobs]
 
     async def _upload(self, same: list[dict[str, Any]]) -> None:
-        """Upload a content once, for all that have it."""
+        """Upload a content once, for all Blob nodes that have it."""
         first = same[0]
         where = f"artifact {first['owner']}, field {first['field']}"
         storage = self._storage or self._engine.storage

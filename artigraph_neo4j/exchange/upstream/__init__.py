@@ -1,1 +1,1 @@
-"""Databases of Artigraph 0.0.x, read into a graph of this library."""
+"""Import of databases of Artigraph 0.0.x into a graph of this library."""

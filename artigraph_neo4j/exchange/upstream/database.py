@@ -1,4 +1,4 @@
-"""Artigraph's own database: one table, read in one transaction, never written."""
+"""The database of Artigraph 0.0.x: one table, read in one transaction, never written."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLUMNS = {
     "model_artifact_type": "model",
     "model_artifact_version": "version",
 }
-"""Columns and what they are called here; the releases differ in those from ``artifact_detail``."""
+"""Columns and their names here; releases differ in those from ``artifact_detail`` on."""
 
 _NEEDED = ("node_id", "node_parent_id", "node_type", "node_created_at")
 _VALUE = "database_artifact_value"
@@ -43,7 +43,7 @@ _METADATA = (
     f"CASE WHEN artifact_serializer LIKE 'artigraph-json%' AND length({_VALUE}) < 1000 "
     f"AND substr({_VALUE}, 1, 2) = :brace THEN {_VALUE} END"
 )
-"""The value where it is small enough to be what marks a node as a model."""
+"""The value, where it is small enough to be the mark of a model."""
 
 
 @dataclass(slots=True)
@@ -54,10 +54,10 @@ class OldNode:
         node_id: Its integer id.
         parent_id: The id of its parent.
         kind: ``span``, ``database_artifact``, ``remote_artifact`` or one of the user's own.
-        created_at: When it was recorded.
-        size: How many bytes the value in the database has.
+        created_at: The time when it was recorded.
+        size: Number of bytes of its value in the database.
         metadata: That value, if it may be the mark of a model.
-        extra: Columns that the user added.
+        extra: Values of columns that the user added.
     """
 
     node_id: int
@@ -80,22 +80,22 @@ class OldNode:
 
 
 class Database(ABC):
-    """A database, as far as the import needs it."""
+    """A database, with the operations that the import needs."""
 
     @abstractmethod
     def columns(self) -> list[str]:
-        """The names of the table's columns; none if there is no such table."""
+        """Return the names of the table's columns; an empty list if the table does not exist."""
 
     @abstractmethod
     def select(self, text: str, parameters: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
-        """The rows of a query, in the one transaction."""
+        """Yield the rows of a query, in the one transaction."""
 
     @abstractmethod
     def close(self) -> None:
-        """End it."""
+        """Close the connection."""
 
     def nodes(self) -> Iterator[OldNode]:
-        """All rows without their values, in order of their ids.
+        """Yield all rows without their values, in order of their ids.
 
         Raises:
             NotFoundError: This is not a database of Artigraph 0.0.x.
@@ -121,14 +121,14 @@ class Database(ABC):
             yield OldNode(**facts)
 
     def values(self, ids: Sequence[int]) -> dict[int, bytes | None]:
-        """The values that the database holds of some nodes."""
+        """Return the values of some nodes that the database holds."""
         found: dict[int, bytes | None] = {}
-        for start in range(0, len(ids), 500):  # old SQLite takes 999 parameters
+        for start in range(0, len(ids), 500):  # old versions of SQLite take 999 parameters
             some = {f"p{i}": node_id for i, node_id in enumerate(ids[start : start + 500])}
             marks = ", ".join(f":{name}" for name in some)
             text = f"SELECT node_id, {_VALUE} FROM {TABLE} WHERE node_id IN ({marks})"  # noqa: S608
             for node_id, value in self.select(text, some):
-                # SQLite gives back what was put in, whatever the column's type.
+                # SQLite returns the type that was stored, whatever the column's type.
                 data = value.encode() if isinstance(value, str) else value
                 found[node_id] = None if data is None else bytes(data)
         return found
@@ -140,7 +140,7 @@ def _quoted(name: str) -> str:
 
 
 def _instant(value: Any) -> datetime | None:
-    """A time of theirs; they are in UTC, and say so nowhere."""
+    """Return a time of Artigraph, which is in UTC but does not say so."""
     if value is None:
         return None
     found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
@@ -150,7 +150,7 @@ def _instant(value: Any) -> datetime | None:
 class _Sqlite(Database):
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            what = "such file" if "@" in str(path) else f"file {path}"  # it may hold a password
+            what = "such file" if "@" in str(path) else f"file {path}"  # a URL may hold a password
             raise NotFoundError(
                 f"there is no {what}; a database other than SQLite is a URL, x://..."
             )
@@ -177,7 +177,7 @@ class _Sqlite(Database):
 
 
 class _Sqlalchemy(Database):
-    """Anything that SQLAlchemy reaches; imported only here, by who has such a database."""
+    """A database that SQLAlchemy reaches; SQLAlchemy is imported only for such databases."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -222,7 +222,7 @@ class _Sqlalchemy(Database):
 
 
 def _parsed(sqlalchemy: Any, url: str) -> Any:
-    """The parts of a URL; what is wrong with it is not quoted, since it may hold a password."""
+    """Return the parts of a URL; errors do not quote it, since it may hold a password."""
     try:
         found = sqlalchemy.make_url(url)
     except Exception:
@@ -242,7 +242,7 @@ _SYNCHRONOUS = {
     "mysql+aiomysql": "mysql+pymysql",
     "mysql+asyncmy": "mysql+pymysql",
 }
-"""Artigraph's URLs name drivers for asyncio; here a thread reads."""
+"""Synchronous drivers for the asyncio drivers that Artigraph's URLs name: a thread reads here."""
 
 
 def _short(error: Exception) -> str:
@@ -250,16 +250,16 @@ def _short(error: Exception) -> str:
 
 
 def open_database(url: str) -> Database:
-    """A database by the URL that Artigraph was given, or the path of an SQLite file.
+    """Open a database by the URL that Artigraph used, or by the path of an SQLite file.
 
     Raises:
-        NotFoundError: There is no such file.
-        StorageError: It cannot be opened.
+        NotFoundError: The file does not exist.
+        StorageError: The database cannot be opened.
     """
     scheme, found, rest = url.partition("://")
     if not found:
         return _Sqlite(Path(url).expanduser())
     if scheme.partition("+")[0] == "sqlite":
-        # Three slashes lead a relative path, four an absolute one.
+        # Three slashes come before a relative path, four before an absolute one.
         return _Sqlite(Path(rest.partition("?")[0].removeprefix("/")))
     return _Sqlalchemy(url)

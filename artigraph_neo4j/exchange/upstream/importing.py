@@ -1,8 +1,8 @@
-"""Moving from Artigraph 0.0.x: what its SQLite or PostgreSQL database holds, into this graph.
+"""Import from Artigraph 0.0.x: the content of its SQLite or PostgreSQL database.
 
-``import_artigraph`` reads the database and the storages that it refers to, and writes neither.
-Everything is under new ids, which are made from the old ones: to import again adds what is new
-since, and what could not be read before.
+``import_artigraph`` reads the database and the storages that it refers to, and writes to neither.
+Everything gets new ids, which are made from the old ones: importing again adds what is new since
+then, and values that could not be read before.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 BYTES_AT_ONCE = 64 * 1024 * 1024
-"""Values in memory at once; what a storage holds counts as ``_UNKNOWN`` before it is read."""
+"""Maximum bytes of values in memory at once; a value in a storage counts as ``_UNKNOWN``."""
 
 _UNKNOWN = 4 * 1024 * 1024
 
@@ -43,15 +43,15 @@ class ImportReport:
     """The outcome of an import.
 
     Attributes:
-        dry_run: Whether it wrote nothing; the numbers are what it would have done.
-        spans: How many spans it recorded.
-        artifacts: How many artifacts it recorded.
-        nested: How many models nested in those.
-        known: How many spans and artifacts were there from an import before.
-        as_bytes: Values that stayed the bytes they were, and why.
-        skipped: What was not imported, and why.
-        notes: What was imported otherwise than it was: another label, another place.
-        seconds: How long it took.
+        dry_run: Whether nothing was written; then the counts are those of an import.
+        spans: Number of spans that it recorded.
+        artifacts: Number of artifacts that it recorded.
+        nested: Number of models nested in those.
+        known: Number of spans and artifacts that an earlier import recorded.
+        as_bytes: Values that were kept as bytes, with reasons.
+        skipped: Nodes that were not imported, with reasons.
+        notes: Nodes that were imported with a change: another label, another place.
+        seconds: Seconds that it took.
     """
 
     dry_run: bool
@@ -84,38 +84,40 @@ async def import_artigraph(
     dry_run: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> ImportReport:
-    """Import the database of an Artigraph 0.0.x: spans, artifacts, models, and their values.
+    """Import a database of Artigraph 0.0.x: spans, artifacts, models, and their values.
 
-    The database is read in one transaction, and never written; so are its storages. Each span
-    and artifact keeps its old id as the property ``imported_id_``. Values are stored anew, where
-    the engine's settings say, so the old storages are not needed afterwards. What was imported
-    before stays as it is, but for spans that have ended since.
+    The database is read in one transaction; neither it nor its storages are written. Each span
+    and artifact keeps its old id as the property ``imported_id_``. Values are stored again, as
+    the engine's settings say, so the old storages are not needed afterwards. Nodes that were
+    imported before do not change, except spans that have ended since.
 
-    Three round trips for every ``batch`` of nodes; the tree of the database is held in memory,
-    about a kilobyte a node, and its values a batch at a time.
+    Three round trips for every ``batch`` of nodes. The tree of the database is held in memory,
+    about a kilobyte for each node, and its values one batch at a time.
 
     Args:
-        url: The URL that Artigraph was given, or the path of an SQLite file. What is not SQLite
-            is read through SQLAlchemy, the extra ``[sqlalchemy]``.
-        storages: Where values outside of the database are: storages by the names that Artigraph
-            gave them, which ``storage_name`` tells.
-        serializers: By name, functions that make values of bytes of serializers of your own.
-        names: Other names for models, by their old ones.
-        allow_pickle: Read values of serializers that pickle, which runs code that the database
-            names. Otherwise they stay bytes.
-        source: Tells databases apart which happen to be equal; any text, always the same for one.
-        batch: How many nodes to write at once.
-        dry_run: Read everything and write nothing.
-        progress: Called with the numbers of nodes done and of all, after every batch.
+        url: The URL that Artigraph used, or the path of an SQLite file. Databases other than
+            SQLite are read through SQLAlchemy, the extra ``[sqlalchemy]``.
+        storages: Storages of values outside of the database, by the names that Artigraph gave
+            them; ``storage_name`` returns these names.
+        serializers: Functions that turn bytes of your own serializers into values, by name.
+        names: New names of models, by the old names.
+        allow_pickle: Whether to read values of serializers that pickle, which runs code that the
+            database names. Otherwise they are kept as bytes.
+        source: Text that tells apart databases with equal content; always the same for one
+            database.
+        batch: Number of nodes to write at once.
+        dry_run: Whether to read everything, but write nothing.
+        progress: Called after every batch with the number of nodes done and of all nodes.
 
     Returns:
-        What it did, what it could not do, and why; a value that cannot be read ends nothing.
+        The outcome, with what could not be imported and why; a value that cannot be read does
+        not end the import.
 
     Raises:
         ValueError: ``batch`` is less than 1.
-        NotFoundError: There is no such database; or a span was deleted in the meantime.
+        NotFoundError: The database does not exist; or a span was deleted during the import.
         StorageError: The database cannot be opened, or the engine's storage failed.
-        ConnectionFailed: The graph stayed out of reach. What was imported by then stays.
+        ConnectionFailed: The graph stayed out of reach. Batches imported so far stay.
     """
     if batch < 1:
         raise ValueError(f"batch must be 1 or more, not {batch}")
@@ -157,6 +159,6 @@ def _tree(database: Database, source: str) -> Tree:
 
 
 def _cost(artifact: OldArtifact) -> tuple[int, int]:
-    """The nodes of an artifact, and about how many bytes its values have."""
+    """Return the number of nodes of an artifact, and about how many bytes its values have."""
     outside = sum(row.location is not None for row in artifact.rows)
     return len(artifact.rows), artifact.size + _UNKNOWN * outside

@@ -1,4 +1,4 @@
-"""The values of Artigraph's artifacts: from the database or a storage, to bytes, to objects."""
+"""Reading of Artigraph's values: from the database or a storage, to bytes, to objects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Values:
 
     Attributes:
         of: The values by the artifact's new id and the old id of the field.
-        as_bytes: Those that stayed bytes.
+        as_bytes: Values that were kept as bytes.
         skipped: Artifacts that have to wait until this program can read them.
     """
 
@@ -41,18 +41,18 @@ class Values:
 
 
 class _Unreadable(Exception):  # noqa: N818 - a reason to wait
-    """A value cannot be had by this program as it is set up."""
+    """A value that this program cannot read as it is configured."""
 
 
 class Reader:
     """Reads values of one database.
 
     Args:
-        engine: Does the I/O with storages.
-        database: Has the others.
-        storages: Artigraph's storages by the names it gave them.
+        engine: The engine that does the I/O with storages.
+        database: The database that has the other values.
+        storages: Artigraph's storages, by the names that it gave them.
         serializers: Readers of further serializers, by name.
-        allow_pickle: Whether pickles are read, which runs code.
+        allow_pickle: Whether to read pickles, which runs code.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Reader:
         self._allow_pickle = allow_pickle
 
     async def read(self, artifacts: Sequence[OldArtifact]) -> Values:
-        """The values of some artifacts, all of them in memory."""
+        """Read the values of some artifacts, all of them into memory."""
         inline = [
             row.node_id for item in artifacts for row in _fields(item) if row.location is None
         ]
@@ -112,7 +112,7 @@ class Reader:
         return data
 
     async def _value(self, row: OldNode, data: bytes | None, item: OldArtifact, out: Values) -> Any:
-        if data is None:  # in the database, NULL; Artigraph reads it so too
+        if data is None:  # NULL in the database; Artigraph reads it as None too
             return None
         try:
             if len(data) < _BRIEF:
@@ -125,7 +125,7 @@ class Reader:
             return data
 
     def _decoded(self, row: OldNode, data: bytes) -> Any:
-        """The value, if it is one that this library gives back as it is."""
+        """Return the value, if this library can read it back unchanged."""
         decode = decoder(row.serializer, self._serializers, allow_pickle=self._allow_pickle)
         try:
             value = decode(data)
@@ -134,7 +134,7 @@ class Reader:
                 f"field {row.label!r} needs {error.name or error} to be read; install it, with the "
                 "extra [pandas], [arrow] or [polars], and import again"
             ) from error
-        except Exception as error:  # whatever damaged bytes make of a reader
+        except Exception as error:  # a reader may raise anything for damaged bytes
             raise Undecodable(
                 f"serializer {row.serializer!r} cannot read its {len(data)} bytes: "
                 f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Artifacts whose classes this program does not have, ready to be encoded."""
+"""Records: artifacts whose classes this program does not have, ready to be encoded."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class RawArtifact(ArtifactModel, version=1):
 
 
 class Record(ModelBase):
-    """An artifact as it is to be written: what a model's object and its class would tell.
+    """An artifact to write, with the facts that a model's object and class would have.
 
     Args:
         node_id: Its id.
         recorded_at: When it was recorded.
-        plan: What the plan of its class would be.
+        plan: The plan that its class would have.
         values: The values of its fields.
     """
 
@@ -71,15 +71,15 @@ class Record(ModelBase):
 
 
 class RecordEncoder(Encoder):
-    """Encodes records under the ids that they have."""
+    """Encodes records under their own ids."""
 
     def new_node(self, artifact: ModelBase) -> Node:
-        """The node of a record."""
+        """Return the node of a record."""
         assert isinstance(artifact, Record)  # noqa: S101 - all are
         return Node(artifact.node_id, artifact.plan, artifact.recorded_at)
 
     def value_of(self, artifact: ModelBase, field: FieldPlan) -> Any:
-        """The value of a field of a record."""
+        """Return the value of a field of a record."""
         assert isinstance(artifact, Record)  # noqa: S101 - all are
         return artifact.values[field.name]
 
@@ -97,11 +97,11 @@ _MAPPINGS = {"ArtifactMapping", "DictModel"}
 def build(
     artifact: OldArtifact, tree: Tree, values: Mapping[int, Any], names: Mapping[str, str]
 ) -> Record:
-    """An artifact from its rows.
+    """Build an artifact from its rows.
 
     Args:
         artifact: The rows.
-        tree: Where they are.
+        tree: The tree that has the rows.
         values: The values of artifacts that are not models, by old id.
         names: New names of models, by the old ones.
 
@@ -110,7 +110,7 @@ def build(
     """
     members = {row.node_id for row in artifact.rows}
     built: dict[int, Any] = {}
-    for row in reversed(artifact.rows):  # what is nested comes before what it is nested in
+    for row in reversed(artifact.rows):  # nested ones before those that they are nested in
         model = model_of(row)
         if model is None:
             built[row.node_id] = values[row.node_id]

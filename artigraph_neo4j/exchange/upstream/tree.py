@@ -1,4 +1,4 @@
-"""Artigraph's rows as what they are: spans with their places, and artifacts with their parts."""
+"""The tree of Artigraph's rows: spans with their places, and artifacts with their parts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["ImportNote", "OldArtifact", "OldSpan", "Tree", "grow", "model_of", "
 
 @dataclass(frozen=True, slots=True)
 class ImportNote:
-    """One thing that a person may want to know of an import.
+    """A note for people about one node of an import.
 
     Attributes:
         old_id: The node's id in Artigraph's database.
-        what: What it is, by label, model or field.
-        reason: What happened to it, and why.
+        what: The node in words: its label, model or field.
+        reason: The change that the import made, and the reason.
     """
 
     old_id: int
@@ -31,7 +31,7 @@ class ImportNote:
 
 @dataclass(slots=True)
 class OldSpan:
-    """A span and where it is."""
+    """A span and its place."""
 
     row: OldNode
     new_id: str
@@ -42,7 +42,7 @@ class OldSpan:
 
 @dataclass(slots=True)
 class OldArtifact:
-    """An artifact: its own row first, then all that is below it, outer ones first."""
+    """An artifact: its own row, then all rows below it, outer ones first."""
 
     rows: list[OldNode]
     new_id: str
@@ -51,7 +51,7 @@ class OldArtifact:
 
     @property
     def size(self) -> int:
-        """The size in bytes of its values in the database."""
+        """The size of its values in the database, in bytes."""
         return sum(row.size for row in self.rows)
 
 
@@ -60,12 +60,12 @@ class Tree:
     """Everything in the database.
 
     Attributes:
-        spans: Parents before children.
-        artifacts: In order of recording.
+        spans: All spans, parents before children.
+        artifacts: All artifacts, in order of recording.
         new_ids: The new id of every span and model, by the old one.
         children: The parts of every artifact, by the old id.
-        skipped: What cannot be placed.
-        notes: What had to be placed elsewhere.
+        skipped: Nodes that cannot be placed.
+        notes: Nodes that had to be placed elsewhere.
     """
 
     spans: list[OldSpan] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Tree:
 
 
 def model_of(row: OldNode) -> tuple[str, Any] | None:
-    """The name and version of the model that a row stands for; None for a plain value."""
+    """Return the name and version of the model that a row stands for; None for a plain value."""
     if row.model is not None:  # 0.0.7 and later
         return row.model, row.version
     if row.metadata is None:
@@ -106,8 +106,8 @@ def grow(rows: Iterable[OldNode], source: str) -> Tree:
     """Put every row in its place.
 
     Args:
-        rows: All of them.
-        source: Tells databases apart; part of every id.
+        rows: All rows of the database.
+        source: Text that tells databases apart; part of every id.
     """
     by_id = {row.node_id: row for row in rows}
     grower = _Grower(by_id, source)
@@ -116,7 +116,7 @@ def grow(rows: Iterable[OldNode], source: str) -> Tree:
 
 
 class _Grower:
-    """Goes through the rows from the roots, by a list: what is nested may be nested deeply."""
+    """Walks the rows from the roots with a list instead of recursion: nesting may be deep."""
 
     def __init__(self, rows: dict[int, OldNode], source: str) -> None:
         self._rows = rows
@@ -132,7 +132,7 @@ class _Grower:
             if row.parent_id in self._rows:
                 tree.children.setdefault(row.parent_id, []).append(row)
         todo = [row for row in self._rows.values() if row.parent_id not in self._rows]
-        for row in todo:  # grows while it is walked
+        for row in todo:  # grows during the loop
             self._seen.add(row.node_id)
             if is_artifact(row):
                 todo.extend(self._artifact(row))
@@ -163,12 +163,12 @@ class _Grower:
         self.tree.spans.append(span)
 
     def _artifact(self, row: OldNode) -> Iterator[OldNode]:
-        """Place an artifact; what is below it without being part of it is to be placed yet."""
+        """Place an artifact; yield rows below it that are not part of it, to be placed later."""
         span = self._spans.get(row.parent_id or -1)
         if span is None and row.parent_id is not None and not self._alone(row):
             return
         rows = [row]
-        for part in rows:  # grows while it is walked
+        for part in rows:  # grows during the loop
             self._seen.add(part.node_id)
             outer = self.tree.new_ids.get(part.parent_id or -1)
             if part is row:
@@ -189,7 +189,7 @@ class _Grower:
         )
 
     def _alone(self, row: OldNode) -> bool:
-        """Tell whether an artifact can do without the parent that it had."""
+        """Tell whether an artifact can exist without its former parent."""
         if row.parent_id in self._rows:
             reason = f"it is not a part of artifact {row.parent_id}; it is now one of its own"
         elif model_of(row) is None:
@@ -202,22 +202,22 @@ class _Grower:
         return True
 
     def _label(self, row: OldNode, span_id: str) -> str | None:
-        """The label, which Artigraph may have given to several artifacts of a span."""
+        """Return a unique label; Artigraph may have given one to several artifacts of a span."""
         label = row.label
         if label is None:
             return None
         if (span_id, label) in self._labels:
             label = f"{label}#{row.node_id}"
-            reason = f"its span has an artifact so labeled already; it is labeled {label!r}"
+            reason = f"its span has another artifact with its label; it is now {label!r}"
             self.tree.notes.append(ImportNote(row.node_id, named(row), reason))
         self._labels.add((span_id, label))
         return label
 
     def _new_id(self, row: OldNode, at: datetime, outer: str | None) -> str:
-        """An id like those that are made here, a UUIDv7, which is always the same for a row.
+        """Return an id for a row: a UUIDv7, like all ids, but always the same for the same row.
 
-        Its time is the row's, then come the old id, which keeps the order, and a digest of what
-        never changes of the row and of all above it, which tells databases apart.
+        Its time is that of the row. Then comes the old id, which keeps the order, and a digest of
+        the constant parts of the row and of all rows above, which tells databases apart.
         """
         facts: list[Any] = [self._source, outer, row.node_id, row.kind, row.created_at.isoformat()]
         facts += [row.opened_at and row.opened_at.isoformat(), row.label, model_of(row)]
@@ -238,7 +238,7 @@ def _is_part(child: OldNode, outer: OldNode) -> bool:
 
 
 def named(row: OldNode) -> str:
-    """The name of a row in notes: its model or kind, and its label."""
+    """Return the name of a row for notes: its model or kind, and its label."""
     model = model_of(row)
     name = f"{model[0]} " if model else "" if is_artifact(row) else f"{row.kind} "
     return f"{name}{row.label or row.span_label or ''}".strip() or row.kind

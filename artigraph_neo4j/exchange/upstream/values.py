@@ -1,4 +1,4 @@
-"""Artigraph's serializers, read only; and the names of its storages."""
+"""Artigraph's serializers, for reading only, and the names of its storages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from artigraph_neo4j.errors import SerializationError
 __all__ = ["Decode", "Undecodable", "decoder", "storage_name"]
 
 Decode = Callable[[bytes], Any]
-"""Makes a value of the bytes that a serializer of Artigraph wrote."""
+"""Function that turns bytes of a serializer of Artigraph into a value."""
 
 
 class Undecodable(SerializationError):  # noqa: N818 - a reason rather than a failure
-    """A value stays the bytes it is."""
+    """A value that is kept as bytes."""
 
 
 def _array(data: bytes) -> Any:
@@ -72,10 +72,10 @@ _DECODERS: dict[str, Decode] = {
 
 
 def decoder(name: str | None, own: Mapping[str, Decode], *, allow_pickle: bool) -> Decode:
-    """The serializer that reads the bytes of an old one.
+    """Return the function that reads the bytes of an old serializer.
 
     Raises:
-        Undecodable: Nothing does, or it would unpickle.
+        Undecodable: No function does, or it would unpickle.
     """
     if name is not None and (found := own.get(name) or _DECODERS.get(name)):
         return found
@@ -93,7 +93,7 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 def storage_name(place: str) -> str:
-    """The name that Artigraph gave a storage: of a directory, or of ``s3://bucket/prefix``."""
+    """Return Artigraph's name of a storage: a directory, or ``s3://bucket/prefix``."""
     if place.startswith("s3://"):
         bucket, _, prefix = place.removeprefix("s3://").partition("/")
         return _slug(f"artigraph-s3-{bucket}-{prefix}")

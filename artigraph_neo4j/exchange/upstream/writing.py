@@ -1,4 +1,4 @@
-"""Batches of spans and artifacts into the graph."""
+"""Writing of batches of spans and artifacts to the graph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from artigraph_neo4j.values.upload import Uploads
 __all__ = ["OLD_ID", "Counts", "Writer"]
 
 OLD_ID = "imported_id_"
-"""The property of imported spans and artifacts that has their old id."""
+"""The property of imported spans and artifacts that holds their old id."""
 
 
 @dataclass(slots=True)
@@ -44,14 +44,14 @@ class Counts:
 
 
 class Writer:
-    """Writes what one database has.
+    """Writes the content of one database.
 
     Args:
-        engine: Where to.
-        reader: Reads its values.
-        tree: All of its nodes.
+        engine: The engine to write with.
+        reader: The reader of the database's values.
+        tree: All nodes of the database.
         names: New names of models, by the old ones.
-        dry_run: Do everything but write.
+        dry_run: Whether to do everything except writing.
     """
 
     def __init__(
@@ -115,9 +115,9 @@ class Writer:
         old_ids = {new: old for old, new in self._tree.new_ids.items()}
         for node in (node for one in encoded for node in one.nodes):
             node.properties[OLD_ID] = old_ids[node.node_id]
-        # The values of all of them are stored together, so that it is one look for equal ones.
+        # The values of all are stored together, so that one query finds equal ones.
         together = Uploads(self._engine, [field for one in encoded for field in one.pending])
-        await together.keep()  # what it keeps in memory goes with it
+        await together.keep()  # its memory is freed with it
         works = [
             Recording(one, [item.label], item.span_id, together if i == 0 else None)
             for i, (item, one) in enumerate(zip(artifacts, encoded, strict=True))
@@ -128,12 +128,12 @@ class Writer:
 
 
 def _free_labels(artifacts: list[OldArtifact], taken: set[str], counts: Counts) -> None:
-    """Other labels for those that something else in the graph has by now."""
+    """Give other labels to artifacts whose labels are taken in the graph by now."""
     for item in artifacts:
         if item.span_id and item.label and artifact_key(item.span_id, item.label) in taken:
             row = item.rows[0]
             item.label = f"{item.label}#{row.node_id}"
-            reason = f"the graph has an artifact so labeled there; it is labeled {item.label!r}"
+            reason = f"the graph has another artifact with its label; it is now {item.label!r}"
             counts.notes.append(ImportNote(row.node_id, named(row), reason))
 
 
@@ -144,7 +144,7 @@ def _span_row(span: OldSpan, counts: Counts) -> dict[str, Any]:
     for name, value in row.extra.items():
         stored, _ = to_native(value)
         if stored is NOT_NATIVE:
-            reason = f"column {name!r} has a {type(value).__name__}, which no property can be"
+            reason = f"column {name!r} has a {type(value).__name__}, which a property cannot hold"
             counts.notes.append(ImportNote(row.node_id, named(row), reason))
         else:
             properties[f"{name}_" if name in _OWN else name] = stored

@@ -1,1 +1,1 @@
-"""Text of statements; each module bears the name of the module that sends it."""
+"""Texts of statements; each module has the name of the module that sends them."""

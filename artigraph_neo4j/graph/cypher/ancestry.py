@@ -1,7 +1,7 @@
-"""Statements that read everything above some artifacts, with what it takes to make it again.
+"""Statements that read all ancestors of some artifacts, with the details to reproduce them.
 
-One walk upstream for each start, each node once; a constant number of looks at each node that was
-reached, more at the few that a newer version replaced.
+One walk upstream for each start visits each node once; each node reached costs a constant number of
+look-ups, and the few that a newer version replaced cost more.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ RECIPE = _above(
         [x.node_id, k.field, b.digest, b.size, b.storage, b.location]]}} AS more
   }}"""
 )
-"""Rows of pairs ``[id, id of the whole]`` of the starts, in the first row, null for none; and
-chunks of nodes, each with its direct needs and a map of details."""
+"""A statement whose first row has pairs ``[id, id of the whole]`` of the starts, null for none; the
+other rows are chunks of nodes, each with its direct inputs and a map of details."""
 
 STALE = _above(
     f"""CALL (n) {{
@@ -79,4 +79,4 @@ STALE = _above(
     RETURN {{gone: {_MAKER_GONE}, newest: newest.node_id, versions: versions}} AS more
   }}"""
 )
-"""The same, with the newest version of what was superseded, and the content of both."""
+"""The same, with the newest version of each superseded artifact, and the content of both."""

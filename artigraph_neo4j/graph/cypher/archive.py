@@ -1,7 +1,7 @@
-"""Statements that read all below a span to be written to a file, and that write it back.
+"""Statements that read everything below a span for an archive, and that write it back.
 
 Spans are paged by the index on ``(root_id, node_id)``, so that a page costs the same wherever it
-begins. Writes merge by id, in one transaction a batch: to run one twice is to run it once.
+begins. Writes merge by id, in one transaction per batch, so that they are safe to run twice.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ WHERE s.root_id = $root AND s.node_id > $after AND {span_stays("s")}
   AND ($span = $root OR $span IN [(s)<-[:PARENT_OF*0..]-(p) | p.node_id])
 WITH s ORDER BY s.node_id LIMIT $size
 """
-"""Upwards from each span: from the one that is exported, each would walk down its whole tree."""
+"""Part that walks up from each span; from the exported span each page would walk its whole tree."""
 
 
 def _said(name: str) -> str:
-    """Expressions for the tags and the note of a node."""
+    """Return expressions for the tags and the note of a node."""
     return f"""[({name})-[t:TAGGED]->(g:ArtigraphTag) | [g.name, toString(t.at)]],
     [({name})-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toString(o.written_at)]]"""
 
@@ -73,8 +73,8 @@ WITH collect([a.node_id, nodes]) AS found
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]
 """
-"""What several of the exported spans share comes once, with the one that made it. Older versions
-come before newer ones."""
+"""A statement that reads ids of artifacts. An artifact that several exported spans share comes
+once, with the span that made it. Older versions come before newer ones."""
 
 _ROWS = artifact_rows("labels(x)", _said("x"), properties="properties(x)", blob_ids=True)
 
@@ -93,7 +93,8 @@ RETURN collect([
     | [s.node_id, toString(u.at)]]
 ])
 """
-"""With what leads to them from elsewhere: newer versions, and spans that used them."""
+"""A statement that reads artifacts with the links to them: newer versions, and spans that used
+them."""
 
 EXPORT_USED = f"""
 {_PAGE}
@@ -208,9 +209,10 @@ CALL (written, fits) {{
 {_ANNOTATE}
 RETURN other, wrong, written, no_parent, not_both, no_span, no_artifact
 """
-"""One transaction. What is there already stays as it is; ``written`` are the ids of nodes that were
-not. What links to a node that is not there comes back, to be tried again after the others. Nothing
-is written when an id is that of another thing here, or recorded at another time: ``wrong``.
+"""A statement that writes a batch in one transaction. Existing nodes are not changed; ``written``
+has the ids of new nodes. Records that link to a missing node are returned, to be tried again after
+the others. Nothing is written if an id belongs to another thing here, or to one recorded at another
+time: ``wrong``.
 
-An older version gives up its key, which makes labels unique, before the newer one takes it.
+An older version loses its key, which makes labels unique, before the newer one gets it.
 """

@@ -1,8 +1,8 @@
-"""Statements about blobs: live references to a content, and what garbage collection asks.
+"""Statements about blobs: live references to a content, and look-ups of garbage collection.
 
-A name of a stored value begins with its digest, so all look-ups go by the index on ``Blob.digest``,
-and compare ends of locations: a location may be spelled otherwise by another storage object that
-leads to the same place.
+The name of a stored value begins with its digest, so all look-ups use the index on ``Blob.digest``
+and compare the ends of locations: another storage object for the same place may spell the location
+differently.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ CALL (c) {
 }
 RETURN collect([c.storage, c.digest, b.size, b.blob_id, b.location])
 """
-"""One node of each content that has any, at a location where one is given. Only of this graph's
-own prefix: what a copy of a database still refers to belongs to the graph it was copied from."""
+"""A statement that finds one Blob node of each content, at the given location if there is one. It
+looks at this graph's own prefix only: a copy of a database still refers to objects of the graph it
+was copied from, which do not belong to it."""
 
 BLOB_COUNT = "MATCH (b:Blob) RETURN count(b)"
 BLOB_STORAGES = "MATCH (b:Blob) RETURN collect(DISTINCT b.storage)"
@@ -44,19 +45,19 @@ WITH collect([storage, digest, location, size, unowned]) AS found
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]
 """
-"""Every location that is referred to, of the digests that begin with ``$part``, and the ids of Blob
-nodes there that no artifact seems to have.
+"""A statement that reads every location in use whose digest begins with ``$part``, and the ids of
+Blob nodes there that do not seem to belong to an artifact.
 
-Neo4j applies a commit record by record, so a node may be seen before it has its properties, and
-before its relationship. What is behind the former is young, or named by another node as well; for
-the latter ``UNOWNED`` looks again."""
+Neo4j applies a commit record by record, so a node may be visible before its properties, and before
+its relationship. An object behind a node without properties is young, or named by another node as
+well; nodes without a relationship are checked again by ``UNOWNED``."""
 
 UNOWNED = """
 UNWIND $blob_ids AS blob_id
 MATCH (b:Blob {blob_id: blob_id}) WHERE NOT EXISTS {()-[:STORED_IN]->(b)}
 RETURN collect(b.blob_id)
 """
-"""Those of some Blob nodes that no artifact has."""
+"""A statement that returns which of some Blob nodes do not belong to an artifact."""
 
 NAMES_REFERRED_TO = """
 UNWIND $names AS n
@@ -79,7 +80,7 @@ CALL (l) {
 }
 RETURN collect(found)
 """
-"""Some Blob nodes of each location, with the artifacts whose values they are."""
+"""A statement that reads some Blob nodes of each location, with the artifacts they belong to."""
 
 NEW_GRAPH_ID = """
 MATCH (g:ArtigraphGraph {name: 'artigraph'})

@@ -1,4 +1,4 @@
-"""Statements that find what an earlier call with the same key returned."""
+"""The statement that finds the results of an earlier call with the same key."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CALL (s) {{
 }}
 RETURN k{{.*, recorded_at: null}}, s.node_id, found
 """
-"""The newest five calls that went well, each with all that its span has: the first whose results
-are all there is the one."""
+"""A statement that reads the newest five successful calls, each with all artifacts of its span; the
+first one whose results all still exist is used."""
 
 CALLS_OF = f"""
 {DELETES}

@@ -1,4 +1,4 @@
-"""Statements that change what is known of a record: versions, tags, notes."""
+"""Statements that add to a record: versions, tags, notes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WITH collect([owner, label, nodes]) AS found
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]
 """
-"""Versions are a chain: of each there is one newer and one older at the most."""
+"""A statement that reads versions. They form a chain: each has at most one newer and one older."""
 
 _FOUND = f"""
 {DELETES}
@@ -41,7 +41,7 @@ _TAGS = "[(n)-[:TAGGED]->(t:ArtigraphTag) | t.name]"
 
 
 def _change(parts: str, result: str) -> str:
-    """A statement that changes the node ``n`` once; ``found`` is null where there is none."""
+    """Return a statement that changes the node ``n`` once; ``found`` is null if it is missing."""
     return f"""
 {DELETES}
 {ONCE}
@@ -90,7 +90,7 @@ NOTE = _change(
   RETURN count(*) AS changed""",
     "null",
 )
-"""The lock comes first, so that of two writers none makes a second note."""
+"""A statement that writes a note. It locks first, so that two writers cannot make two notes."""
 
 ANNOTATIONS = f"""
 {_FOUND}

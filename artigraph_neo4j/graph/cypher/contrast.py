@@ -1,8 +1,8 @@
-"""The statement that counts what runs of two groups have: inputs, parameters, provenance.
+"""The statement that counts features of two groups of runs: inputs, parameters, provenance.
 
-Counting happens in the database. Each run brings a random weight, and each candidate the sum of the
-weights of its runs, so that candidates which the very same runs have can be told without sending
-their runs.
+Counting happens in the database. Each run has a random weight, and each candidate the sum of the
+weights of its runs, so that candidates with the same set of runs can be recognized without sending
+the runs.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ _PARTS = {
 }
 
 KINDS = tuple(_PARTS)
-"""What can be contrasted."""
+"""Kinds of candidates that can be contrasted."""
 
 
 @lru_cache(maxsize=32)
 def contrast(kinds: Collection[str]) -> str:
-    """The statement for some kinds of candidates.
+    """Return the statement for some kinds of candidates.
 
     Args:
-        kinds: Those of ``KINDS``, a tuple.
+        kinds: Some of ``KINDS``.
 
     Returns:
         A text whose rows are chunks of ``[kind, key, value, at, failed, good, sum of weights]`` of

@@ -1,13 +1,14 @@
-"""Statements that delete, and how all others see what is being deleted.
+"""Statements that delete, and the rules that hide nodes being deleted from all others.
 
 A tree is deleted in many transactions. The first detaches its root and gives it the label
-``ArtigraphDeleting``; from then on nothing of the tree is found. What follows goes from the bottom
-up, so that whatever is left can be reached from a marked root and a killed delete goes on later.
+``ArtigraphDeleting``; from then on nothing of the tree is found. The following ones work from the
+bottom up, so that all nodes left can be reached from a marked root, and a delete that was killed
+can be continued later.
 
-Nodes are deleted by ``DELETE``, never ``DETACH DELETE``: Neo4j refuses at the commit to delete a
-node which, in the meantime, got a relationship, where ``DETACH`` would cut off what another
-transaction has just put below it. The refusal is a ``ConflictError``, and whoever deletes looks
-again.
+Nodes are deleted by ``DELETE``, never ``DETACH DELETE``: at the commit, Neo4j refuses to delete a
+node that got a relationship in the meantime, where ``DETACH`` would cut off nodes that another
+transaction has just put below it. The refusal is a ``ConflictError``, after which the delete reads
+the tree again.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ CALL (wrong) {{
 }}
 RETURN wrong, marked
 """
-"""Of a revised artifact one version goes: the one before the newest becomes the newest, with its
-label; one in the middle leaves the others linked."""
+"""A statement that marks artifacts. If the newest version of an artifact is deleted, the one before
+becomes the newest and gets its label; if one in the middle is, its neighbours are linked."""
 
 MARKED = """
 MATCH (n:ArtigraphDeleting)
@@ -94,7 +95,7 @@ WHERE $idle IS NULL OR n.marked_at_ < datetime() - duration({seconds: $idle})
 WITH n:Span AS is_span, n.node_id AS id ORDER BY id
 RETURN is_span, collect(id)
 """
-"""Roots that nobody has worked on for some seconds: those of deletes that were killed."""
+"""A statement that reads the roots of killed deletes: they were not touched for some seconds."""
 
 SPANS_TO_DELETE = """
 UNWIND $ids AS id
@@ -109,11 +110,11 @@ WITH collect(s.node_id) AS found
 UNWIND range(0, size(found) - 1, 1000) AS i
 RETURN found[i..i + 1000]
 """
-"""The deepest spans below marked roots. With ``$leaves`` those that have no child, whatever their
-depth says.
+"""A statement that reads the deepest spans below marked roots; with ``$leaves``, spans without
+children of any depth.
 
-``DISTINCT`` drops the paths, one of 10,000 relationships for the last span of a chain: Neo4j 5.26
-keeps them through a sort."""
+``DISTINCT`` drops the paths, which Neo4j 5.26 would keep through a sort: for the last span of a
+chain of 10,000 spans a path has 10,000 relationships."""
 
 UNLINK_ARTIFACTS = f"""
 UNWIND $ids AS id
@@ -137,8 +138,8 @@ CALL (found) {{
 }}
 RETURN doomed, kept, links = $limit AS more
 """
-"""Takes artifacts from spans. One that nobody has any more becomes a marked root of its own; one
-that only spans outside of all deletes still have counts as kept."""
+"""A statement that unlinks artifacts from spans. An artifact without any span left becomes a marked
+root itself; one that only spans outside of all deletes still have counts as kept."""
 
 DELETE_ARTIFACTS = f"""
 UNWIND $ids AS id
@@ -175,9 +176,11 @@ CALL (nodes, links) {{
 }}
 RETURN artifacts, nested, blobs, bytes, uses, size(nodes) = $limit OR links = $links AS more
 """
-"""Deletes artifacts with what is nested in them, at most ``$limit`` nodes, the deepest first.
+"""A statement that deletes artifacts with their nested models, at most ``$limit`` nodes, the
+deepest first.
 
-Locked, then matched again: who waited for another delete counts nothing that the other deleted."""
+It locks nodes and matches them again, so that it does not count nodes that another delete deleted
+while this one waited for the lock."""
 
 DELETE_SPANS = f"""
 UNWIND $ids AS id
@@ -207,7 +210,8 @@ CALL (nodes, links) {{
 }}
 RETURN spans, links = $links AS more
 """
-"""Refused as a whole when one of the spans has an artifact, or a child that is not among them."""
+"""A statement that deletes spans; it is refused as a whole if one of them has an artifact, or a
+child that is not among them."""
 
 _DOOMED_ROOTS = """
   UNWIND $spans AS id
@@ -259,7 +263,7 @@ CALL () {{
 RETURN wrong_spans, wrong_artifacts,
   [spans, artifacts, nested, blobs, bytes, kept, uses] AS counts
 """
-"""What a delete of these ids would delete; reads only."""
+"""A statement that counts the nodes that a delete of some ids would delete; it only reads."""
 
 SPANS_TO_RETIRE = """
 MATCH (r:Span) USING INDEX r:Span(depth, opened_at, node_id)

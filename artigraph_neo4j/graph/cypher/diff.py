@@ -1,4 +1,4 @@
-"""The statement that reads two runs to compare them: spans, what they made and what they used."""
+"""The statement that reads two runs to compare them: their spans, and artifacts made and used."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ UNION ALL
 }}
 RETURN id, r IS NOT NULL, spans_chunk, contents_chunk
 """
-"""Rows of ``[id, whether it is a span, spans, contents]``, in chunks. A span is ``[properties,
-labels, parent, ids made, ids used]``: of what it made the newest version, of what it used the one
-that it did; each content once for each run."""
+"""A statement with rows of ``[id, whether it is a span, spans, contents]``, in chunks. A span is
+``[properties, labels, parent, ids made, ids used]``: the newest versions of the artifacts it made,
+and the very versions it used. Each content comes once per run."""

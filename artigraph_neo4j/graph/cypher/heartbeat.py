@@ -1,7 +1,7 @@
-"""Statements about writers: which processes have spans open, and which of them are gone.
+"""Statements about writers: the processes that have spans open, and those of them that are gone.
 
 A span has the property ``writer_id`` as long as it is open, so the index on it holds open spans
-only. All times here are those of the server's clock: nobody's clock has to agree with another's.
+only. All times here are those of the server's clock, so clients' clocks need not agree.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = [
 ]
 
 SPAN_LOST = "artigraph_neo4j.SpanLost"
-"""The ``exception_type`` of a span whose process was gone before it could close it."""
+"""The ``exception_type`` of a span whose process ended before it could close the span."""
 
 LANE_MILLISECONDS = 24 * 3_600_000
-"""Time after which a lane that carried nothing is forgotten: no write of it can still arrive."""
+"""Milliseconds until an unused lane is forgotten: none of its writes can still arrive then."""
 
 ANNOUNCE = """\
 FOREACH (w IN $writers |
@@ -36,7 +36,7 @@ FOREACH (w IN $writers |
     ON CREATE SET x = w, x.started_at = datetime({timezone: 'Z'})
   SET x.seen_at = datetime({timezone: 'Z'}), x.ended_at = null, x.left = w.left
 )"""
-"""Part of opening a span when the writer has not been seen lately; ``$writers`` is empty else."""
+"""Part of opening a span that updates the writer's node; ``$writers`` is empty if not needed."""
 
 ANNOUNCE_WRITER = f"{ANNOUNCE}\nRETURN 1"
 
@@ -59,7 +59,8 @@ CALL () {{
 }}
 RETURN ended
 """
-"""A writer that leaves no span open leaves nothing, but for lanes of writes that may come late."""
+"""A statement that ends a writer. Without open spans its node is deleted, with the lanes of which
+no write can still arrive."""
 
 OPEN_SPANS = f"""
 {DELETES}
@@ -77,7 +78,8 @@ WITH collect([
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]
 """
-"""A writer whose node is gone was last seen when it opened the span."""
+"""A statement that reads open spans. A writer whose node is gone counts as last seen when it opened
+the span."""
 
 CLOSE_LOST_SPANS = f"""
 CALL () {{
@@ -115,6 +117,7 @@ UNWIND $lost AS l
 MATCH (s:ArtigraphNode {{node_id: l.node_id}}) WHERE s.exception_type = $type
 RETURN collect(s.node_id)
 """
-"""The lock comes before the look: a span that its process closes in this moment stays as it is.
+"""A statement that closes lost spans. It locks before it checks, so that a span that its process
+closes at this moment is not changed.
 
-What is returned is what is closed as lost now, also when an earlier attempt did it."""
+It returns the spans that are closed as lost, including those that an earlier attempt closed."""

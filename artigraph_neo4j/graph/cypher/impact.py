@@ -1,7 +1,8 @@
-"""Statements that read what derives from some artifacts.
+"""Statements that read the spans and artifacts that derive from some artifacts.
 
-The walk goes backwards over ``USED`` to a span, and from there backwards over ``MADE_BY`` to what
-that span made. With ``PARENT_OF`` in the same pattern, a child's use counts for its parents too.
+The walk goes backwards over ``USED`` to a span, and from there backwards over ``MADE_BY`` to the
+artifacts that the span made. With ``PARENT_OF`` in the same pattern, a child's use counts for its
+parents, too.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from artigraph_neo4j.graph.cypher.parts import DELETES, SPAN_MAP, artifact_stays
 __all__ = ["TAGGED_AT_MOST", "Walk", "count", "runs", "stream", "tagged"]
 
 TAGGED_AT_MOST = 1000
-"""Maximum number of nodes with a tag for which each one's own ancestry is searched."""
+"""Maximum number of nodes with a tag for which the ancestry of each node is searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The variants of the walk that are part of the text.
+    """Variants of the walk that are part of the text.
 
     Attributes:
         several: Whether there may be several starts.
         versions: Whether all versions of the artifacts are starts.
         tree: Whether a child's use counts for its parents.
-        until: Whether only what existed at ``$until`` is passed.
+        until: Whether the walk only passes nodes that existed at ``$until``.
         where: A condition on the artifacts ``n`` that are returned, or the empty string for all
             spans and artifacts.
     """
@@ -57,10 +58,10 @@ CALL (deletes) {{
 
 
 def _reached(walk: Walk, test: str = "true") -> str:
-    """The part that finds nodes ``n``, once each, at their least distance from any start.
+    """Return the part that finds nodes ``n``, once each, at their least distance from any start.
 
-    The walk has nothing but its end and the distance to keep: Neo4j then holds no more than a set
-    of ids, where a list beside them would be counted for each node. Only several starts need more.
+    The walk keeps only its end and the distance: then Neo4j holds just a set of ids, while a list
+    beside them would take memory for each node. Only several starts need more.
     """
     tests = [
         "NOT n IN starts",
@@ -86,7 +87,7 @@ def _existed(walk: Walk) -> str:
 
 
 def count(walk: Walk) -> str:
-    """The statement that counts what is reached: by labels, and by distance for each.
+    """Return the statement that counts the nodes reached, by labels and by distance.
 
     Returns:
         A text whose one row is ``[missing ids, [[labels, model, [[distance, count]]]]]``. The
@@ -107,7 +108,7 @@ RETURN missing, groups
 
 
 def stream(walk: Walk) -> str:
-    """The statement whose rows are the nodes that are reached, one each, nearest first."""
+    """Return the statement whose rows are the nodes reached, one each, nearest first."""
     return f"""
 {_starts(walk)}
 CALL (deletes, starts) {{
@@ -120,10 +121,10 @@ RETURN [[n.node_id, distance, n:Span, labels(n), coalesce(n.label, n.artifact_la
 
 
 def runs(walk: Walk) -> str:
-    """The statement that reads the root spans of the spans that are reached, the latest first.
+    """Return the statement that reads the root spans of the spans reached, the latest first.
 
     Returns:
-        A text whose rows are chunks of ``[span, number of its spans that are reached]``.
+        A text whose rows are chunks of ``[span, number of spans in its tree that are reached]``.
     """
     return f"""
 {_starts(walk)}
@@ -142,10 +143,10 @@ RETURN found[i..i + 1000]
 
 
 def tagged(walk: Walk, at_most: int = TAGGED_AT_MOST) -> str:
-    """The statement that reads the ids of artifacts with a tag that are reached.
+    """Return the statement that reads the ids of the artifacts reached that have a tag.
 
-    It starts from the smaller end: tagged artifacts are asked for their own ancestry, if there are
-    ``at_most`` so many; more are looked for in the walk from the starts.
+    It starts from the smaller end: up to ``at_most`` tagged artifacts are found by searching the
+    ancestry of each; more are looked for in the walk from the starts.
     """
     up = f"[:{walk.types}*1..]"
     has_tag = "n:Artifact AND EXISTS { (n)-[:TAGGED]->(:ArtigraphTag {name: $tag}) }"

@@ -1,9 +1,9 @@
-"""Statements that read the lineage of an artifact: all that it came from, or that came from it.
+"""Statements that read the lineage of an artifact: its ancestors or its descendants.
 
-``MADE_BY`` leads from an artifact to the one span that made it, ``USED`` from a span to what it
-read, so both point upstream and one pattern follows them at any length. Ending in distinct nodes
-with their least distance, it is planned as a breadth-first search that visits each node once,
-however many ways lead there (40 fully linked layers have 2^40).
+``MADE_BY`` leads from an artifact to the one span that made it, ``USED`` from a span to the
+artifacts it read, so both point upstream and one pattern follows them at any length. Since it
+returns distinct nodes with their least distance, it is planned as a breadth-first search that
+visits each node once, however many paths lead there (40 fully linked layers have 2^40).
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from artigraph_neo4j.graph.cypher.parts import (
 __all__ = ["DERIVES", "UP", "WHOLE", "lineage"]
 
 DERIVES = "MADE_BY|USED"
-"""Relationship types of the derivation graph; both point from what came later to what was there."""
+"""Relationship types of the derivation graph; both point from the later node to the earlier one."""
 
 UP = {"up": ("-", "->"), "down": ("<-", "-")}
-"""Arrow heads of a pattern over them, by direction."""
+"""Arrow heads of a pattern over these relationships, by direction."""
 
 WHOLE = f"""
 OPTIONAL MATCH (s:ArtigraphNode {{node_id: $node_id}}) USING INDEX SEEK s:ArtigraphNode(node_id)
 WHERE s:Artifact AND {artifact_stays("s")}
 OPTIONAL MATCH (s)<-[:HAS_FIELD*0..]-(a) WHERE NOT EXISTS {{ (a)<-[:HAS_FIELD]-() }}"""
-"""The artifact ``a`` of the id, or the whole that it is nested in; null if there is none."""
+"""Part that finds the artifact ``a`` by id, or the whole it is nested in; null if there is none."""
 
 
 @lru_cache(maxsize=128)
 def lineage(direction: str, depth: int | None) -> str:
-    """The statement for one direction, ``"up"`` or ``"down"``.
+    """Return the statement for one direction, ``"up"`` or ``"down"``.
 
     Args:
-        direction: ``"up"`` towards what the artifact came from, ``"down"`` towards what it fed.
-        depth: Maximum number of relationships; part of the text, since Cypher takes no parameter
-            there.
+        direction: ``"up"`` towards the artifact's ancestors, ``"down"`` towards its descendants.
+        depth: Maximum number of relationships; it is part of the text, since Cypher does not accept
+            a parameter there.
 
     Returns:
         A text whose rows are chunks of nodes with their distance, and the ids of the nodes one hop
-        further from each; the first node is the start itself. One row ``[null]`` says that the
+        further from each; the first node is the start itself. One row ``[null]`` means that the
         artifact does not exist.
     """
     tail, head = UP[direction]

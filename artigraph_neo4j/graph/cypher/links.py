@@ -18,14 +18,14 @@ __all__ = [
 
 
 def used_artifacts(pairs: str, scope: str = "n") -> str:
-    """The part of a statement by which the span ``n`` used artifacts.
+    """Return the part of a statement that records artifacts as used by the span ``n``.
 
     Args:
-        pairs: An expression: pairs of id and time, sorted so that writers lock in one order.
+        pairs: An expression: pairs of id and time, sorted so that all writers lock in one order.
         scope: The variables that it needs, ``n`` first.
 
-    A nested artifact counts as the whole that it is part of. One that is gone meanwhile is left
-    out, and so is what the span made itself: to read it back is not to use it.
+    A nested artifact counts as the whole that it is part of. Artifacts deleted since are left out,
+    and so are those that the span made itself: reading them back is not a use.
     """
     return f"""\
 CALL ({scope}) {{
@@ -70,4 +70,5 @@ CALL (s, a, fine) {{
 {applied_if("fine")}
 RETURN {TURN}, s.node_id, a.node_id, whole.node_id, newer.node_id, labels
 """
-"""``linked_at`` tells sharing from producing: an artifact comes from the one span without it."""
+"""A statement that shares an artifact. ``linked_at`` marks the relationship as sharing: the span
+that made the artifact is the one whose relationship does not have it."""

@@ -1,10 +1,10 @@
-"""The statements that migrate stored artifacts in bulk.
+"""Statements that migrate stored artifacts in bulk.
 
 Neo4j's readers may see a node half way through a commit: some properties old, some new. So each
-node that is about to change carries a *seal*, a hash of all that belongs together, from before the
-change until after it, and whoever reads a node with a wrong seal reads again. A seal is set by one
-statement, the change is another: only a reader that stands still in the middle of one node for
-longer than that could miss the first and meet the second.
+node that is about to change has a *seal*, a hash of all values that belong together, from before
+the change until after it; a reader that finds a wrong seal reads again. One statement sets the
+seal and another makes the change: only a reader that pauses within one node for longer than both
+take could miss the seal and see the change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WITH a.model AS model, a.model_version AS version, count(*) AS artifacts
 ORDER BY model, version
 RETURN collect([model, version, artifacts])
 """
-"""Read from the index alone, no node is touched."""
+"""A statement that counts artifacts by model and version, from the index alone, reading no node."""
 
 OLD_PAGE = """
 MATCH (a:Artifact) USING INDEX SEEK a:Artifact(model, model_version, recorded_at, node_id)
@@ -42,8 +42,8 @@ CALL (a) {
 }
 RETURN collect([a.node_id, toString(a.recorded_at), nodes, bytes])
 """
-"""The next artifacts after a cursor, and how much is nested in each, to read no more at once than
-fits into memory."""
+"""A statement that reads the next artifacts after a cursor, and the size of each with its nested
+models, so that no more is read at once than fits into memory."""
 
 OLD_ARTIFACTS = f"""
 UNWIND $ids AS id
@@ -61,7 +61,7 @@ CALL () {{
   RETURN count(*) AS locked
 }}
 """
-"""What is matched behind the locks is what others committed before."""
+"""Part that locks; nodes matched after it are as others have committed them."""
 
 SEAL = f"""
 {_LOCK}
@@ -156,9 +156,10 @@ RETURN [u IN held | u.root]
 """
 
 REWRITE = f"{_LOCK}{_CHANGE}"
-"""Writes the artifacts that are still what they were when they were read, and returns their ids.
+"""A statement that rewrites artifacts that have not changed since they were read, and returns their
+ids.
 
 Locks are taken first, in one order, so that of two migrators one waits and then finds the work
-done. A nested node that its model no longer holds goes with all that is in it, unless a span, or
-anything else than the model, holds some of it: then it is only let go.
+done. A nested node that its model no longer contains is deleted with everything nested in it,
+unless a span or anything except the model refers to a part of it: then it is only unlinked.
 """

@@ -1,4 +1,4 @@
-"""Parts that several statements about artifacts have in common."""
+"""Parts that several statements share."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def artifact_rows(
     properties: str = "x{.*, recorded_at: toString(x.recorded_at)}",
     blob_ids: bool = False,
 ) -> str:
-    """The part of a statement that reads the artifact ``a`` with all that is nested in it.
+    """Return the part of a statement that reads the artifact ``a`` with all its nested models.
 
-    Its row of each node ``x`` is ``[properties, [[parent id, path]], [[field, storage, location,
-    digest, size]]]``, which ``model.stored`` reads, and what a statement wants besides.
+    The row of each node ``x`` is ``[properties, [[parent id, path]], [[field, storage, location,
+    digest, size]]]``, which ``model.stored`` reads, followed by ``more``.
 
     Args:
         *more: Further expressions over ``x``.
         properties: The expression for the properties.
-        blob_ids: Whether the id of its ``Blob`` follows on each size.
+        blob_ids: Whether the id of its ``Blob`` follows each size.
     """
     columns = ["k.field", "b.storage", "b.location", "b.digest", "b.size"]
     columns += ["b.blob_id"] if blob_ids else []
@@ -55,8 +55,8 @@ CALL (a) {{
 
 
 ROOTS_TO_ROWS = artifact_rows()
-"""The artifact ``a`` with all that is nested in it, itself first (a breadth or depth first walk
-starts there); ``HAS_FIELD`` is a tree, so no node comes twice."""
+"""Part that reads the artifact ``a`` with all its nested models, the artifact itself first (a
+breadth or depth first walk starts there); ``HAS_FIELD`` is a tree, so no node comes twice."""
 
 OWNER = """
 CALL (a) {
@@ -65,7 +65,7 @@ CALL (a) {
   RETURN s.node_id AS owner, coalesce(h.label, a.artifact_label) AS label
 }
 """
-"""The span that made the artifact ``a``, and its label there."""
+"""Part that reads the span that made the artifact ``a``, and its label there."""
 
 
 STORE_BLOB = """\
@@ -74,36 +74,36 @@ STORE_BLOB = """\
     ON CREATE SET b = r.properties
   MERGE (a)-[k:STORED_IN]->(b)
     ON CREATE SET k.field = r.field"""
-"""One value in a storage: ``r`` is ``{owner, field, properties}``; each reference has a Blob node
-of its own."""
+"""Part that stores one value in a storage: ``r`` is ``{owner, field, properties}``; each reference
+has a separate Blob node."""
 
 
 def is_newest(name: str) -> str:
-    """The condition that an artifact has no newer version."""
+    """Return the condition that an artifact does not have a newer version."""
     return f"NOT EXISTS {{ ({name})<-[:SUPERSEDES]-() }}"
 
 
 DELETES = "CALL () { MATCH (d:ArtigraphDeleting) RETURN count(d) AS deletes }"
-"""How many deletes are under way: one look at the count store. ``span_stays`` and
-``artifact_stays`` need it before them; while it is 0 they cost nothing."""
+"""Part that counts the deletes under way: one look at the count store. ``span_stays`` and
+``artifact_stays`` need it before them; while the count is 0 they cost nothing."""
 
 
-# By ``labels()``: from a pattern with the label, the planner may start at the marked root and walk
-# down all of its tree.
+# With ``labels()``, since for a pattern with the label the planner may start at the marked root and
+# walk down its whole tree.
 _DOOMED_SPAN = (
     "EXISTS {{ ({0})<-[:PARENT_OF*0..]-(top{1}) WHERE 'ArtigraphDeleting' IN labels(top{1}) }}"
 )
 
 
 def span_stays(name: str) -> str:
-    """The condition that the span of this name in a statement is not being deleted."""
+    """Return the condition that the span with this name in a statement is not being deleted."""
     return f"(deletes = 0 OR NOT {_DOOMED_SPAN.format(name, '')})"
 
 
 def artifact_stays(name: str) -> str:
-    """The condition that an artifact, or a model nested in one, is not being deleted.
+    """Return the condition that an artifact, or a model nested in one, is not being deleted.
 
-    It is when it is marked itself, or when spans have it and all of these are being deleted.
+    It is being deleted if it is marked itself, or if all spans that have it are being deleted.
     """
     return f"""(deletes = 0 OR NOT EXISTS {{
   MATCH ({name})<-[:HAS_FIELD*0..]-(whole)
@@ -117,11 +117,11 @@ def artifact_stays(name: str) -> str:
 
 
 def lock(name: str, label: str) -> str:
-    """Lock a node until the end of the transaction, by a label that it has already.
+    """Lock a node until the end of the transaction, by setting a label that it already has.
 
-    To set a label that is there writes nothing. A node that another transaction deletes while this
-    one waits for the lock still counts as matched afterwards: whatever hangs on the node has to be
-    matched anew behind the lock.
+    Setting an existing label writes nothing. A node that another transaction deletes while this one
+    waits for the lock still counts as matched afterwards: all that depends on the node has to be
+    matched again after the lock.
     """
     return f"SET {name}:{label}"
 
@@ -131,20 +131,20 @@ UNWIND $ids AS id
 OPTIONAL MATCH (n:ArtigraphNode {node_id: id}) USING INDEX SEEK n:ArtigraphNode(node_id)
 RETURN id, coalesce(n:Span, false), coalesce(n:Artifact, false)
 """
-"""What is there under some ids, being deleted or not."""
+"""A statement that reads the kinds of nodes with some ids, including nodes being deleted."""
 
 
 SPAN_MAP = (
     "[elementId({0}), labels({0}), "
     "{0}{{.*, opened_at: toString({0}.opened_at), closed_at: toString({0}.closed_at)}}]"
 )
-"""What a statement returns of a span: times as text, which costs a tenth of a temporal value."""
+"""The map that statements return for a span: times are text, a tenth of the cost of temporals."""
 
 
 def mark_closed_as(name: str) -> str:
-    """Part of a statement that closes a span: which of the labels that show its status it has.
+    """Return the part of a statement that sets the labels of a closed span's status.
 
-    A span that was taken for lost, and lives after all, is no failed one any more.
+    It first removes the label of failed spans, which the span has if it was wrongly marked as lost.
     """
     return f"""\
 REMOVE {name}:{OPEN_LABEL}:{FAILED_LABEL}

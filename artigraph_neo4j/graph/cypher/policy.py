@@ -1,4 +1,4 @@
-"""Statements that look for artifacts which came from something that a policy forbids."""
+"""The statement that finds artifacts with an origin that a policy forbids."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ _STEP = (
 
 
 def broken(*, ids: bool, source: str, through: str, inside: str) -> str:
-    """The statement that finds what breaks a policy.
+    """Return the statement that finds artifacts that break a policy.
 
     Args:
-        ids: Whether the artifacts are those of ``$ids``, else those with the tag ``$tag``.
-        source: A condition on an artifact ``f`` that none may come from; the empty string where
-            each must come from something that is ``through``.
-        through: A condition on a node ``n`` by which a way is allowed, or demanded; ``false`` for
-            none.
+        ids: Whether the artifacts are those of ``$ids``; otherwise those with the tag ``$tag``.
+        source: A condition on an artifact ``f`` that none may derive from; the empty string if
+            each must derive from a node that is ``through``.
+        through: A condition on a node ``n`` that makes a path through it allowed, or required;
+            ``false`` for none.
         inside: The same condition on a node ``y``.
 
     Returns:
-        A text whose rows are chunks of ``[id of the artifact, id of the source, way]``: one way for
-        each artifact that breaks it, as rows of steps; both null where a demanded way is missing.
+        A text whose rows are chunks of ``[id of the artifact, id of the source, path]``: one path
+        for each artifact that breaks the policy, as rows of steps; source and path are null if a
+        required path is missing.
     """
     start = (
         "UNWIND $ids AS id\n"

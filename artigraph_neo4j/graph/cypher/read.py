@@ -1,10 +1,9 @@
 """Statements that read spans and artifacts.
 
-Constant text, values only as parameters: no label, id or value of a user becomes Cypher. Each holds
-on Neo4j 5.26 and 2026. They return chunks of 1,000 plain values: the driver pays for every row, and
-more for every node.
-``USING INDEX SEEK`` is there because, soon after a bulk load, the planner may scan instead. What is
-being deleted is not found: see ``deleting``.
+Their texts are constant, with values only as parameters: no label, id or value of a user becomes
+Cypher. Each works on Neo4j 5.26 and 2026. They return chunks of 1,000 plain values, since every row
+costs the driver time, and every node more. ``USING INDEX SEEK`` is there because, soon after a bulk
+load, the planner may scan instead. Nodes that are being deleted are not found: see ``delete``.
 """
 
 from __future__ import annotations
@@ -64,7 +63,8 @@ _CHUNKS = """
 UNWIND CASE WHEN s IS NULL THEN [null] ELSE range(0, size(found), 1000) END AS i
 RETURN found[i..i + 1000]
 """
-"""One row ``[null]`` says that the span does not exist; an empty list that nothing was found."""
+"""Part that returns chunks. One row ``[null]`` means that the span does not exist, an empty list
+that nothing was found."""
 
 _SPAN = f"""
 {DELETES}
@@ -99,7 +99,8 @@ CALL (s) {{
 }}
 {_CHUNKS}
 """
-"""An artifact that several spans below share comes once, as that of the one that made it."""
+"""A statement that reads artifacts below a span. One that several spans share comes once, with the
+span that made it."""
 
 
 def _spans(match: str) -> str:

@@ -1,4 +1,4 @@
-"""The statement that reads a span with all below it, and what their artifacts are."""
+"""The statement that reads a span with all spans below it, and short forms of their artifacts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from artigraph_neo4j.graph.names import ARTIFACT_PROPERTIES
 __all__ = ["SHOWN_CHARACTERS", "SHOWN_ITEMS", "SPAN_TREE"]
 
 SHOWN_CHARACTERS = 200
-"""How much of a text is returned."""
+"""Maximum characters of a text that are returned."""
 
 SHOWN_ITEMS = 20
-"""How many items of a list are returned, and how many of some bytes."""
+"""Maximum number of items of a list, or of bytes, that are returned."""
 
 _OURS = str(sorted(ARTIFACT_PROPERTIES))
 
@@ -86,10 +86,10 @@ UNWIND CASE WHEN s IS NULL THEN [null]
   END AS i
 RETURN total, spans[i..i + 1000], found[i..i + 1000]
 """
-"""Rows of how many spans there are (0: all are returned), a chunk of spans, a chunk of artifacts;
-the span does not exist where the chunk of spans is null.
+"""A statement whose rows are the number of spans (0 if all are returned), a chunk of spans and a
+chunk of artifacts; the chunk of spans is null if the span does not exist.
 
-Spans come by depth, so that the parent of each comes too, and the rest is what lies deepest. Every
-span's first artifact comes before any one's second. ``PARENT_OF`` and ``HAS_FIELD`` are trees, so
-no ``*`` here comes to a node twice; ``DISTINCT`` is for Neo4j 5.26, which else keeps whole paths.
-To an index and to ``IS ::``, bytes are a list of integers."""
+Spans are ordered by depth, so that the parent of each is returned, too, and the deepest are left
+out. The first artifact of every span comes before the second one of any span. ``PARENT_OF`` and
+``HAS_FIELD`` are trees, so no ``*`` here reaches a node twice; ``DISTINCT`` is for Neo4j 5.26,
+which keeps whole paths otherwise. For an index and for ``IS ::``, bytes are a list of integers."""

@@ -1,4 +1,4 @@
-"""Statements for those who look on: counts of what is below spans, and what the server says."""
+"""Statements for overviews: counts of nodes below spans, and facts about the server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CALL (deletes, s) {{
 }}
 RETURN collect([id, spans, failed, open, artifacts])
 """
-"""``spans`` counts the span itself, too."""
+"""A statement that counts nodes below spans; ``spans`` includes the span itself."""
 
 SERVER = """
 CALL dbms.components() YIELD name, versions, edition

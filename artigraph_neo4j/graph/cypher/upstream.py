@@ -1,6 +1,6 @@
-"""Statements of the import from Artigraph's own databases; artifacts go by ``writing``.
+"""Statements of the import from Artigraph's own databases; ``write`` writes the artifacts.
 
-Ids are made from the old ones, so what was imported before is found again.
+Ids are made from the old ones, so nodes that were imported before are found again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CALL () {
 }
 RETURN found, taken
 """
-"""Which nodes are there, and which labels of spans are taken. What is being deleted counts as
-there: nothing should be added to it."""
+"""A statement that reads which nodes exist, and which labels of spans are taken. Nodes that are
+being deleted count as existing: nothing should be added to them."""
 
 IMPORT_SPANS = f"""
 CALL () {{
@@ -48,5 +48,5 @@ CALL (written) {{
 }}
 RETURN written, linked
 """
-"""A span that was open when it was imported gets its end from a later import. Setting a label that
-the parent has already locks it, as in ``writing``."""
+"""A statement that imports spans. A span that was open when it was imported gets its end from a
+later import. Setting a label that the parent already has locks it, as in ``write``."""

@@ -1,4 +1,4 @@
-"""The statement that finds one shortest way from an artifact to what it came from."""
+"""The statement that finds one shortest path from an artifact to one of its ancestors."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ CALL (deletes, a, b) {{
 }}
 RETURN a.node_id, b.node_id, way
 """
-"""One row: the ids of the whole artifacts or spans, null for one that does not exist, and the nodes
-of the way in order, none if there is no way. Both ends are bound, so the search goes from both and
-never lists ways."""
+"""A statement with one row: the ids of the whole artifacts or spans, null for one that does not
+exist, and the nodes of the path in order, empty if there is no path. Both ends are bound, so the
+search starts from both and never lists all paths."""

@@ -1,8 +1,8 @@
-"""The statement that writes spans and artifacts, however many: one call's, or a batch's.
+"""The statement that writes any number of spans and artifacts, of one call or of a batch.
 
-It has only the parts that there is something for: the first time, the planner takes much longer for
-all of them together, and few combinations occur. It is applied once, however often it is sent, so
-what is new is created; only imports, which may find by id what an earlier one left, merge.
+It has only the parts that are needed: the first time, planning all of them together takes much
+longer, and few combinations occur. It is applied once, however often it is sent, so new nodes are
+created; only imports merge, since they may find nodes of an earlier import by id.
 """
 
 from __future__ import annotations
@@ -87,15 +87,17 @@ CALL () {
   RETURN g.graph_id AS other
 }""",
 }
-"""What the write hangs on: locked, then looked for once more, since one that was deleted while its
-lock was waited for is still found by the first look. A label that a span has already locks it, so
-that it cannot be deleted between the look and the links to it, which would leave artifacts that no
-span has. Likewise what is revised is locked, with the spans that have it; so of two revisions one
-sees the other. Blob nodes whose locations are used again are locked likewise.
+"""Parts that check the nodes that a write depends on. Each node is locked, then matched again,
+since a node that was deleted while the statement waited for the lock is still matched by the first
+look. Setting a label that a span already has locks it, so that it cannot be deleted between the
+check and the links to it, which would leave artifacts without a span. A revised artifact is locked
+in the same way, with the spans that have it, so that of two revisions one sees the other; and so
+are Blob nodes whose locations are reused.
 
-Parents are not locked, or all that open spans below one would wait for each other's commit: the
-node itself is kept, and a link to one that is deleted meanwhile is an error, after which the
-statement is sent again. A delete that marked the parent in between finds the new span below."""
+Parents are not locked: otherwise all calls that open spans below one parent would wait for each
+other's commit. The matched node is linked as it is; if it was deleted in between, the link is an
+error, after which the statement is sent again. A delete that marked the parent in between finds the
+new span below."""
 
 _RESULTS = {
     "owners": ("missing", "[]"),
@@ -104,7 +106,7 @@ _RESULTS = {
     "leaned_on": ("gone", "[]"),
     "graph": ("other", "null"),
 }
-"""What each check returns, and what stands for it where there is nothing to check."""
+"""The result of each check, and its replacement if there is nothing to check."""
 
 
 def _time(name: str) -> str:
@@ -229,17 +231,17 @@ _TEXTS = {False: _parts(_CREATE), True: _parts(_MERGE)}
 
 
 PARTS = frozenset({*_CHECKS, *_TEXTS[False]})
-"""The parameters that each bring a part of their own."""
+"""Names of the parameters that each add a part to the statement."""
 
 
 def statement(parameters: Mapping[str, Any], *, merge: bool = False) -> str:
-    """The statement for what there is.
+    """Return the statement with the parts that the parameters need.
 
     Args:
-        parameters: Lists, those that are empty may be absent:
+        parameters: Lists; empty ones may be absent:
 
             - ``owners``: ids of spans that get artifacts or an end, sorted;
-            - ``parents``: ``[parent id, ids of its children]`` of spans that are there already;
+            - ``parents``: ``[parent id, ids of its children]`` of existing spans;
             - ``opened``: groups ``{labels, rows: [[properties, opened_at, closed_at]]}`` of new
               spans, times as ``zones.epoch`` makes them or None;
             - ``children``: the same of new spans;
@@ -247,31 +249,30 @@ def statement(parameters: Mapping[str, Any], *, merge: bool = False) -> str:
               of artifacts, a row being ``[properties, recorded_at, label, key]``;
             - ``others``: the same, the span id being None, of artifacts without a span and of
               models nested in others;
-            - ``fields``, ``blobs``, ``leaned_on``: what is nested, and stored outside;
+            - ``fields``, ``blobs``, ``leaned_on``: nested models, and values in storages;
             - ``revises``: ``{old, new}``;
             - ``closed``: ``[id, properties, closed_at]`` of spans that are among the owners;
             - ``used``: ``[span id, pairs]``; ``writers``: see ``ANNOUNCE``;
 
             and ``graph``: the graph's id, if values were stored under it.
-        merge: Whether some of it may be in the graph already, by the same ids.
+        merge: Whether some of the nodes may already be in the graph, under the same ids.
 
     Returns:
         A text whose result is one row: ``TURN``, ``missing`` owners and parents, ``problems`` of
-        revisions,
-        ``gone`` Blob nodes, the ``other`` id of the graph; where any of them says something nothing
-        is written. Then ``[id, element id]`` of the spans that were opened.
+        revisions, ``gone`` Blob nodes, the ``other`` id of the graph; if one of these four is not
+        empty, nothing is written. Then ``[id, element id]`` of the spans that were opened.
     """
     return _compose(frozenset(name for name, value in parameters.items() if value), merge)
 
 
 def is_write(text: str) -> bool:
-    """Whether a statement is one of these."""
+    """True if a statement is one that ``statement`` returned."""
     return text.startswith(_NAME)
 
 
 @lru_cache(maxsize=1024)
 def _compose(wanted: frozenset[str], merge: bool) -> str:
-    # Nodes come before links, and each in a call of its own: a row cannot match what its own UNWIND
+    # Nodes come before links, each in a separate CALL: a row cannot match nodes that its own UNWIND
     # creates.
     checks = [text for name, text in _CHECKS.items() if name in wanted]
     parts = [text for name, text in _TEXTS[merge].items() if name in wanted]

@@ -22,8 +22,8 @@ class Kit:
 
     Attributes:
         style: The style, GraSS.
-        csv: The saved queries, as the newer app imports them.
-        zip: The same, as the older app imports them, and the newer one too.
+        csv: The saved queries, in the format of the newer app.
+        zip: The same, in the format of the older app, which the newer one imports, too.
     """
 
     style: Path
@@ -37,9 +37,9 @@ def write_kit(
     """Write the style and the saved queries to a directory. Nothing is sent.
 
     Args:
-        directory: Where to; it is made if need be, and files of an earlier kit are replaced.
-        spans: Labels of span classes that get a rule of their own, to be edited by hand.
-        models: Names of models, likewise.
+        directory: The directory; it is made if needed, and files of an earlier kit are replaced.
+        spans: Labels of span classes that get a separate rule, to be edited by hand.
+        models: Names of models that get a separate rule.
 
     Raises:
         ArtigraphError: The directory cannot be written to.

@@ -1,7 +1,7 @@
-"""The saved queries: files of Cypher, ``saved/*.cypher``, in the formats that Browser imports.
+"""The saved queries: Cypher files, ``saved/*.cypher``, in the formats that Browser imports.
 
-The first line of a file is the query's name, the second says what it answers; both are comments, so
-that a file is also what it says when it is pasted.
+The first line of a file is the query's name, the second the question that it answers; both are
+comments, so that they can be pasted together with the query.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from importlib.resources import files
 __all__ = ["FOLDER", "SavedQuery", "saved_queries", "to_csv", "to_zip"]
 
 FOLDER = "Artigraph"
-"""The folder that the queries are put in."""
+"""Name of the folder of the queries."""
 
-# What the newer app asks for; the ids must differ, and name the folder that a query is in.
+# Columns that the newer app needs; ids must be unique, and ``parentId`` is the id of the folder.
 _COLUMNS = ("name", "description", "query", "id", "parentId", "isFolder")
 
 
@@ -27,9 +27,9 @@ class SavedQuery:
     """One query.
 
     Attributes:
-        name: What Browser lists it as.
+        name: The name that Browser shows.
         description: The question that it answers, and the parameter that it needs, if any.
-        text: All of the file: Cypher below two lines of comment.
+        text: The whole file: Cypher below two lines of comment.
     """
 
     name: str
@@ -38,7 +38,7 @@ class SavedQuery:
 
 
 def saved_queries() -> list[SavedQuery]:
-    """The saved queries, in the order in which they are listed."""
+    """Return the saved queries, in the order in which Browser lists them."""
     found: list[SavedQuery] = []
     saved = files("artigraph_neo4j.local.kit").joinpath("saved")
     for file in sorted(saved.iterdir(), key=lambda file: file.name):
@@ -49,7 +49,7 @@ def saved_queries() -> list[SavedQuery]:
 
 
 def to_csv(queries: Sequence[SavedQuery]) -> str:
-    """The queries in a folder, as the newer app exports and imports them."""
+    """Write the queries in a folder, in the format that the newer app exports and imports."""
     out = io.StringIO(newline="")
     write = csv.writer(out)
     write.writerow(_COLUMNS)
@@ -60,12 +60,12 @@ def to_csv(queries: Sequence[SavedQuery]) -> str:
 
 
 def to_zip(queries: Sequence[SavedQuery]) -> bytes:
-    """The queries as files: the older app names them by their first line, the newer by the file."""
+    """Write the queries as files; the older app names them by the first line, the newer by file."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        # The newer app makes no folder that has no entry of its own.
+        # The newer app only makes a folder that has a separate entry.
         contents = [("", "")] + [(f"{query.name}.cypher", query.text) for query in queries]
         for name, text in contents:
-            # The same time always, so that equal kits are equal bytes.
+            # A constant time, so that equal kits have equal bytes.
             archive.writestr(zipfile.ZipInfo(f"{FOLDER}/{name}", (2026, 1, 1, 0, 0, 0)), text)
     return out.getvalue()

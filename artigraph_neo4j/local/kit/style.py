@@ -1,9 +1,9 @@
-"""The style: what nodes and relationships look like in Neo4j Browser.
+"""The style: the looks of nodes and relationships in Neo4j Browser.
 
-Both apps read it, and understand different halves of the language. So a caption is exactly one
+Both apps read it, and support different halves of the language. So a caption is exactly one
 property or ``<type>``, a selector one label, and every rule is complete. The older app merges the
-rules of all labels that a node has, a later one wins; the newer takes the rule of one label, the
-one that the database knew first, and ``create_schema`` sees to it that this is a telling one.
+rules of all labels of a node, where later ones win; the newer app takes the rule of the label that
+the database knew first, and ``create_schema`` makes sure that this is the most specific one.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def _link(colour: Colour, caption: str, width: int = 1) -> Rule:
 
 
 _SPAN = _node(OK, "{label}", 80)
-# An artifact need not have a label, and a model in another never has one: its node says what it
-# is, and the arrow to it what it is called there.
+# An artifact may not have a label, and a nested model never has one: so its node shows the model,
+# and the arrow to it the name of the field.
 _ARTIFACT = _node(ARTIFACT, "{model}", 75)
 
 _LINKS = {
@@ -63,8 +63,8 @@ _LINKS = {
 
 
 def _rules(spans: Iterable[str], models: Iterable[str]) -> Iterator[tuple[str, Rule]]:
-    """Selectors and rules, the more special ones last."""
-    # Where the label of all comes first, in graphs that are older than the order of labels.
+    """Selectors and rules, the more specific ones last."""
+    # For graphs older than the order of labels, where the common label comes first.
     yield "node.ArtigraphNode", _node(BLOB, "{label_}", 50)
     yield "node.Blob", _node(BLOB, "{size}", 40)
     yield "node.ArtigraphTag", _node(BLOB, "{name}", 40)
@@ -85,16 +85,17 @@ def _rules(spans: Iterable[str], models: Iterable[str]) -> Iterator[tuple[str, R
 
 
 def _is_selector(label: str) -> bool:
-    """Tell whether a label can be written as a selector; both apps split at dots and spaces."""
+    """Return True if a label can be a selector; both apps split at dots and spaces."""
     return re.fullmatch(r"\w+", label) is not None
 
 
 def style_as_grass(spans: Iterable[str] = (), models: Iterable[str] = ()) -> str:
-    """The style as a file that both apps import.
+    """Write the style as a file that both apps import.
 
     Args:
-        spans: Labels of span classes, each with a rule of its own.
-        models: Names of models, likewise. A label that no selector can name looks as its kind does.
+        spans: Labels of span classes that get a separate rule.
+        models: Names of models that get a separate rule. A label that cannot be a selector gets the
+            look of its kind.
     """
     parts: list[str] = []
     for selector, rule in _rules(filter(_is_selector, spans), filter(_is_selector, models)):
@@ -111,5 +112,5 @@ def _quoted(caption: str) -> str:
 
 
 def style_as_json() -> str:
-    """The style in one line without semicolons, as the older app's ``:style`` takes it."""
+    """Write the style in one line without semicolons, for ``:style`` of the older app."""
     return json.dumps(dict(_rules((), ())), separators=(",", ":"))

@@ -1,1 +1,1 @@
-"""Stored values that nothing refers to: the scan that finds them, and their collection."""
+"""Garbage collection of stored values: the scan that finds unreferenced ones, and their removal."""

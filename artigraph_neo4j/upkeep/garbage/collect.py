@@ -1,9 +1,9 @@
-"""Garbage collection: stored values that nothing in the graph refers to, and missing ones.
+"""Garbage collection: stored values without a reference in the graph, and missing values.
 
-A stored value may be deleted when no Blob node names it and it is older than ``min_age``: its
-writer has committed or given up by then, and what no committed Blob node names is never used
+A stored value may be deleted when no Blob node names it and it is older than ``min_age``: by then
+its writer has committed or given up, and a value that no committed Blob node names is never used
 again (see ``values/upload.py``). Only names of the library's own form below the graph's own prefix
-are looked at, and only where an object in that prefix says that it is this graph's.
+are looked at, and only where an object in that prefix says that it belongs to this graph.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ async def collect_garbage(
     Programs may go on writing. Only this graph's values are looked at: names of the form
     ``ag/<graph id>/<SHA-256>-<UUIDv7>``, where an object in that prefix names this graph.
 
-    One round trip for up to 100,000 Blob nodes and one for 1,000 objects that seem to be garbage,
-    plus the requests that list the storage.
+    One round trip for every 100,000 Blob nodes and one for every 1,000 objects that seem to be
+    garbage, plus the requests that list the storage.
 
     Args:
-        storage: Where to look; by default in each storage that Blob nodes name, and the engine's.
+        storage: The storage to look at; by default the engine's and all that Blob nodes name.
         dry_run: Whether to delete nothing.
-        min_age: The age below which nothing is deleted. Below the default of a day it is you who
-            says that no program takes longer than half of it from the upload of a value to its
-            commit, its sleep included.
+        min_age: The minimum age of values to delete. With less than the default of a day, you have
+            to be sure that no program takes longer than half of it from the upload of a value to
+            its commit, even if the machine sleeps.
         progress: Called with the report after each batch.
 
     Returns:
@@ -58,7 +58,7 @@ async def collect_garbage(
 
     Raises:
         StorageError: A storage failed, cannot list, was not named by this process, or does not say
-            that the prefix is this graph's; nothing more was deleted then.
+            that the prefix belongs to this graph; nothing more was deleted then.
         ValueError: ``min_age`` is negative.
         ConnectionFailed: The database stayed out of reach.
     """
@@ -95,12 +95,12 @@ async def _storages(engine: Engine) -> list[Storage]:
 
 
 async def take_new_graph_id() -> str:
-    """Give the graph another id: what a copy of a database has to do before it collects garbage.
+    """Give the graph a new id, which a copy of a database needs before it collects garbage.
 
-    The copy refers to values that belong to the graph it was copied from. With an id of its own it
-    has a prefix of its own, and no longer takes for garbage what the other has stored since. Stop
-    the programs that write to the copy first: one that is connected keeps the old id and is refused
-    to store values. One round trip, and another to connect anew.
+    The copy refers to values that belong to the graph it was copied from. With a new id it has its
+    own prefix, so that values which the original has stored since do not count as its garbage. Stop
+    the programs that write to the copy first: a connected program keeps the old id, and may not
+    store values any more. One round trip, and another to connect again.
 
     Returns:
         The new id. The old one stays at the graph's node, as ``copied_from``.

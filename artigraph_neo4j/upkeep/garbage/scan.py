@@ -25,13 +25,13 @@ from artigraph_neo4j.values.transfer import (
 __all__ = ["EXAMPLES", "BlobReference", "Collection", "GarbageReport", "Tally"]
 
 EXAMPLES = 1000
-"""Maximum examples of each kind in a report; its counts are complete."""
+"""Maximum number of examples of each kind in a report; its counts are complete."""
 
 PART = 100_000
 """Approximate number of Blob nodes in a part."""
 
 BATCH = 1000
-"""Maximum names that are looked up and deleted at once; S3 takes as many in a request."""
+"""Maximum number of names to look up and delete at once, which is S3's limit for a request."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Tally:
 
     Attributes:
         count: Number of objects.
-        bytes: Their size in bytes, together.
+        bytes: Their total size in bytes.
     """
 
     count: int = 0
@@ -54,10 +54,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class BlobReference:
-    """A Blob node that something is wrong with.
+    """A Blob node with a problem.
 
     Attributes:
-        location: Where its object should be.
+        location: The place where its object should be.
         size: The object's size in bytes.
         blob_id: The node's id.
         artifact: The id of the artifact whose value it is; None if no artifact has it.
@@ -79,18 +79,18 @@ class GarbageReport:
 
     Attributes:
         storage: The storage's name.
-        graph_id: The graph whose prefix was gone through.
+        graph_id: The id of the graph whose prefix was scanned.
         min_age: The age at which unreferenced objects become garbage.
         dry_run: Whether garbage was only counted.
-        live: Objects that Blob nodes refer to.
+        live: Objects to which Blob nodes refer.
         young: Objects without a reference that may belong to a write under way.
         garbage: Older objects without a reference.
         deleted: Garbage that was deleted.
-        garbage_examples: Some of the garbage, at most 1,000.
-        dangling: Number of locations that Blob nodes refer to and where no object is.
-        dangling_examples: Some of these references, at most 1,000.
-        unowned: Number of Blob nodes that no artifact has. They keep their objects alive.
-        unowned_examples: Some of them, at most 1,000.
+        garbage_examples: Examples of the garbage, at most 1,000.
+        dangling: Number of locations without an object to which Blob nodes refer.
+        dangling_examples: Examples of these references, at most 1,000.
+        unowned: Number of Blob nodes without an artifact. They keep their objects alive.
+        unowned_examples: Examples of them, at most 1,000.
     """
 
     storage: str
@@ -129,7 +129,7 @@ class Collection:
         """Compare the whole storage with the graph, and delete the garbage if asked to.
 
         Raises:
-            StorageError: The storage failed, or does not say that the prefix is this graph's.
+            StorageError: The storage failed, or does not say that the prefix belongs to this graph.
         """
         await self._check_marker()
         ((blobs,),) = await self._engine.read(cypher.BLOB_COUNT, {})
@@ -137,9 +137,9 @@ class Collection:
             await self._compare(part)
 
     async def _check_marker(self) -> None:
-        """Refuse to go on unless the marker says that the prefix is this graph's.
+        """Refuse to go on unless the marker says that the prefix belongs to this graph.
 
-        An empty prefix needs no marker: the first upload puts it.
+        An empty prefix does not need a marker: the first upload writes it.
         """
         prefix, key = graph_prefix(self._report.graph_id), marker_key(self._report.graph_id)
         what = f"{self._storage.name}: what is below {prefix!r}"
@@ -161,7 +161,7 @@ class Collection:
             raise StorageError(f"{what} is of another graph, {owner}; nothing was deleted")
 
     async def _compare(self, part: str) -> None:
-        """Compare what has a digest that begins with ``part``, in the graph and in the storage."""
+        """Compare graph and storage for digests that begin with ``part``."""
         names: set[str] = set()
         unseen: dict[str, str] = {}
         unowned: list[BlobReference] = []
@@ -181,7 +181,7 @@ class Collection:
         await self._note_dangling(unseen)
 
     async def _note_unowned(self, seen: list[BlobReference]) -> None:
-        """Look again at Blob nodes that seemed to have no artifact; count those that have none."""
+        """Look again at Blob nodes that seemed to be without an artifact; count those that are."""
         report = self._report
         for start in range(0, len(seen), BATCH):
             part = seen[start : start + BATCH]
@@ -260,7 +260,7 @@ class Collection:
             report.deleted.add(item.size)
 
     async def _list(self, prefix: str) -> AsyncIterator[list[StoredBytes]]:
-        """The objects of a prefix in batches, listed where the storage does its I/O."""
+        """Yield the objects of a prefix in batches, listed on the thread that does the I/O."""
         listing = self._storage.list(prefix)
 
         async def take() -> list[StoredBytes]:
@@ -276,7 +276,7 @@ class Collection:
 
 
 def _parts(blobs: int) -> Iterable[str]:
-    """First digits of digests that divide this number of Blob nodes into parts."""
+    """Return the first digits of digests that divide this number of Blob nodes into parts."""
     digits = 0
     while blobs > PART * 16**digits:
         digits += 1

@@ -1,1 +1,1 @@
-"""Stored artifacts brought to the newest version of their model."""
+"""Migration of stored artifacts to the newest version of their model."""

@@ -1,4 +1,4 @@
-"""Which versions of which models are stored, and whether today's classes can read them."""
+"""The backlog of migration: stored versions of models, and whether today's classes read them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ModelBacklog:
     Attributes:
         model: The stored name of the model.
         version: The stored version.
-        artifacts: How many artifacts there are of it, nested ones too.
-        status: ``"current"``: today's class writes the same; ``"can migrate"``: it is read, and
-            ``migrate_artifacts`` makes it current; ``"no path"``: steps are missing, it cannot be
-            read; ``"unknown model"``: no class of this program has the name; ``"newer"``: the class
-            here is older than what is stored.
-        detail: What is missing, or what will be done; empty where the status says it all.
+        artifacts: Number of artifacts of it, nested ones too.
+        status: ``"current"``: today's class writes the same; ``"can migrate"``: it can be read, and
+            ``migrate_artifacts`` makes it current; ``"no path"``: steps are missing, so it cannot
+            be read; ``"unknown model"``: no class of this program has the name; ``"newer"``: this
+            program's class is older than the stored version.
+        detail: The missing steps, or the changes to come; empty where the status is enough.
     """
 
     model: str
@@ -39,11 +39,11 @@ class ModelBacklog:
 
 
 async def migration_backlog() -> list[ModelBacklog]:
-    """Tell which versions of models are stored, and what today's classes make of them.
+    """Tell which versions of models are stored, and whether today's classes can read them.
 
     Run it before a deploy, with the new classes imported. One round trip, answered from an index:
-    no artifact is read, so where a class has no steps, or a ``migrate`` of its own, only
-    ``migrate_artifacts(dry_run=True)`` knows whether each single one can be migrated.
+    no artifact is read. So where a class does not have steps, or has its own ``migrate``, only
+    ``migrate_artifacts(dry_run=True)`` can tell whether each artifact can be migrated.
 
     Returns:
         A row for every stored version of every model, by name and version.
@@ -65,7 +65,7 @@ def _judge(name: str, version: int) -> tuple[Status, str]:
     found = [_judge_by(cls, name, version) for cls in classes]
     if len(set(found)) == 1:
         return found[0]
-    # Which class it is depends on the module that each artifact was written by.
+    # The module that wrote each artifact decides which class it is.
     several = "several classes: " + "; ".join(
         sorted(
             f"{cls.__module__}:{cls.__qualname__} {status}"

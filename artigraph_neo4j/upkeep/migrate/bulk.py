@@ -1,4 +1,4 @@
-"""All stored artifacts of older versions to today's classes, in bulk."""
+"""Bulk migration of all stored artifacts of older versions to today's classes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["MigrationProgress", "MigrationReport", "migrate_artifacts"]
 FAILURES_KEPT = 10_000
 IDLE_PASSES = 4
 BYTES_AT_ONCE = 64 * 1024 * 1024
-"""Values from storages that are in memory at once; a larger artifact is alone."""
+"""Maximum bytes of values from storages in memory at once; a larger artifact is read alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationProgress:
-    """How far a migration is.
+    """The progress of a migration.
 
     Attributes:
-        model: The stored name of the model it is at.
-        version: The stored version it is at.
-        done: How many artifacts it has seen; what is nested counts too.
-        total: How many there were to see when it began.
+        model: The stored name of the model under way.
+        version: The stored version under way.
+        done: Number of artifacts visited so far, nested ones too.
+        total: Number of artifacts to visit when it began.
     """
 
     model: str
@@ -43,17 +43,17 @@ class MigrationProgress:
 
 @dataclass(slots=True)
 class MigrationReport:
-    """What a migration did.
+    """The outcome of a migration.
 
     Attributes:
-        migrated: How many artifacts, nested ones too, were rewritten; in a dry run, how many could
-            be.
-        elsewhere: How many another process changed in the same moment.
-        failed: How many could not be migrated; they are as they were.
-        failures: The first 10,000 of them.
-        blocked: Stored versions that it did not try: no path, unknown model, newer.
-        dry_run: Whether it wrote nothing.
-        seconds: How long it took.
+        migrated: Number of artifacts, nested ones too, that were rewritten; in a dry run, that
+            could be.
+        elsewhere: Number of artifacts that another process changed at the same time.
+        failed: Number of artifacts that could not be migrated; they are unchanged.
+        failures: The first 10,000 of these failures.
+        blocked: Stored versions that were not tried: no path, unknown model, newer.
+        dry_run: Whether nothing was written.
+        seconds: Seconds that it took.
     """
 
     dry_run: bool
@@ -65,7 +65,7 @@ class MigrationReport:
     seconds: float = 0.0
 
     def add(self, tally: Tally) -> None:
-        """Count what became of some more artifacts."""
+        """Add the outcome of some more artifacts."""
         self.migrated += tally.migrated
         self.elsewhere += tally.elsewhere
         self.failed += len(tally.failures)
@@ -81,32 +81,33 @@ async def migrate_artifacts(
 ) -> MigrationReport:
     """Rewrite stored artifacts of older versions, or under former names, as today's classes do.
 
-    Each becomes what reading it would give: it goes through the class's migration, is encoded anew
-    and written in place. Ids, labels, times of recording, spans and everything else that is linked
-    to it stay; so do values in storages that did not change, and nested models that the migration
-    leaves alone. Programs may read and record meanwhile: a reader gets the old or the new, never a
-    mix. It may be interrupted and started again, and several may run at once.
+    Each artifact becomes what reading it would return: it goes through the class's migration, is
+    encoded again and written in place. Ids, labels, times of recording, spans and everything else
+    linked to it stay, and so do unchanged values in storages, and nested models that the migration
+    does not change. Programs may read and record at the same time: a reader gets the old or the new
+    state, never a mix. A migration may be interrupted and started again, and several may run at
+    once.
 
-    What is nested is migrated with what it is in; where that is current, by itself. A nested model
-    that a step changes or replaces becomes a new node; the old one is deleted, unless a span or
-    something else refers to it.
+    A nested model is migrated together with the artifact that it is in; by itself where that is
+    current. A nested model that a step changes or replaces becomes a new node; the old node is
+    deleted, unless a span or something else refers to it.
 
     Four round trips for every ``batch`` artifacts, plus values in storages.
 
     Args:
-        model: Only artifacts of this model, with what is nested in them; by default all for which
-            this program has a class.
-        batch: How many artifacts to read and write at once; memory is bounded by it, and by 64 MiB
-            of values in storages.
-        dry_run: Read, migrate and encode everything, and write nothing.
+        model: Migrate only artifacts of this model, with the models nested in them; by default all
+            for which this program has a class.
+        batch: Number of artifacts to read and write at once; it bounds memory, together with a
+            limit of 64 MiB for values in storages.
+        dry_run: Whether to read, migrate and encode everything, but write nothing.
         progress: Called after every batch.
 
     Returns:
-        What it did, with every artifact that failed; a failure ends nothing.
+        The outcome, with the artifacts that failed; a failure does not end the migration.
 
     Raises:
         ValueError: ``batch`` is less than 1.
-        ConnectionFailed: The database stayed out of reach. What was done by then stays.
+        ConnectionFailed: The database stayed out of reach. Artifacts migrated so far stay migrated.
     """
     if batch < 1:
         raise ValueError(f"batch must be 1 or more, not {batch}")
@@ -141,12 +142,12 @@ async def _rewrite(
     batch: int,
     dry_run: bool,
 ) -> AsyncIterator[tuple[int, Tally]]:
-    """Go through all artifacts of one model and version, again if others were at them too."""
+    """Visit all artifacts of one model and version, again if other processes changed some."""
     rewriter = Rewriter(engine, row.model, row.version, model, dry_run=dry_run)
     failed: set[str] = set()
     idle, again = 0, True
     while again and idle < IDLE_PASSES:
-        # What others are still at after so many passes nobody is at: then it is a failure.
+        # An artifact still half-written after the last pass was abandoned: then it is a failure.
         rewriter.last = idle == IDLE_PASSES - 1
         idle, again = idle + 1, False
         async for ids in _pages(engine, row, batch):
@@ -161,7 +162,7 @@ async def _rewrite(
 
 
 async def _pages(engine: Engine, row: ModelBacklog, batch: int) -> AsyncIterator[list[str]]:
-    """Ids in order of recording, no more at once than ``batch`` nodes and ``BYTES_AT_ONCE``."""
+    """Yield ids in order of recording, at most ``batch`` nodes and ``BYTES_AT_ONCE`` together."""
     at, after = "0001-01-01T00:00:00Z", ""
     while True:
         parameters = {

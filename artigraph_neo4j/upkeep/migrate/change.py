@@ -1,4 +1,4 @@
-"""One stored artifact of an older version to the rows that make it one of today's, in place."""
+"""Changes: the rows that turn a stored artifact of an older version into today's, in place."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ __all__ = ["Change", "OldArtifact"]
 
 
 class OldArtifact:
-    """An artifact whose root is of an older version, with all that is nested in it.
+    """An artifact whose root has an older version, with all models nested in it.
 
     Args:
-        rows: What ``OLD_ARTIFACTS`` returns of it.
+        rows: Its rows of ``OLD_ARTIFACTS``.
         resolver: Finds classes.
 
     Raises:
@@ -58,7 +58,7 @@ class OldArtifact:
         return [node.node_id for node in self.stored.nodes]
 
     def seals(self) -> list[list[Any]]:
-        """A row of ``SEAL`` for every node that may change."""
+        """Return a row of ``SEAL`` for every node that may change."""
         return [[n.node_id, n.model, n.version, n.seal()] for n in self.old.values()]
 
     def _is_old(self, node: StoredNode) -> bool:
@@ -71,7 +71,7 @@ class OldArtifact:
         """Run the migrations and encode the result; all values are loaded.
 
         Raises:
-            MigrationError, SerializationError, ModelError: See there.
+            MigrationError, SerializationError, ModelError: The migration or the encoding failed.
         """
         before: dict[str, str] = {}
 
@@ -82,8 +82,9 @@ class OldArtifact:
 
         value = join(self.stored, self.loadings, self.resolver, remember)
         encoded = _Again(inline_bytes, self).run([value])
-        # A step may have changed a nested model that it was given. That makes a new one: a node
-        # that stays is what its own steps make of it, so that it may be migrated before or after.
+        # A step may have changed a nested model that it was given; that becomes a new node. A node
+        # that stays has the result of its own steps only, so that it may be migrated before or
+        # after this one.
         after = _fingerprints(encoded, before) if before else {}
         changed = {
             node_id: new_id()
@@ -99,7 +100,7 @@ class OldArtifact:
 
 
 class _Shallow(Encoder):
-    """Encodes one object; of what is nested in it only the place."""
+    """Encodes one object; nested models become links, not nodes."""
 
     def _nest(self, work: Any, artifact: ModelBase, path: str) -> None:
         info = artifact_info(artifact)
@@ -107,7 +108,7 @@ class _Shallow(Encoder):
 
 
 class _Again(Encoder):
-    """Encodes what became of a stored artifact: known objects keep their ids, all its time."""
+    """Encodes a migrated artifact: known objects keep their ids, all nodes its time."""
 
     def __init__(self, inline_bytes: int | None, old: OldArtifact) -> None:
         super().__init__(inline_bytes)
@@ -126,7 +127,7 @@ class _Again(Encoder):
 
 
 def _fingerprints(encoded: Encoded, known: Container[str]) -> dict[str, str]:
-    """What each node says by itself; of nested ones, where they are, and who if that is known."""
+    """Return a fingerprint per node: its fields, and paths (and known ids) of nested models."""
     pending: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
     children = _children(encoded)
     for item in encoded.pending:
@@ -147,7 +148,7 @@ def _fingerprints(encoded: Encoded, known: Container[str]) -> dict[str, str]:
 
 
 def _children(encoded: Encoded) -> defaultdict[str, dict[str, str]]:
-    """The ids of nested nodes by path, of each node."""
+    """Return the ids of nested nodes by path, for each node."""
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for parent, child, path in encoded.links:
         found[parent][path] = child
@@ -155,7 +156,7 @@ def _children(encoded: Encoded) -> defaultdict[str, dict[str, str]]:
 
 
 def _digest(pending: Pending) -> str:
-    """The digest of the serialized value, which is made once; of a lazy one it is known."""
+    """Return the digest of the serialized value, made only once; for a lazy value it is known."""
     if pending.reference is not None:
         return pending.reference.digest
     data = pending.serialized()
@@ -164,12 +165,12 @@ def _digest(pending: Pending) -> str:
 
 
 class Change:
-    """What becomes of one artifact.
+    """The change of one artifact by its migration.
 
     Attributes:
-        old: What is stored.
+        old: The stored artifact.
         root: Its own node.
-        encoded: What is to be stored; of ``pending``, only what is not stored yet.
+        encoded: The nodes to store; ``pending`` holds only values that are not stored yet.
     """
 
     def __init__(self, old: OldArtifact, encoded: Encoded) -> None:
@@ -178,7 +179,7 @@ class Change:
         self.encoded = encoded
         self._stays = {node.node_id for node in encoded.nodes}
         there = set(old.node_ids)
-        # A nested model of today's version stays as it is.
+        # A nested model of today's version does not change.
         self._written = {n for n in self._stays if n in old.old or n not in there}
         self._kept: set[str] = set()
         self._blobs: list[dict[str, Any]] = []
@@ -190,7 +191,7 @@ class Change:
         ]
 
     def _is_stored(self, pending: Pending) -> bool:
-        """Whether the artifact has the bytes in a storage, where they may stay."""
+        """Tell if a storage has the bytes for this artifact already, and keep them there."""
         digest = _digest(pending)
         place = (pending.node.node_id, pending.field.name)
         equal = {
@@ -206,7 +207,7 @@ class Change:
         if place in equal:
             self._kept.add(self.old.blob_ids[place])
             self._digests[place[0]][place[1]] = digest
-        else:  # the field has another name now: a reference of its own to the same bytes
+        else:  # the field was renamed: it gets a new reference to the same bytes
             blob = next(iter(equal.values()))
             properties = {
                 "blob_id": new_id(),
@@ -225,16 +226,16 @@ class Change:
     def unit(
         self, stored: list[dict[str, Any]], rows: list[dict[str, Any]], models: Container[str]
     ) -> tuple[dict[str, Any], list[list[str]]]:
-        """What ``REWRITE`` is told.
+        """Return the unit for ``REWRITE``.
 
         Args:
-            stored: The rows of the values that were stored just now.
+            stored: The rows of the values that were just stored.
             rows: The rows of all nodes, in order.
-            models: All names of models; a label that is one of them, and none of the node's model
-                any more, goes.
+            models: All names of models; labels among them that the node's model does not have
+                any more are removed.
 
         Returns:
-            The unit, and ids and seals of the nodes that will carry one.
+            The unit, and the ids and seals of the nodes that will carry a seal.
         """
         for row in stored:
             self._add_blob(row)

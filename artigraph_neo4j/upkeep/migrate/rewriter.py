@@ -1,4 +1,4 @@
-"""Some artifacts of older versions at a time: read, migrated, written in place."""
+"""The rewriter of artifacts of older versions: reads, migrates and writes them in place."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ __all__ = ["MigrationFailure", "Rewriter", "Tally"]
 T = TypeVar("T")
 
 AT_ONCE = 8
-"""Artifacts whose values are on their way from or to storages at once."""
+"""Maximum number of artifacts whose values are on their way from or to storages at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationFailure:
-    """An artifact that could not be migrated; it is as it was.
+    """An artifact that could not be migrated; it is unchanged.
 
     Attributes:
         node_id: Its id.
         model: The stored name of its model.
         version: The stored version.
-        error: Why.
+        error: The reason.
     """
 
     node_id: str
@@ -47,12 +47,12 @@ class MigrationFailure:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of some artifacts.
+    """The outcome of migrating some artifacts.
 
     Attributes:
-        migrated: How many nodes are, or would be, of today's version now.
-        elsewhere: How many another process changed in the same moment.
-        failures: Those that could not be migrated.
+        migrated: Number of nodes that now have, or would have, today's version.
+        elsewhere: Number of artifacts that another process changed at the same time.
+        failures: Artifacts that could not be migrated.
     """
 
     migrated: int = 0
@@ -65,10 +65,10 @@ class Unit:
     """One artifact ready to be written.
 
     Attributes:
-        row: What ``REWRITE`` is told.
+        row: Its row for ``REWRITE``.
         seals: Seals of its nodes.
         size: Number of nodes.
-        uploads: What was uploaded for it.
+        uploads: The uploads of its values.
     """
 
     row: dict[str, Any]
@@ -91,10 +91,10 @@ class Rewriter:
         model: The stored name.
         version: The stored version.
         wanted: The class that decides where several have the name, or None.
-        dry_run: Do everything but store and write.
+        dry_run: Whether to do everything except storing and writing.
 
     Attributes:
-        last: Whether an artifact that seems to be in the hands of another process is a failure.
+        last: Whether an artifact that another process seems to be writing counts as a failure.
     """
 
     def __init__(
@@ -124,19 +124,19 @@ class Rewriter:
         found, gone = await self._read(ids, tally)
         tally.elsewhere += gone
         while found:
-            # What is nested in another one of them is migrated with that, unless that fails.
+            # An artifact nested in another one is migrated together with it, unless that fails.
             outer, inner = _outermost(found)
             await self._migrate(outer, tally)
             found, _ = await self._read(inner, tally) if inner else ([], 0)
         return tally
 
     async def finish(self) -> None:
-        """Take the last seals off. One round trip."""
+        """Remove the last seals. One round trip."""
         if self._sealed:
             await self._seal([])
 
     async def _read(self, ids: Sequence[str], tally: Tally) -> tuple[list[OldArtifact], int]:
-        """Those that are old still, and how many are not."""
+        """Read the artifacts that are still old, and count the others."""
         parameters = {"ids": list(ids), "model": self._model, "version": self._version}
         ((rows,),) = await self._engine.read(migrate.OLD_ARTIFACTS, parameters)
         resolver = Resolver(self._wanted)
@@ -144,13 +144,13 @@ class Rewriter:
         for nodes in rows:
             with self._failures(nodes[0][0]["node_id"], tally):
                 old = OldArtifact(nodes, resolver)
-                if old.root.node_id in old.old:  # of several classes, one may be of this version
+                if old.root.node_id in old.old:  # with several classes, one may have this version
                     found.append(old)
         return found, len(ids) - len(rows)
 
     @contextmanager
     def _failures(self, node_id: str, tally: Tally) -> Generator[None]:
-        """Note what goes wrong with one artifact; only a lost connection ends the whole."""
+        """Note the failure of one artifact; only a lost connection ends the migration."""
         try:
             yield
         except ConnectionFailed:
@@ -183,7 +183,7 @@ class Rewriter:
         work: Callable[[Any], Coroutine[Any, Any, T]],
         tally: Tally,
     ) -> list[T]:
-        """Do some work for all, a bounded number at once; without those that failed."""
+        """Do some work for all, a bounded number at once; return the results that did not fail."""
         gate = asyncio.Semaphore(AT_ONCE)
         done: list[T] = []
 
@@ -210,7 +210,7 @@ class Rewriter:
     async def _unit(self, change: Change, models: set[str]) -> Unit:
         await field_indexes.ensure(self._engine, change.encoded)
         uploads = Uploads(self._engine, change.encoded.pending)
-        await uploads.keep(adopt=False)  # what stays was taken out already
+        await uploads.keep(adopt=False)  # values that stay were taken out already
         labels = {
             node.node_id: node.properties.get("artifact_label") for node in change.old.stored.nodes
         }
@@ -245,7 +245,7 @@ class Rewriter:
             if len(units) == 1:
                 with self._failures(units[0].root, tally):
                     raise error from error.__cause__
-            else:  # which one was it?
+            else:  # find the one that failed
                 for half in (units[: len(units) // 2], units[len(units) // 2 :]):
                     await self._write(half, tally)
             return
@@ -264,7 +264,7 @@ class Rewriter:
 
 
 def _outermost(found: list[OldArtifact]) -> tuple[list[OldArtifact], list[str]]:
-    """Those that are nested in none of the others, and the ids of the rest."""
+    """Return the artifacts that are not nested in another of them, and the ids of the rest."""
     inner = {node.node_id for old in found for node in old.stored.nodes[1:]}
     roots = [old for old in found if old.root.node_id not in inner]
     return roots, [old.root.node_id for old in found if old.root.node_id in inner]

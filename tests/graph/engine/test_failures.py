@@ -216,7 +216,7 @@ async def test_a_changed_or_missing_value_is_named(query: Any) -> None:
         await Damaged.read(node_id)
     storage.blobs.clear()
     with pytest.raises(BlobNotFoundError, match=rf"{node_id}, field Damaged\.text.*is gone"):
-        await read_span_artifacts(span.node_id)
+        await read_span_artifacts(span.node_id, on_error="raise")
 
 
 async def test_the_check_of_what_is_read_can_be_turned_off(graph_service: Any, query: Any) -> None:

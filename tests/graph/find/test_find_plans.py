@@ -207,7 +207,7 @@ async def test_each_page_costs_the_same(crowd: Crowd) -> None:
 )
 async def test_a_page_costs_the_same_however_far(crowd: Crowd, query: Query[Any]) -> None:
     costs = []
-    for skipped in (0, 15_000, 30_000):
+    for skipped in (5_000, 15_000, 30_000):  # beyond the spans of other tests, which have more
         after = (await query.read_page(skipped)).cursor if skipped else None
         found, hits, _ = crowd.profile(_page(query, after))
         assert found == 100
