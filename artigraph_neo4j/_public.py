@@ -46,7 +46,8 @@ from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.steps import migration
 from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
 from artigraph_neo4j.questions.contrast import Contrast, Suspect, contrast
-from artigraph_neo4j.questions.diff import Difference, Divergence, RunDiff, diff
+from artigraph_neo4j.questions.diff import diff
+from artigraph_neo4j.questions.difference import Difference, Divergence, RunDiff
 from artigraph_neo4j.questions.impact import Impact, ImpactRun, impact
 from artigraph_neo4j.questions.policy import (
     Policy,
@@ -71,14 +72,14 @@ from artigraph_neo4j.recording.annotations import (
     write_note,
 )
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
-from artigraph_neo4j.recording.batch import batch
+from artigraph_neo4j.recording.batch import Batch
+from artigraph_neo4j.recording.block import batch
 from artigraph_neo4j.recording.cache import Cache, CallKey, Miss
 from artigraph_neo4j.recording.decorator import CallArguments, cached, explain_miss, spanned
 from artigraph_neo4j.recording.links import (
     link_artifact,
     use,
 )
-from artigraph_neo4j.recording.queue import Batch
 from artigraph_neo4j.recording.results import ResultList
 from artigraph_neo4j.recording.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.recording.spans import (

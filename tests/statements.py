@@ -29,7 +29,7 @@ import pytest
 
 import artigraph_neo4j
 from artigraph_neo4j import Engine
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 
 VARIABLE = "ARTIGRAPH_TEST_STATEMENTS"
 

@@ -15,8 +15,8 @@ from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import cut
 from artigraph_neo4j.find.named import find_span_ids
-from artigraph_neo4j.questions.diff import RunDiff
 from artigraph_neo4j.questions.diff import diff as ask
+from artigraph_neo4j.questions.difference import RunDiff
 
 __all__ = ["commands", "diff"]
 

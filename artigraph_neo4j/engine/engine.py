@@ -1,38 +1,29 @@
-"""An engine: one graph, its connection, its default storage, and the thread of its I/O."""
+"""An engine: one graph, its default storage, and how statements are run on it."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from neo4j import AsyncDriver, AsyncGraphDatabase
-from neo4j.api import AsyncBookmarkManager
+from neo4j import AsyncDriver
 
-from artigraph_neo4j._version import __version__
-from artigraph_neo4j.common import iothread
 from artigraph_neo4j.common.progress import OnTransfer
-from artigraph_neo4j.engine.heartbeat import GOODBYE_SECONDS, Writer
-from artigraph_neo4j.engine.scope import current_batch, enter_batch
+from artigraph_neo4j.engine.contact import Contact
+from artigraph_neo4j.engine.heartbeat import Writer
+from artigraph_neo4j.engine.scope import current_batch
 from artigraph_neo4j.engine.target import Target
-from artigraph_neo4j.errors import ConnectionFailed, EngineError, SchemaError
-from artigraph_neo4j.graph.connection import Connection, Cursor, Once, Row, Statement, unchunked
-from artigraph_neo4j.graph.failures import LoginError
+from artigraph_neo4j.graph.attempts import Row, Statement
+from artigraph_neo4j.graph.connection import Connection, Once
+from artigraph_neo4j.graph.cursor import Cursor, unchunked
 from artigraph_neo4j.graph.lanes import Ticket
-from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, read_graph
+from artigraph_neo4j.graph.schema import Graph
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.storage.base import Storage
 
 __all__ = ["OFFLOAD_BYTES", "Engine"]
 
 T = TypeVar("T")
-logger = logging.getLogger("artigraph_neo4j.engine")
 
 OFFLOAD_BYTES = 64 * 1024
 """Maximum bytes of a value that stays in the graph when the engine has a storage."""
@@ -93,22 +84,19 @@ class Engine:
         self.observers: list[Callable[[Statement], None]] = []
         self.field_indexes: set[tuple[str, str]] = set()
         self.ready_field_indexes: set[tuple[str, str]] = set()
-        self._target = target
-        self._database = database
-        self._create_schema = create_schema
-        self._connect_seconds = connect_seconds
-        self._retry_seconds = retry_seconds
-        self._home: asyncio.AbstractEventLoop | None = None
-        self._opening: asyncio.Task[tuple[Connection, Graph]] | None = None
-        self._settings: Settings | None = None  # the settings it was opened with
-        self._former: list[Connection] = []  # connections of logins that are refused now
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._later: deque[tuple[int, Callable[[], Coroutine[Any, Any, object]]]] = deque()
-        self._catching_up: asyncio.Task[None] | None = None
+        self._contact = Contact(
+            target,
+            database,
+            create_schema=create_schema,
+            connect_seconds=connect_seconds,
+            deadline=retry_seconds,
+            observers=self.observers,
+            found=self._found_storage,
+            leave=self.writer.end,
+        )
 
     def __repr__(self) -> str:
-        where = self._target if isinstance(self._target, Target) else "given driver"
-        return f"<Engine {where}>"
+        return f"<Engine {self._contact!r}>"
 
     def __dir__(self) -> list[str]:
         return [*_YOURS]
@@ -136,7 +124,7 @@ class Engine:
             await self._write_waiting()
 
         async def work() -> list[Row]:
-            connection, _ = await self._opened()
+            connection, _ = await self._contact.opened()
             return await connection.run(text, parameters, "read")
 
         return await self.call(work)
@@ -163,7 +151,7 @@ class Engine:
         await self._write_waiting()
 
         async def work() -> list[Row]:
-            connection, _ = await self._opened()
+            connection, _ = await self._contact.opened()
             return await connection.run(text, parameters, "write", fresh=fresh)
 
         return await self.call(work, settle=settle)
@@ -197,7 +185,7 @@ class Engine:
         mine = ticket or Ticket()
 
         async def work() -> Once:
-            connection, _ = await self._opened()
+            connection, _ = await self._contact.opened()
             try:
                 result = await connection.once(
                     text, parameters, mine, deadline=deadline, fresh=fresh
@@ -216,38 +204,10 @@ class Engine:
         """Return whether a write was applied; if it was not, it never will be. One round trip."""
 
         async def work() -> bool:
-            connection, _ = await self._opened()
+            connection, _ = await self._contact.opened()
             return await connection.settle(ticket, deadline=self.short_deadline)
 
         return await self.call(work)
-
-    def later(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Schedule work for when the database is in reach again, on the I/O loop.
-
-        Args:
-            work: The work. If it raises ``ConnectionFailed``, it is tried again after the next
-                contact.
-        """
-        self._later.append((os.getpid(), work))
-
-    def _reached(self) -> None:
-        if self._later and (self._catching_up is None or self._catching_up.done()):
-            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
-
-    async def _catch_up(self) -> None:
-        enter_batch(None)
-        while self._later:
-            pid, work = self._later.popleft()
-            if pid != os.getpid():  # in a forked child: the parent does it
-                continue
-            try:
-                await work()
-            except ConnectionFailed as error:
-                self._later.appendleft((pid, work))
-                logger.info("the database is not in reach again: %s", error)
-                return
-            except Exception as error:
-                logger.warning("what was left to do could not be done: %s", error)
 
     async def read_chunks(
         self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
@@ -276,7 +236,7 @@ class Engine:
     @property
     def deadline(self) -> float:
         """Maximum seconds of a statement, or of a transfer without any progress."""
-        return self._retry_seconds
+        return self._contact.deadline
 
     async def stream(
         self, text: str, parameters: Mapping[str, Any], *, items: int
@@ -291,7 +251,7 @@ class Engine:
         await self._write_waiting()
 
         async def work() -> Cursor:
-            connection, _ = await self._opened()
+            connection, _ = await self._contact.opened()
             return await connection.stream(text, parameters)
 
         cursor = await self.call(work)
@@ -308,34 +268,39 @@ class Engine:
 
     def span_opened(self, span_id: str, announced: bool) -> None:
         """Keep the heartbeat going while this span is open; for the ``done`` of ``once``."""
-        if self._opening is not None and self._opening.done():
-            self.writer.opened(span_id, announced, self._opening.result()[0])
+        connection = self._contact.connection
+        if connection is not None:
+            self.writer.opened(span_id, announced, connection)
 
     def span_left(self, span_id: str) -> None:
         """Let ``find_lost_spans`` find a span whose end was refused and will not be written."""
 
         async def work() -> None:
-            connection, _ = await self._opened()
+            connection, _ = await self._contact.opened()
             await self.writer.leave(span_id, connection)
 
         self.later(work)
-        self.start(self._catch_up)
+        self.start(self._contact.catch_up)
 
     async def ready(self) -> None:
         """Open the connection unless it is open; afterwards ``storage`` is set, also for "local".
 
         No round trip, and no hop to the I/O thread, once it is open.
         """
-        if self._opening is None or not self._opening.done():
+        if self._contact.connection is None:
             await self.graph()
 
     async def graph(self) -> Graph:
         """Identify the graph: its id and layout. One round trip, the first time only."""
 
         async def work() -> Graph:
-            return (await self._opened())[1]
+            return (await self._contact.opened())[1]
 
         return await self.call(work)
+
+    def _found_storage(self, storage: Storage | None) -> None:
+        if self.storage is None:
+            self.storage = storage
 
     async def settings(self) -> Settings:
         """Return the settings that reach this graph by another driver, with the database's name.
@@ -343,170 +308,11 @@ class Engine:
         Raises:
             EngineError: The engine has a ready-made driver, whose settings are not known.
         """
-        if not isinstance(self._target, Target):
-            raise EngineError("an engine with a ready-made driver does not know its settings")
-        target = self._target
-
-        async def work() -> Settings:
-            loop = asyncio.get_running_loop()
-            return (await loop.run_in_executor(None, target.resolve))[0]
-
-        found = await self.call(work)
-        return replace(found, database=self._database or found.database)
-
-    async def call(self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False) -> T:
-        """Run a coroutine on this engine's I/O loop, with the caller's context variables."""
-
-        def start() -> asyncio.Future[T]:
-            if not isinstance(self._target, Target):
-                return self._own_loop().create_task(work())
-            thread = iothread.io_thread()
-            if asyncio.get_running_loop() is thread.loop:
-                return thread.loop.create_task(work())
-            return asyncio.wrap_future(thread.submit(work()))
-
-        try:
-            return await (iothread.settle(start) if settle else start())
-        except LoginError:
-            if not await self.call(self._look_for_new_login):
-                raise
-        return await (iothread.settle(start) if settle else start())
-
-    def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Start a coroutine on this engine's I/O loop, without waiting for it."""
-        if isinstance(self._target, Target):
-            io_loop = iothread.io_thread().loop
-            io_loop.call_soon_threadsafe(lambda: self._keep(io_loop.create_task(work())))
-        else:
-            self._keep(self._own_loop().create_task(work()))
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def call_blocking(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine on this engine's I/O loop, from a worker thread that waits for it."""
-        home = self._home  # the loop of a ready-made driver; its user awaits the worker thread
-        if home is not None:
-            return asyncio.run_coroutine_threadsafe(work(), home).result()
-        return iothread.io_thread().submit(work()).result()
-
-    def _own_loop(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.get_running_loop()
-        if self._home is None:
-            self._home = loop
-        if self._home is not loop:
-            raise EngineError(
-                "a ready-made AsyncDriver belongs to the event loop it was first used on, and this "
-                "is another one; give set_engine a URL to use the graph from several loops"
-            )
-        return loop
-
-    # -- opening and closing -------------------------------------------------------------------
-
-    async def _opened(self) -> tuple[Connection, Graph]:
-        """The connection and its graph, opened by the first of all concurrent callers."""
-        loop = asyncio.get_running_loop()
-        task = self._opening
-        if task is not None and task.get_loop() is not loop:  # this process was forked
-            iothread.keep_forever(task)
-            task = None
-        if task is None:
-            task = self._opening = loop.create_task(self._open())
-            task.add_done_callback(lambda t: t.cancelled() or t.exception())
-            iothread.at_shutdown(self._close)
-        try:
-            return await asyncio.shield(task)
-        except BaseException:
-            if task.done() and self._opening is task:
-                self._opening = None  # the next caller tries again
-            raise
-
-    async def _open(self) -> tuple[Connection, Graph]:
-        connection = await self._connect()
-        try:
-            return connection, await self._prepare(connection)
-        except BaseException:
-            await self._disconnect(connection)
-            raise
-
-    async def _look_for_new_login(self) -> bool:
-        """Resolve the target again; if the login changed, the next use connects with the new one.
-
-        Returns whether it changed. Calls under way keep their open connections: Neo4j checks the
-        login of new ones only.
-        """
-        if isinstance(self._target, Target) and self._opening is not None:
-            loop, opening = asyncio.get_running_loop(), self._opening
-            settings, _ = await loop.run_in_executor(None, self._target.resolve)
-            if settings != self._settings and opening is self._opening:
-                self._former.append((await opening)[0])
-                self._opening = None
-                return True
-        return False
-
-    async def maintain(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Run work on a graph of any layout, on a separate connection."""
-
-        async def run() -> T:
-            connection = await self._connect()
-            try:
-                return await work(connection)
-            finally:
-                await self._disconnect(connection)
-
-        return await self.call(run)
-
-    async def _connect(self) -> Connection:
-        if isinstance(self._target, Target):
-            # For "local" it starts servers, which takes seconds and must not block the loop.
-            settings, storage = await asyncio.get_running_loop().run_in_executor(
-                None, self._target.resolve
-            )
-            if self.storage is None:
-                self.storage = storage
-            database = self._database or settings.database
-            self._settings = settings
-            driver = AsyncGraphDatabase.driver(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
-                settings.uri,
-                auth=settings.auth,
-                max_connection_pool_size=50,
-                connection_acquisition_timeout=30,
-                liveness_check_timeout=60,
-                notifications_min_severity="OFF",
-                user_agent=f"artigraph-neo4j/{__version__}",
-            )
-        else:
-            driver, database = self._target, self._database
-        bookmarks: AsyncBookmarkManager = AsyncGraphDatabase.bookmark_manager()
-        return Connection(driver, database, bookmarks, self.deadline, self.observers, self._reached)
-
-    async def _disconnect(self, connection: Connection) -> None:
-        if isinstance(self._target, Target):
-            await connection.driver.close()
-
-    async def _prepare(self, connection: Connection) -> Graph:
-        graph = await read_graph(connection, deadline=self._connect_seconds)
-        if graph is None and self._create_schema:
-            graph = await create_schema(connection)
-        if graph is None:
-            raise SchemaError(
-                "this database has no schema of this library yet; "
-                "create it once with set_engine(..., create_schema=True)"
-            )
-        if graph.schema_version < SCHEMA_VERSION:
-            raise SchemaError(
-                f"this graph has schema version {graph.schema_version}, made by artigraph-neo4j "
-                f"{graph.library_version}, and version {__version__} needs {SCHEMA_VERSION}: end "
-                'all programs that use the graph, then run "artigraph schema upgrade" or '
-                "await upgrade_schema()"
-            )
-        return graph
+        return await self._contact.settings()
 
     async def aclose(self) -> None:
         """Close the connection; a ready-made driver stays open, for its maker to close."""
-        if self._opening is not None or self._former:
-            await self.call(self._close)
+        await self._contact.aclose()
 
     def close(self) -> None:
         """``aclose`` for code that is not async.
@@ -514,28 +320,36 @@ class Engine:
         Raises:
             EngineError: The engine has a ready-made driver, which can only be used on its own loop.
         """
-        if not isinstance(self._target, Target):
-            raise EngineError("an engine with a ready-made driver is left by 'await aclose()'")
-        if self._opening is not None or self._former:
-            iothread.io_thread().submit(self._close()).result()
+        self._contact.close()
 
-    async def _close(self) -> None:
-        former, self._former = self._former, []
-        for connection in former:
-            await self._disconnect(connection)
-        task = self._opening
-        if task is None or task.get_loop() is not asyncio.get_running_loop():
-            self._opening = None
-            return
-        try:
-            connection, _ = await task
-            if self._later:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(GOODBYE_SECONDS):
-                        await self._catch_up()
-        except BaseException:  # it never opened; its first user got the error
-            return
-        finally:
-            self._opening = None
-        await self.writer.end(connection)
-        await self._disconnect(connection)
+    # -- where its I/O happens -------------------------------------------------------------------
+
+    async def call(self, work: Callable[[], Coroutine[Any, Any, T]], *, settle: bool = False) -> T:
+        """Run a coroutine on this engine's I/O loop, with the caller's context variables.
+
+        Args:
+            work: Makes the coroutine; called again after a new login.
+            settle: Whether it is completed even when the caller is cancelled.
+        """
+        return await self._contact.call(work, settle=settle)
+
+    def call_blocking(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """``call`` for a worker thread of a call of this engine's, which waits."""
+        return self._contact.call_blocking(work)
+
+    def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Start a coroutine on this engine's I/O loop, without waiting for it."""
+        self._contact.start(work)
+
+    def later(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Schedule work for when the database is in reach again, on the I/O loop.
+
+        Args:
+            work: The work. If it raises ``ConnectionFailed``, it is tried again after the next
+                contact.
+        """
+        self._contact.later(work)
+
+    async def maintain(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        """Run work on a graph of any layout, on a separate connection."""
+        return await self._contact.maintain(work)

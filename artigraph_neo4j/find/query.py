@@ -19,7 +19,7 @@ from artigraph_neo4j.find.plan import (
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
 from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
-from artigraph_neo4j.graph.connection import unchunked
+from artigraph_neo4j.graph.cursor import unchunked
 from artigraph_neo4j.graph.search import search_query
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows

@@ -44,7 +44,7 @@ from artigraph_neo4j.model.unreadable import (
     UnreadableArtifact,
 )
 from artigraph_neo4j.recording import field_indexes
-from artigraph_neo4j.recording.batch import batch_for
+from artigraph_neo4j.recording.block import batch_for
 from artigraph_neo4j.recording.commit import (
     write,
 )

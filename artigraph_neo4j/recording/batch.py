@@ -1,131 +1,355 @@
-"""``batch``: a block that records spans and artifacts without waiting, many in one statement."""
+"""A batch: what an ``async with batch()`` block records, written in the background."""
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
+from functools import partial
+from weakref import WeakSet
 
-from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.scope import current_batch, enter_batch, innermost_batch
-from artigraph_neo4j.errors import ArgumentError
-from artigraph_neo4j.recording.queue import ROWS, SECONDS, Batch
+from artigraph_neo4j.engine.scope import Unit, enter_batch
+from artigraph_neo4j.errors import ArtigraphError, BatchError, ConnectionFailed, Lost
+from artigraph_neo4j.graph.attempts import ALLOWANCE, LOGIN_SECONDS
+from artigraph_neo4j.graph.failures import LoginError
+from artigraph_neo4j.recording.delivery import Delivery
+from artigraph_neo4j.recording.queue import Item, Queue
+from artigraph_neo4j.recording.work import Closing, Opening, Recording
+from artigraph_neo4j.values.transfer import StalledError
+from artigraph_neo4j.values.upload import Uploads
 
-__all__ = ["batch", "batch_for"]
+__all__ = ["SECONDS", "Batch", "write_first"]
+
+logger = logging.getLogger("artigraph_neo4j.batch")
+
+SECONDS = 1.0
+"""Maximum seconds that a work waits before it is written, while the database is in reach."""
+
+_live: WeakSet[Batch] = WeakSet()
 
 
-def batch_for(engine: Engine) -> Batch | None:
-    """The current batch of this context, if it writes to the graph of ``engine``."""
-    unit = current_batch(engine)
-    return unit if isinstance(unit, Batch) else None
+class Batch:
+    """The works that an ``async with batch()`` block records; made by ``batch``.
 
+    Several tasks and threads may use it at once, namely all that are started inside the block.
 
-class batch:  # noqa: N801 - used like a function
-    """Record without waiting for the database, inside an ``async with`` block.
-
-    ::
-
-        async with batch():
-            for step in range(100_000):
-                async with span_context(label="step"):
-                    await create_span_artifact("current", label="loss", data=Loss(0.1))
-
-    The functions are the same. Inside, opening and closing spans and recording artifacts return at
-    once: ids, parents and the current span are as always, and the objects that were recorded may
-    be changed afterwards. The data is written in the background, ``rows`` nodes in one statement,
-    or fewer after ``seconds``; the end of the block waits until everything is in the graph. When
-    the database is slower than the program, calls wait for it, so that memory stays bounded. Values
-    that go to a storage are uploaded in the background, too. All other calls, reads above all,
-    first write the data that is waiting, so that they find it.
-
-    A process that dies loses the data that was not written yet. A span is never written before its
-    parent, and an artifact never before its span or only in part.
-
-    Data that cannot be recorded (a label that is already taken, a span that was deleted in between)
-    does not hold up the rest: the next call inside, or the end of the block, raises a
-    ``BatchError`` that names it. An exception that leaves the block propagates; the data recorded
-    so far stays.
-
-    With ``atomic=True`` everything is written at the end, in one transaction, or nothing if the
-    block fails or anything cannot be recorded. Reads inside the block do not find its data.
-
-    A block inside another one joins it; its end waits until the data it recorded is in the graph.
-    An atomic block inside a non-atomic one is independent of it. Tasks that are started inside take
-    part; data that they add after the end of the block is written as without a batch.
-
-    No round trip to enter; one for each ``rows`` nodes, the rest of them at the end.
-
-    Args:
-        atomic: Whether everything is written or nothing.
-        rows: Number of nodes that are written in one statement.
-        seconds: Maximum seconds that data waits before it is written.
-
-    Raises:
-        ValueError: ``rows`` is less than one, or ``seconds`` is negative.
-        BatchError: On leaving, or from a call inside: something was lost.
+    Attributes:
+        engine: The engine that it writes to.
+        atomic: Whether it writes everything or nothing, at its end.
+        outer: The batch around it, or None.
     """
 
-    def __init__(self, *, atomic: bool = False, rows: int = ROWS, seconds: float = SECONDS) -> None:
-        if rows < 1 or seconds < 0:
-            raise ValueError(
-                f"rows has to be 1 or more and seconds not negative: {rows}, {seconds}"
-            )
-        self._atomic = atomic
-        self._rows = rows
-        self._seconds = seconds
-        self._batch: Batch | None = None
-        self._joined = False
-
-    def leave(self) -> None:
-        """Make the outer batch, or none, current again in this context."""
-        if self._batch is not None and not self._joined:
-            enter_batch(self._batch.outer)
-
-    if not TYPE_CHECKING:  # type checkers say so themselves
-
-        def __enter__(self):
-            raise ArgumentError(
-                "write: async with batch(...); or, in code that is not async: "
-                "from artigraph_neo4j import sync, and: with sync.batch(...)"
-            )
-
-        def __exit__(self, *_):
-            """For ``with``, which looks for it first."""
-
-    async def __aenter__(self) -> Batch:
-        engine = get_engine()
-        found = batch_for(engine)
-        self._joined = found is not None and (found.atomic or not self._atomic)
-        if found is None or not self._joined:
-            if found is not None:
-                await found.flush()
-            found = Batch(
-                engine,
-                atomic=self._atomic,
-                rows=self._rows,
-                seconds=self._seconds,
-                outer=innermost_batch(),
-            )
-            enter_batch(found)
-        self._batch = found
-        return found
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+    def __init__(
+        self, engine: Engine, *, atomic: bool, rows: int, seconds: float, outer: Unit | None
     ) -> None:
-        current = self._batch
-        if current is None:
+        self.engine = engine
+        self.atomic = atomic
+        self.outer = outer
+        self._seconds = seconds
+        self._pid = os.getpid()
+        self._queue = Queue(atomic=atomic, limit=rows, added=self._added)
+        self._delivery = Delivery(engine, self._queue, atomic=atomic)
+        self._timed = self._kicked = False
+        # On the I/O loop only:
+        self._writing = asyncio.Lock()
+        self._uploaded = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._trouble: ArtigraphError | None = None  # the reason why values wait
+        _live.add(self)
+
+    def __repr__(self) -> str:
+        unsure = f", {len(self.unconfirmed)} unconfirmed" if self.unconfirmed else ""
+        lost = f"{len(self.lost)} lost{unsure}"
+        return f"<Batch: {self.recorded} recorded, {self._queue.rows} waiting, {lost}>"
+
+    @property
+    def recorded(self) -> int:
+        """Number of spans, ends of spans and artifacts that it has recorded so far."""
+        return self._delivery.recorded
+
+    @property
+    def lost(self) -> list[Lost]:
+        """Works that are not in the graph, and will not be."""
+        return self._delivery.lost
+
+    @property
+    def unconfirmed(self) -> list[Lost]:
+        """Works that were sent without an answer when the batch ended.
+
+        The next contact with the database, for any purpose, decides whether they are recorded or
+        lost.
+        """
+        return self._delivery.unconfirmed
+
+    @property
+    def alive(self) -> bool:
+        """True while it collects works, in this process: a forked child does not write them."""
+        return not self._queue.ended and self._pid == os.getpid()
+
+    async def flush(self) -> None:
+        """Write all works that wait, and return when they are in the graph.
+
+        One round trip for each ``rows`` nodes. An atomic batch is not written before its end.
+
+        Raises:
+            BatchError: Something was lost, now or since the last call that reported it.
+            ConnectionFailed: Nothing could be written for as long as a statement may take. The
+                works still wait.
+        """
+        if not self.atomic and not self._queue.is_empty:
+            await self.engine.call(partial(self._write_until, self._queue.number), settle=True)
+        self.complain()
+
+    # -- adding works --------------------------------------------------------------------------
+
+    async def open(self, opening: Opening) -> None:
+        """Add a new span, which is treated as opened from now on.
+
+        Raises:
+            BatchError: Something was lost before. Nothing was added.
+        """
+        self.complain()
+        self._queue.open(opening)
+        opening.opened()
+        await self._room()
+
+    async def close(self, closing: Closing) -> None:
+        """Add the end of a span, joined to its opening if that still waits."""
+        if not closing.span.is_recorded:  # it was lost, and the caller was told
+            return self.complain()
+        if self._queue.close(closing):
+            self.engine.writer.closed(closing.span.node_id)
+        self.complain()
+        return await self._room()
+
+    async def record(self, recording: Recording) -> None:
+        """Add artifacts; their values are already serialized.
+
+        Raises:
+            BatchError: Something was lost before. Nothing was added.
+            DuplicateLabelError: An artifact with that span and label already waits.
+        """
+        self.complain()
+        item = self._queue.record(recording)
+        if item is not None and recording.uploads is not None:
+            self.engine.start(partial(self._upload, item, recording.uploads))
+        await self._room()
+
+    async def _room(self) -> None:
+        """Wait until there is room in the queue, when too many works wait for the database."""
+        if self._queue.is_crowded:
+            await self.flush()
+
+    def complain(self) -> None:
+        """Raise ``BatchError`` if something was lost since the last call.
+
+        In that case an atomic batch loses everything.
+        """
+        loss = self._delivery.loss
+        if loss is None:
             return
-        self.leave()
+        if self.atomic and self._queue.failure is None:
+            self._delivery.lose_all(loss)
+        if told := self._delivery.take_untold():
+            raise BatchError(told, self.recorded, self.unconfirmed) from told[0].cause
+
+    def has_artifact(self, ids: Collection[str]) -> bool:
+        """True if one of these artifacts waits here."""
+        return self._delivery.has_artifact(ids)
+
+    # -- when it writes --------------------------------------------------------------------------
+
+    def _added(self) -> None:
+        if self.atomic:
+            return
+        if not self._queue.is_full:
+            self._write_after_a_while()
+        elif not self._kicked:
+            self._kicked = True
+            self.engine.start(self._write_soon)
+
+    def _write_after_a_while(self) -> None:
+        if not self._timed:
+            self._timed = True
+            self.engine.start(self._write_later)
+
+    async def _write_later(self) -> None:
+        await asyncio.sleep(self._seconds)
+        self._timed = False
+        await self._write_soon()
+
+    async def _write_soon(self) -> None:
+        enter_batch(None)
+        with self._background():
+            try:
+                async with self._writing:
+                    await self._write(lambda: self.engine.deadline)
+            except ArtigraphError as error:  # the next call that waits for the database raises it
+                logger.info("a batch could not be written for now: %s", error)
+                if not self._queue.ended:
+                    self._write_after_a_while()
+
+    async def _write(self, deadline: Callable[[], float]) -> None:
+        self._kicked = False  # works added from now on have to ask for a write again
+        await self._delivery.write(deadline)
+
+    @contextmanager
+    def _background(self) -> Generator[None]:
+        """Register this task, so that the end of the batch can cancel it."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine of the loop
+        self._tasks.add(task)
         try:
-            if self._joined:
-                await current.flush()
+            yield
+        finally:
+            self._tasks.discard(task)
+
+    async def _write_until(self, number: int) -> None:
+        """Write everything that was added up to a call, including values being uploaded.
+
+        Raises:
+            ConnectionFailed: Nothing was written or uploaded for as long as a statement may take.
+        """
+        enter_batch(None)
+        left = self._patience()
+
+        async def patiently() -> None:
+            try:
+                async with asyncio.timeout(max(left(), 0) + ALLOWANCE):
+                    await self._writing.acquire()
+            except TimeoutError:
+                raise self._out_of_time() from self._trouble
+            try:
+                await self._write(lambda: max(left(), 1.0))
+            finally:
+                self._writing.release()
+
+        async def until_login() -> None:
+            while True:
+                try:
+                    return await patiently()
+                except LoginError:
+                    if left() < LOGIN_SECONDS:
+                        raise
+                await asyncio.sleep(LOGIN_SECONDS)
+
+        while not self.atomic and self._queue.uploads_until(number):
+            await until_login()
+            await self._wait_for_upload(number, left)
+        await until_login()
+
+    async def _write_all(self) -> None:
+        """Write everything in one statement, or nothing."""
+        left = self._patience()
+        while self._queue.is_uploading:
+            await self._wait_for_upload(self._queue.number, left)
+        if self._delivery.loss is None:  # else a value could not be stored
+            await self._write_until(self._queue.number)
+
+    def _patience(self) -> Callable[[], float]:
+        """Tell how many seconds are left, from now or the last progress."""
+        begin = time.monotonic()
+        return lambda: max(begin, self._delivery.progress) + self.engine.deadline - time.monotonic()
+
+    def _out_of_time(self) -> ConnectionFailed:
+        why = f": {self._trouble}" if self._trouble is not None else ""
+        return ConnectionFailed(
+            f"nothing of a batch was written or uploaded for {self.engine.deadline:g} s{why}"
+        )
+
+    # -- values on their way to storages ---------------------------------------------------------
+
+    async def _upload(self, item: Item, uploads: Uploads) -> None:
+        enter_batch(None)
+        with self._background():
+            try:
+                await self._store(uploads)
+            except asyncio.CancelledError:
+                return  # the batch gave the item up
+            except Exception as error:
+                self._queue.not_uploaded(item)
+                self._delivery.lose(item, error)
             else:
-                await current.end(error)
-        except Exception as failed:
-            if error is None:
-                raise
-            error.add_note(str(failed))  # the user's error matters more than ours
+                self._queue.uploaded(item)
+            self._delivery.progress = time.monotonic()
+            async with self._uploaded:
+                self._uploaded.notify_all()
+
+    async def _store(self, uploads: Uploads) -> None:
+        """Upload values; they wait, as rows do, while the graph or the storage is out of reach."""
+        pause = 0.1
+        while self._queue.failure is None:
+            try:
+                return await uploads.store()
+            except (ConnectionFailed, StalledError) as error:
+                self._trouble = error
+                logger.info("a value could not be uploaded for now: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(2.0, 2 * pause)
+        raise asyncio.CancelledError
+
+    async def _wait_for_upload(self, number: int, left: Callable[[], float]) -> None:
+        """Wait until one more value is uploaded, or no upload is under way."""
+        before = self._delivery.progress
+        try:
+            async with asyncio.timeout(max(left(), 0.0)), self._uploaded:
+                await self._uploaded.wait_for(
+                    lambda: (
+                        self._delivery.progress != before or not self._queue.uploads_until(number)
+                    )
+                )
+        except TimeoutError:
+            raise self._out_of_time() from self._trouble
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def end(self, error: BaseException | None) -> None:
+        """Stop collecting, and write the works that wait (none of an atomic batch that failed).
+
+        Raises:
+            BatchError: Something was lost, or may have been.
+        """
+        self._queue.end()
+        failure = self._queue.failure
+        if self.atomic and error is not None:
+            await self.engine.call(partial(self._give_up, error), settle=True)
+            self._delivery.take_untold()
+            return
+        if failure is not None:  # an atomic batch, whose failure was raised inside the block
+            raise BatchError(self.lost, self.recorded, self.unconfirmed) from failure
+        if not self._queue.is_empty:
+            await self.engine.call(self._finish, settle=True)
+        told = self._delivery.take_untold()
+        if told or self.unconfirmed:
+            cause = (told or self.unconfirmed)[0].cause
+            raise BatchError(told, self.recorded, self.unconfirmed) from cause
+
+    async def _finish(self) -> None:
+        try:
+            number = self._queue.number
+            await (self._write_all() if self.atomic else self._write_until(number))
+        except ArtigraphError as failed:
+            await self._give_up(failed)
+        if self.atomic and (loss := self._delivery.loss) is not None:
+            await self._give_up(loss)
+
+    async def _give_up(self, cause: BaseException) -> None:
+        """Stop writing. Works never sent are lost; the next contact decides about those sent."""
+        self._queue.failure = cause
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=ALLOWANCE)
+        self._delivery.give_up(cause)
+
+
+async def write_first(engine: Engine, ids: Collection[str]) -> None:
+    """Flush the batches in which these artifacts wait, since a link needs both of its ends."""
+    for unit in [unit for unit in _live if unit.engine is engine and unit.alive]:
+        if not unit.atomic and unit.has_artifact(ids):
+            await unit.flush()

@@ -8,9 +8,8 @@ from typing import TypeVar
 from artigraph_neo4j.engine.scope import enter_batch, resume
 from artigraph_neo4j.engine.waiting import run
 from artigraph_neo4j.graph.span import Span
-from artigraph_neo4j.recording import batch as batches
-from artigraph_neo4j.recording import spans
-from artigraph_neo4j.recording.queue import Batch
+from artigraph_neo4j.recording import block, spans
+from artigraph_neo4j.recording.batch import Batch
 
 __all__ = ["batch", "span_context"]
 
@@ -37,7 +36,7 @@ class span_context(spans.span_context[S]):  # noqa: N801 - used like a function
         run(self.__aexit__(kind, error, trace))
 
 
-class batch(batches.batch):  # noqa: N801 - used like a function
+class batch(block.batch):  # noqa: N801 - used like a function
     """``artigraph_neo4j.batch`` for a ``with`` block; ``async with`` works as well.
 
     ``run(unit.flush())`` writes the data that waits before the end of the block.

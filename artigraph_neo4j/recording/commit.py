@@ -16,7 +16,8 @@ from artigraph_neo4j.common.times import epoch
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError, NotFoundError, RevisionError
-from artigraph_neo4j.graph.connection import Once, Row
+from artigraph_neo4j.graph.attempts import Row
+from artigraph_neo4j.graph.connection import Once
 from artigraph_neo4j.graph.cypher import write as writing
 from artigraph_neo4j.graph.failures import ConflictError, RefusedError
 from artigraph_neo4j.graph.lanes import Ticket

@@ -1,42 +1,17 @@
-"""The queue of a batch: works that wait, and the loop that writes them into the graph."""
+"""The queue of a batch: works that calls add in any thread, until they are in the graph or lost."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from weakref import WeakSet
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
-from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.scope import Unit, enter_batch
-from artigraph_neo4j.errors import (
-    ArtigraphError,
-    BatchError,
-    ConnectionFailed,
-    DuplicateLabelError,
-    EngineError,
-    Lost,
-    NotFoundError,
-)
-from artigraph_neo4j.graph.connection import ALLOWANCE, LOGIN_SECONDS
-from artigraph_neo4j.graph.failures import LoginError
-from artigraph_neo4j.graph.lanes import Ticket
-from artigraph_neo4j.graph.span_rows import mark_lost
-from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
-from artigraph_neo4j.recording.work import Closing, Opening, Recording, Work, closing_of
-from artigraph_neo4j.values.transfer import StalledError
-from artigraph_neo4j.values.upload import WAVE_BYTES, Uploads
+from artigraph_neo4j.errors import DuplicateLabelError, EngineError
+from artigraph_neo4j.recording.work import Closing, Opening, Recording, Work
+from artigraph_neo4j.values.upload import WAVE_BYTES
 
-__all__ = ["ROWS", "SECONDS", "Batch", "write_first"]
-
-logger = logging.getLogger("artigraph_neo4j.batch")
+__all__ = ["ROWS", "Item", "Queue"]
 
 ROWS = 2_000
 """Number of nodes that are written in one statement."""
@@ -44,20 +19,15 @@ ROWS = 2_000
 ROW_BYTES = 8 * 1024 * 1024
 """Maximum bytes of properties that are written in one statement."""
 
-SECONDS = 1.0
-"""Maximum seconds that a work waits before it is written, while the database is in reach."""
-
 WAITING = 4
 """Maximum number of full writes that wait; beyond it, calls wait for the database."""
 
 ATOMIC_ROWS = 100_000
 """Maximum nodes in an atomic batch: one transaction, in the memory of both sides."""
 
-_live: WeakSet[Batch] = WeakSet()
-
 
 @dataclass(slots=True)
-class _Item:
+class Item:
     """A work that waits; ``number`` is the count of calls up to it."""
 
     number: int
@@ -65,132 +35,96 @@ class _Item:
     rows: int
     bytes: int
 
+    def has_artifact(self, ids: Collection[str]) -> bool:
+        """Whether it is one of these artifacts, or has one."""
+        work = self.work
+        return isinstance(work, Recording) and any(
+            node.node_id in ids for node in work.encoded.nodes
+        )
 
-@dataclass(slots=True, eq=False)
-class _Part:
-    """Items that are written in one statement, and the ticket for sending it again."""
 
-    items: list[_Item]
-    ticket: Ticket = field(default_factory=Ticket)
+class Queue:
+    """The works of one batch, in the order of the calls.
 
+    A work whose values have to be uploaded first, and the end of a span that used such a work's
+    artifacts, come behind those that are ready.
 
-class Batch:
-    """The works that an ``async with batch()`` block records; made by ``batch``.
-
-    Several tasks and threads may use it at once, namely all that are started inside the block.
+    Args:
+        atomic: Whether all is written at once.
+        limit: How many nodes are written at once otherwise.
+        added: Called whenever a work is ready to be written, while the queue is locked.
 
     Attributes:
-        engine: The engine that it writes to.
-        atomic: Whether it writes everything or nothing, at its end.
-        outer: The batch around it, or None.
-        recorded: Number of spans, ends of spans and artifacts that it has recorded so far.
-        lost: Works that are not in the graph, and will not be.
-        unconfirmed: Works that were sent without an answer when the batch ended. The next contact
-            with the database, for any purpose, decides whether they are recorded or lost.
+        number: Number of the last call.
+        rows: Number of nodes that wait or are being written.
+        bytes: Bytes of their properties.
+        ended: Whether nothing can be added any more.
+        failure: The reason why writing stopped, or None.
     """
 
-    def __init__(
-        self, engine: Engine, *, atomic: bool, rows: int, seconds: float, outer: Unit | None
-    ) -> None:
-        self.engine = engine
-        self.atomic = atomic
-        self.outer = outer
-        self.recorded = 0
-        self.lost: list[Lost] = []
-        self.unconfirmed: list[Lost] = []
-        self._untold: list[tuple[int, Lost]] = []  # errors not raised yet, by item number
-        self._limit = rows
-        self._seconds = seconds
-        self._pid = os.getpid()
-        self._ended = False
-        self._failure: BaseException | None = None  # the reason why writing stopped
-        self._lock = threading.Lock()  # callers are in any thread, writing is on the I/O loop
-        self._waiting: deque[_Item] = deque()
-        self._number = 0
-        self._rows = 0  # rows that wait or are being written
-        self._bytes = 0
-        self._uploading: dict[int, _Item] = {}
+    def __init__(self, *, atomic: bool, limit: int, added: Callable[[], None]) -> None:
+        self.number = 0
+        self.rows = 0
+        self.bytes = 0
+        self.ended = False
+        self.failure: BaseException | None = None
+        self._atomic = atomic
+        self._limit = limit
+        self._added = added
+        self._lock = threading.Lock()
+        self._waiting: deque[Item] = deque()
+        self._uploading: dict[int, Item] = {}
         self._held: dict[int, int] = {}  # bytes of values in memory, by the number of their item
         self._ids: dict[str, int] = {}  # ids of artifacts whose values are being uploaded
-        self._after: list[tuple[set[int], _Item]] = []  # ends of spans that use such artifacts
+        self._after: list[tuple[set[int], Item]] = []  # ends of spans that use such artifacts
         self._opening: dict[str, Opening] = {}  # spans that wait
         self._keys: set[str] = set()  # keys of labels that wait
-        self._timed = self._kicked = False
-        # On the I/O loop only:
-        self._parts: list[_Part] = []  # taken from the queue, not written yet; the next one last
-        self._writing = asyncio.Lock()
-        self._uploaded = asyncio.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._progress = 0.0  # time of the last write or upload
-        self._trouble: ArtigraphError | None = None  # the reason why values wait
-        _live.add(self)
-
-    def __repr__(self) -> str:
-        unsure = f", {len(self.unconfirmed)} unconfirmed" if self.unconfirmed else ""
-        lost = f"{len(self.lost)} lost{unsure}"
-        return f"<Batch: {self.recorded} recorded, {self._rows} waiting, {lost}>"
-
-    @property
-    def alive(self) -> bool:
-        """True while it collects works, in this process: a forked child does not write them."""
-        return not self._ended and self._pid == os.getpid()
-
-    async def flush(self) -> None:
-        """Write all works that wait, and return when they are in the graph.
-
-        One round trip for each ``rows`` nodes. An atomic batch is not written before its end.
-
-        Raises:
-            BatchError: Something was lost, now or since the last call that reported it.
-            ConnectionFailed: Nothing could be written for as long as a statement may take. The
-                works still wait.
-        """
-        if not self.atomic and (self._rows or self._uploading):
-            await self.engine.call(partial(self._write_until, self._number), settle=True)
-        self.complain()
 
     # -- adding works --------------------------------------------------------------------------
 
-    async def open(self, opening: Opening) -> None:
-        """Add a new span, which is treated as opened from now on.
+    def open(self, opening: Opening) -> None:
+        """Add a new span.
 
         Raises:
-            BatchError: Something was lost before. Nothing was added.
+            EngineError: The batch has ended or failed, or would be too large for one transaction.
         """
-        self.complain()
         with self._lock:
             self._append(self._item(opening, 1, 0))
             self._opening[opening.span.node_id] = opening
-        opening.opened()
-        await self._room()
 
-    async def close(self, closing: Closing) -> None:
-        """Add the end of a span, joined to its opening if that still waits."""
-        if not closing.span.is_recorded:  # it was lost, and the caller was told
-            return self.complain()
+    def close(self, closing: Closing) -> bool:
+        """Add the end of a span, to its opening if that still waits.
+
+        Returns:
+            Whether it is written together with its opening.
+
+        Raises:
+            EngineError: As for ``open``.
+        """
         with self._lock:
             uploads = {self._ids[key] for key, _ in closing.used if key in self._ids}
             opening = None if uploads else self._opening.pop(closing.span.node_id, None)
             if opening is not None:
                 opening.closing = closing
-                self.engine.writer.closed(closing.span.node_id)
             elif uploads:  # a link needs both of its ends
                 self._after.append((uploads, self._item(closing, 1, 0)))
             else:
                 self._append(self._item(closing, 1, 0))
-        self.complain()
-        return await self._room()
+        return opening is not None
 
-    async def record(self, recording: Recording) -> None:
+    def record(self, recording: Recording) -> Item | None:
         """Add artifacts; their values are already serialized.
 
+        Returns:
+            What waits, if values of it have to be uploaded; ``uploaded`` or ``not_uploaded`` is
+            next.
+
         Raises:
-            BatchError: Something was lost before. Nothing was added.
+            EngineError: As for ``open``.
             DuplicateLabelError: An artifact with that span and label already waits.
         """
-        self.complain()
-        uploads = recording.uploads
-        held = 0 if uploads is None else uploads.held
+        held = 0 if recording.uploads is None else recording.uploads.held
+        nodes = recording.encoded.nodes
         with self._lock:
             keys = [key for key in recording.keys if key is not None]
             for label, key in zip(recording.labels, recording.keys, strict=True):
@@ -199,265 +133,114 @@ class Batch:
                         f"span {recording.span_id} has, in this batch, an artifact labeled "
                         f"{label!r} already; use another label, or None for one without"
                     )
-            item = self._item(recording, len(recording.encoded.nodes), recording.encoded.size)
+            item = self._item(recording, len(nodes), recording.encoded.size)
             self._keys.update(keys)
-            if held:
-                self._uploading[item.number] = item
-                self._held[item.number] = held
-                self._ids |= dict.fromkeys(
-                    (node.node_id for node in recording.encoded.nodes), item.number
-                )
-            else:
+            if not held:
                 self._append(item)
-        if held:
-            self.engine.start(partial(self._upload, item))
-        await self._room()
+                return None
+            self._uploading[item.number] = item
+            self._held[item.number] = held
+            self._ids |= dict.fromkeys((node.node_id for node in nodes), item.number)
+            return item
 
-    def _item(self, work: Work, rows: int, size: int) -> _Item:
-        if self._ended:
+    def _item(self, work: Work, rows: int, size: int) -> Item:
+        if self.ended:
             raise EngineError("this batch has ended; nothing can be added to it")
-        if self._failure is not None:
+        if self.failure is not None:
             raise EngineError(
                 "this atomic batch has failed, so nothing of it is recorded; leave its block"
             )
-        if self.atomic and self._rows + rows > ATOMIC_ROWS:
+        if self._atomic and self.rows + rows > ATOMIC_ROWS:
             raise EngineError(
                 f"an atomic batch holds at most {ATOMIC_ROWS} spans and artifacts, since it is one "
                 "transaction; record less in one, or leave atomic=True away"
             )
-        self._number += 1
-        self._rows += rows
-        self._bytes += size
-        return _Item(self._number, work, rows, size)
+        self.number += 1
+        self.rows += rows
+        self.bytes += size
+        return Item(self.number, work, rows, size)
 
-    def _append(self, item: _Item) -> None:
+    def _append(self, item: Item) -> None:
         self._waiting.append(item)
-        if self.atomic:
-            return
-        if self._rows >= self._limit or self._bytes >= ROW_BYTES:
-            if not self._kicked:
-                self._kicked = True
-                self.engine.start(self._write_soon)
-        else:
-            self._write_after_a_while()
+        self._added()
 
-    def _write_after_a_while(self) -> None:
-        if not self._timed:
-            self._timed = True
-            self.engine.start(self._write_later)
-
-    async def _room(self) -> None:
-        """Wait until there is room in the queue, when too many works wait for the database."""
-        if (
-            self._rows >= WAITING * self._limit
-            or self._bytes >= WAITING * ROW_BYTES
-            or (self._held and self._held_bytes() >= WAVE_BYTES)
-        ):
-            await self.flush()
-
-    def _held_bytes(self) -> int:
+    def end(self) -> None:
+        """Let nothing be added any more."""
         with self._lock:
-            return sum(self._held.values())
+            self.ended = True
 
-    def complain(self) -> None:
-        """Raise ``BatchError`` if something was lost since the last call.
+    # -- what it holds ---------------------------------------------------------------------------
 
-        In that case an atomic batch loses everything.
-        """
-        if not self._untold:
-            return
-        if self.atomic and self._failure is None:
-            self._drop_all(self._untold[0][1].cause)
-        if told := self._take_untold():
-            raise BatchError(told, self.recorded, self.unconfirmed) from told[0].cause
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits, nothing is being written and nothing is being uploaded."""
+        return not self.rows and not self._uploading
 
-    def _take_untold(self) -> list[Lost]:
+    @property
+    def is_full(self) -> bool:
+        """Whether there is enough for a statement."""
+        return self.rows >= self._limit or self.bytes >= ROW_BYTES
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether too much waits, so that calls have to wait for the database."""
+        if self.rows >= WAITING * self._limit or self.bytes >= WAITING * ROW_BYTES:
+            return True
+        if not self._held:
+            return False
         with self._lock:
-            untold, self._untold = self._untold, []
-        return [lost for _, lost in sorted(untold, key=lambda pair: pair[0])]
+            return sum(self._held.values()) >= WAVE_BYTES
 
-    def waits_for(self, ids: Collection[str]) -> bool:
-        """True if one of these artifacts waits here."""
-        with self._lock:
-            works = [item.work for item in (*self._waiting, *self._uploading.values())]
-        works += [item.work for part in list(self._parts) for item in part.items]
-        return any(
-            node.node_id in ids
-            for work in works
-            if isinstance(work, Recording)
-            for node in work.encoded.nodes
-        )
+    @property
+    def is_uploading(self) -> bool:
+        """Whether values are on their way to storages."""
+        return bool(self._uploading)
 
-    # -- on the I/O loop -----------------------------------------------------------------------
-
-    async def _upload(self, item: _Item) -> None:
-        enter_batch(None)
-        assert isinstance(item.work, Recording)  # noqa: S101 - the only work with values
-        uploads = item.work.uploads
-        assert uploads is not None  # noqa: S101 - the item waits for it
-        with self._background():
-            try:
-                await self._store(item, uploads)
-            except asyncio.CancelledError:
-                return  # the batch gave the item up
-            except Exception as error:
-                self._finish_upload(item)
-                self._lose(item, error)
-            else:
-                with self._lock:
-                    self._held[item.number] = uploads.held
-                    self._append(item)
-                self._finish_upload(item)
-            self._progress = time.monotonic()
-            async with self._uploaded:
-                self._uploaded.notify_all()
-
-    async def _store(self, item: _Item, uploads: Uploads) -> None:
-        """Upload values; they wait, as rows do, while the graph or the storage is out of reach."""
-        pause = 0.1
-        while self._failure is None:
-            try:
-                return await uploads.store()
-            except (ConnectionFailed, StalledError) as error:
-                self._trouble = error
-                logger.info("a value could not be uploaded for now: %s", error)
-            await asyncio.sleep(pause)
-            pause = min(2.0, 2 * pause)
-        raise asyncio.CancelledError
-
-    def _finish_upload(self, item: _Item) -> None:
-        """Add the ends of spans that only waited for this upload."""
-        assert isinstance(item.work, Recording)  # noqa: S101 - the only work with values
-        with self._lock:
-            self._uploading.pop(item.number, None)
-            for node in item.work.encoded.nodes:
-                self._ids.pop(node.node_id, None)
-            ready: list[_Item] = []
-            for uploads, waiting in self._after:
-                uploads.discard(item.number)
-                if not uploads:
-                    ready.append(waiting)
-            self._after = [pair for pair in self._after if pair[0]]
-            for waiting in ready:
-                self._append(waiting)
-
-    @contextmanager
-    def _background(self) -> Generator[None]:
-        """Register this task, so that the end of the batch can cancel it."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine of the loop
-        self._tasks.add(task)
-        try:
-            yield
-        finally:
-            self._tasks.discard(task)
-
-    async def _write_later(self) -> None:
-        await asyncio.sleep(self._seconds)
-        self._timed = False
-        await self._write_soon()
-
-    async def _write_soon(self) -> None:
-        enter_batch(None)
-        with self._background():
-            try:
-                async with self._writing:
-                    await self._write_waiting(lambda: self.engine.deadline)
-            except ArtigraphError as error:  # the next call that waits for the database raises it
-                logger.info("a batch could not be written for now: %s", error)
-                if not self._ended:
-                    with self._lock:
-                        self._write_after_a_while()
-
-    async def _write_until(self, number: int) -> None:
-        """Write everything that was added up to a call, including values being uploaded.
-
-        Raises:
-            ConnectionFailed: Nothing was written or uploaded for as long as a statement may take.
-        """
-        enter_batch(None)
-        begin = time.monotonic()
-
-        def left() -> float:
-            return max(begin, self._progress) + self.engine.deadline - time.monotonic()
-
-        async def patiently() -> None:
-            try:
-                async with asyncio.timeout(max(left(), 0) + ALLOWANCE):
-                    await self._writing.acquire()
-            except TimeoutError:
-                raise self._out_of_time() from self._trouble
-            try:
-                await self._write_waiting(lambda: max(left(), 1.0))
-            finally:
-                self._writing.release()
-
-        async def until_login() -> None:
-            while True:
-                try:
-                    return await patiently()
-                except LoginError:
-                    if left() < LOGIN_SECONDS:
-                        raise
-                await asyncio.sleep(LOGIN_SECONDS)
-
-        while not self.atomic and self._uploads_until(number):
-            await until_login()
-            await self._uploads(number, left)
-        await until_login()
-
-    async def _uploads(self, number: int, left: Callable[[], float]) -> None:
-        """Wait until one more value is uploaded, or no upload is under way."""
-        before = self._progress
-        try:
-            async with asyncio.timeout(max(left(), 0.0)), self._uploaded:
-                await self._uploaded.wait_for(
-                    lambda: self._progress != before or not self._uploads_until(number)
-                )
-        except TimeoutError:
-            raise self._out_of_time() from self._trouble
-
-    def _out_of_time(self) -> ConnectionFailed:
-        why = f": {self._trouble}" if self._trouble is not None else ""
-        return ConnectionFailed(
-            f"nothing of a batch was written or uploaded for {self.engine.deadline:g} s{why}"
-        )
-
-    async def _write_all(self) -> None:
-        """Write everything in one statement, or nothing."""
-        begin = time.monotonic()
-
-        def left() -> float:
-            return max(begin, self._progress) + self.engine.deadline - time.monotonic()
-
-        while self._uploading:
-            await self._uploads(self._number, left)
-        if self._untold:  # a value could not be stored
-            return
-        await self._write_until(self._number)
-
-    def _uploads_until(self, number: int) -> bool:
+    def uploads_until(self, number: int) -> bool:
+        """Whether values that were added up to a call are on their way to storages."""
         with self._lock:
             return any(other <= number for other in self._uploading)
 
-    async def _write_waiting(self, deadline: Callable[[], float]) -> None:
-        """Write part after part; a part that fails stays, to be sent again unchanged."""
-        self._kicked = False  # works added from now on have to ask for a write again
-        while True:
-            if not self._parts:
-                items = self._take()
-                if not items:
-                    break
-                self._parts.append(_Part(items))
-            left = await self._attempt(self._parts[-1], deadline())
-            self._parts[-1:] = left
-            self._progress = time.monotonic()
+    def has_artifact(self, ids: Collection[str]) -> bool:
+        """Whether one of these artifacts waits."""
+        with self._lock:
+            items = [*self._waiting, *self._uploading.values()]
+        return any(item.has_artifact(ids) for item in items)
 
-    def _take(self) -> list[_Item]:
-        items: list[_Item] = []
+    # -- what becomes of it ----------------------------------------------------------------------
+
+    def uploaded(self, item: Item) -> None:
+        """Make a work ready whose values are in storages now, and the ends that waited for it."""
+        assert isinstance(item.work, Recording)  # noqa: S101 - the only work with values
+        with self._lock:
+            self._held[item.number] = 0 if item.work.uploads is None else item.work.uploads.held
+            self._append(item)
+            self._release(item, item.work)
+
+    def not_uploaded(self, item: Item) -> None:
+        """Take out a work whose values could not be stored; the ends that waited for it stay."""
+        assert isinstance(item.work, Recording)  # noqa: S101 - the only work with values
+        with self._lock:
+            self._release(item, item.work)
+
+    def _release(self, item: Item, recording: Recording) -> None:
+        """Make the ends of spans ready that only waited for this upload."""
+        self._uploading.pop(item.number, None)
+        for node in recording.encoded.nodes:
+            self._ids.pop(node.node_id, None)
+        for uploads, _ in self._after:
+            uploads.discard(item.number)
+        ready = [waiting for uploads, waiting in self._after if not uploads]
+        self._after = [pair for pair in self._after if pair[0]]
+        for waiting in ready:
+            self._append(waiting)
+
+    def take(self) -> list[Item]:
+        """Take out the next works for one statement; of an atomic batch all that are ready."""
+        items: list[Item] = []
         rows = size = 0
         with self._lock:
-            while self._waiting and (self.atomic or (rows < self._limit and size < ROW_BYTES)):
+            while self._waiting and (self._atomic or (rows < self._limit and size < ROW_BYTES)):
                 items.append(self._waiting.popleft())
                 rows += items[-1].rows
                 size += items[-1].bytes
@@ -465,189 +248,24 @@ class Batch:
                     self._opening.pop(items[-1].work.span.node_id, None)
         return items
 
-    async def _attempt(self, part: _Part, deadline: float) -> list[_Part]:
-        """Send one statement; return the parts to write in its place, the next part last."""
-        items = part.items
-        try:
-            written, refused = await write(
-                self.engine, [item.work for item in items], ticket=part.ticket, deadline=deadline
-            )
-        except UNWRITABLE as error:
-            if len(items) > 1 and not self.atomic:
-                half = len(items) // 2  # bisect, to find the item that cannot be stored
-                return [_Part(items[half:]), _Part(items[:half])]
-            if len(items) == 1 and self._without_changes(items[0], error):
-                return [_Part(items)]
-            self._drop(items, error)
-            return []
-        if written:
-            self._done(items)
-            return []
-        if self.atomic:
-            self._drop(items, next(iter(refused.values())))
-            return []
-        for item in items:
-            if item.work in refused:
-                self._lose(item, refused[item.work])
-        left = [item for item in items if item.work not in refused]
-        return [_Part(left)] if left else []
-
-    def _without_changes(self, item: _Item, error: Exception) -> bool:
-        """Drop user properties of an end that cannot be stored; return False if it has none."""
-        closing = closing_of(item.work)
-        if closing is None or not closing.changed:
-            return False
-        closing.changed = {}
-        self._tell([(item.number, Lost("properties of span", *_named(closing), error))])
-        return True
-
-    def _done(self, items: Iterable[_Item]) -> None:
-        for item in items:
-            self.recorded += _count(item.work)
-            self._forget(item)
-
-    def _drop(self, items: Iterable[_Item], cause: BaseException) -> None:
-        for item in items:
-            self._lose(item, cause)
-
-    def _lose(self, item: _Item, cause: BaseException) -> None:
-        if isinstance(item.work, Opening):
-            mark_lost(item.work.span)
-        elif isinstance(item.work, Closing) and not isinstance(cause, NotFoundError):
-            self._end_otherwise(item.work, cause)
-        self._tell([(item.number, lost) for lost in _lost(item.work, cause)])
-        self._forget(item)
-
-    def _end_otherwise(self, closing: Closing, cause: BaseException) -> None:
-        if not closing.span.is_recorded:  # its opening is lost too
-            return
-        if isinstance(cause, UNWRITABLE):
-            self.engine.span_left(closing.span.node_id)
-        else:
-            write_later(self.engine, closing, Ticket())
-
-    def _tell(self, lost: Iterable[tuple[int, Lost]]) -> None:
+    def forget(self, item: Item) -> None:
+        """Let go of a work that is in the graph, or is lost."""
         with self._lock:
-            for number, entry in lost:
-                self.lost.append(entry)
-                self._untold.append((number, entry))
-
-    def _forget(self, item: _Item) -> None:
-        with self._lock:
-            self._rows -= item.rows
-            self._bytes -= item.bytes
+            self.rows -= item.rows
+            self.bytes -= item.bytes
             self._held.pop(item.number, None)
             if isinstance(item.work, Recording):
                 self._keys.difference_update(item.work.keys)
                 if item.work.uploads is not None:
                     item.work.uploads.drop()
 
-    # -- the end -------------------------------------------------------------------------------
-
-    async def end(self, error: BaseException | None) -> None:
-        """Stop collecting, and write the works that wait (none of an atomic batch that failed).
-
-        Raises:
-            BatchError: Something was lost, or may have been.
-        """
+    def fail(self, cause: BaseException) -> list[Item]:
+        """Take out all works, in the order of the calls; no more can be added."""
         with self._lock:
-            self._ended = True
-        failed = self._failure is not None
-        if self.atomic and error is not None:
-            await self.engine.call(partial(self._give_up, error), settle=True)
-            self._untold.clear()
-            return
-        if failed:  # an atomic batch, whose failure was raised inside the block
-            raise BatchError(self.lost, self.recorded, self.unconfirmed) from self._failure
-        if self._rows or self._uploading:
-            await self.engine.call(self._finish, settle=True)
-        told = self._take_untold()
-        if told or self.unconfirmed:
-            cause = (told or self.unconfirmed)[0].cause
-            raise BatchError(told, self.recorded, self.unconfirmed) from cause
-
-    async def _finish(self) -> None:
-        try:
-            await (self._write_all() if self.atomic else self._write_until(self._number))
-        except ArtigraphError as failed:
-            await self._give_up(failed)
-        if self.atomic and self._untold:
-            await self._give_up(self._untold[0][1].cause)
-
-    async def _give_up(self, cause: BaseException) -> None:
-        """Stop writing. Works never sent are lost; the next contact decides about those sent."""
-        self._failure = cause
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=ALLOWANCE)
-        parts, self._parts = self._parts, []
-        for part in reversed(parts):
-            if part.ticket.unconfirmed:
-                self._doubt(part, cause)
-            else:
-                self._drop(part.items, cause)
-        self._drop_all(cause)
-
-    def _drop_all(self, cause: BaseException) -> None:
-        """Count everything that was not sent as lost."""
-        with self._lock:
-            self._failure = cause
+            self.failure = cause
             items = [*self._waiting, *self._uploading.values(), *(item for _, item in self._after)]
             self._waiting.clear()
             self._uploading.clear()
             self._ids.clear()
             self._after.clear()
-        self._drop(sorted(items, key=lambda item: item.number), cause)
-
-    def _doubt(self, part: _Part, cause: BaseException) -> None:
-        entries = [entry for item in part.items for entry in _lost(item.work, cause)]
-        self.unconfirmed += entries
-        for item in part.items:
-            self._forget(item)
-
-        async def settle() -> None:
-            applied = await self.engine.settle(part.ticket)
-            doubted = {id(entry) for entry in entries}
-            self.unconfirmed = [x for x in self.unconfirmed if id(x) not in doubted]
-            for item in part.items:
-                if applied:
-                    self.recorded += _count(item.work)
-                    closing = closing_of(item.work)
-                    if closing is not None:
-                        self.engine.writer.closed(closing.span.node_id)
-                elif isinstance(item.work, Opening):
-                    mark_lost(item.work.span)
-                elif isinstance(item.work, Closing):
-                    self._end_otherwise(item.work, cause)
-            if not applied:
-                self.lost += entries
-
-        self.engine.later(settle)
-
-
-def _count(work: Work) -> int:
-    return len(work.labels) if isinstance(work, Recording) else 1
-
-
-def _named(closing: Closing) -> tuple[str, str | None]:
-    return closing.span.node_id, closing.span.label
-
-
-def _lost(work: Work, cause: BaseException) -> Iterator[Lost]:
-    match work:
-        case Opening(span=span):
-            yield Lost("span", span.node_id, span.label, cause)
-        case Closing():
-            yield Lost("end of span", *_named(work), cause)
-        case Recording():
-            for node, label in zip(work.encoded.roots, work.labels, strict=True):
-                yield Lost("artifact", node.node_id, label, cause)
-
-
-async def write_first(engine: Engine, ids: Collection[str]) -> None:
-    """Flush the batches in which these artifacts wait, since a link needs both of its ends."""
-    for unit in [unit for unit in _live if unit.engine is engine and unit.alive]:
-        if not unit.atomic and unit.waits_for(ids):
-            await unit.flush()
+        return sorted(items, key=lambda item: item.number)

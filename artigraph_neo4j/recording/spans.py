@@ -32,9 +32,9 @@ from artigraph_neo4j.graph.span_rows import (
 from artigraph_neo4j.model.unreadable import Missing, OnError
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
-from artigraph_neo4j.recording.batch import batch_for
+from artigraph_neo4j.recording.batch import write_first
+from artigraph_neo4j.recording.block import batch_for
 from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
-from artigraph_neo4j.recording.queue import write_first
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
 from artigraph_neo4j.recording.work import (
     Closing,

@@ -1,13 +1,14 @@
-"""Works: the openings, ends and artifacts that calls record and a commit writes."""
+"""Pieces of work that calls make, and a commit writes."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from artigraph_neo4j.errors import Lost
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import mark_opened
 from artigraph_neo4j.model.encode import Encoded
@@ -20,6 +21,8 @@ __all__ = [
     "Work",
     "artifact_key",
     "closing_of",
+    "count_of",
+    "losses_of",
 ]
 
 
@@ -30,8 +33,8 @@ class Closing:
     Attributes:
         span: The span.
         properties: The library's own: status, exception, duration.
-        at: The time of the end.
-        used: The artifacts it used: pairs of id and time, sorted by id.
+        at: When.
+        used: What it used: pairs of id and time, sorted by id.
         changed: The user's properties that changed since the span was stored. The end of a span is
             written without them rather than not at all.
     """
@@ -49,10 +52,10 @@ class Opening:
 
     Attributes:
         span: The span.
-        properties: All its properties except the times, including its place in the tree.
-        at: The time of the opening.
+        properties: All of them, but for the times; its place in the tree included.
+        at: When.
         parent: The id of its parent, or None.
-        closing: Its end, if that is written together with it.
+        closing: Its end, where that is written together with it.
     """
 
     span: Span
@@ -76,9 +79,9 @@ class Recording:
         encoded: Their nodes.
         labels: A label, or None, for each.
         span_id: The span that produced them, or None.
-        uploads: Their values that are not native, or None if all are native.
-        revises: The id of an artifact; the single artifact here is its new version. Or None.
-        keys: The key that makes each label unique within the span; None without a label.
+        uploads: Their values that are not native, or None where all are.
+        revises: The id of the artifact of which the only one is a new version.
+        keys: What makes each label unique within the span; None where there is no label.
     """
 
     encoded: Encoded
@@ -100,14 +103,31 @@ Work = Opening | Closing | Recording
 
 
 def closing_of(work: Work) -> Closing | None:
-    """The end of a span that a work writes, or None."""
+    """The end of a span that is written with some work, if one is."""
     if isinstance(work, Opening):
         return work.closing
     return work if isinstance(work, Closing) else None
 
 
+def count_of(work: Work) -> int:
+    """The number of spans, ends of spans or artifacts that some work records."""
+    return len(work.labels) if isinstance(work, Recording) else 1
+
+
+def losses_of(work: Work, cause: BaseException) -> Iterator[Lost]:
+    """What is lost with some work, for ``BatchError``."""
+    match work:
+        case Opening(span=span):
+            yield Lost("span", span.node_id, span.label, cause)
+        case Closing(span=span):
+            yield Lost("end of span", span.node_id, span.label, cause)
+        case Recording():
+            for node, label in zip(work.encoded.roots, work.labels, strict=True):
+                yield Lost("artifact", node.node_id, label, cause)
+
+
 def artifact_key(span_id: str, label: str) -> str:
-    """The key that makes a label unique within its span: the SHA-256 of both, in hex.
+    """What makes a label unique within its span: the SHA-256 of both, in hex.
 
     A length before the span's id keeps ``("a", "bc")`` and ``("ab", "c")`` apart.
     """

@@ -14,7 +14,7 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.errors import ArtifactTypeError, EngineError, NotFoundError, SpanError
-from artigraph_neo4j.graph.connection import unchunked
+from artigraph_neo4j.graph.cursor import unchunked
 from artigraph_neo4j.graph.cypher import delete
 from artigraph_neo4j.graph.failures import ConflictError, TooLargeError
 

@@ -16,6 +16,7 @@ from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import SchemaError
 from artigraph_neo4j.graph.connection import Connection
+from artigraph_neo4j.graph.cypher.parts import lock
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, create_rules, read_graph
 
 __all__ = ["STEPS", "Upgrade", "upgrade"]
@@ -27,12 +28,11 @@ BATCH = 10_000
 """Maximum number of nodes in one transaction."""
 
 # The write takes the node's lock; a match after it sees what others committed before.
-_GRAPH = """
-MATCH (l:ArtigraphGraph {name: 'artigraph'})
-SET l.lock_ = true
-REMOVE l.lock_
+_GRAPH = f"""
+MATCH (l:ArtigraphGraph {{name: 'artigraph'}})
+{lock("l", "ArtigraphGraph")}
 WITH count(*) AS locked
-MATCH (g:ArtigraphGraph {name: 'artigraph'})"""
+MATCH (g:ArtigraphGraph {{name: 'artigraph'}})"""
 
 _CLAIM = f"""
 {_GRAPH}

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
+from artigraph_neo4j.common.files import replacing
 from artigraph_neo4j.common.wording import place_text
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
@@ -178,15 +179,13 @@ class StoredValue(Reference):
     async def save(self, path: str | os.PathLike[str]) -> Path:
         """See ``Lazy.save``."""
         target = Path(path)
-        with transfer.temporary(target.parent) as made:
+        with replacing(target) as made:
             if self.blob is None:
                 made.write_bytes(self.data or b"")
             else:
                 engine, storage = await self._places(self.blob)
                 with made.open("wb") as sink:
                     await transfer.download(engine, storage, self.blob, self.where, sink)
-            made.chmod(0o666 & ~_umask())
-            os.replace(made, target)
         return target
 
     async def content(self) -> transfer.Content:
@@ -213,9 +212,3 @@ class StoredValue(Reference):
         with transfer.fetching(self.where, blob):
             async with transfer.moving(self._engine or get_engine()):
                 return await storage.read_range(blob.location, start, stop)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

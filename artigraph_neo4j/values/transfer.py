@@ -387,9 +387,9 @@ def _check(what: str, blob: BlobRef, size: int, digest: str | None) -> None:
 
 
 @contextmanager
-def temporary(folder: Path | None = None) -> Generator[Path]:
+def temporary() -> Generator[Path]:
     """The path of a temporary file that is deleted at the end of the block, if it still exists."""
-    handle, name = tempfile.mkstemp(prefix=".artigraph-" if folder else "artigraph-", dir=folder)
+    handle, name = tempfile.mkstemp(prefix="artigraph-")
     os.close(handle)
     try:
         yield Path(name)

@@ -46,7 +46,6 @@ __all__ = [
     "Uploads",
     "blob_row",
     "fresh_seconds",
-    "mark",
     "stored_parameters",
     "upload",
 ]
@@ -360,7 +359,7 @@ async def upload(
     """
     key = f"{graph_prefix(graph_id)}{blob_name(await content.digest())}"
     try:
-        await mark(engine, storage, graph_id)
+        await _mark(engine, storage, graph_id)
     except Exception as error:
         kind = StalledError if isinstance(error, StalledError) else StorageError
         raise kind(
@@ -429,7 +428,7 @@ def _row(item: _Reference, content: _Content) -> dict[str, Any]:
     )
 
 
-async def mark(engine: Engine, storage: Storage, graph_id: str) -> None:
+async def _mark(engine: Engine, storage: Storage, graph_id: str) -> None:
     """Put the marker object that names the graph of a prefix, unless it exists; gc checks it.
 
     Each process looks for it once. A storage that cannot list gets none, since nothing can be

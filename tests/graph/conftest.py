@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from artigraph_neo4j import Engine, engine_context, set_engine
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.common.files import replacing
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
@@ -21,11 +22,7 @@ from artigraph_neo4j.exchange.archive.lines import FORMAT, Line, blob_path, dump
 from artigraph_neo4j.exchange.archive.reading import GraphReader
 from artigraph_neo4j.exchange.archive.totals import Totals
 from artigraph_neo4j.model.references import BlobRef, storage_of
-from artigraph_neo4j.values.transfer import (
-    download,
-    temporary,
-    together,
-)
+from artigraph_neo4j.values.transfer import download, together
 
 __all__ = ["ExportReport", "export_graph"]
 
@@ -139,21 +136,18 @@ async def _write(
     target = report.path
     target.parent.mkdir(parents=True, exist_ok=True)
     directory = target.with_name(f"{target.name}.blobs") if blobs else None
-    with temporary(target.parent) as made:
-        with open_text(made, target, "w") as file:
-            totals = Totals()
-            header = await _header(engine, reader, directory)
-            await asyncio.to_thread(_write_lines, file, [header], totals)
-            async for records in _records(reader):
-                await asyncio.to_thread(_write_lines, file, records, totals)
-                report.count(records)
-                if directory is not None:
-                    await _blobs(engine, directory, records, report)
-                if progress is not None:
-                    progress(report)
-            await asyncio.to_thread(file.write, dump(totals.last_line()))
-        made.chmod(0o644)
-        os.replace(made, target)
+    with replacing(target) as made, open_text(made, target, "w") as file:
+        totals = Totals()
+        header = await _header(engine, reader, directory)
+        await asyncio.to_thread(_write_lines, file, [header], totals)
+        async for records in _records(reader):
+            await asyncio.to_thread(_write_lines, file, records, totals)
+            report.count(records)
+            if directory is not None:
+                await _blobs(engine, directory, records, report)
+            if progress is not None:
+                progress(report)
+        await asyncio.to_thread(file.write, dump(totals.last_line()))
 
 
 def _write_lines(file: IO[str], records: list[Line], totals: Totals) -> None:
@@ -202,11 +196,8 @@ async def _blobs(
     async def save(path: Path, blob: BlobRef, where: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         storage = storage_of(where, blob.storage, engine.storage)
-        with temporary(path.parent) as made:
-            with made.open("wb") as sink:
-                await download(engine, storage, blob, where, sink)
-            made.chmod(0o644)
-            os.replace(made, path)
+        with replacing(path) as made, made.open("wb") as sink:
+            await download(engine, storage, blob, where, sink)
         report.bytes += blob.size
 
     missing: list[Any] = [

@@ -39,7 +39,7 @@ class ImportReport:
         uploaded: Number of stored values that were uploaded.
         bytes: Size of these values in bytes.
         shared: Number of references to values in the storage of the exported graph, since the
-            file does not have their bytes.
+            file does not have their bytes; a program that reads them has to name that storage.
         left_out: Number of relationships with nodes that are in neither the file nor the graph:
             with artifacts that were used but made elsewhere, and with spans and newer versions
             elsewhere.
@@ -74,6 +74,10 @@ async def import_graph(
     The span at the top is put below its former parent, where the graph has that parent; otherwise
     it becomes a root. Open spans stay open; their process is not known.
 
+    A reference whose bytes the file does not have stays as it is, and counts as ``shared``, also
+    when neither this program nor its environment names its storage: nothing is opened for it. To
+    read such a value the storage has to be named; the ``StorageError`` says how.
+
     Three round trips, one for each batch, and one more for each batch with stored values.
 
     Args:
@@ -90,7 +94,8 @@ async def import_graph(
         ArchiveError: The file cannot be read, is broken, or differs from its last line: then
             nothing is imported. Or it contradicts the graph: then the message names the lines,
             and the counts of what was imported before them.
-        StorageError: A stored value cannot be kept, or is not the value that was exported.
+        StorageError: A stored value cannot be kept, or is not the value that was exported; or the
+            storage for its bytes was not named.
         EngineError: The graph got a new id after this program connected to it.
         ConnectionFailed: The database stayed out of reach. Batches so far are imported.
     """

@@ -16,13 +16,8 @@ from artigraph_neo4j.exchange.archive.lines import blob_path
 from artigraph_neo4j.graph.cypher.archive import KNOWN_BLOBS
 from artigraph_neo4j.model.references import storage_of
 from artigraph_neo4j.storage.base import Storage
-from artigraph_neo4j.storage.names import blob_name, graph_prefix
-from artigraph_neo4j.values.transfer import (
-    Content,
-    put,
-    together,
-)
-from artigraph_neo4j.values.upload import fresh_seconds, mark
+from artigraph_neo4j.values.transfer import Content, together
+from artigraph_neo4j.values.upload import blob_row, fresh_seconds, upload
 
 __all__ = ["BlobWriter"]
 
@@ -88,9 +83,8 @@ class BlobWriter:
         storage = self._storage or self._engine.storage
         storage = storage or storage_of(where, first["storage"])
         path = blob_path(self._directory, first["digest"])
-        self._uploaded = min(self._uploaded, time.time())
         graph_id = (await self._engine.graph()).graph_id
-        await mark(self._engine, storage, graph_id)
+        self._uploaded = min(self._uploaded, time.time())
         try:
             with path.open("rb") as file:
                 digest = await asyncio.to_thread(lambda: hashlib.file_digest(file, "sha256"))
@@ -98,8 +92,7 @@ class BlobWriter:
                 if (digest.hexdigest(), size) != (first["digest"], first["size"]):
                     raise IntegrityError(f"{path} is not what was exported; export it again")
                 content = Content(None, file, first["digest"], size)
-                key = f"{graph_prefix(graph_id)}{blob_name(first['digest'])}"
-                location = await put(self._engine, storage, content, key, where)
+                location = await upload(self._engine, storage, content, where, graph_id)
         except OSError as error:
             raise ArchiveError(f"{path} cannot be read: {error}") from error
         for blob in same:
@@ -109,9 +102,5 @@ class BlobWriter:
 
 
 def _row(blob: dict[str, Any]) -> dict[str, Any]:
-    names = ("blob_id", "digest", "size", "storage", "location")
-    return {
-        "owner": blob["owner"],
-        "field": blob["field"],
-        "properties": {name: blob[name] for name in names},
-    }
+    names = ("owner", "field", "blob_id", "digest", "size", "storage", "location")
+    return blob_row(*(blob[name] for name in names))

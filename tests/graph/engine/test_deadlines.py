@@ -26,7 +26,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import ConnectionFailed, StorageError
 from artigraph_neo4j.find import under
-from artigraph_neo4j.graph.connection import ALLOWANCE
+from artigraph_neo4j.graph.attempts import ALLOWANCE
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.engine.test_once import far_away
 

@@ -226,7 +226,7 @@ async def test_a_server_that_does_not_answer_is_told_of(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a program seems to hang, for up to a minute."""
-    monkeypatch.setattr("artigraph_neo4j.graph.connection.WARN_SECONDS", 0.2)
+    monkeypatch.setattr("artigraph_neo4j.graph.attempts.WARN_SECONDS", 0.2)
     target = choose_target("bolt://127.0.0.1:1", username=None, password=None, database=None)
     engine = Engine(target, connect_seconds=1.0)
     with caplog.at_level("WARNING"), pytest.raises(ConnectionFailed):

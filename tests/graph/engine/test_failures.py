@@ -147,7 +147,7 @@ async def test_kill_9_of_the_server_costs_the_callers_only_time(
 
 async def test_an_unreachable_server_is_an_error_that_names_it_and_no_secret() -> None:
     engine = set_engine("bolt://user:hunter2-secret@127.0.0.1:9", create_schema=True)
-    engine._connect_seconds = 0.5
+    engine._contact.connect_seconds = 0.5
     with engine_context(engine):
         with pytest.raises(ConnectionFailed, match="could not be reached") as caught:
             await Item(1).create()

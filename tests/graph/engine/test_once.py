@@ -62,7 +62,7 @@ async def far_away(service: Any, seconds: float = 20.0) -> AsyncIterator[tuple[P
     proxy = Proxy(service.uri)
     with proxy.running() as url:
         async with engine_context(url, **options(service)) as engine:
-            engine._retry_seconds = seconds
+            engine._contact.deadline = seconds
             await engine.graph()
             yield proxy, engine
 
@@ -235,8 +235,8 @@ async def test_a_copy_that_arrives_after_the_second_attempt_does_nothing(
 async def test_a_write_settled_as_not_applied_never_is(engine: Engine, query: Any) -> None:
     ticket, node_id = Ticket(), new_id()
     await engine.graph()
-    assert engine._opening is not None
-    connection = engine._opening.result()[0]
+    connection = engine._contact.connection
+    assert connection is not None
     lane, number = connection.lanes.take(ticket)
     connection.lanes.unsure(ticket)
     assert not await engine.settle(ticket)
@@ -275,8 +275,9 @@ async def test_of_two_copies_at_once_the_second_sees_the_first(session: Any) -> 
 async def test_a_process_that_ends_leaves_no_lane(graph_service: Any, engine: Engine) -> None:
     async with engine_context(graph_service.uri, **options(graph_service)) as other:
         await asyncio.gather(*(Only(i).create() for i in range(5)))
-        assert other._opening is not None
-        lanes = other._opening.result()[0].lanes.clean()
+        connection = other._contact.connection
+        assert connection is not None
+        lanes = connection.lanes.clean()
         assert 1 <= len(lanes) <= 5
     counted = "MATCH (l:ArtigraphLane) WHERE l.lane_id IN $lanes RETURN count(l)"
     assert await engine.read(counted, {"lanes": lanes}) == [[0]]
@@ -287,8 +288,9 @@ async def test_a_clock_that_is_wrong_costs_one_more_attempt(
 ) -> None:
     async with engine_context(graph_service.uri, **options(graph_service)) as other:
         await other.graph()
-        assert other._opening is not None
-        lanes = other._opening.result()[0].lanes
+        connection = other._contact.connection
+        assert connection is not None
+        lanes = connection.lanes
         lanes.heard(int(time.time() * 1000) - 3_600_000)  # as after an hour of sleep
         seen: list[Any] = []
         other.observers.append(seen.append)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -38,11 +39,12 @@ from artigraph_neo4j import (
     write_note,
 )
 from artigraph_neo4j.common.ids import new_id
-from artigraph_neo4j.errors import ArchiveError, IntegrityError
+from artigraph_neo4j.errors import ArchiveError, IntegrityError, StorageError
 from artigraph_neo4j.exchange.archive import exporting, importing, reading
 from artigraph_neo4j.graph.properties import from_json, to_json, zoned_properties
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.storage.file import FileSystemStorage
+from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.exchange.test_archive_checks import written
 from tests.unit.serializer.type_differences import any_difference
 
@@ -252,6 +254,49 @@ async def test_stored_values(stored: Any, tmp_path: Path) -> None:
         await import_graph(path)
     with pytest.raises(NotFoundError):
         await read_span(top.node_id)  # the first batch held all
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o027], ids=oct)
+async def test_the_umask_says_who_may_read(stored: Any, tmp_path: Path, umask: int) -> None:
+    top, *_ = await a_run(stored)
+    path = tmp_path / "run.jsonl"
+    before = os.umask(umask)
+    try:
+        await export_graph(top.node_id, path, blobs=True)
+    finally:
+        os.umask(before)
+    (blob,) = [p for p in (tmp_path / "run.jsonl.blobs").rglob("*") if p.is_file()]
+    for file in (path, blob):
+        assert file.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+async def test_a_storage_that_nobody_named(tmp_path: Path) -> None:
+    """Its references are imported and counted; to read a value it has to be named."""
+
+    others = MemoryStorage(new_id())
+
+    @dataclass
+    class PortableElsewhere(ArtifactModel, version=1):
+        text: str = artifact_field(storage=others)
+
+    async with span_context(label="top") as top:
+        kept = await create_span_artifact("current", label="x", data=PortableElsewhere("much"))
+    path, changed = tmp_path / "run.jsonl", tmp_path / "changed.jsonl"
+    await export_graph(top.node_id, path)
+    found = lines(path)
+    ((blob,),) = [node["blobs"] for line in found[1:-1] for node in line.get("nodes", ())]
+    blob["storage"] = f"file:{tmp_path / 'there'}"
+    written(changed, found, honest=True)
+    await delete_span(top.node_id)
+    done = await import_graph(changed)
+    assert (done.artifacts, done.shared, done.uploaded, done.left_out) == (1, 1, 0, 0)
+    assert not (tmp_path / "there").exists()
+    with pytest.raises(StorageError, match=r"named neither .* FileSystemStorage\(.*\.register"):
+        await PortableElsewhere.read(kept)
+
+    there = FileSystemStorage(tmp_path / "there")
+    await there.put(others.blobs[blob["location"]], key=blob["location"])
+    assert (await PortableElsewhere.read(kept)).text == "much"
 
 
 VALUES = (

@@ -37,7 +37,7 @@ from artigraph_neo4j import (
     sync,
 )
 from artigraph_neo4j.errors import BlobNotFoundError, NotFoundError, StorageError
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 from artigraph_neo4j.storage.aws import S3Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.upstream import (

@@ -43,7 +43,7 @@ from artigraph_neo4j.find.terms import (
     span,
     under,
 )
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 
 pytestmark = pytest.mark.statements
 

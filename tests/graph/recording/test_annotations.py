@@ -24,7 +24,7 @@ from artigraph_neo4j.find.terms import (
     tagged,
     under,
 )
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 
 pytestmark = pytest.mark.statements
 

@@ -45,7 +45,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError, SpanError
 from artigraph_neo4j.graph.cypher.write import is_write
-from artigraph_neo4j.recording import queue as batches
+from artigraph_neo4j.recording import queue
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.models import EpochSpan
 
@@ -233,10 +233,11 @@ async def test_what_waits_is_bounded() -> None:
     async with batch(rows=50) as unit, span_context():
         for i in range(2000):
             await InBatch(i).create(span="current")
-            most = max(most, unit._rows)
-    assert most <= batches.WAITING * 50
-    assert unit._rows == unit._bytes == 0
-    assert [*unit._keys, *unit._opening, *unit._waiting, *unit._uploading] == []
+            most = max(most, unit._queue.rows)
+    assert most <= queue.WAITING * 50
+    assert unit._queue.rows == unit._queue.bytes == 0
+    left = unit._queue
+    assert [*left._keys, *left._opening, *left._waiting, *left._uploading] == []
 
 
 async def test_large_rows_are_written_earlier(written: Any) -> None:
@@ -244,8 +245,8 @@ async def test_large_rows_are_written_earlier(written: Any) -> None:
     async with batch(seconds=60) as unit, span_context():
         for i in range(500):
             await InBatch(i, text).create(span="current")
-            assert unit._bytes <= batches.WAITING * batches.ROW_BYTES
-    assert len(written) >= 500 * len(text) // batches.ROW_BYTES
+            assert unit._queue.bytes <= queue.WAITING * queue.ROW_BYTES
+    assert len(written) >= 500 * len(text) // queue.ROW_BYTES
 
 
 async def test_it_is_written_after_some_time(query: Any) -> None:
@@ -523,7 +524,7 @@ async def test_an_atomic_batch_whose_value_cannot_be_stored_records_nothing(
 
 
 async def test_an_atomic_batch_is_limited(monkeypatch: Any, written: Any) -> None:
-    monkeypatch.setattr(batches, "ATOMIC_ROWS", 10)
+    monkeypatch.setattr(queue, "ATOMIC_ROWS", 10)
     with pytest.raises(EngineError, match="at most 10 spans and artifacts"):
         async with batch(atomic=True), span_context():
             for i in range(20):

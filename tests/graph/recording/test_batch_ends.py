@@ -158,7 +158,7 @@ async def test_a_value_that_is_still_on_its_way_is_lost_by_name(graph_service: A
                 async with batch(seconds=30) as unit:
                     await Entry(1, os.urandom(100)).create("big", span=span.node_id)
                     await Entry(2).create("small", span=span.node_id)
-                    await until(lambda: unit._held)
+                    await until(lambda: unit._queue._held)
                     proxy.refuse()
             assert "big" in [item.label for item in caught.value.lost]
             gate.opened = True
@@ -201,7 +201,7 @@ async def test_an_atomic_batch_that_fails_inside_names_everything() -> None:
             for i in range(6):
                 await Entry(i).create(str(i))
             await Kept(b"x").create("kept")
-            await until(lambda: unit._untold)
+            await until(lambda: unit._delivery.loss)
             await Entry(7).create("not added")
     assert [item.label for item in caught.value.lost] == [*"012345", "kept"]
     assert unit.recorded == 0
@@ -210,7 +210,7 @@ async def test_an_atomic_batch_that_fails_inside_names_everything() -> None:
             for i in range(6):
                 await Entry(i).create(str(i))
             await Kept(b"x").create("kept")
-            await until(lambda: unit._untold)
+            await until(lambda: unit._delivery.loss)
             with pytest.raises(BatchError):
                 await unit.flush()
 
@@ -243,7 +243,7 @@ async def test_an_array_that_is_uploaded_anew_is_the_one_given(engine: Engine) -
     weights = np.zeros(50)
     async with batch(seconds=3600) as unit:
         made = await Weights(1, weights).create()
-        await until(lambda: not unit._uploading)
+        await until(lambda: not unit._queue.is_uploading)
         weights += 7
         await asyncio.create_task(_delete_elsewhere(engine, first))
         shared.blobs.clear()
@@ -257,7 +257,7 @@ async def test_a_file_that_is_uploaded_anew_is_the_one_given(engine: Engine, tmp
         first = await Filed(File(path)).create()
         async with batch(seconds=3600) as unit:
             made = await Filed(File(path)).create()
-            await until(lambda: not unit._uploading)
+            await until(lambda: not unit._queue.is_uploading)
             path.write_bytes(b"other")
             await asyncio.create_task(_delete_elsewhere(engine, first))
             shared.blobs.clear()
@@ -270,7 +270,7 @@ async def test_what_grew_old_is_fetched_not_made_again(
     weights = np.arange(50.0)
     async with batch(seconds=3600) as unit:
         made = await Weights(1, weights).create()
-        await until(lambda: not unit._uploading)
+        await until(lambda: not unit._queue.is_uploading)
         weights += 7
         monkeypatch.setattr("artigraph_neo4j.values.upload.time.time", lambda: 4e9)
     assert (await Weights.read(made)).data.tolist() == list(map(float, range(50)))

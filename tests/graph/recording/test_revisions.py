@@ -28,7 +28,7 @@ from artigraph_neo4j.errors import RevisionError
 from artigraph_neo4j.find.terms import (
     under,
 )
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 
 pytestmark = pytest.mark.statements
 

@@ -24,7 +24,7 @@ from artigraph_neo4j import (
     resume_deletes,
     span_context,
 )
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 from artigraph_neo4j.upkeep import delete as upkeep_delete
 from artigraph_neo4j.upkeep.delete import (
     BATCH,

@@ -20,7 +20,7 @@ from artigraph_neo4j import (
     read_span_artifacts,
     span_context,
 )
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 from tests.graph.upkeep import migrating
 from tests.graph.upkeep.migrating import RaceLeaf, RacePoint
 

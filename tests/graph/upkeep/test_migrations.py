@@ -9,7 +9,7 @@ import pytest
 
 from artigraph_neo4j import ArtifactModel, artifact_info, migration
 from artigraph_neo4j.errors import MigrationError
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 
 
 def point(version: int) -> Any:

@@ -37,7 +37,7 @@ from artigraph_neo4j.errors import (
     SerializationError,
     StorageError,
 )
-from artigraph_neo4j.graph.connection import Statement
+from artigraph_neo4j.graph.attempts import Statement
 from artigraph_neo4j.serializer import Serializer
 from artigraph_neo4j.serializer.arrow import ParquetSerializer
 from artigraph_neo4j.serializer.file import FileSerializer
