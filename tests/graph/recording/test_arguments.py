@@ -25,8 +25,8 @@ from artigraph_neo4j.errors import (
 from artigraph_neo4j.find import above, in_span, span, under
 from artigraph_neo4j.find.inspect import inspect_artifact
 
-NOT_IDS = {"artifact_info", "get_current_span_id", "spanned"}
-"""They take an object alone, an id alone, and a class."""
+NOT_IDS = {"artifact_info", "cached", "get_current_span_id", "spanned"}
+"""They take an object alone, an id alone, or a class of spans."""
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "arguments.md"
 

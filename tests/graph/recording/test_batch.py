@@ -470,9 +470,9 @@ async def test_an_atomic_batch_is_one_statement(written: Any, query: Any) -> Non
         async with span_context(label="second root") as second:
             artifact = await create_span_artifact("current", label="x", data=InBatch(1))
         assert not written
-        with pytest.raises(NotFoundError, match="at its end only"):
+        with pytest.raises(NotFoundError, match="only at its end"):
             await read_span(second.node_id)
-        with pytest.raises(NotFoundError, match="at its end only"):
+        with pytest.raises(NotFoundError, match="only at its end"):
             await InBatch.read(artifact)
     assert len(written) == 1
     assert unit.recorded > 10
