@@ -50,7 +50,7 @@ RETURN found[i..i + 1000]
 def _forbidden(source: str, through: str, inside: str) -> str:
     return f"""CALL (d) {{
   MATCH p = (d)-[:{DERIVES}*1..]->(f) WHERE none(n IN nodes(p) WHERE {through})
-  WITH DISTINCT f WHERE f:Artifact AND ({source})
+  WITH f, min(length(p)) AS distance WHERE f:Artifact AND ({source})
   RETURN f ORDER BY f.node_id LIMIT 1
 }}
 CALL (d, f) {{
@@ -64,8 +64,8 @@ WITH d, f.node_id AS source, way"""
 
 def _demanded(through: str) -> str:
     return f"""CALL (d) {{
-  MATCH (d)-[:{DERIVES}*1..]->(n)
-  WITH DISTINCT n WHERE {through}
+  MATCH p = (d)-[:{DERIVES}*1..]->(n)
+  WITH n, min(length(p)) AS distance WHERE {through}
   RETURN count(n) AS ways
 }}
 WITH d, null AS source, null AS way, ways WHERE ways = 0"""
