@@ -424,7 +424,7 @@ async def test_broken_files(stored: Any, tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(NotFoundError):  # all of it was looked at first
         await read_span(top.node_id)
     assert "ends early, after line 3" in await error(*text[:3])
-    assert "something follows" in await error(*text, text[-1])
+    assert "there are lines after the last line" in await error(*text, text[-1])
     assert "line 2: a line of kind 'other'" in await error(text[0], '{"kind": "other"}')
     assert "line 2: not a JSON object" in await error(text[0], "[]")
     assert "NaN is not JSON" in await error(text[0], '{"kind": NaN}')
@@ -435,7 +435,7 @@ async def test_broken_files(stored: Any, tmp_path: Path, monkeypatch: pytest.Mon
         ({"labels": ["ArtigraphNode", "Span", "\0"]}, "a label that is empty"),
         ({"parent": 3}, "'parent' is not a text or null"),
         ({"tags": [["a"]]}, "'tags' is not a list of rows"),
-        ({"properties": span["properties"] | {"x": {"$what": 1}}}, "no kind of property"),
+        ({"properties": span["properties"] | {"x": {"$what": 1}}}, "is not a kind of property"),
         ({"properties": {"node_id": "a", "root_id": "b"}}, "'depth' is missing"),
     ):
         said = await error(text[0], json.dumps(span | change))

@@ -187,7 +187,7 @@ async def test_everything(
         ("OldShouted shout, field text", "serializer 'lab-shout' is none of Artigraph's; give "
          "serializers= a function"),
     ]  # fmt: skip
-    assert [n.reason[-21:] for n in report.notes] == ["it is labeled 'score#9'"[-21:]]
+    assert [n.reason[-21:] for n in report.notes] == ["; it is now 'score#9'"]
     assert [n.what for n in report.skipped] == ["x"]
     study, store, killed = await roots(source)
 
@@ -377,7 +377,7 @@ async def test_spans_that_ended_since_and_labels_taken_since(
     await RawArtifact("first").create("new", span=study.node_id)
     report = await import_artigraph(database, source=source, storages=storages)
     assert (report.spans, report.artifacts) == (0, 1)
-    assert report.notes[-1].reason.endswith("it is labeled 'new#1000'")
+    assert report.notes[-1].reason.endswith("it is now 'new#1000'")
     ended = await read_span(killed.node_id)
     assert ended.closed_at == at
     assert ended.duration == timedelta(seconds=90)

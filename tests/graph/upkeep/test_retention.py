@@ -192,7 +192,7 @@ def test_the_delete_command(command: Any, engine: Engine) -> None:
     assert (deleted["spans"], deleted["artifacts"], deleted["dry_run"]) == (1, 2, False)
     assert "no span or artifact" in command("delete", shared, "--yes", code=1)
     assert "--json cannot ask" in command("delete", third, "--json", code=2)
-    assert "give ids, or --resume" in command("delete", code=2)
+    assert "give ids, or say which root spans" in command("delete", code=2)
     asyncio.run(engine.write(delete.MARK_SPANS, {"ids": [third], "lenient": False}))
     assert json.loads(command("delete", "--resume", "--json"))["spans"] == 1
     assert asyncio.run(_there([third])) == [False]
@@ -208,4 +208,4 @@ def test_the_retain_command(command: Any, engine: Engine) -> None:
     assert json.loads(command(*arguments, "--json", "--delete"))["spans"] == 1
     assert asyncio.run(_there(runs)) == [False, True, True]
     assert "say what to keep" in command("retain", code=2)
-    assert "is no age" in command("retain", "--max-age", "soon", code=2)
+    assert "is not an age" in command("retain", "--max-age", "soon", code=2)
