@@ -11,6 +11,7 @@ from artigraph_neo4j.find import query as _find
 from artigraph_neo4j.find.filters import Filter, Order, Ref
 from artigraph_neo4j.find.query import STREAM_ROWS, Explanation, Page, Query
 from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.model.unreadable import Missing, OnError
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.upkeep.delete import DeleteReport, Progress
 
@@ -86,6 +87,10 @@ class Results(Generic[T]):
         """See ``ArtifactQuery.with_nested``."""
         return type(self)(self._artifacts().with_nested())
 
+    def lenient(self, *, on_error: OnError = "keep", missing: Missing = "error") -> Self:
+        """See ``ArtifactQuery.lenient``."""
+        return type(self)(self._artifacts().lenient(on_error=on_error, missing=missing))
+
     def _artifacts(self) -> _find.ArtifactQuery[Any]:
         if not isinstance(self._query, _find.ArtifactQuery):
             raise FilterError("only artifacts have versions, and models within them")
@@ -118,6 +123,10 @@ class Results(Generic[T]):
     def count(self) -> int:
         """See ``Query.count``."""
         return run(self._query.count())
+
+    def count_incomparable(self) -> int:
+        """See ``Query.count_incomparable``."""
+        return run(self._query.count_incomparable())
 
     def exists(self) -> bool:
         """See ``Query.exists``."""

@@ -247,7 +247,7 @@ async def test_what_is_not_there() -> None:
     async with span_context() as span:
         node_id = await create_span_artifact("current", label="v", data=TreeLeaf(1))
         assert (await read_span_tree("current")).span == span
-    with pytest.raises(NotFoundError, match="there is no span"):
+    with pytest.raises(NotFoundError, match="is the id of an artifact, not of a span"):
         await read_span_tree(node_id)
     await delete_span(span.node_id)
     with pytest.raises(NotFoundError):

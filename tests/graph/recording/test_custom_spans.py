@@ -63,7 +63,8 @@ async def test_a_subclass_of_a_custom_span_is_read_as_itself_by_every_query() ->
     assert type(child) is GpuAttempt
     assert child == inner
     assert set(child.node_labels) == {"ArtigraphNode", "Span", "Attempt", "gpu attempt `x`"}
-    assert type((await read_root_spans(limit=1))[0]) is Attempt
+    roots = await read_root_spans(limit=10)  # others may record beside this test
+    assert type(next(root for root in roots if root == outer)) is Attempt
 
 
 async def test_a_program_without_the_class_still_reads_the_span() -> None:

@@ -27,6 +27,7 @@ from artigraph_neo4j import (
     read_span_tree,
     span_context,
 )
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import (
     ArtifactTypeError,
     ArtigraphError,
@@ -138,15 +139,18 @@ BREAKS: dict[str, tuple[Any, type[ArtigraphError], str]] = {
 }
 
 
+def whole(number: int) -> Whole:
+    """An artifact with stored bytes of its own: equal content would be stored once."""
+    return Whole(number, far=new_id(), part=Part(number), parts=[Part(1), Part(2)])
+
+
 @pytest.fixture(params=BREAKS)
 async def broken(request: Any, engine: Engine) -> AsyncIterator[tuple[str, str, Any, str]]:
     """A span with a broken artifact between two that are whole."""
     work, error, message = BREAKS[request.param]
     async with span_context(label="unreadable") as span:
         ids = [
-            await create_span_artifact(
-                "current", label=label, data=Whole(i, part=Part(i), parts=[Part(1), Part(2)])
-            )
+            await create_span_artifact("current", label=label, data=whole(i))
             for i, label in enumerate(["before", "broken", "after"])
         ]
     await work(ids[1], engine)

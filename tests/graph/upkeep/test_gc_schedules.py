@@ -8,6 +8,7 @@ node's object must be there.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextvars import ContextVar
@@ -35,6 +36,8 @@ from artigraph_neo4j.upkeep.garbage import scan as garbage_module
 from artigraph_neo4j.values import upload as uploads_module
 from tests.graph.models import delete
 from tests.storage.test_s3 import storage_on
+
+FOREIGN = hashlib.sha256(b"foreign").hexdigest()
 
 
 class Clock:
@@ -176,7 +179,7 @@ class Machine(RuleBasedStateMachine):
     async def _foreign(self) -> None:
         self.foreign = [
             await self.engine.call(lambda k=key: self.storage.inner.put(b"foreign", key=k))
-            for key in ("foreign.txt", f"ag/{new_id()}/{'0' * 64}-{new_id()}")
+            for key in ("foreign.txt", f"ag/{new_id()}/{FOREIGN}-{new_id()}")
         ]
         self.graph_id = (await self.engine.graph()).graph_id
 
