@@ -130,7 +130,7 @@ def _artifacts(count: int, owner: str) -> dict[str, Any]:
 
 
 AT = [1_700_000_000, 0]
-WRITES = {"spans": (_spans, 28), "artifacts": (_artifacts, 26)}
+WRITES = {"spans": (_spans, 28), "artifacts": (_artifacts, 29)}
 
 
 @pytest.mark.parametrize("merge", [False, True])

@@ -200,14 +200,15 @@ async def test_each_page_costs_the_same(crowd: Crowd) -> None:
     [
         find_spans(span.root_id == "plan-root-0").order_by(span.node_id),
         find_spans(span.status == "OK"),
-        find_spans(span.status == "OK").order_by(span.opened_at.desc()),
+        # Only the crowd: spans of other tests are newer and have more properties to read.
+        find_spans(span.status == "OK", span.opened_at < at(MANY)).order_by(span.opened_at.desc()),
         find_spans(),
     ],
     ids=["run", "status", "status, newest first", "all"],
 )
 async def test_a_page_costs_the_same_however_far(crowd: Crowd, query: Query[Any]) -> None:
     costs = []
-    for skipped in (5_000, 15_000, 30_000):  # beyond the spans of other tests, which have more
+    for skipped in (0, 15_000, 30_000):
         after = (await query.read_page(skipped)).cursor if skipped else None
         found, hits, _ = crowd.profile(_page(query, after))
         assert found == 100
