@@ -32,6 +32,8 @@ from artigraph_neo4j.questions import policy as module
 from tests.graph import plans
 from tests.graph.questions.graphs import ladder
 
+pytestmark = pytest.mark.statements
+
 
 @dataclass
 class PolicyRaw(ArtifactModel, version=1):

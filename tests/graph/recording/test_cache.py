@@ -34,6 +34,8 @@ from artigraph_neo4j.recording.cache import Memory
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.sync import explain_miss as explain_miss_now
 
+pytestmark = pytest.mark.statements
+
 storage = MemoryStorage(name="cache-tests").register()
 
 
