@@ -3,9 +3,7 @@
 from typing import TYPE_CHECKING
 
 from artigraph_neo4j._version import __version__
-from artigraph_neo4j.common.progress import (
-    Transfer,
-)
+from artigraph_neo4j.common.progress import Transfer
 from artigraph_neo4j.common.public import publish
 from artigraph_neo4j.engine.configure import engine_context, get_engine, set_engine
 from artigraph_neo4j.engine.engine import Engine
@@ -13,22 +11,12 @@ from artigraph_neo4j.engine.neomodel import bind_neomodel
 from artigraph_neo4j.engine.scope import get_current_span_id
 from artigraph_neo4j.errors import ArgumentError, ArtigraphError, BatchError, Lost, NotFoundError
 from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
-from artigraph_neo4j.find import (
-    find_artifacts,
-    find_spans,
-)
+from artigraph_neo4j.find import find_artifacts, find_spans
 from artigraph_neo4j.find.counts import SpanCounts, read_span_counts
-from artigraph_neo4j.find.lineage import (
-    Lineage,
-    LineageLink,
-    LineageStep,
-    read_lineage,
-)
+from artigraph_neo4j.find.lineage import Lineage, LineageLink, LineageStep, read_lineage
 from artigraph_neo4j.find.span_tree import SpanTree, read_span_tree
 from artigraph_neo4j.find.summary import ArtifactSummary, FieldSummary
-from artigraph_neo4j.find.terms import (
-    F,
-)
+from artigraph_neo4j.find.terms import F
 from artigraph_neo4j.find.tree import (
     read_ancestor_spans,
     read_child_artifacts,
@@ -49,19 +37,8 @@ from artigraph_neo4j.questions.contrast import Contrast, Suspect, contrast
 from artigraph_neo4j.questions.diff import diff
 from artigraph_neo4j.questions.difference import Difference, Divergence, RunDiff
 from artigraph_neo4j.questions.impact import Impact, ImpactRun, impact
-from artigraph_neo4j.questions.policy import (
-    Policy,
-    Violation,
-    check_policies,
-    registered_policies,
-)
-from artigraph_neo4j.questions.recipe import (
-    MissingInput,
-    Recipe,
-    RecipeStep,
-    StoredBytes,
-    recipe,
-)
+from artigraph_neo4j.questions.policy import Policy, Violation, check_policies, registered_policies
+from artigraph_neo4j.questions.recipe import MissingInput, Recipe, RecipeStep, StoredBytes, recipe
 from artigraph_neo4j.questions.stale import Cause, ReplayPlan, Staleness, replay_plan, stale
 from artigraph_neo4j.questions.why import Way, why
 from artigraph_neo4j.recording.annotations import (
@@ -76,10 +53,7 @@ from artigraph_neo4j.recording.batch import Batch
 from artigraph_neo4j.recording.block import batch
 from artigraph_neo4j.recording.cache import Cache, CallKey, Miss
 from artigraph_neo4j.recording.decorator import CallArguments, cached, explain_miss, spanned
-from artigraph_neo4j.recording.links import (
-    link_artifact,
-    use,
-)
+from artigraph_neo4j.recording.links import link_artifact, use
 from artigraph_neo4j.recording.results import ResultList
 from artigraph_neo4j.recording.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.recording.spans import (
@@ -111,9 +85,7 @@ from artigraph_neo4j.upkeep.migrate.bulk import (
 from artigraph_neo4j.upkeep.migrate.rewriter import MigrationFailure
 from artigraph_neo4j.upkeep.retain import find_retired, retain
 from artigraph_neo4j.upkeep.schema import SchemaState, check_schema, install_schema, upgrade_schema
-from artigraph_neo4j.values.bar import (
-    transfer_bar,
-)
+from artigraph_neo4j.values.bar import transfer_bar
 
 if TYPE_CHECKING:
     from artigraph_neo4j.upstream import import_artigraph

@@ -13,12 +13,7 @@ from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.cli.steps import step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.errors import NotFoundError
-from artigraph_neo4j.questions.policy import (
-    Policy,
-    Violation,
-    check_policies,
-    registered_policies,
-)
+from artigraph_neo4j.questions.policy import Policy, Violation, check_policies, registered_policies
 
 __all__ = ["check", "commands"]
 

@@ -32,11 +32,7 @@ from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
 from artigraph_neo4j.local.stack import DEFAULT_VERSION
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.known import find_storage, how_to_name
-from artigraph_neo4j.upkeep.health import (
-    count_unfinished_deletes,
-    read_server,
-    read_storage_names,
-)
+from artigraph_neo4j.upkeep.health import count_unfinished_deletes, read_server, read_storage_names
 from artigraph_neo4j.upkeep.lost import find_lost_spans, read_open_spans
 from artigraph_neo4j.upkeep.schema import check_schema
 

@@ -27,11 +27,7 @@ from artigraph_neo4j.errors import (
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.model.native import from_native, kind_of, native_size
 from artigraph_neo4j.model.references import BlobRef
-from artigraph_neo4j.model.stored import (
-    Entry,
-    Stored,
-    StoredNode,
-)
+from artigraph_neo4j.model.stored import Entry, Stored, StoredNode
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.values.stored_value import StoredValue
 

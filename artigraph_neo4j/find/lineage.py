@@ -16,9 +16,7 @@ from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import (
-    NotFoundError,
-)
+from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import lineage
 from artigraph_neo4j.graph.names import users_labels
 

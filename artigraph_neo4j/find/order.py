@@ -13,9 +13,7 @@ from typing import Any
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.conditions import Parameters, codec_guard
 from artigraph_neo4j.find.filters import Attribute, Kind, Order
-from artigraph_neo4j.find.plan import (
-    Plan,
-)
+from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.targets import Resolved, Target
 from artigraph_neo4j.graph.names import quoted
 

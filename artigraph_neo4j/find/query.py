@@ -10,12 +10,8 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
 from artigraph_neo4j.find.filters import And, Filter, Maybe, Order, Ref, separated
-from artigraph_neo4j.find.order import (
-    cursor,
-)
-from artigraph_neo4j.find.plan import (
-    Plan,
-)
+from artigraph_neo4j.find.order import cursor
+from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
 from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget

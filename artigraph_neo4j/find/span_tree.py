@@ -18,13 +18,7 @@ from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.find.summary import ArtifactSummary, FieldSummary
 from artigraph_neo4j.graph.cypher import span_tree
 from artigraph_neo4j.graph.names import users_labels
-from artigraph_neo4j.graph.span import (
-    Span,
-    exception_name,
-    own_facts,
-    span_name,
-    span_title,
-)
+from artigraph_neo4j.graph.span import Span, exception_name, own_facts, span_name, span_title
 from artigraph_neo4j.graph.span_rows import seconds_of, span_from_row
 
 __all__ = [

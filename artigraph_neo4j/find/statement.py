@@ -7,16 +7,8 @@ from typing import Any, Literal
 
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Above, Comparison, Filter, Tagged, Under, conjuncts
-from artigraph_neo4j.find.order import (
-    Key,
-    after,
-    order_keys,
-    ordering,
-    returned,
-)
-from artigraph_neo4j.find.plan import (
-    Plan,
-)
+from artigraph_neo4j.find.order import Key, after, order_keys, ordering, returned
+from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.targets import Target
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,

@@ -15,11 +15,7 @@ from artigraph_neo4j.common.wording import cut, duration_text, time_text
 from artigraph_neo4j.errors import SpanError
 from artigraph_neo4j.graph.names import LABEL_CHARACTERS, as_label
 from artigraph_neo4j.graph.search import search_text
-from artigraph_neo4j.graph.span_meta import (
-    ArtigraphNode,
-    InstantProperty,
-    once_a_class,
-)
+from artigraph_neo4j.graph.span_meta import ArtigraphNode, InstantProperty, once_a_class
 
 __all__ = [
     "Span",

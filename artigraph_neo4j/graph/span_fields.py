@@ -15,12 +15,7 @@ from typing import Any, ClassVar, Literal, cast, get_args, get_origin
 from neo4j.time import Date, DateTime
 from neomodel.properties import Property
 
-from artigraph_neo4j.common.annotations import (
-    alternatives,
-    body_annotations,
-    hint_of,
-    text_of,
-)
+from artigraph_neo4j.common.annotations import alternatives, body_annotations, hint_of, text_of
 from artigraph_neo4j.common.fitting import Fits, fits_of
 from artigraph_neo4j.errors import ModelError, SerializationError
 from artigraph_neo4j.serializer.json import json_serializer

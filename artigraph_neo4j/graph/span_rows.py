@@ -22,16 +22,9 @@ from artigraph_neo4j.graph.names import (
 )
 from artigraph_neo4j.graph.properties import check_storable
 from artigraph_neo4j.graph.search import search_text
-from artigraph_neo4j.graph.span import (
-    Span,
-    own_properties,
-)
+from artigraph_neo4j.graph.span import Span, own_properties
 from artigraph_neo4j.graph.span_fields import FieldProperty, is_storable
-from artigraph_neo4j.graph.span_meta import (
-    PROVENANCE_PROPERTIES,
-    SpanMeta,
-    once_a_class,
-)
+from artigraph_neo4j.graph.span_meta import PROVENANCE_PROPERTIES, SpanMeta, once_a_class
 
 __all__ = [
     "changed_properties",

@@ -17,11 +17,7 @@ from artigraph_neo4j.model.native import from_native
 from artigraph_neo4j.model.references import BlobRef, reading, serializer_of, storage_of
 from artigraph_neo4j.model.state import UNSET
 from artigraph_neo4j.model.steps import build
-from artigraph_neo4j.model.stored import (
-    Entry,
-    Stored,
-    StoredNode,
-)
+from artigraph_neo4j.model.stored import Entry, Stored, StoredNode
 from artigraph_neo4j.model.unreadable import ArtifactRecord
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.msgpack import unpack

@@ -10,9 +10,7 @@ from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.steps import run_steps
 from artigraph_neo4j.recording import artifacts
-from artigraph_neo4j.recording.results import (
-    artifact_html,
-)
+from artigraph_neo4j.recording.results import artifact_html
 
 __all__ = ["ArtifactModel"]
 

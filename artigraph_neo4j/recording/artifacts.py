@@ -25,34 +25,17 @@ from artigraph_neo4j.errors import (
 from artigraph_neo4j.graph.cypher import migrate, read
 from artigraph_neo4j.graph.names import Label, as_label
 from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
-from artigraph_neo4j.model.decode import (
-    Loading,
-    info_of,
-    join,
-    loadings,
-)
+from artigraph_neo4j.model.decode import Loading, info_of, join, loadings
 from artigraph_neo4j.model.encode import encode
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.seal import TORN_PAUSES, TornReadError
-from artigraph_neo4j.model.stored import (
-    Stored,
-)
-from artigraph_neo4j.model.unreadable import (
-    ArtifactRecord,
-    Missing,
-    OnError,
-    UnreadableArtifact,
-)
+from artigraph_neo4j.model.stored import Stored
+from artigraph_neo4j.model.unreadable import ArtifactRecord, Missing, OnError, UnreadableArtifact
 from artigraph_neo4j.recording import field_indexes
 from artigraph_neo4j.recording.block import batch_for
-from artigraph_neo4j.recording.commit import (
-    write,
-)
+from artigraph_neo4j.recording.commit import write
 from artigraph_neo4j.recording.used import note_read
-from artigraph_neo4j.recording.work import (
-    Recording,
-    artifact_key,
-)
+from artigraph_neo4j.recording.work import Recording, artifact_key
 from artigraph_neo4j.values import fetch
 from artigraph_neo4j.values.upload import Uploads
 

@@ -24,12 +24,7 @@ from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL
 from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.model.pending import Node
-from artigraph_neo4j.recording.work import (
-    Closing,
-    Opening,
-    Recording,
-    Work,
-)
+from artigraph_neo4j.recording.work import Closing, Opening, Recording, Work
 from artigraph_neo4j.values.upload import stored_parameters
 
 __all__ = [

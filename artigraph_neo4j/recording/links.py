@@ -10,11 +10,7 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.engine.scope import current_cell
-from artigraph_neo4j.errors import (
-    DuplicateLabelError,
-    RevisionError,
-    SpanError,
-)
+from artigraph_neo4j.errors import DuplicateLabelError, RevisionError, SpanError
 from artigraph_neo4j.graph.cypher import links
 from artigraph_neo4j.graph.failures import ConflictError
 from artigraph_neo4j.graph.names import Label, as_label

@@ -36,11 +36,7 @@ from artigraph_neo4j.recording.batch import write_first
 from artigraph_neo4j.recording.block import batch_for
 from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
-from artigraph_neo4j.recording.work import (
-    Closing,
-    Opening,
-    Work,
-)
+from artigraph_neo4j.recording.work import Closing, Opening, Work
 
 __all__ = [
     "create_span_artifact",

@@ -10,10 +10,7 @@ from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed
 from artigraph_neo4j.model.decode import Loading
 from artigraph_neo4j.model.encode import TREE
 from artigraph_neo4j.values.stored_value import lazy_of, read_blob
-from artigraph_neo4j.values.transfer import (
-    fetch,
-    together,
-)
+from artigraph_neo4j.values.transfer import fetch, together
 
 __all__ = [
     "load",

@@ -38,9 +38,7 @@ from artigraph_neo4j.cli.demo.models import (
     Trial,
     first_baseline,
 )
-from artigraph_neo4j.find.terms import (
-    under,
-)
+from artigraph_neo4j.find.terms import under
 
 __all__ = ["run_study"]
 

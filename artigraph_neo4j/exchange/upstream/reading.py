@@ -18,9 +18,7 @@ from artigraph_neo4j.exchange.upstream.values import Decode, Undecodable, decode
 from artigraph_neo4j.model.native import NOT_NATIVE, to_native
 from artigraph_neo4j.serializer.plain import serializer_for
 from artigraph_neo4j.storage.base import Storage
-from artigraph_neo4j.values.transfer import (
-    together,
-)
+from artigraph_neo4j.values.transfer import together
 
 __all__ = ["Reader", "Values"]
 

@@ -16,13 +16,8 @@ from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_label
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.encode import Encoded
 from artigraph_neo4j.model.native import NOT_NATIVE, to_native
-from artigraph_neo4j.recording.commit import (
-    write,
-)
-from artigraph_neo4j.recording.work import (
-    Recording,
-    artifact_key,
-)
+from artigraph_neo4j.recording.commit import write
+from artigraph_neo4j.recording.work import Recording, artifact_key
 from artigraph_neo4j.values.upload import Uploads
 
 __all__ = ["OLD_ID", "Counts", "Writer"]

@@ -13,10 +13,7 @@ the tree again.
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher.parts import (
-    _DOOMED_SPAN,
-    lock,
-)
+from artigraph_neo4j.graph.cypher.parts import _DOOMED_SPAN, lock
 
 __all__ = [
     "COUNT_DOOMED",

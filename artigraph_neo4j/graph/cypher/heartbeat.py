@@ -7,13 +7,7 @@ only. All times here are those of the server's clock, so clients' clocks need no
 from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher.once import FORGET_LANES
-from artigraph_neo4j.graph.cypher.parts import (
-    DELETES,
-    SPAN_MAP,
-    lock,
-    mark_closed_as,
-    span_stays,
-)
+from artigraph_neo4j.graph.cypher.parts import DELETES, SPAN_MAP, lock, mark_closed_as, span_stays
 
 __all__ = [
     "ANNOUNCE",

@@ -10,11 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from artigraph_neo4j.graph.cypher.parts import (
-    DELETES,
-    artifact_stays,
-    span_stays,
-)
+from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays, span_stays
 
 __all__ = ["DERIVES", "UP", "WHOLE", "lineage"]
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
-from artigraph_neo4j.graph.cypher.parts import (
-    DELETES,
-    artifact_stays,
-    lock,
-    span_stays,
-)
+from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays, lock, span_stays
 
 __all__ = [
     "LINK_ARTIFACT",

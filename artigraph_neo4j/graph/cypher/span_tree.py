@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher.parts import (
-    DELETES,
-    SPAN_MAP,
-    is_newest,
-    span_stays,
-)
+from artigraph_neo4j.graph.cypher.parts import DELETES, SPAN_MAP, is_newest, span_stays
 from artigraph_neo4j.graph.names import ARTIFACT_PROPERTIES
 
 __all__ = ["SHOWN_CHARACTERS", "SHOWN_ITEMS", "SPAN_TREE"]

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher.parts import (
-    DELETES,
-    artifact_stays,
-    is_newest,
-    span_stays,
-)
+from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays, is_newest, span_stays
 
 __all__ = ["COUNTS_BELOW", "SERVER"]
 

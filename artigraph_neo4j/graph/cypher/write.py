@@ -12,9 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from artigraph_neo4j.graph.cypher.heartbeat import ANNOUNCE
-from artigraph_neo4j.graph.cypher.links import (
-    used_artifacts,
-)
+from artigraph_neo4j.graph.cypher.links import used_artifacts
 from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,

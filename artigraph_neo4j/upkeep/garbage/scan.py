@@ -18,9 +18,7 @@ from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.graph.cypher import blobs as cypher
 from artigraph_neo4j.storage.base import Storage, StoredBytes
 from artigraph_neo4j.storage.names import BlobName, graph_prefix, marker_key
-from artigraph_neo4j.values.transfer import (
-    together,
-)
+from artigraph_neo4j.values.transfer import together
 
 __all__ = ["EXAMPLES", "BlobReference", "Collection", "GarbageReport", "Tally"]
 

@@ -11,18 +11,11 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.graph.names import STORED_LABEL, property_name
 from artigraph_neo4j.model.base import ModelBase, artifact_info, model_info
-from artigraph_neo4j.model.decode import (
-    Loading,
-    join,
-    loadings,
-)
+from artigraph_neo4j.model.decode import Loading, join, loadings
 from artigraph_neo4j.model.encode import Encoded, Encoder, Node, Pending
 from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.seal import SEAL, seal
-from artigraph_neo4j.model.stored import (
-    Stored,
-    StoredNode,
-)
+from artigraph_neo4j.model.stored import Stored, StoredNode
 
 __all__ = ["Change", "OldArtifact"]
 
