@@ -15,6 +15,7 @@ says what is missing, and fails where something is:
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import json
 import os
@@ -45,6 +46,7 @@ class Recorder:
         """Give each engine that is made from now on an observer."""
         made: Callable[..., None] = Engine.__init__
 
+        @functools.wraps(made)
         def __init__(engine: Engine, *arguments: Any, **settings: Any) -> None:
             made(engine, *arguments, **settings)
             engine.observers.append(self._observe)

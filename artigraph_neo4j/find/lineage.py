@@ -152,8 +152,8 @@ async def read_lineage(
     """
     if direction not in lineage.UP:
         raise ValueError(f'the direction must be "up" or "down", not {direction!r}')
-    if depth is not None and depth < 1:
-        raise ValueError(f"depth must be 1 or more, not {depth}")
+    if depth is not None and (type(depth) is not int or depth < 1):
+        raise ValueError(f"depth must be an integer of 1 or more, not {depth!r}")
     node_id = given.artifact_id(artifact)
     found = await get_engine().read_chunks(
         lineage.lineage(direction, depth), {"node_id": node_id, "links": links}

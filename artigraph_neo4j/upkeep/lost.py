@@ -81,7 +81,7 @@ async def close_lost_spans(
     time when their process was last seen as ``closed_at``. If the process is alive after all and
     closes a span, its own record replaces this one. Nodes of gone processes without open spans are
     deleted.
-    Two round trips; only one when there are no lost spans.
+    Two round trips; a dry run is one.
 
     Args:
         silence: As for ``find_lost_spans``.

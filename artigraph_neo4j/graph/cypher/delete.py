@@ -5,10 +5,10 @@ A tree is deleted in many transactions. The first detaches its root and gives it
 bottom up, so that all nodes left can be reached from a marked root, and a delete that was killed
 can be continued later.
 
-Nodes are deleted by ``DELETE``, never ``DETACH DELETE``: at the commit, Neo4j refuses to delete a
-node that got a relationship in the meantime, where ``DETACH`` would cut off nodes that another
-transaction has just put below it. The refusal is a ``ConflictError``, after which the delete reads
-the tree again.
+Spans and artifacts are deleted by ``DELETE``, never ``DETACH DELETE``: at the commit, Neo4j refuses
+to delete a node that got a relationship in the meantime, where ``DETACH`` would cut off nodes that
+another transaction has just put below it. The refusal is a ``ConflictError``, after which the
+delete reads the tree again.
 """
 
 from __future__ import annotations

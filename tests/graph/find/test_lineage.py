@@ -124,6 +124,8 @@ async def test_wrong_arguments() -> None:
         await read_lineage("x", "sideways")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="depth"):
         await read_lineage("x", "up", depth=0)
+    with pytest.raises(ValueError, match="depth must be an integer of 1 or more, not 2.5"):
+        await read_lineage("x", "up", depth=2.5)  # type: ignore[arg-type]
 
 
 async def test_a_cycle_ends() -> None:
