@@ -209,7 +209,7 @@ class _Plan:
                 label.format(**dict.fromkeys(signature.parameters, _Anything()))
             except (KeyError, IndexError, ValueError) as error:
                 raise SpanError(
-                    f"{name}: {label!r} is no template of its arguments: {error}"
+                    f"{name}: {label!r} is not a template of its arguments: {error}"
                 ) from error
         template = label or function.__name__.replace("{", "{{").replace("}", "}}")
         memory = None

@@ -62,7 +62,7 @@ class Delivery:
         return untold[0][1].cause if untold else None
 
     def take_untold(self) -> list[Lost]:
-        """What was lost and the caller was not told of, in the order of the calls; told now."""
+        """Losses that the caller was not told of, in the order of the calls; told from now on."""
         with self._lock:
             untold, self._untold = self._untold, []
         return [lost for _, lost in sorted(untold, key=lambda pair: pair[0])]

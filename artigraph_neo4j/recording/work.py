@@ -115,7 +115,7 @@ def count_of(work: Work) -> int:
 
 
 def losses_of(work: Work, cause: BaseException) -> Iterator[Lost]:
-    """What is lost with some work, for ``BatchError``."""
+    """Losses that come with some lost work, for ``BatchError``."""
     match work:
         case Opening(span=span):
             yield Lost("span", span.node_id, span.label, cause)
@@ -127,7 +127,7 @@ def losses_of(work: Work, cause: BaseException) -> Iterator[Lost]:
 
 
 def artifact_key(span_id: str, label: str) -> str:
-    """What makes a label unique within its span: the SHA-256 of both, in hex.
+    """The key that makes a label unique within its span: the SHA-256 of both, in hex.
 
     A length before the span's id keeps ``("a", "bc")`` and ``("ab", "c")`` apart.
     """

@@ -200,7 +200,7 @@ class StoredValue(Reference):
             found = engine.call_blocking(lambda: self._range(storage, blob, start, stop))
             if len(found) != stop - start:
                 raise IntegrityError(
-                    f"{transfer.place(self.where, blob)} has changed: it has not the bytes "
+                    f"{transfer.place(self.where, blob)} has changed: it no longer has the bytes "
                     f"{start} to {stop} of {blob.size}"
                 )
             return found

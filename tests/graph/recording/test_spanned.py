@@ -233,7 +233,7 @@ async def test_many_calls_at_once() -> None:
 def test_mistakes_show_when_the_function_is_defined() -> None:
     with pytest.raises(SpanError, match="has no argument 'y'; it has x"):
         spanned(arguments=["y"])(lambda x: x)
-    with pytest.raises(SpanError, match="is no template of its arguments"):
+    with pytest.raises(SpanError, match="is not a template of its arguments"):
         spanned(label="{y}")(lambda x: x)
     with pytest.raises(SpanError, match="goes on a function"):
         spanned(staticmethod(lambda: None))

@@ -271,7 +271,7 @@ async def test_what_is_gone_or_changed_is_said_when_it_is_loaded() -> None:
     with pytest.raises(IntegrityError, match=f"{where} has changed"):
         await run.value.load()
     STORAGE.blobs[location] = data[:100]
-    with pytest.raises(IntegrityError, match=f"{where} has changed: it has not the bytes"):
+    with pytest.raises(IntegrityError, match=f"{where} has changed: it no longer has the bytes"):
         await run.value.load(columns=["a"])
 
 
