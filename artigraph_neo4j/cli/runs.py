@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 from rich.text import Text
 
+from artigraph_neo4j.cli.columns import Columns, OrderBy, names_of, order_of, print_rows, rows_grid
 from artigraph_neo4j.cli.filters import (
     Before,
     Chosen,
@@ -55,21 +56,49 @@ def ls(
         bool, typer.Option("--all", help="Spans at any depth, not only root spans.")
     ] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number.")] = 25,
+    columns: Columns = None,
+    order_by: OrderBy = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Show runs, newest first. A run is a root span; its counts are of all below it."""
     chosen = Chosen(label, status, since, before, cls, tag, open_only)
+    if columns is not None or order_by is not None:
+        query = chosen.query(roots=not everywhere).limit(limit)
+        _with_columns(query, columns, order_by, url, json)
+        return
     found = run(url, lambda: read_runs(chosen.query(roots=not everywhere).limit(limit)))
     if json:
         print_json({"spans": [_facts(item, counts) for item, counts in found]})
     elif not found:
         say("no run fits\n" if chosen else "nothing is recorded yet\n")
     else:
-        console = Terminal(soft_wrap=False)
-        if not console.is_terminal and "COLUMNS" not in os.environ:
-            console.width = PIPED
+        console = _console()
         console.print(runs_table(found, wide=console.width >= WIDE))
+
+
+def _with_columns(
+    query: SpanQuery[Span], columns: str | None, order_by: str | None, url: str | None, json: bool
+) -> None:
+    """Print runs with values of theirs instead of counts."""
+    if order_by is not None:
+        query = query.order_by(order_of(order_by))
+    names = names_of(columns) or [(order_by or "").removeprefix("-")]
+    shown = names if json else ["status", "duration", *names]
+    table = run(url, lambda: query.table(*dict.fromkeys(shown)))
+    if json:
+        print_rows(table)
+    elif not len(table):
+        say("no run fits\n")
+    else:
+        _console().print(rows_grid(table))
+
+
+def _console() -> Terminal:
+    console = Terminal(soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED
+    return console
 
 
 async def read_runs(query: SpanQuery[Span]) -> list[tuple[Span, SpanCounts]]:

@@ -22,6 +22,7 @@ from artigraph_neo4j.find.query import (
     find_artifacts,
     find_spans,
 )
+from artigraph_neo4j.find.table import Row, Table
 from artigraph_neo4j.find.terms import (
     Attributes,
     F,
@@ -32,6 +33,7 @@ from artigraph_neo4j.find.terms import (
     in_span,
     is_a,
     is_null,
+    labeled,
     not_,
     one_of,
     span,
@@ -47,7 +49,9 @@ __all__ = [
     "Filter",
     "Page",
     "Query",
+    "Row",
     "SpanQuery",
+    "Table",
     "above",
     "artifact",
     "contains",
@@ -57,6 +61,7 @@ __all__ = [
     "in_span",
     "is_a",
     "is_null",
+    "labeled",
     "not_",
     "one_of",
     "span",

@@ -10,6 +10,7 @@ from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find import query as _find
 from artigraph_neo4j.find.filters import Filter, Order, Ref
 from artigraph_neo4j.find.query import STREAM_ROWS, Explanation, Page, Query
+from artigraph_neo4j.find.table import Table
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.unreadable import Missing, OnError
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
@@ -127,6 +128,10 @@ class Results(Generic[T]):
     def count_incomparable(self) -> int:
         """See ``Query.count_incomparable``."""
         return run(self._query.count_incomparable())
+
+    def table(self, *columns: str | Ref | Callable[[Any], object]) -> Table:
+        """See ``Query.table``."""
+        return run(self._query.table(*columns))
 
     def exists(self) -> bool:
         """See ``Query.exists``."""

@@ -41,7 +41,7 @@ from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LAB
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase
 
-__all__ = ["MAX_STEPS", "Parameters", "codec_guard", "condition", "has_label"]
+__all__ = ["MAX_STEPS", "Parameters", "codec_guard", "condition", "has_label", "path_to"]
 
 MAX_STEPS = 100
 """Maximum size of a filter: comparisons, names that lead into models, ``&`` and ``|``. The planner
@@ -234,20 +234,34 @@ def _comparison(
     for value in filter_.values:
         check_kind(filter_.ref, resolved, value, contains=filter_.operator == "contains")
     parameters.step(filter_, len(resolved.nested))
-    if not resolved.nested:
+    if not resolved.nested and resolved.label is None:
         return _on_node(filter_, resolved, variable, parameters, holds=holds)
-    # From the outermost model inwards, each within the one before.
-    names = [variable, *(parameters.variable() for _ in resolved.nested)]
-    hops = "".join(
-        f"-[:HAS_FIELD {{path: {parameters.add(name)}}}]->({inner})"
-        for name, inner in zip(resolved.nested, names[1:], strict=True)
-    )
-    null = filter_.operator == "null"  # where a model is missing, so are its fields
+    path, inner, more = path_to(resolved, variable, parameters)
+    null = filter_.operator == "null"  # where an artifact or model is missing, so are its fields
 
     def test(positive: bool) -> str:
-        return _on_node(filter_, resolved, names[-1], parameters, holds=positive is not null)
+        return _on_node(filter_, resolved, inner, parameters, holds=positive is not null)
 
-    return _exists(f"({variable}){hops}", test, holds=holds is not null)
+    return _exists(path, test, more, holds=holds is not null)
+
+
+def path_to(
+    resolved: Resolved, variable: str, parameters: Parameters
+) -> tuple[str, str, list[str]]:
+    """Return the pattern from a node to the one that holds a field, and that one's variable.
+
+    Returns:
+        The pattern, the variable, and conditions that have to hold for the pattern.
+    """
+    pattern, inner, more = f"({variable})", variable, list[str]()
+    if resolved.label is not None:
+        inner, link = parameters.variable(), parameters.variable()
+        pattern += f"-[{link}:HAS_ARTIFACT {{label: {parameters.add(resolved.label)}}}]->({inner})"
+        more.append(f"{link}.key IS NOT NULL")  # only the newest version has it
+    for name in resolved.nested:  # from the outermost model inwards, each within the one before
+        inner = parameters.variable()
+        pattern += f"-[:HAS_FIELD {{path: {parameters.add(name)}}}]->({inner})"
+    return pattern, inner, more
 
 
 def _on_node(

@@ -25,6 +25,7 @@ __all__ = [
     "HasArtifact",
     "InSpan",
     "IsA",
+    "Labeled",
     "Maybe",
     "Not",
     "Operator",
@@ -350,6 +351,30 @@ class Attribute(Ref):
 
     def __str__(self) -> str:
         return f"{self.owner}.{self.name}"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labeled(Ref):
+    """A field of the artifact that a span has under a label, in its newest version."""
+
+    label: str
+    field: Field
+    model: type[Any] | None = None
+
+    def __getattr__(self, name: str) -> Labeled:
+        """Return a field of the model, or an entry of the dict, that the field holds."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, key: str) -> Labeled:
+        """Return an entry of the dict, or a field of the model, that the field holds."""
+        return Labeled(self.label, self.field[key], self.model)
+
+    def __str__(self) -> str:
+        return f"{self.label}.{self.field}"
 
     __repr__ = __str__
 

@@ -101,7 +101,9 @@ def property_kinds(property_: Property[Any]) -> Kinds:
     """Return the kinds of a span class's property in the database; ``ANY`` if it converts."""
     if isinstance(property_, FieldProperty):
         kinds = _kinds(property_.hint)
-        return kinds if property_.is_native else Kinds(frozenset(), None, f"{kinds.text} as JSON")
+        if property_.is_native:
+            return kinds
+        return Kinds(frozenset(), None, f"{kinds.text} as JSON", kinds.entries)
     for cls, kind in _PROPERTIES:
         if isinstance(property_, cls):
             return Kinds(frozenset({kind}), None, cls.__name__)

@@ -7,11 +7,11 @@ import binascii
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.conditions import Parameters, codec_guard
+from artigraph_neo4j.find.conditions import Parameters, codec_guard, path_to
 from artigraph_neo4j.find.filters import Attribute, Kind, Order
 from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.targets import Resolved, Target
@@ -29,12 +29,21 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the order, as text; missing values come last."""
+    """One key of the order, as text; missing values come last.
+
+    Attributes:
+        text: The expression, or a variable.
+        kind: The kind of its values.
+        descending: Whether the largest come first.
+        never_null: Whether every result has a value.
+        value: The expression that the variable stands for, or None where ``text`` is one.
+    """
 
     text: str
     kind: Kind
     descending: bool
     never_null: bool
+    value: str | None = None
 
 
 def cursor(plan: Plan, values: Sequence[Any]) -> str:
@@ -89,11 +98,24 @@ _CAST: dict[str, str] = {"date": "date", "datetime": "localdatetime", "instant":
 def _key(order: Order, target: Target, parameters: Parameters) -> Key:
     ref = order.ref
     resolved = target.resolve(ref)
-    if resolved.nested:
+    if resolved.nested and resolved.label is None:
         raise FilterError(f"{ref}: order by a field of the artifact itself, not of a model in it")
     kind = _order_kind(ref, resolved)
-    text = f"n.{quoted(resolved.property)}"
-    if resolved.property in ("opened_at", "recorded_at", "node_id"):
+    if resolved.label is None:
+        return _key_of("n", order, kind, resolved, parameters)
+    path, inner, more = path_to(resolved, "n", parameters)
+    key = _key_of(inner, order, kind, resolved, parameters)
+    where = " AND ".join(more)
+    value = f"head(COLLECT {{ MATCH {path} WHERE {where} RETURN {key.text} }})"
+    return replace(key, text=parameters.variable(), value=value)
+
+
+def _key_of(
+    variable: str, order: Order, kind: Kind, resolved: Resolved, parameters: Parameters
+) -> Key:
+    """Return the key by a property of a node with some variable."""
+    text = f"{variable}.{quoted(resolved.property)}"
+    if resolved.field is None and resolved.property in ("opened_at", "recorded_at", "node_id"):
         return Key(text, kind, order.descending, never_null=True)
     if kind == "number" and (resolved.field is not None or resolved.index is None):
         # NaN comes last in either direction, so that the best is first; -0.0 is 0.
@@ -106,7 +128,7 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
     if resolved.field is not None:
         # A value of a type that the annotation does not allow counts as missing.
         kinds: set[Kind] = {"datetime", "instant"} if kind == "instant" else {kind}
-        guard = codec_guard(resolved.field, kinds, "n", parameters)
+        guard = codec_guard(resolved.field, kinds, variable, parameters)
         # A naive time among instants is taken as UTC.
         value = f"datetime({text})" if kind == "instant" else text
         text = f"CASE WHEN {guard} THEN {value} END"
@@ -119,8 +141,8 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
 
 def _order_kind(ref: Any, resolved: Resolved) -> Kind:
     kinds = resolved.kinds.native
-    if resolved.entry is not None and kinds is None:
-        return "number"  # the likeliest order for entries of a dict of anything
+    if kinds is None and (resolved.entry is not None or resolved.label is not None):
+        return "number"  # the likeliest order where a dict, or an artifact, may hold anything
     if kinds == frozenset({"datetime", "instant"}):
         return "instant"
     if kinds is None or len(kinds) != 1:

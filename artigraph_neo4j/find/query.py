@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -9,16 +10,20 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
+from artigraph_neo4j.find.columns import Columns
+from artigraph_neo4j.find.everything import EVERYTHING, everything
 from artigraph_neo4j.find.filters import And, Filter, Maybe, Order, Ref, separated
 from artigraph_neo4j.find.order import cursor
 from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.recorder import as_filter, as_order, class_and_filters
-from artigraph_neo4j.find.statement import Shape, compile_plan, field_indexes, walks
+from artigraph_neo4j.find.statement import Items, Shape, compile_plan, field_indexes, walks
+from artigraph_neo4j.find.table import Row, Table
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.graph.cursor import unchunked
 from artigraph_neo4j.graph.search import search_query
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
+from artigraph_neo4j.model.stored import NO_VALUE
 from artigraph_neo4j.model.unreadable import Missing, OnError, UnreadableArtifact
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
@@ -275,6 +280,37 @@ class Query(Generic[T]):
         ((number,),) = await self._run(replace(self._plan, filter=filter_, limit=None), "count")
         return int(number)
 
+    async def table(self, *columns: str | Ref | Callable[[Any], object]) -> Table:
+        """Read results as a table: one row for each, in order. One round trip.
+
+        ::
+
+            table = await find_spans(Trial).table("params.lr", "metrics.auc", span.duration)
+            table.best("metrics.auc")
+
+        Of spans, ``"lr"`` is a property, and ``"params.lr"`` an entry of the dict in a property
+        that the class declares. Otherwise it is the field ``lr`` of the artifact that the span has
+        under the label ``params``: ``labeled("params").lr``.
+
+        Args:
+            *columns: Names, fields or attributes, as for ``order_by``. Without any: of artifacts
+                all fields of the model; of spans all that is a bool, a number or a short text, of
+                the spans themselves and of their labeled artifacts.
+
+        Returns:
+            The table; ``to_pandas()`` and its like convert it.
+
+        Raises:
+            FilterError: A name is unknown; or one span has both an entry and an artifact's field
+                of a name that does not say which one.
+        """
+        if not columns and self._plan.target.noun == "span":
+            rows = unchunked(await self._run(self._plan, "columns", lambda _: EVERYTHING))
+            return _of_everything(rows)
+        wanted = Columns(self._plan.target, columns or self._plan.target.shown())
+        rows = unchunked(await self._run(self._plan, "columns", wanted.items))
+        return _of_columns(wanted, rows)
+
     async def exists(self) -> bool:
         """Tell if there is at least one result. One round trip."""
         ((found,),) = await self._run(self._plan, "exists")
@@ -329,12 +365,14 @@ class Query(Generic[T]):
             return items
         return [item for item in items if not isinstance(item, UnreadableArtifact)]
 
-    async def _run(self, plan: Plan, shape: Shape) -> list[list[Any]]:
+    async def _run(self, plan: Plan, shape: Shape, items: Items | None = None) -> list[list[Any]]:
         engine = get_engine()
         wanted = field_indexes(plan)
         missing = wanted - await usable(engine, wanted) if wanted else wanted
         known = plan is self._plan and shape == "rows" and not missing
-        text, parameters = self._statement if known else compile_plan(plan, shape, missing=missing)
+        text, parameters = (
+            self._statement if known else compile_plan(plan, shape, missing=missing, items=items)
+        )
         return await engine.read(text, parameters)
 
     async def _rows(self, plan: Plan, shape: Shape) -> list[list[Any]]:
@@ -387,6 +425,29 @@ class ArtifactQuery(Query[M]):
         if wanted.on_error == "skip":  # pages need the place of each
             wanted = replace(wanted, on_error="keep")
         return [item for _, item in await artifacts.from_rows(rows, self._plan.target.cls, wanted)]
+
+
+def _of_columns(wanted: Columns, rows: list[Any]) -> Table:
+    found: list[Row] = []
+    left_out: Counter[str] = Counter()
+    for cells in rows:
+        values = {column.name: column.value(cells) for column in wanted.columns}
+        for name, value in values.items():
+            if value is NO_VALUE:
+                values[name] = None
+                left_out[name] += 1
+        found.append(Row(cells[0], cells[1], values))
+    return Table([column.name for column in wanted.columns], found, left_out)
+
+
+def _of_everything(rows: list[Any]) -> Table:
+    values = [everything(cells) for cells in rows]
+    names = list(dict.fromkeys(name for row in values for name in row))
+    found = [
+        Row(cells[0], cells[1], {name: row.get(name) for name in names})
+        for cells, row in zip(rows, values, strict=True)
+    ]
+    return Table(names, found)
 
 
 def _is_first(key: str, seen: set[str]) -> bool:

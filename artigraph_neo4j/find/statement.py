@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
@@ -24,7 +24,10 @@ from artigraph_neo4j.graph.schema import INDEXES
 
 __all__ = ["Shape", "compile_plan", "field_indexes", "walks"]
 
-Shape = Literal["rows", "ids", "count", "exists", "stream"]
+Shape = Literal["rows", "ids", "count", "exists", "stream", "columns"]
+
+Items = Callable[[Parameters], str]
+"""Returns the part of a statement that collects the results, one list for each, as ``found``."""
 
 
 def field_indexes(plan: Plan) -> set[tuple[str, str]]:
@@ -45,19 +48,24 @@ def walks(plan: Plan) -> bool:
 
 
 def compile_plan(
-    plan: Plan, shape: Shape, *, missing: Collection[tuple[str, str]] = ()
+    plan: Plan,
+    shape: Shape,
+    *,
+    missing: Collection[tuple[str, str]] = (),
+    items: Items | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Return the statement of a query, and its parameters.
 
     ``rows`` and ``ids`` return chunks of ``[item, keys]``, where the keys make a cursor; ``count``
     and ``exists`` return one row of one value. ``stream``, for queries that walk down, returns
     chunks of ``[item, id]`` in the order of the walk; the id is null unless other spans have the
-    item too.
+    item too. ``columns`` returns chunks of lists, one for each result, as ``items`` collects them.
 
     Args:
         plan: The query.
         shape: The form of the result.
         missing: The indexes on fields that the database does not have.
+        items: For ``columns``: makes the part after the order, from the node ``n``.
 
     Raises:
         FilterError: A filter, an order or a cursor does not fit.
@@ -78,8 +86,10 @@ def compile_plan(
             tests.append(is_newest("n"))
         if not plan.nested:
             tests.append("NOT EXISTS { (n)<-[:HAS_FIELD]-() }")
-    if plan.after is not None:
-        tests.extend(after(plan, keys, parameters))
+    later = after(plan, keys, parameters) if plan.after is not None else []
+    bound = [key for key in keys if key.value is not None]
+    if not bound:
+        tests.extend(later)
     tests.append(span_stays("n") if plan.target.noun == "span" else artifact_stays("n"))
     where = "".join(f"\n  AND {test}" for test in tests)
     if shape == "stream":
@@ -94,13 +104,25 @@ def compile_plan(
         return f"{found}{kept}\nRETURN count(DISTINCT n)", parameters.values
     order = ", ".join([*_same(plan, parts, place), *(ordering(key) for key in keys)])
     kept = f"WITH DISTINCT n{score}\n" if _may_repeat(parts, plan) else ""
+    kept += _bound(bound, later, score)
+    also = score + "".join(f", {key.text}" for key in bound)
     cursor_keys = ", ".join(returned(key) for key in keys)
+    collected = _items(plan, shape, cursor_keys) if items is None else items(parameters)
     return (
-        f"{found}\n{kept}WITH n{score} ORDER BY {order}{limit}\n"
-        f"{_items(plan, shape, cursor_keys)}\n"
+        f"{found}\n{kept}WITH n{also} ORDER BY {order}{limit}\n"
+        f"{collected}\n"
         "UNWIND range(0, size(found), 1000) AS i\nRETURN found[i..i + 1000]",
         parameters.values,
     )
+
+
+def _bound(keys: list[Key], later: list[str], score: str) -> str:
+    """Return the part that works out keys once for each result, before they are compared."""
+    if not keys:
+        return ""
+    values = ", ".join(f"{key.value} AS {key.text}" for key in keys)
+    where = f" WHERE {' AND '.join(later)}" if later else ""
+    return f"WITH n{score}, {values}{where}\n"
 
 
 # -- the start ----------------------------------------------------------------------------------

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, NoReturn, Protocol
 
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.filters import Attribute, Field, Ref, Value
+from artigraph_neo4j.find.filters import Attribute, Field, Labeled, Ref, Value
 from artigraph_neo4j.find.kinds import ANY, Kinds, field_kinds, property_kinds
 from artigraph_neo4j.graph.names import entry_property, others_property, property_name
 from artigraph_neo4j.graph.schema import index_on
@@ -33,6 +33,7 @@ class Resolved:
         convert: Turns a value into the form that the property holds.
         entry: For an entry of a dict: the property that lists entries without a property of their
             own, and the entry's path.
+        label: For a field of an artifact of a span: the artifact's label in the span.
     """
 
     property: str
@@ -42,6 +43,7 @@ class Resolved:
     index: tuple[str, str] | None = None
     convert: Callable[[Any], Any] | None = None
     entry: tuple[str, str] | None = None
+    label: str | None = None
 
 
 class Target(Protocol):
@@ -68,6 +70,10 @@ class Target(Protocol):
         Raises:
             FilterError: The name is unknown; near matches are named.
         """
+        ...
+
+    def shown(self) -> list[str]:
+        """Return the names of the fields or properties that a table shows by itself."""
         ...
 
 
@@ -111,18 +117,35 @@ class SpanTarget:
         return () if self.cls is Span else (self.cls.__label__,)
 
     def resolve(self, ref: Ref) -> Resolved:
-        """Return the place; for ``Span`` itself, ``F`` may name properties of any class."""
+        """Return the place; for ``Span`` itself, ``F`` may name properties of any class.
+
+        A path such as ``params.lr`` is an entry of a dict that the class declares; if the class
+        does not declare ``params``, it is a field of the artifact with that label.
+        """
         if isinstance(ref, Attribute):
             return self._attribute(ref)
-        (name, *rest) = _path(ref)
+        if isinstance(ref, Labeled):
+            return _of_artifact(ref)
+        (name, *rest) = path = _path(ref)
         if name in own_properties(self.cls) or name == "duration":
+            if rest:
+                unknown(self.cls.__name__, str(ref), self.names())
             return self._attribute(Attribute("span", name))
         property_ = declared_properties(self.cls).get(name)
-        if property_ is None or rest:
-            if self.cls is Span and not rest:  # of a class that this program may not know
+        if property_ is None:
+            if rest:
+                return _of_artifact(Labeled(name, Field(tuple(rest))))
+            if self.cls is Span:  # of a class that this program may not know
                 return Resolved(name, ANY)
             unknown(self.cls.__name__, str(ref), self.names())
         kinds = property_kinds(property_)
+        if rest:
+            if kinds.entries is None:
+                raise FilterError(
+                    f"{ref}: {name!r} is a {kinds.text}, not a dict with entries; "
+                    f"labeled({name!r})[{'.'.join(rest)!r}] is a field of an artifact"
+                )
+            return _entry(kinds.entries, path, 0)
         return Resolved(
             property_.get_db_property_name(name),
             kinds,
@@ -149,6 +172,15 @@ class SpanTarget:
         classes = [self.cls, *subclasses_of_span()] if self.cls is Span else [self.cls]
         declared = {name for cls in classes for name in declared_properties(cls)}
         return {*own_properties(self.cls), "duration", *declared}
+
+    def shown(self) -> list[str]:
+        """Return the properties of the class."""
+        return [*declared_properties(self.cls)]
+
+
+def _of_artifact(ref: Labeled) -> Resolved:
+    target = ArtifactTarget(ModelBase if ref.model is None else ref.model)
+    return replace(target.resolve(ref.field), index=None, label=ref.label)
 
 
 _STR = Kinds(frozenset({"str"}), None, "str")
@@ -217,6 +249,12 @@ class ArtifactTarget:
             nested=tuple(nested),
             index=None if nested or renamed else plan.index,
         )
+
+    def shown(self) -> list[str]:
+        """Return the fields of the model."""
+        if self.is_any:
+            raise FilterError("name the columns, or the model: find_artifacts(Metrics).table()")
+        return [*plan_of(self.cls).fields]
 
 
 def _entry(kinds: Kinds, path: tuple[str, ...], at: int) -> Resolved:

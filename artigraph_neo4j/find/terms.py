@@ -16,6 +16,7 @@ from artigraph_neo4j.find.filters import (
     HasArtifact,
     InSpan,
     IsA,
+    Labeled,
     Not,
     Ref,
     Tagged,
@@ -37,6 +38,7 @@ __all__ = [
     "in_span",
     "is_a",
     "is_null",
+    "labeled",
     "not_",
     "one_of",
     "span",
@@ -82,6 +84,42 @@ span = Attributes("span")
 artifact = Attributes("artifact")
 """The attributes of every artifact: ``label``, ``model``, ``model_version``, ``recorded_at``,
 ``node_id``."""
+
+
+def labeled(label: str, model: type[ModelBase] | None = None) -> LabeledArtifact:
+    """Return the artifact that a span has under a label, to filter, order and show spans by it.
+
+    ``find_spans(labeled("metrics").auc > 0.9).order_by(labeled("metrics").auc.desc())``
+
+    Args:
+        label: The label.
+        model: The model of the artifact; with it the names of fields are checked.
+
+    Returns:
+        A stand-in: its attributes and items are the fields of the artifact.
+
+    Raises:
+        FilterError: The label is not a text.
+    """
+    if not isinstance(label, str):
+        raise FilterError(f"labeled() takes the label of an artifact, not {label!r}")
+    return LabeledArtifact(label, model)
+
+
+class LabeledArtifact:
+    """The stand-in for an artifact of a span; ``labeled`` makes it."""
+
+    def __init__(self, label: str, model: type[ModelBase] | None) -> None:
+        self.__label = label
+        self.__model = model
+
+    def __getattr__(self, name: str) -> Labeled:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Labeled:
+        return Labeled(self.__label, named_field(name), self.__model)
 
 
 def one_of(value: object, options: Iterable[object]) -> Filter:

@@ -13,6 +13,7 @@ __all__ = [
     "FAILED_LABEL",
     "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
+    "LOGGED",
     "MARKS",
     "OPEN_LABEL",
     "RESERVED_LABELS",
@@ -69,6 +70,9 @@ def users_labels(labels: Iterable[str]) -> list[str]:
 
 LABEL_CHARACTERS = 256
 """Maximum characters of ``label_``, the beginning of a label that an index holds."""
+
+LOGGED = "log."
+"""Beginning of the properties of a span that summarize what it logged: ``log.loss.min``."""
 
 INDEX_PROPERTIES = frozenset({"label_", "duration_", "marked_at_", "search_"})
 """Properties of spans for indexes and deletes. (Fields of artifacts cannot clash with them, since a

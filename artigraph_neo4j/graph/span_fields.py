@@ -20,7 +20,7 @@ from artigraph_neo4j.common.fitting import Fits, fits_of
 from artigraph_neo4j.errors import ModelError, SerializationError
 from artigraph_neo4j.serializer.json import json_serializer
 
-__all__ = ["FieldProperty", "annotated_fields", "is_storable"]
+__all__ = ["FieldProperty", "annotated_fields", "is_storable", "plain_scalar"]
 
 _SCALARS = (bool, int, float, str)
 _NATIVE = (*_SCALARS, bytes, date, datetime)
@@ -115,6 +115,12 @@ def _plain(value: Any) -> Any:
         return list(cast("list[object]", value))  # a copy: the span's list may be changed in place
     item = getattr(value, "item", None)
     return item() if callable(item) and type(value).__module__ == "numpy" else value
+
+
+def plain_scalar(value: object) -> object:
+    """Return a value as Neo4j stores it exactly, as one property; None where it cannot."""
+    plain = _plain(value)
+    return plain if is_storable(plain) else None
 
 
 def is_storable(value: object) -> bool:

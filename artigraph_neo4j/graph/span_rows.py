@@ -12,6 +12,7 @@ from neomodel.properties import Property
 from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import SpanError
+from artigraph_neo4j.graph.entries import entries_of
 from artigraph_neo4j.graph.names import (
     FAILED_LABEL,
     INDEX_PROPERTIES,
@@ -23,7 +24,7 @@ from artigraph_neo4j.graph.names import (
 from artigraph_neo4j.graph.properties import check_storable
 from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span import Span, own_properties
-from artigraph_neo4j.graph.span_fields import FieldProperty, is_storable
+from artigraph_neo4j.graph.span_fields import FieldProperty, is_storable, plain_scalar
 from artigraph_neo4j.graph.span_meta import PROVENANCE_PROPERTIES, SpanMeta, once_a_class
 
 __all__ = [
@@ -74,7 +75,11 @@ def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
             error.__cause__ = cause
             problems.append(error)
         else:
-            out[property_.get_db_property_name(name)] = raw
+            key = property_.get_db_property_name(name)
+            out[key] = raw
+            if isinstance(property_, FieldProperty) and type(value) is dict:
+                entries = cast("dict[object, object]", value)
+                out |= entries_of(key, entries, plain_scalar)
     extras, more = _extras(span, out)
     return out | extras, problems + more
 
@@ -155,7 +160,11 @@ def changed_properties(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
     """
     stored = {**(span._stored or {}), **span._stored_extra}  # noqa: SLF001 - filled here
     declared, problems = _deflated(span)
-    return {key: value for key, value in declared.items() if value != stored.get(key)}, problems
+    entries = (key for key in stored if "." in key) if not problems else ()
+    gone = {key: None for key in entries if key not in declared}
+    return {
+        key: value for key, value in (declared | gone).items() if value != stored.get(key)
+    }, problems
 
 
 def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) -> None:
@@ -209,6 +218,9 @@ def span_from_row(row: list[Any]) -> Span:
         key = property_.get_db_property_name(name)
         raw = properties.pop(key, None)
         stored[key] = raw
+        if isinstance(property_, FieldProperty) and not property_.is_native and raw is not None:
+            entries = [entry for entry in properties if entry.startswith(f"{key}.")]
+            stored |= {entry: properties.pop(entry) for entry in entries}
         values[name] = None if raw is None else property_.inflate(raw, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
     values |= {name: properties.pop(name, None) for name in own_properties(cls)}
     for name in _TIMES:

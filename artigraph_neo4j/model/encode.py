@@ -12,8 +12,8 @@ from msgpack import ExtType
 
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ModelError, SerializationError
+from artigraph_neo4j.graph.entries import entries_of
 from artigraph_neo4j.model.base import ModelBase
-from artigraph_neo4j.model.entries import entries_of
 from artigraph_neo4j.model.fields import FieldPlan, plan_of
 from artigraph_neo4j.model.indexing import check_indexed, search_texts
 from artigraph_neo4j.model.lazy import Lazy
@@ -290,7 +290,10 @@ def _of_plain(value: Any) -> Serializer[Any] | None:
 def _note_entries(node: Node, field: str, value: object) -> None:
     """Keep the entries of a dict as properties next to it, so that filters find them."""
     if type(value) is dict:
-        node.properties.update(entries_of(field, cast("dict[object, object]", value)))
+        found = entries_of(
+            field, cast("dict[object, object]", value), lambda item: to_native(item)[0]
+        )
+        node.properties.update(found)
 
 
 def _refuse_lazy(value: Any) -> None:

@@ -10,14 +10,21 @@ from typing import Any, NamedTuple, NoReturn, cast
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.base import ModelBase
+from artigraph_neo4j.model.native import from_native
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.model.seal import SEAL, TornReadError, seal
 
 __all__ = [
+    "NO_VALUE",
     "Entry",
     "Stored",
     "is_entry",
+    "native_values",
+    "value_of",
 ]
+
+NO_VALUE: Any = object()
+"""Stands for a value that is stored, but not as a native property: bytes, or a nested model."""
 
 
 class Stored:
@@ -161,7 +168,7 @@ class StoredNode:
         return {name: self.properties[name] for name in names if name in self.properties}
 
     def entry_properties(self) -> list[str]:
-        """Return the names of properties that hold entries of dicts; see ``model.entries``."""
+        """Return the names of properties that hold entries of dicts; see ``graph.entries``."""
         return [name for name in self.properties if "." in name]
 
     def seal(self) -> str:
@@ -236,3 +243,40 @@ def _read_codec(text: str) -> Codec:
 
 
 _APART = ("inline", "blob")
+
+
+def value_of(codec: str, field: str, raw: Any) -> Any:
+    """Return the value of one field from the codec of its node and the property that holds it.
+
+    Returns:
+        The value; None for a field that is None, unset or not stored; ``NO_VALUE`` for one that is
+        not native.
+
+    Raises:
+        SerializationError: The codec or the value cannot be read.
+    """
+    try:
+        how = _hows(codec).get(field, "unset")
+        if how in ("none", "unset"):
+            return None
+        return NO_VALUE if how == "model" or _is_apart(how) else from_native(raw, how)
+    except Exception as error:
+        raise SerializationError(
+            f"field {field!r}: the stored {raw!r} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+
+
+def native_values(codec: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the fields of a node whose native properties are given."""
+    known = {name: property_name(name) for name in _hows(codec)}
+    found = {
+        name: value_of(codec, name, properties[key])
+        for name, key in known.items()
+        if key in properties
+    }
+    return {name: value for name, value in found.items() if value is not NO_VALUE}
+
+
+@lru_cache(maxsize=4096)
+def _hows(codec: str) -> dict[str, Any]:
+    return {entry.name: entry.how for entry in _read_codec(codec).fields}

@@ -93,6 +93,37 @@ async def a_run(storage: FileSystemStorage, label: str) -> Any:
     return SimpleNamespace(top=top, failed=failed, artifact=node_id)
 
 
+@dataclass
+class LookedScore(ArtifactModel, version=1):
+    auc: float
+    params: dict[str, Any]
+
+
+async def test_runs_side_by_side(run: Any) -> None:
+    label = new_id()
+    ids: list[str] = []
+    for name, auc in (("a", 0.123456), ("b", 0.9), ("c [x]", 0.5)):
+        async with span_context(LookedSpan(label=f"{label}/{name}")) as made:
+            score = LookedScore(auc, {"lr": 0.1})
+            await create_span_artifact("current", label="metrics", data=score)
+        ids.append(made.node_id)
+    said = await run("compare", *ids[:2])
+    assert "metrics.auc" in said
+    assert "0.1235" in said
+    assert "metrics.params.lr" not in said
+    assert "metrics.params.lr" in await run("compare", *ids[:2], "--all")
+    assert "nothing differs" in await run("compare", *ids, "--columns", "metrics.params.lr")
+    told = json.loads(await run("compare", *ids, "--columns", "metrics.auc", "--json"))
+    assert [item["node_id"] for item in told["runs"]] == ids
+    assert [item["values"]["metrics.auc"] for item in told["runs"]] == [0.123456, 0.9, 0.5]
+    given = ("ls", "--label", label, "--order-by", "-metrics.auc")
+    told = json.loads(await run(*given, "--json"))
+    assert [item["node_id"] for item in told["runs"]] == [ids[1], ids[2], ids[0]]
+    lines = (await run(*given, "--columns", "metrics.params.lr,metrics.auc")).splitlines()
+    assert next(line.split()[0] for line in lines if label in line) == f"{label}/b"
+    assert "no run fits" in await run("ls", "--label", f"{label}?", "--columns", "lr")
+
+
 async def test_ls(
     run: Any, tmp_path: Path, statements: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

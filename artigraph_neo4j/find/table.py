@@ -1,0 +1,289 @@
+"""Results as a table: one row for each, one column for each value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+from artigraph_neo4j.common.markup import Html, escaped, faint
+from artigraph_neo4j.common.markup import table as html_table
+from artigraph_neo4j.common.wording import cut, duration_text, time_text, visible
+from artigraph_neo4j.errors import FilterError, NotFoundError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["Row", "Table", "value_text"]
+
+SHOWN_ROWS = 50
+"""Maximum number of rows that a notebook or a terminal shows."""
+
+_CHARACTERS = 60
+
+
+class Row(Mapping[str, Any]):
+    """One row of a table: its values by the name of the column.
+
+    Attributes:
+        node_id: The id of the span or artifact.
+        label: Its label, or None.
+    """
+
+    __slots__ = ("_values", "label", "node_id")
+
+    def __init__(self, node_id: str, label: str | None, values: dict[str, Any]) -> None:
+        self.node_id = node_id
+        self.label = label
+        self._values = values
+
+    def __getitem__(self, column: str) -> Any:
+        if column not in self._values:
+            raise KeyError(f"{column!r} is not a column; there are {', '.join(self._values)}")
+        return self._values[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value_text(value)}" for name, value in self.items())
+        return f"<Row {self.label!r} {self.node_id} {told}>"
+
+
+class Table:
+    """Results as a table; ``find_spans(...).table(...)`` makes one.
+
+    ``table[0]`` is a row, ``for row in table`` yields all. ``table["column"]`` is the list of a column's values. A value that is
+    missing is None. Notebooks and terminals show rounded numbers; the values are exact.
+
+    Attributes:
+        columns: The names of the columns.
+        left_out: By column, the number of values that are None here because the graph does not
+            keep them as values of their own: they were serialized, or are in a storage. Read the
+            artifact for them.
+    """
+
+    def __init__(
+        self, columns: Sequence[str], rows: Sequence[Row], left_out: Mapping[str, int] | None = None
+    ) -> None:
+        self.columns = list(columns)
+        self.left_out = dict(left_out or {})
+        self._rows = list(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    @overload
+    def __getitem__(self, key: str) -> list[Any]: ...
+    @overload
+    def __getitem__(self, key: int) -> Row: ...
+    @overload
+    def __getitem__(self, key: slice) -> Table: ...
+    def __getitem__(self, key: str | int | slice) -> Any:
+        if isinstance(key, str):
+            self._check(key)
+            return [row[key] for row in self._rows]
+        if isinstance(key, slice):
+            return Table(self.columns, self._rows[key], self.left_out)
+        return self._rows[key]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the rows."""
+        return [row.node_id for row in self._rows]
+
+    @property
+    def labels(self) -> list[str | None]:
+        """The labels of the rows."""
+        return [row.label for row in self._rows]
+
+    def best(self, column: str, mode: Literal["max", "min"] = "max") -> Row:
+        """Return the row with the best value in a column; the first of equal ones.
+
+        Args:
+            column: The column. Missing values and NaN are never the best.
+            mode: Whether the best is the largest value or the smallest.
+
+        Raises:
+            FilterError: There is no such column, or its values have no order.
+            NotFoundError: No row has a value there.
+        """
+        if mode not in ("max", "min"):
+            raise ValueError(f"mode is 'max' or 'min', not {mode!r}")
+        self._check(column)
+        rows = [row for row in self._rows if _counts(row[column])]
+        if not rows:
+            raise NotFoundError(f"none of {len(self)} rows has a value in {column}")
+        pick = max if mode == "max" else min
+        try:
+            return pick(rows, key=lambda row: row[column])
+        except TypeError as error:
+            raise FilterError(f"the values of {column} have no order: {error}") from error
+
+    def differing(self) -> Table:
+        """Return the table with only those columns whose values are not all the same."""
+        kept = [
+            name
+            for name in self.columns
+            if len({(_type(value), _comparable(value)) for value in self[name]}) > 1
+        ]
+        return self.select(*kept)
+
+    def select(self, *columns: str) -> Table:
+        """Return the table with some of its columns.
+
+        Raises:
+            FilterError: There is no such column.
+        """
+        for name in columns:
+            self._check(name)
+        rows = [Row(r.node_id, r.label, {name: r[name] for name in columns}) for r in self._rows]
+        left = {name: count for name, count in self.left_out.items() if name in columns}
+        return Table(columns, rows, left)
+
+    def _check(self, column: str) -> None:
+        if column not in self.columns:
+            raise FilterError(
+                f"the table has no column {column!r}; it has {', '.join(self.columns)}"
+            )
+
+    # -- other libraries -------------------------------------------------------------------------
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame, whose index are the ids.
+
+        Columns of ints or bools with missing values are nullable, so that no value changes.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        import pandas as pd
+
+        found = {name: pd.Series(self[name], dtype=_dtype(self[name])) for name in self.columns}
+        frame = pd.DataFrame(found, columns=self.columns)
+        frame.index = pd.Index(self.ids, name="node_id")
+        return frame
+
+    def to_arrow(self) -> pa.Table:
+        """Return an Arrow table, with the ids in the column ``node_id``.
+
+        A column whose values have several types is text.
+
+        Raises:
+            ModuleNotFoundError: pyarrow is not installed.
+        """
+        import pyarrow as pa
+
+        return pa.table({name: _uniform(values) for name, values in self._with_ids().items()})
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return a DataFrame of polars, with the ids in the column ``node_id``.
+
+        A column whose values have several types is text.
+
+        Raises:
+            ModuleNotFoundError: polars is not installed.
+        """
+        import polars as pl
+
+        return pl.DataFrame({name: _uniform(v) for name, v in self._with_ids().items()})
+
+    def _with_ids(self) -> dict[str, list[Any]]:
+        return {"node_id": list[Any](self.ids)} | {name: self[name] for name in self.columns}
+
+    # -- shown to people -------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"<Table of {len(self)} rows: {', '.join(self.columns)}>"
+
+    def __str__(self) -> str:
+        lines = [["", *self.columns], *(self._texts(row) for row in self._rows[:SHOWN_ROWS])]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+        shown = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+        return "\n".join([*shown, *self.notes()])
+
+    def _repr_html_(self) -> str:
+        """HTML for notebooks."""
+        rows = [
+            [Html(f'<span title="{escaped(row.node_id)}">{escaped(text[0])}</span>'), *text[1:]]
+            for row in self._rows[:SHOWN_ROWS]
+            for text in [self._texts(row)]
+        ]
+        heads = [faint(self._noun()), *self.columns]
+        return html_table(heads, rows, "; ".join(self.notes()))
+
+    def notes(self) -> list[str]:
+        """What the table as shown leaves out, in words."""
+        notes = [
+            f"{name}: {count:,} {'value is' if count == 1 else 'values are'} not native; read the "
+            "artifact"
+            for name, count in self.left_out.items()
+        ]
+        if len(self) > SHOWN_ROWS:
+            notes.insert(0, f"{len(self) - SHOWN_ROWS:,} more rows")
+        return notes
+
+    def _noun(self) -> str:
+        return f"{len(self):,} {'row' if len(self) == 1 else 'rows'}"
+
+    def _texts(self, row: Row) -> list[str]:
+        name = row.node_id if row.label is None else cut(visible(row.label), _CHARACTERS)
+        return [name, *(cut(value_text(row[c]), _CHARACTERS) for c in self.columns)]
+
+
+def value_text(value: object) -> str:
+    """Return a value for people: numbers rounded to four digits, times and durations in words."""
+    if value is None:
+        return ""
+    if type(value) is float:
+        whole = value.is_integer() and abs(value) < 1e6
+        return f"{value:.1f}" if whole else f"{value:.4g}"
+    if type(value) is int:
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, timedelta):
+        return duration_text(value)
+    if isinstance(value, datetime):
+        return time_text(value) if value.tzinfo is not None else f"{value:%Y-%m-%d %H:%M:%S}"
+    return visible(str(value))
+
+
+def _counts(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def _type(value: object) -> type:
+    return type(value)
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+
+
+def _dtype(values: list[Any]) -> str | None:
+    """Return the type of pandas that holds ints or bools and missing values without a change."""
+    kinds = {_type(value) for value in values}
+    if kinds == {int, type(None)}:
+        return "Int64"
+    if kinds == {bool, type(None)}:
+        return "boolean"
+    return "object" if len(kinds - {type(None)}) > 1 else None
+
+
+def _uniform(values: list[Any]) -> list[Any]:
+    kinds = {_type(value) for value in values} - {type(None)}
+    if kinds == {int, float} and all(float(v) == v for v in values if type(v) is int):
+        return [None if value is None else float(value) for value in values]
+    if kinds and kinds <= {datetime}:
+        return [v.astimezone(UTC) if v is not None and v.tzinfo else v for v in values]
+    return [None if v is None else str(v) for v in values] if len(kinds) > 1 else values
