@@ -16,6 +16,7 @@ from artigraph_neo4j.engine.scope import Unit, enter_batch
 from artigraph_neo4j.errors import ArtigraphError, BatchError, ConnectionFailed, Lost
 from artigraph_neo4j.graph.attempts import ALLOWANCE, LOGIN_SECONDS
 from artigraph_neo4j.graph.failures import LoginError
+from artigraph_neo4j.graph.span_rows import mark_lost
 from artigraph_neo4j.recording.delivery import Delivery
 from artigraph_neo4j.recording.queue import Item, Queue
 from artigraph_neo4j.recording.work import Closing, Opening, Recording
@@ -113,8 +114,12 @@ class Batch:
             BatchError: Something was lost before. Nothing was added.
         """
         self.complain()
-        self._queue.open(opening)
-        opening.opened()
+        opening.opened()  # before it can be written, refused and marked as lost
+        try:
+            self._queue.open(opening)
+        except BaseException:
+            mark_lost(opening.span)
+            raise
         await self._room()
 
     async def close(self, closing: Closing) -> None:

@@ -18,6 +18,7 @@ from artigraph_neo4j import (
     batch,
     create_span_artifact,
     delete_artifacts,
+    delete_span,
     engine_context,
     find_lost_spans,
     read_lineage,
@@ -213,6 +214,36 @@ async def test_an_atomic_batch_that_fails_inside_names_everything() -> None:
             await until(lambda: unit._delivery.loss)
             with pytest.raises(BatchError):
                 await unit.flush()
+
+
+async def test_a_span_that_was_lost_stays_lost_when_its_block_ends() -> None:
+    async with span_context(label="parent") as parent:
+        pass
+    await delete_span(parent)
+    async with batch(seconds=3600) as unit:
+        async with span_context(parent), span_context(label="child") as child:
+            with pytest.raises(BatchError):
+                await unit.flush()
+            assert not child.is_recorded
+        assert not child.is_recorded
+    assert [item.kind for item in unit.lost] == ["span"], "its end is not lost as well"
+    gone = MemoryStorage("gone")
+
+    async def refuse(*_: Any, **__: Any) -> str:
+        raise OSError("disk full")
+
+    gone.put = refuse  # type: ignore[method-assign]
+
+    @dataclass
+    class Kept(ArtifactModel, version=1, name="KeptInAtomic"):
+        data: bytes = artifact_field(storage=gone)
+
+    with pytest.raises(BatchError, match="nothing was recorded"):
+        async with batch(atomic=True) as unit, span_context(label="all or nothing") as span:
+            await Kept(b"x").create("kept", span="current")
+            await until(lambda: unit._delivery.loss)
+            await Entry(1).create("not added")
+    assert not span.is_recorded
 
 
 # -- bytes given are bytes kept ------------------------------------------------------------------
