@@ -116,7 +116,8 @@ def _is_test_run(pid: int) -> bool:
     import psutil
 
     try:
-        return any("pytest" in part for part in psutil.Process(pid).cmdline())
+        command = psutil.Process(pid).cmdline()
+        return any("pytest" in part or part.startswith("tests.") for part in command)
     except psutil.Error:
         return False
 

@@ -248,6 +248,7 @@ class Contact:
             self._found(storage)
             database = self._database or settings.database
             self._settings = settings
+            where = f"Neo4j at {settings.uri}"
             driver = AsyncGraphDatabase.driver(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
                 settings.uri,
                 auth=settings.auth,
@@ -258,10 +259,10 @@ class Contact:
                 user_agent=f"artigraph-neo4j/{__version__}",
             )
         else:
-            driver, database = self._target, self._database
+            driver, database, where = self._target, self._database, "Neo4j"
         bookmarks: AsyncBookmarkManager = AsyncGraphDatabase.bookmark_manager()
         return Connection(
-            driver, database, bookmarks, self.deadline, self._observers, self._reached
+            driver, database, bookmarks, self.deadline, self._observers, self._reached, where
         )
 
     async def _disconnect(self, connection: Connection) -> None:

@@ -13,15 +13,19 @@ from artigraph_neo4j.errors import SpanError
 
 __all__ = [
     "Cell",
+    "Share",
     "Unit",
     "current_batch",
     "current_cell",
+    "current_share",
     "current_span_id",
     "enter",
     "enter_batch",
+    "enter_share",
     "get_current_span_id",
     "innermost_batch",
     "resume",
+    "resume_share",
 ]
 
 
@@ -172,3 +176,54 @@ def innermost_batch() -> Unit | None:
 def enter_batch(unit: Unit | None) -> None:
     """Make a batch, or none, the current one of this context."""
     _batch.set(unit)
+
+
+@dataclass(slots=True, eq=False)
+class Share:
+    """The part of a batch that one block records, a block inside that joins the batch of an outer.
+
+    A task that was started inside the block keeps the share after the block has ended; from then on
+    it stands for the share around it.
+
+    Attributes:
+        unit: The batch.
+        outer: The share around it; None stands for the block that made the batch.
+        ended: Whether the block was left.
+    """
+
+    unit: Unit
+    outer: Share | None
+    ended: bool = False
+
+    def current(self) -> Share | None:
+        """The innermost share, from this one outwards, whose block was not left."""
+        share: Share | None = self
+        while share is not None and (share.ended or share.unit is not self.unit):
+            share = share.outer
+        return share
+
+
+_share: ContextVar[Share | None] = ContextVar("artigraph_neo4j.share", default=None)
+
+
+def current_share(unit: Unit) -> Share | None:
+    """The innermost share of a batch in this context; None for the block that made the batch."""
+    share = _share.get()
+    while share is not None and (share.ended or share.unit is not unit):
+        share = share.outer
+    return share
+
+
+def enter_share(unit: Unit) -> Share:
+    """Make a new share of a batch the current one of this context, until it is marked as ended."""
+    outer = _share.get()
+    while outer is not None and outer.ended:
+        outer = outer.outer
+    share = Share(unit, outer)
+    _share.set(share)
+    return share
+
+
+def resume_share(share: Share) -> None:
+    """Make a share that was made in another context current in this one, too."""
+    _share.set(share)

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -37,7 +38,7 @@ Row = list[Any]
 T = TypeVar("T")
 
 WARN_SECONDS = 5.0
-"""Seconds of retrying until a warning is logged, once per statement."""
+"""Seconds without an answer until a warning is logged, once per statement."""
 
 MAX_WRITES = 16
 """Maximum number of writes in flight; more under one parent only wait for each other's locks."""
@@ -70,6 +71,14 @@ class Statement:
     seconds: float
 
 
+@dataclass(slots=True)
+class _Watch:
+    """A statement under way: what seems to be wrong, and the number of its attempt."""
+
+    problem: str
+    attempt: int = 0
+
+
 class Attempts:
     """Attempts to have one database run statements, on the driver's own event loop.
 
@@ -80,6 +89,7 @@ class Attempts:
         deadline: Maximum seconds of a statement, including all its attempts.
         observers: Called with every ``Statement``.
         reached: Called whenever the database answered.
+        where: The server's name in warnings.
     """
 
     def __init__(
@@ -90,6 +100,7 @@ class Attempts:
         deadline: float,
         observers: list[Callable[[Statement], None]],
         reached: Callable[[], None],
+        where: str,
     ) -> None:
         self._driver = driver
         self._database = database
@@ -97,6 +108,7 @@ class Attempts:
         self._deadline = deadline
         self._observers = observers
         self._reached = reached
+        self._where = where
         self._writes = asyncio.Semaphore(MAX_WRITES)
         self._done = 0.0  # time when the last write finished
         self._locked_out: tuple[float, Neo4jError] | None = None
@@ -181,33 +193,53 @@ class Attempts:
         Raises:
             ArtigraphError: As the last attempt's error means; see ``failures.our_error``.
         """
-        begin = time.monotonic()
-        attempt, told = 0, False
-        while True:
-            try:
-                result = await once(attempt, max(end - time.monotonic(), 0.1))
-            except (DriverError, Neo4jError) as error:
-                pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
-                if self._locked_out is not None:
-                    pause = max(pause, self._locked_out[0] - time.monotonic())
-                if not _worth_a_retry(error) or time.monotonic() + pause > end:
-                    raise our_error(error, attempt + 1) from error
-                logger.info("retrying a %s after %s", access, type(error).__name__)
-                if not told and time.monotonic() - begin > WARN_SECONDS:
-                    told = True
-                    logger.warning(
-                        "Neo4j does not answer (%s); retrying for %.0f s more",
-                        str(error).partition("\n")[0], end - time.monotonic(),
-                    )  # fmt: skip
-            except (UnicodeEncodeError, OverflowError) as error:  # while it was packed
-                raise RefusedError(f"{_unsendable(error)}; nothing was sent") from error
-            else:
-                if access == "write":
-                    self._done = time.monotonic()
-                self._reached()
-                return result
-            attempt += 1
-            await asyncio.sleep(pause)
+        with self.watched(access, end) as watch:
+            while True:
+                try:
+                    result = await once(watch.attempt, max(end - time.monotonic(), 0.1))
+                except (DriverError, Neo4jError) as error:
+                    pause = self._pause(watch.attempt)
+                    if not _worth_a_retry(error) or time.monotonic() + pause > end:
+                        raise our_error(error, watch.attempt + 1) from error
+                    logger.info("retrying a %s after %s", access, type(error).__name__)
+                    watch.problem = str(error).partition("\n")[0]
+                except (UnicodeEncodeError, OverflowError) as error:  # while it was packed
+                    raise RefusedError(f"{_unsendable(error)}; nothing was sent") from error
+                else:
+                    if access == "write":
+                        self._done = time.monotonic()
+                    self._reached()
+                    return result
+                watch.attempt += 1
+                await asyncio.sleep(pause)
+
+    def _pause(self, attempt: int) -> float:
+        pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
+        if self._locked_out is not None:
+            pause = max(pause, self._locked_out[0] - time.monotonic())
+        return pause
+
+    @contextmanager
+    def watched(self, access: Access, end: float) -> Generator[_Watch]:
+        """Log a warning if the block takes longer than ``WARN_SECONDS``: else it seems to hang.
+
+        Args:
+            access: Whether it reads or writes.
+            end: The time, by ``time.monotonic``, at which it is given up.
+        """
+        watch = _Watch(f"it is silent, or busy with this {access}")
+
+        def warn() -> None:
+            left = end - time.monotonic()
+            logger.warning(
+                "%s does not answer (%s); waiting for %.0f s more", self._where, watch.problem, left
+            )
+
+        handle = asyncio.get_running_loop().call_later(WARN_SECONDS, warn)
+        try:
+            yield watch
+        finally:
+            handle.cancel()
 
     async def send(
         self,

@@ -69,6 +69,7 @@ class Connection:
         deadline: Maximum seconds of a statement, including all its attempts.
         observers: Called with every ``Statement``.
         reached: Called whenever the database answered.
+        where: The server's name in warnings.
     """
 
     def __init__(
@@ -79,10 +80,11 @@ class Connection:
         deadline: float,
         observers: list[Callable[[Statement], None]],
         reached: Callable[[], None] = lambda: None,
+        where: str = "Neo4j",
     ) -> None:
         self.driver = driver
         self.lanes = Lanes()
-        self._attempts = Attempts(driver, database, bookmarks, deadline, observers, reached)
+        self._attempts = Attempts(driver, database, bookmarks, deadline, observers, reached, where)
 
     async def run(
         self,

@@ -54,19 +54,20 @@ class Cursor:
         """
         rows: list[Row] = []
         try:
-            await self._attempts.within(None, "read", lambda _: self._fetch(rows, items))
+            await self._attempts.within(None, "read", lambda end: self._fetch(rows, items, end))
         except (DriverError, Neo4jError) as error:
             raise our_error(error, 1) from error
         self._rows += len(rows)
         return rows
 
-    async def _fetch(self, rows: list[Row], items: int) -> None:
+    async def _fetch(self, rows: list[Row], items: int, end: float) -> None:
         assert self._result is not None  # noqa: S101 - it was started
-        async for record in self._result:
-            rows.append(record.values())
-            items -= len(rows[-1][0])
-            if items <= 0:
-                break
+        with self._attempts.watched("read", end):
+            async for record in self._result:
+                rows.append(record.values())
+                items -= len(rows[-1][0])
+                if items <= 0:
+                    break
 
     async def close(self) -> None:
         """Close the cursor; the server stops its work."""

@@ -192,7 +192,12 @@ def mark_lost(span: Span) -> None:
 
 
 def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
-    """Note on the object the properties that are written when it is closed."""
+    """Note on the object the properties that are written when it is closed.
+
+    A span that was lost stays lost: its end is not written either.
+    """
+    if not span.is_recorded:
+        return
     labels = [label for label in span.node_labels if label not in (OPEN_LABEL, FAILED_LABEL)]
     span.__dict__.update(
         _stored={**(span._stored or {}), **changed},  # noqa: SLF001

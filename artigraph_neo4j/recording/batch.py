@@ -12,10 +12,11 @@ from functools import partial
 from weakref import WeakSet
 
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.scope import Unit, enter_batch
+from artigraph_neo4j.engine.scope import Share, Unit, current_share, enter_batch
 from artigraph_neo4j.errors import ArtigraphError, BatchError, ConnectionFailed, Lost
 from artigraph_neo4j.graph.attempts import ALLOWANCE, LOGIN_SECONDS
 from artigraph_neo4j.graph.failures import LoginError
+from artigraph_neo4j.graph.span_rows import mark_lost
 from artigraph_neo4j.recording.delivery import Delivery
 from artigraph_neo4j.recording.queue import Item, Queue
 from artigraph_neo4j.recording.work import Closing, Opening, Recording
@@ -51,7 +52,7 @@ class Batch:
         self.outer = outer
         self._seconds = seconds
         self._pid = os.getpid()
-        self._queue = Queue(atomic=atomic, limit=rows, added=self._added)
+        self._queue = Queue(atomic=atomic, limit=rows, added=self._added, share=self._share)
         self._delivery = Delivery(engine, self._queue, atomic=atomic)
         self._timed = self._kicked = False
         # On the I/O loop only:
@@ -96,13 +97,18 @@ class Batch:
         One round trip for each ``rows`` nodes. An atomic batch is not written before its end.
 
         Raises:
-            BatchError: Something was lost, now or since the last call that reported it.
+            BatchError: Something of this block was lost, now or since the last call that reported
+                it.
             ConnectionFailed: Nothing could be written for as long as a statement may take. The
                 works still wait.
         """
+        await self.write_waiting()
+        self.complain()
+
+    async def write_waiting(self) -> None:
+        """``flush`` for a caller whose works are not in this batch: it is not told of losses."""
         if not self.atomic and not self._queue.is_empty:
             await self.engine.call(partial(self._write_until, self._queue.number), settle=True)
-        self.complain()
 
     # -- adding works --------------------------------------------------------------------------
 
@@ -113,8 +119,12 @@ class Batch:
             BatchError: Something was lost before. Nothing was added.
         """
         self.complain()
-        self._queue.open(opening)
-        opening.opened()
+        opening.opened()  # before it can be written, refused and marked as lost
+        try:
+            self._queue.open(opening)
+        except BaseException:
+            mark_lost(opening.span)
+            raise
         await self._room()
 
     async def close(self, closing: Closing) -> None:
@@ -145,17 +155,21 @@ class Batch:
             await self.flush()
 
     def complain(self) -> None:
-        """Raise ``BatchError`` if something was lost since the last call.
+        """Raise ``BatchError`` if something of this block was lost since its last call.
 
-        In that case an atomic batch loses everything.
+        An atomic batch loses everything if anything of it was lost.
         """
         loss = self._delivery.loss
         if loss is None:
             return
         if self.atomic and self._queue.failure is None:
             self._delivery.lose_all(loss)
-        if told := self._delivery.take_untold():
+        if told := self._delivery.take_untold(self._share()):
             raise BatchError(told, self.recorded, self.unconfirmed) from told[0].cause
+
+    def _share(self) -> Share | None:
+        """The share of the calling block; an atomic batch is lost as a whole."""
+        return None if self.atomic else current_share(self)
 
     def has_artifact(self, ids: Collection[str]) -> bool:
         """True if one of these artifacts waits here."""
@@ -317,13 +331,13 @@ class Batch:
         failure = self._queue.failure
         if self.atomic and error is not None:
             await self.engine.call(partial(self._give_up, error), settle=True)
-            self._delivery.take_untold()
+            self._delivery.take_rest()
             return
         if failure is not None:  # an atomic batch, whose failure was raised inside the block
             raise BatchError(self.lost, self.recorded, self.unconfirmed) from failure
         if not self._queue.is_empty:
             await self.engine.call(self._finish, settle=True)
-        told = self._delivery.take_untold()
+        told = self._delivery.take_rest()
         if told or self.unconfirmed:
             cause = (told or self.unconfirmed)[0].cause
             raise BatchError(told, self.recorded, self.unconfirmed) from cause
@@ -352,4 +366,4 @@ async def write_first(engine: Engine, ids: Collection[str]) -> None:
     """Flush the batches in which these artifacts wait, since a link needs both of its ends."""
     for unit in [unit for unit in _live if unit.engine is engine and unit.alive]:
         if not unit.atomic and unit.has_artifact(ids):
-            await unit.flush()
+            await unit.write_waiting()

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.scope import current_batch, enter_batch, innermost_batch
+from artigraph_neo4j.engine.scope import (
+    Share,
+    current_batch,
+    enter_batch,
+    enter_share,
+    innermost_batch,
+)
 from artigraph_neo4j.errors import ArgumentError
 from artigraph_neo4j.recording.batch import SECONDS, Batch
 from artigraph_neo4j.recording.queue import ROWS
@@ -50,9 +56,10 @@ class batch:  # noqa: N801 - used like a function
     With ``atomic=True`` everything is written at the end, in one transaction, or nothing if the
     block fails or anything cannot be recorded. Reads inside the block do not find its data.
 
-    A block inside another one joins it; its end waits until the data it recorded is in the graph.
-    An atomic block inside a non-atomic one is independent of it. Tasks that are started inside take
-    part; data that they add after the end of the block is written as without a batch.
+    A block inside another one joins it; its end waits until the data it recorded is in the graph,
+    and it alone is told of what it lost. An atomic block inside a non-atomic one is independent of
+    it. Tasks that are started inside take part; data that they add after the end of the block is
+    written as without a batch.
 
     No round trip to enter; one for each ``rows`` nodes, the rest of them at the end.
 
@@ -76,6 +83,7 @@ class batch:  # noqa: N801 - used like a function
         self._seconds = seconds
         self._batch: Batch | None = None
         self._joined = False
+        self._share: Share | None = None  # the part of this block, if it joined another's batch
 
     def leave(self) -> None:
         """Make the outer batch, or none, current again in this context."""
@@ -108,6 +116,7 @@ class batch:  # noqa: N801 - used like a function
                 outer=innermost_batch(),
             )
             enter_batch(found)
+        self._share = enter_share(found) if self._joined else None
         self._batch = found
         return found
 
@@ -130,3 +139,6 @@ class batch:  # noqa: N801 - used like a function
             if error is None:
                 raise
             error.add_note(str(failed))  # the user's error matters more than ours
+        finally:
+            if self._share is not None:
+                self._share.ended = True

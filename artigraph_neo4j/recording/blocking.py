@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TypeVar
 
-from artigraph_neo4j.engine.scope import enter_batch, resume
+from artigraph_neo4j.engine.scope import enter_batch, resume, resume_share
 from artigraph_neo4j.engine.waiting import run
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.recording import block, spans
@@ -45,6 +45,8 @@ class batch(block.batch):  # noqa: N801 - used like a function
     def __enter__(self) -> Batch:
         unit = run(self.__aenter__())
         enter_batch(unit)
+        if self._share is not None:
+            resume_share(self._share)
         return unit
 
     def __exit__(

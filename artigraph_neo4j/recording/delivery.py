@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.scope import Share
 from artigraph_neo4j.errors import Lost, NotFoundError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.span_rows import mark_lost
@@ -50,7 +51,7 @@ class Delivery:
         self._queue = queue
         self._atomic = atomic
         self._lock = threading.Lock()  # callers ask in any thread what was lost
-        self._untold: list[tuple[int, Lost]] = []  # errors not raised yet, by item number
+        self._untold: list[tuple[Item, Lost]] = []  # errors not raised yet, each with its item
         self._parts: list[_Part] = []  # taken from the queue, not written yet; the next one last
 
     # -- what was lost ---------------------------------------------------------------------------
@@ -61,11 +62,26 @@ class Delivery:
         untold = self._untold
         return untold[0][1].cause if untold else None
 
-    def take_untold(self) -> list[Lost]:
-        """Losses that the caller was not told of, in the order of the calls; told from now on."""
+    def take_untold(self, share: Share | None) -> list[Lost]:
+        """Losses of a block that it was not told of, in the order of the calls; told from now on.
+
+        Args:
+            share: The share of the block. None for the one that made the batch.
+        """
         with self._lock:
-            untold, self._untold = self._untold, []
-        return [lost for _, lost in sorted(untold, key=lambda pair: pair[0])]
+            told = [pair for pair in self._untold if _share_of(pair[0]) is share]
+            self._untold = [p for p in self._untold if _share_of(p[0]) is not share]
+        return _in_order(told)
+
+    def take_rest(self) -> list[Lost]:
+        """Losses of which no block was told, in the order of the calls; told from now on.
+
+        Blocks inside that have not ended yet are still told of their own.
+        """
+        with self._lock:
+            told = self._untold
+            self._untold = [pair for pair in told if _share_of(pair[0]) is not None]
+        return _in_order(told)
 
     def lose(self, item: Item, cause: BaseException) -> None:
         """Note that a work cannot be recorded."""
@@ -73,7 +89,7 @@ class Delivery:
             mark_lost(item.work.span)
         elif isinstance(item.work, Closing) and not isinstance(cause, NotFoundError):
             self._end_otherwise(item.work, cause)
-        self._tell((item.number, lost) for lost in losses_of(item.work, cause))
+        self._tell(item, losses_of(item.work, cause))
         self._queue.forget(item)
 
     def lose_all(self, cause: BaseException) -> None:
@@ -92,11 +108,11 @@ class Delivery:
         else:
             write_later(self._engine, closing, Ticket())
 
-    def _tell(self, lost: Iterable[tuple[int, Lost]]) -> None:
+    def _tell(self, item: Item, lost: Iterable[Lost]) -> None:
         with self._lock:
-            for number, entry in lost:
+            for entry in lost:
                 self.lost.append(entry)
-                self._untold.append((number, entry))
+                self._untold.append((item, entry))
 
     # -- part after part -------------------------------------------------------------------------
 
@@ -166,7 +182,7 @@ class Delivery:
         closing.changed = {}
         span = closing.span
         lost = Lost("properties of span", span.node_id, span.label, error)
-        self._tell([(item.number, lost)])
+        self._tell(item, [lost])
         return True
 
     # -- given up --------------------------------------------------------------------------------
@@ -205,3 +221,11 @@ class Delivery:
                 self.lost += entries
 
         self._engine.later(settle)
+
+
+def _in_order(told: list[tuple[Item, Lost]]) -> list[Lost]:
+    return [lost for _, lost in sorted(told, key=lambda pair: pair[0].number)]
+
+
+def _share_of(item: Item) -> Share | None:
+    return None if item.share is None else item.share.current()

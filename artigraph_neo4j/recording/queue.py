@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from artigraph_neo4j.engine.scope import Share
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError
 from artigraph_neo4j.recording.work import Closing, Opening, Recording, Work
 from artigraph_neo4j.values.upload import WAVE_BYTES
@@ -28,12 +29,16 @@ ATOMIC_ROWS = 100_000
 
 @dataclass(slots=True)
 class Item:
-    """A work that waits; ``number`` is the count of calls up to it."""
+    """A work that waits.
+
+    ``number`` is the count of calls up to it, ``share`` that of the block which added it.
+    """
 
     number: int
     work: Work
     rows: int
     bytes: int
+    share: Share | None
 
     def has_artifact(self, ids: Collection[str]) -> bool:
         """Whether it is one of these artifacts, or has one."""
@@ -53,6 +58,7 @@ class Queue:
         atomic: Whether all is written at once.
         limit: How many nodes are written at once otherwise.
         added: Called whenever a work is ready to be written, while the queue is locked.
+        share: Returns the share of the calling block, which the work is of.
 
     Attributes:
         number: Number of the last call.
@@ -62,7 +68,14 @@ class Queue:
         failure: The reason why writing stopped, or None.
     """
 
-    def __init__(self, *, atomic: bool, limit: int, added: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        atomic: bool,
+        limit: int,
+        added: Callable[[], None],
+        share: Callable[[], Share | None],
+    ) -> None:
         self.number = 0
         self.rows = 0
         self.bytes = 0
@@ -71,6 +84,7 @@ class Queue:
         self._atomic = atomic
         self._limit = limit
         self._added = added
+        self._share = share
         self._lock = threading.Lock()
         self._waiting: deque[Item] = deque()
         self._uploading: dict[int, Item] = {}
@@ -158,7 +172,7 @@ class Queue:
         self.number += 1
         self.rows += rows
         self.bytes += size
-        return Item(self.number, work, rows, size)
+        return Item(self.number, work, rows, size, self._share())
 
     def _append(self, item: Item) -> None:
         self._waiting.append(item)

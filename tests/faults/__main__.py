@@ -10,9 +10,11 @@ import signal
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 from artigraph_neo4j.local import LocalStack
+from tests.faults.disk import small_disk
 from tests.faults.history import Anomaly
 from tests.faults.nursery import Nursery
 from tests.faults.program import Place
@@ -100,7 +102,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     stack = new_stack("soak") if options.stack is None else LocalStack(options.stack)
     totals = Totals()
+    disks = ExitStack()
     try:
+        disk = None
+        if options.stack is None:
+            disk = disks.enter_context(small_disk(stack.directory / "neo4j" / "data"))
+        if disk is None:
+            print("the disk of the database is not full in any schedule: none could be mounted")
         info = stack.info() or stack.up(timeout=300)
         place = Place(
             *(info.bolt_url, info.username, info.password, info.database),
@@ -110,10 +118,12 @@ def main() -> int:
         with Nursery() as nursery, scratch() as made:
             directory = made if options.keep is None else options.keep
             directory.mkdir(parents=True, exist_ok=True)
-            runner = Runner(place, StackDatabase(stack), directory, nursery)
+            runner = Runner(place, StackDatabase(stack, disk), directory, nursery)
             asyncio.run(_soak(runner, options, totals))
     finally:
         if options.stack is None:
+            stack.down(timeout=0)
+            disks.close()
             discard(stack)
         _table(totals)
     return 1 if totals.anomalies or not totals.schedules else 0

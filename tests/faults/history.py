@@ -36,6 +36,7 @@ class Call:
         end: When it ended.
         error: The error's class and text, or None.
         kinds: The names of the error's classes.
+        starved: Seconds for which its process waited for a processor.
     """
 
     program: int
@@ -44,11 +45,12 @@ class Call:
     end: float
     error: str | None
     kinds: tuple[str, ...] = ()
+    starved: float = 0.0
 
     def seconds(self, asleep: list[tuple[float, float]]) -> float:
-        """How long it took, without the time that its process was stopped."""
+        """How long it took, without the time that its process was stopped or had no processor."""
         slept = sum(max(0.0, min(self.end, b) - max(self.begin, a)) for a, b in asleep)
-        return self.end - self.begin - slept
+        return self.end - self.begin - slept - self.starved
 
 
 @dataclass
@@ -142,8 +144,8 @@ class History:
             case "call":
                 error = line.get("text")
                 kinds = tuple(line.get("kinds", ()))
-                call = Call(program, line["call"], line["begin"], line["at"], error, kinds)
-                self.calls.append(call)
+                begin, end, starved = line["begin"], line["at"], line.get("starved", 0.0)
+                self.calls.append(Call(program, line["call"], begin, end, error, kinds, starved))
                 if error is not None:
                     self.errors[line["error"]] += 1
             case _:

@@ -30,7 +30,7 @@ S3 = ("s3 away", "s3 cut", "s3 black hole", "s3 slow", "s3 answer lost", "s3 req
 PROGRAM = ("program killed", "program asleep", "clock ahead", "clock behind")
 """Faults of a program or its machine."""
 
-SERVER_FAULTS = ("database killed", "database stopped", "database frozen")
+SERVER_FAULTS = ("database killed", "database stopped", "database frozen", "disk full")
 """Faults of the database itself; they need a server of the schedule's own."""
 
 FAULTS = (*NETWORK, *S3, *PROGRAM)
@@ -126,7 +126,7 @@ class Plan:
         Args:
             seed: Any number.
             run: The name of this run of it.
-            servers: Whether the database may be killed, stopped and frozen.
+            servers: Whether the database may be killed, stopped and frozen, and its disk be full.
         """
         if seed < 0:
             return warm_up(run)

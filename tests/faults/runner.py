@@ -14,14 +14,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from neo4j import GraphDatabase
+from neo4j.exceptions import DriverError, Neo4jError
 
 from artigraph_neo4j import engine_context
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.local import LocalStack
 from artigraph_neo4j.local.record import Record
 from tests.faults.archive import Archive
+from tests.faults.disk import Disk
 from tests.faults.history import Anomaly, History
 from tests.faults.nursery import Nursery, alive
 from tests.faults.oracle import Oracle
@@ -57,11 +62,21 @@ def tls_context(directory: Path) -> ssl.SSLContext | None:
 
 
 class StackDatabase:
-    """The Neo4j of a local stack, which may be killed, stopped and frozen."""
+    """The Neo4j of a local stack, which may be killed, stopped and frozen.
 
-    def __init__(self, stack: LocalStack) -> None:
+    Args:
+        stack: The stack.
+        disk: The disk of its data, if that can be full.
+    """
+
+    def __init__(self, stack: LocalStack, disk: Disk | None = None) -> None:
         self._stack = stack
+        self._disk = disk
         self._lock = threading.Lock()
+
+    def can(self, kind: str) -> bool:
+        """Whether a fault can be played here."""
+        return kind != "disk full" or self._disk is not None
 
     def outage(self, kind: str, seconds: float) -> None:
         """Play a fault, and come back when the database answers again."""
@@ -72,12 +87,36 @@ class StackDatabase:
                 time.sleep(seconds)
                 os.kill(process.pid, signal.SIGCONT)
                 return
-            os.kill(process.pid, signal.SIGKILL if kind == "database killed" else signal.SIGTERM)
+            if kind == "disk full":
+                assert self._disk is not None
+                self._disk.fill()
+                time.sleep(seconds)
+                self._disk.clear()
+                if self._takes_writes():
+                    return
+            kills = kind in ("database killed", "disk full")
+            os.kill(process.pid, signal.SIGKILL if kills else signal.SIGTERM)
             deadline = time.monotonic() + 60
             while process.alive() and time.monotonic() < deadline:
                 time.sleep(0.05)
-            time.sleep(seconds)
+            if kind != "disk full":
+                time.sleep(seconds)
             self._stack.up(timeout=180)
+
+    def _takes_writes(self) -> bool:
+        """Whether it goes on by itself; after a full disk Neo4j may have to be started again."""
+        info = self._stack.info()
+        if info is None:
+            return False
+        login = (info.username, info.password)
+        with (
+            suppress(DriverError, Neo4jError),
+            GraphDatabase.driver(info.bolt_url, auth=login) as d,
+        ):
+            with d.session() as session:
+                session.run("CREATE (n:Probe) DELETE n").consume()
+            return True
+        return False
 
 
 @dataclass

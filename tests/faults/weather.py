@@ -10,14 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tests.faults.plan import Fault, Plan
+from tests.faults.plan import SERVER_FAULTS, Fault, Plan
 from tests.proxy import Proxy
 
 __all__ = ["Database", "Weather"]
 
 
 class Database(Protocol):
-    """A database that may be killed, stopped and frozen."""
+    """A database that may be killed, stopped and frozen, and whose disk may be full."""
+
+    def can(self, kind: str) -> bool:
+        """Whether a fault can be played here."""
 
     def outage(self, kind: str, seconds: float) -> None:
         """Play a fault of the database, and come back when it answers again."""
@@ -51,7 +54,7 @@ class Weather:
 
     def begin(self) -> None:
         """Wait for the triggers from now on."""
-        for fault in self.plan.faults:
+        for fault in self._possible():
             if fault.trigger == "second":
                 self._later(fault.at, fault)
         for number, (bolt, s3) in enumerate(zip(self.bolts, self.s3s, strict=True)):
@@ -69,9 +72,14 @@ class Weather:
             proxy.settle()
 
     def _on(self, program: int, trigger: str, count: int) -> None:
-        for fault in self.plan.faults:
+        for fault in self._possible():
             if (fault.program, fault.trigger, fault.at) == (program, trigger, count):
                 self._play(fault)
+
+    def _possible(self) -> list[Fault]:
+        """The faults of the plan, without those that cannot be played here."""
+        can = (lambda _: False) if self.database is None else self.database.can
+        return [f for f in self.plan.faults if f.kind not in SERVER_FAULTS or can(f.kind)]
 
     def _later(self, seconds: float, fault: Fault) -> None:
         timer = threading.Timer(seconds, self._play, [fault])

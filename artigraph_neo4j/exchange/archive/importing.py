@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from artigraph_neo4j.exchange.archive.lines import Line, read_lines
 from artigraph_neo4j.exchange.archive.uploading import BlobWriter
 from artigraph_neo4j.graph.cypher import archive as cypher
 from artigraph_neo4j.graph.failures import ConflictError
+from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.properties import from_json, zoned_properties
 from artigraph_neo4j.storage.base import Storage
 
@@ -35,7 +37,8 @@ class ImportReport:
         spans: Number of spans that were read.
         artifacts: Number of artifacts.
         nested: Number of models nested in them.
-        new: Number of all these nodes that the graph did not have before.
+        new: Number of all these nodes that the graph did not have before. All of a batch count
+            as new if the answer to it was lost.
         uploaded: Number of stored values that were uploaded.
         bytes: Size of these values in bytes.
         shared: Number of references to values in the storage of the exported graph, since the
@@ -172,6 +175,17 @@ class _Batch:
         """Return the relationships whose other end may be elsewhere."""
         return [*self.parents, *self.supersedes, *self.has, *self.used]
 
+    def only_links(self) -> _Batch:
+        """Return a batch with the same relationships as ``links``, and nothing else."""
+        return _Batch(
+            self.first,
+            self.last,
+            parents=self.parents,
+            supersedes=self.supersedes,
+            has=self.has,
+            used=self.used,
+        )
+
     @property
     def size(self) -> int:
         return len(self.nodes) + len(self.used)
@@ -264,34 +278,58 @@ async def _write(
     report: ImportReport,
     left: _Batch,
 ) -> None:
-    rows = await blobs.keep(batch.blobs)
-    graph_id = (await engine.graph()).graph_id
-    parameters = batch.parameters() | {"blobs": rows, "graph": graph_id}
-    try:
-        ((other, wrong, written, *left_over),) = await engine.write(
-            cypher.IMPORT_BATCH, parameters, fresh=blobs.fresh_seconds
-        )
-    except ConflictError as error:
-        raise ArchiveError(
-            f"{source}, lines {batch.first} to {batch.last}: the graph has another artifact under "
-            f"a label that one of these has in the same span: {error}"
-        ) from error
-    if other is not None:
-        raise EngineError(
-            f"the graph took another id, {other}, since this program connected to it; close the "
-            "engine, or start the program again, then import again"
-        )
-    if wrong:
-        raise ArchiveError(
-            f"{source}, lines {batch.first} to {batch.last}: the graph has "
-            f"something else under the id {wrong[0]}"
-        )
+    sent = batch
+    while (row := await _send(engine, source, sent, blobs)) is None:
+        sent = batch.only_links()  # it was written; which links it left over is not known
+    written, no_parent, not_both, no_span, unused = row
     report.spans += batch.counts["spans"]
     report.artifacts += batch.counts["artifacts"]
     report.nested += len(batch.fields)
-    report.new += len(written)
-    no_parent, not_both, no_span, unused = left_over
+    report.new += len(written if sent is batch else batch.nodes)
     left.parents += no_parent
     left.supersedes += not_both
     left.has += no_span
     left.used += unused
+
+
+async def _send(engine: Engine, source: Path, batch: _Batch, blobs: BlobWriter) -> list[Any] | None:
+    """Write a batch; return the end of the statement's row, or None if an earlier attempt wrote it.
+
+    It is sent again with new uploads when those that it refers to may have been collected.
+    """
+    ticket = Ticket()
+    lines = f"{source}, lines {batch.first} to {batch.last}"
+    while True:
+        rows = await blobs.keep(batch.blobs)
+        graph_id = (await engine.graph()).graph_id
+        parameters = batch.parameters()
+        parameters |= {"blobs": rows, "known": blobs.known, "graph": graph_id}
+        try:
+            result = await engine.once(
+                cypher.IMPORT_BATCH, parameters, ticket=ticket, fresh=blobs.fresh_seconds
+            )
+        except ConflictError as error:
+            raise ArchiveError(
+                f"{lines}: the graph has another artifact under a label that one of these has in "
+                f"the same span: {error}"
+            ) from error
+        except BaseException:
+            if ticket.unconfirmed:  # if it was not applied yet, it never will be
+                engine.later(partial(engine.settle, ticket))
+            raise
+        if result.stale:
+            continue
+        if result.before:
+            blobs.count()
+            return None
+        other, wrong, gone, *row = result.row
+        if other is not None:
+            raise EngineError(
+                f"the graph took another id, {other}, since this program connected to it; close "
+                "the engine, or start the program again, then import again"
+            )
+        if wrong:
+            raise ArchiveError(f"{lines}: the graph has something else under the id {wrong[0]}")
+        if not gone:
+            blobs.count()
+            return row

@@ -37,6 +37,9 @@ class BlobWriter:
             name that each value had.
         directory: The directory with their bytes.
         report: The report that counts the uploads.
+
+    Attributes:
+        known: Ids of the Blob nodes that the graph has already, sorted; a write locks them.
     """
 
     def __init__(
@@ -47,6 +50,9 @@ class BlobWriter:
         self._directory = directory
         self._report = report
         self._uploaded = inf
+        self.known: list[str] = []
+        self._new: list[int] = []  # sizes of the contents that ``keep`` uploaded
+        self._shared = 0
 
     def fresh_seconds(self) -> float:
         """Return the seconds for which recent uploads of ``keep`` are safe without a Blob node."""
@@ -58,23 +64,32 @@ class BlobWriter:
         Raises:
             StorageError: A value cannot be kept.
         """
-        self._uploaded = inf
+        self._uploaded, self.known = inf, []
+        self._new, self._shared = [], 0
         if not blobs:
             return []
         await self._engine.ready()
         ids = [blob["blob_id"] for blob in blobs]
         ((known,),) = await self._engine.read(KNOWN_BLOBS, {"ids": ids})
         places = {blob_id: (storage, location) for blob_id, storage, location in known}
+        self.known = sorted(places)
+        rows = [dict(blob) for blob in blobs]
         fresh: dict[str, list[dict[str, Any]]] = {}
-        for blob in blobs:
+        for blob in rows:
             if blob["blob_id"] in places:
                 blob["storage"], blob["location"] = places[blob["blob_id"]]
             elif blob_path(self._directory, blob["digest"]).exists():
                 fresh.setdefault(blob["digest"], []).append(blob)
-            else:
-                self._report.shared += 1
         await together(partial(self._upload, same) for same in fresh.values())
-        return [_row(blob) for blob in blobs]
+        self._new = [same[0]["size"] for same in fresh.values()]
+        self._shared = len(rows) - len(places) - sum(map(len, fresh.values()))
+        return [_row(blob) for blob in rows]
+
+    def count(self) -> None:
+        """Count in the report what the last ``keep`` did: its rows are in the graph now."""
+        self._report.uploaded += len(self._new)
+        self._report.bytes += sum(self._new)
+        self._report.shared += self._shared
 
     async def _upload(self, same: list[dict[str, Any]]) -> None:
         """Upload a content once, for all Blob nodes that have it."""
@@ -97,8 +112,6 @@ class BlobWriter:
             raise ArchiveError(f"{path} cannot be read: {error}") from error
         for blob in same:
             blob |= {"storage": storage.name, "location": location}
-        self._report.uploaded += 1
-        self._report.bytes += first["size"]
 
 
 def _row(blob: dict[str, Any]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Writer:
         rows = [_span_row(span, counts) for span in spans]
         links = [[s.parent_id, s.new_id] for s in spans if s.parent_id and s.new_id not in known]
         if not self._dry_run:
-            await self._engine.write(IMPORT_SPANS, {"spans": rows, "links": links})
+            await self._engine.once(IMPORT_SPANS, {"spans": rows, "links": links})
         return counts
 
     async def artifacts(self, artifacts: Sequence[OldArtifact]) -> Counts:

@@ -1,16 +1,20 @@
 """Statements that read everything below a span for an archive, and that write it back.
 
 Spans are paged by the index on ``(root_id, node_id)``, so that a page costs the same wherever it
-begins. Writes merge by id, in one transaction per batch, so that they are safe to run twice.
+begins. Writes merge by id, so that a file can be imported again, in one transaction per batch. Each
+is applied once: sent again or late, it would make nodes again that somebody has deleted since, or
+refer to objects that garbage collection has taken.
 """
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
     STORE_BLOB,
     artifact_rows,
     artifact_stays,
+    blobs_stay,
     span_stays,
 )
 
@@ -130,8 +134,9 @@ CALL (written, fits) {
 }"""
 
 IMPORT_BATCH = f"""
+{ONCE}
 OPTIONAL MATCH (g:ArtigraphGraph {{name: 'artigraph'}}) WHERE g.graph_id <> $graph
-WITH g.graph_id AS other
+WITH lane, turn, g.graph_id AS other
 CALL () {{
   UNWIND $nodes AS r
   MATCH (was:ArtigraphNode {{node_id: r.id}})
@@ -139,8 +144,13 @@ CALL () {{
     OR was.recorded_at <> r.properties.recorded_at
   RETURN collect(r.id) AS wrong
 }}
-CALL (other, wrong) {{
-  UNWIND CASE WHEN other IS NULL AND size(wrong) = 0 THEN $nodes ELSE [] END AS r
+CALL () {{
+{blobs_stay("$known")}
+}}
+WITH lane, turn, other, wrong, gone,
+  turn = 'now' AND other IS NULL AND size(wrong) + size(gone) = 0 AS fits
+CALL (fits) {{
+  UNWIND CASE WHEN fits THEN $nodes ELSE [] END AS r
   OPTIONAL MATCH (was:ArtigraphNode {{node_id: r.id}})
   WITH r, was IS NULL AS new
   MERGE (n:ArtigraphNode {{node_id: r.id}})
@@ -150,7 +160,6 @@ CALL (other, wrong) {{
     SET n.root_id = r.properties.root_id, n.depth = r.properties.depth)
   RETURN collect(CASE WHEN new THEN r.id END) AS written
 }}
-WITH other, wrong, written, other IS NULL AND size(wrong) = 0 AS fits
 CALL (written, fits) {{
   UNWIND CASE WHEN fits THEN $parents ELSE [] END AS r
   MATCH (c:ArtigraphNode {{node_id: r[1]}})
@@ -207,12 +216,13 @@ CALL (written, fits) {{
   RETURN collect(CASE WHEN s IS NULL OR a IS NULL THEN r END) AS no_artifact
 }}
 {_ANNOTATE}
-RETURN other, wrong, written, no_parent, not_both, no_span, no_artifact
+{applied_if("fits")}
+RETURN {TURN}, other, wrong, gone, written, no_parent, not_both, no_span, no_artifact
 """
 """A statement that writes a batch in one transaction. Existing nodes are not changed; ``written``
 has the ids of new nodes. Records that link to a missing node are returned, to be tried again after
 the others. Nothing is written if an id belongs to another thing here, or to one recorded at another
-time: ``wrong``.
+time: ``wrong``; or if a Blob node that was there before has been deleted since: ``gone``.
 
 An older version loses its key, which makes labels unique, before the newer one gets it.
 """

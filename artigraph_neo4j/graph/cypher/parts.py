@@ -13,6 +13,7 @@ __all__ = [
     "STORE_BLOB",
     "artifact_rows",
     "artifact_stays",
+    "blobs_stay",
     "is_newest",
     "lock",
     "mark_closed_as",
@@ -124,6 +125,25 @@ def lock(name: str, label: str) -> str:
     matched again after the lock.
     """
     return f"SET {name}:{label}"
+
+
+def blobs_stay(ids: str) -> str:
+    """Return the part that locks Blob nodes and collects ``gone``: the ids of those not there.
+
+    Garbage collection may take the object of a Blob node as soon as that node is deleted.
+
+    Args:
+        ids: An expression, sorted so that callers cannot deadlock.
+    """
+    return f"""\
+  UNWIND {ids} AS id
+  OPTIONAL MATCH (b:Blob {{blob_id: id}})
+  {lock("b", "Blob")}
+  WITH collect(id) AS ids
+  UNWIND ids AS id
+  OPTIONAL MATCH (b:Blob {{blob_id: id}})
+  WITH id, b WHERE b IS NULL
+  RETURN collect(id) AS gone"""
 
 
 KINDS = """

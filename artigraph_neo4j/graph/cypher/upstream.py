@@ -5,6 +5,7 @@ Ids are made from the old ones, so nodes that were imported before are found aga
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
 from artigraph_neo4j.graph.names import OPEN_LABEL
 
 __all__ = ["IMPORT_SPANS", "KNOWN"]
@@ -26,8 +27,9 @@ RETURN found, taken
 being deleted count as existing: nothing should be added to them."""
 
 IMPORT_SPANS = f"""
-CALL () {{
-  UNWIND $spans AS r
+{ONCE}
+CALL (turn) {{
+  UNWIND CASE WHEN turn = 'now' THEN $spans ELSE [] END AS r
   MERGE (n:ArtigraphNode {{node_id: r.id}})
     ON CREATE SET n = r.properties, n.opened_at = datetime(r.opened_at), n:$(r.labels)
   SET n.closed_at = coalesce(n.closed_at, datetime(r.closed_at)),
@@ -46,7 +48,9 @@ CALL (written) {{
   MERGE (p)-[:PARENT_OF]->(n)
   RETURN count(*) AS linked
 }}
-RETURN written, linked
+{applied_if("turn = 'now'")}
+RETURN {TURN}, written, linked
 """
-"""A statement that imports spans. A span that was open when it was imported gets its end from a
+"""A statement that imports spans, applied once: sent again or late, it would make spans again that
+somebody has deleted since. A span that was open when it was imported gets its end from a
 later import. Setting a label that the parent already has locks it, as in ``write``."""

@@ -18,6 +18,7 @@ from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
     STORE_BLOB,
     artifact_stays,
+    blobs_stay,
     lock,
     mark_closed_as,
     span_stays,
@@ -70,14 +71,7 @@ CALL (deletes) {{
 }}""",
     "leaned_on": f"""
 CALL () {{
-  UNWIND $leaned_on AS id
-  OPTIONAL MATCH (b:Blob {{blob_id: id}})
-  {lock("b", "Blob")}
-  WITH collect(id) AS ids
-  UNWIND ids AS id
-  OPTIONAL MATCH (b:Blob {{blob_id: id}})
-  WITH id, b WHERE b IS NULL
-  RETURN collect(id) AS gone
+{blobs_stay("$leaned_on")}
 }}""",
     "graph": """
 CALL () {

@@ -30,6 +30,7 @@ from artigraph_neo4j.engine.configure import replace_default
 from artigraph_neo4j.engine.target import choose_target
 from artigraph_neo4j.errors import ConnectionFailed, EngineError
 from artigraph_neo4j.local import LocalStack
+from tests.graph.engine.test_once import far_away
 
 
 @dataclass
@@ -234,7 +235,39 @@ async def test_a_server_that_does_not_answer_is_told_of(
     (record,) = [r for r in caplog.records if "does not answer" in r.getMessage()]
     assert record.levelname == "WARNING"
     assert re.fullmatch(
-        r"Neo4j does not answer \(.*127\.0\.0\.1:1.*\); retrying for [01] s more",
+        r"Neo4j at bolt://127\.0\.0\.1:1 does not answer \(.*127\.0\.0\.1:1.*\); "
+        r"waiting for [01] s more",
         record.getMessage(),
     )
     await engine.aclose()
+
+
+@pytest.mark.parametrize("call", ["read", "write", "stream"])
+async def test_a_server_that_is_silent_is_told_of(
+    call: str, graph_service: Any, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    """It accepts connections and never answers, so no attempt fails before the deadline."""
+    async with far_away(graph_service, 1.5) as (proxy, far):
+        await far.read("RETURN 1", {})
+        monkeypatch.setattr("artigraph_neo4j.graph.attempts.WARN_SECONDS", 0.2)
+        with caplog.at_level("WARNING", logger="artigraph_neo4j"):
+            if call == "stream":
+                text = "UNWIND range(1, 1000000) AS i RETURN [i]"
+                rows = far.stream(text, {}, items=1)
+                await anext(rows)
+                proxy.stall()
+                with pytest.raises(ConnectionFailed):
+                    async for _ in rows:
+                        pass
+            else:
+                proxy.stall()
+                with pytest.raises(ConnectionFailed):
+                    await (far.read if call == "read" else far.write)("RETURN 1", {})
+        proxy.heal()
+    access = call.replace("stream", "read")
+    (said,) = {r.getMessage() for r in caplog.records if "does not answer" in r.getMessage()}
+    assert re.fullmatch(
+        r"Neo4j at bolt://127\.0\.0\.1:\d+ does not answer "
+        rf"\(it is silent, or busy with this {access}\); waiting for [12] s more",
+        said,
+    )

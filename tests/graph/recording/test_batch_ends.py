@@ -14,16 +14,19 @@ from artigraph_neo4j import (
     ArtifactModel,
     BatchError,
     Engine,
+    Span,
     artifact_field,
     batch,
     create_span_artifact,
     delete_artifacts,
+    delete_span,
     engine_context,
     find_lost_spans,
     read_lineage,
     read_span,
     read_span_artifacts,
     span_context,
+    sync,
     use,
 )
 from artigraph_neo4j.common.ids import new_id
@@ -213,6 +216,131 @@ async def test_an_atomic_batch_that_fails_inside_names_everything() -> None:
             await until(lambda: unit._delivery.loss)
             with pytest.raises(BatchError):
                 await unit.flush()
+
+
+async def test_a_span_that_was_lost_stays_lost_when_its_block_ends() -> None:
+    async with span_context(label="parent") as parent:
+        pass
+    await delete_span(parent)
+    async with batch(seconds=3600) as unit:
+        async with span_context(parent), span_context(label="child") as child:
+            with pytest.raises(BatchError):
+                await unit.flush()
+            assert not child.is_recorded
+        assert not child.is_recorded
+    assert [item.kind for item in unit.lost] == ["span"], "its end is not lost as well"
+    gone = MemoryStorage("gone")
+
+    async def refuse(*_: Any, **__: Any) -> str:
+        raise OSError("disk full")
+
+    gone.put = refuse  # type: ignore[method-assign]
+
+    @dataclass
+    class Kept(ArtifactModel, version=1, name="KeptInAtomic"):
+        data: bytes = artifact_field(storage=gone)
+
+    with pytest.raises(BatchError, match="nothing was recorded"):
+        async with batch(atomic=True) as unit, span_context(label="all or nothing") as span:
+            await Kept(b"x").create("kept", span="current")
+            await until(lambda: unit._delivery.loss)
+            await Entry(1).create("not added")
+    assert not span.is_recorded
+
+
+# -- each block is told of its own ---------------------------------------------------------------
+
+
+async def _taken() -> Span:
+    """A span whose label "taken" is."""
+    async with span_context(label="taken") as span:
+        await create_span_artifact("current", label="taken", data=Entry(0))
+    return span
+
+
+async def test_a_loss_is_not_told_to_a_task_outside_of_the_batch(engine: Engine) -> None:
+    """A span that ends outside writes the batch in which an artifact waits that it used."""
+    span = await _taken()
+    ready, used = asyncio.Event(), asyncio.Event()
+    source = ""
+
+    async def recorder() -> None:
+        nonlocal source
+        async with batch(seconds=3600):
+            source = await Entry(1).create("there")
+            await Entry(2).create("taken", span=span.node_id)
+            ready.set()
+            await used.wait()
+
+    task = asyncio.create_task(recorder())
+    await ready.wait()
+    async with span_context(label="uses"):
+        use(source)
+        made = await create_span_artifact("current", label="o", data=Entry(3))
+    assert source in {step.node_id for step in (await read_lineage(made, "up")).steps}
+    used.set()
+    with pytest.raises(BatchError) as caught:
+        await task
+    assert [item.label for item in caught.value.lost] == ["taken"]
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_of_two_blocks_that_share_a_batch_each_is_told_of_its_own(reads: bool) -> None:
+    span = await _taken()
+    lost, recorded = asyncio.Event(), asyncio.Event()
+    unit: Any
+
+    async def loses() -> None:
+        async with batch():
+            await Entry(1).create("taken", span=span.node_id)
+            recorded.set()
+            await lost.wait()
+
+    async def writes() -> None:
+        await recorded.wait()
+        try:
+            async with batch():
+                await Entry(2).create("fine", span=span.node_id)
+                if reads:
+                    assert set(await read_span_artifacts(span.node_id)) == {"fine", "taken"}
+        finally:
+            lost.set()
+
+    async with batch(seconds=3600) as unit:
+        results = await asyncio.gather(loses(), writes(), return_exceptions=True)
+        await Entry(3).create("outer", span=span.node_id)
+    assert isinstance(results[0], BatchError)
+    assert [item.label for item in results[0].lost] == ["taken"]
+    assert results[1] is None
+    assert [item.label for item in unit.lost] == ["taken"]
+
+
+async def test_a_block_inside_that_has_ended_hands_over_to_the_one_around_it() -> None:
+    span = await _taken()
+    go_on = asyncio.Event()
+
+    async def late() -> None:
+        await go_on.wait()
+        await Entry(1).create("taken", span=span.node_id)
+
+    with pytest.raises(BatchError) as caught:
+        async with batch(seconds=3600):
+            async with batch():
+                task = asyncio.create_task(late())
+            go_on.set()
+            await task
+    assert [item.label for item in caught.value.lost] == ["taken"]
+
+
+def test_blocks_without_await_are_told_of_their_own() -> None:
+    with sync.span_context(label="taken") as span:
+        sync.create_span_artifact("current", label="taken", data=Entry(0))
+    with sync.batch(seconds=3600):
+        sync.create_span_artifact(span.node_id, label="one", data=Entry(1))
+        with pytest.raises(BatchError), sync.batch():
+            sync.create_span_artifact(span.node_id, label="taken", data=Entry(1))
+        with sync.batch():
+            sync.create_span_artifact(span.node_id, label="two", data=Entry(1))
 
 
 # -- bytes given are bytes kept ------------------------------------------------------------------
