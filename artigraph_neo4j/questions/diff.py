@@ -51,8 +51,8 @@ async def diff(first: AnySpan, second: AnySpan, /) -> RunDiff:
         mine = [row for row in rows if row[0] == node_id]
         if not all(row[1] for row in mine):
             raise await absent(get_engine(), "span", node_id)
-        spans = {s[0]["node_id"]: s for row in mine for s in row[2]}
-        contents = {c[0][0][0]["node_id"]: c for row in mine for c in row[3]}
+        spans = {s[0]: s for row in mine for s in row[2]}
+        contents = {c[0]: c for row in mine for c in row[3]}
         runs.append(run_from_rows(list(spans.values()), list(contents.values())))
     return _Comparison(*runs).result()
 

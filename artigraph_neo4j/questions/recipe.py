@@ -47,40 +47,48 @@ class Ancestry:
 
     Attributes:
         wholes: For each id that was asked for, the id of the artifact that it is, or is part of.
+        runs: Commit, whether files differed from it, program and Python version, by id of the run.
         steps: Spans and artifacts by id.
         needs: For each node, the ids of the nodes that it comes from directly.
         more: For each node, further facts, as the statement returns them.
     """
 
     wholes: dict[str, str]
-    steps: dict[str, LineageStep]
-    needs: dict[str, list[str]]
-    more: dict[str, dict[str, Any]]
+    runs: dict[str, tuple[str | None, bool | None, str | None, str | None]]
+    steps: dict[str, LineageStep] = field(default_factory=dict)
+    needs: dict[str, list[str]] = field(default_factory=dict)
+    more: dict[str, list[Any]] = field(default_factory=dict)
 
 
-async def read_above(statement: str, ids: list[str]) -> Ancestry:
+async def read_above(statement: str, ids: list[str], **parameters: Any) -> Ancestry:
     """Read everything above some artifacts. One round trip.
 
     Args:
         statement: ``ancestry.RECIPE`` or ``ancestry.STALE``.
         ids: Ids of artifacts.
+        **parameters: Further parameters of the statement.
 
     Raises:
         NotFoundError: One of the artifacts does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
-    rows = await get_engine().read(statement, {"ids": ids})
-    wholes = dict(rows[0][0])
-    for node_id, whole in wholes.items():
+    rows = await get_engine().read(statement, {"ids": ids, **parameters})
+    wholes, runs, _ = rows[0]
+    for node_id, whole in wholes:
         if whole is None:
             raise await absent(get_engine(), "artifact", node_id)
-    found = Ancestry(wholes, {}, {}, {})
-    for _, chunk in rows:
-        for *row, needs, more in chunk:
+    found = Ancestry(dict(wholes), {run: tuple(facts) for run, *facts in runs})
+    names: dict[str, str] = {}
+    hops: dict[str, list[str]] = {}
+    for *_, chunk in rows:
+        for element_id, needs, more, *row in chunk:
             step = step_from_row(*row)
+            names[element_id] = step.node_id
+            hops[step.node_id] = needs
             found.steps[step.node_id] = step
-            found.needs[step.node_id] = needs
             found.more[step.node_id] = more
+    for node_id, needs in hops.items():
+        found.needs[node_id] = [names[other] for other in needs if other in names]
     return found
 
 
@@ -231,11 +239,11 @@ async def recipe(artifact: AnyArtifact, /, *, check_bytes: bool = True) -> Recip
     artifacts = [s for s in above.steps.values() if s.kind == "artifact"]
     artifacts.sort(key=lambda step: (step.at, step.node_id))
     stored = sorted(
-        (StoredBytes(*blob) for a in artifacts for blob in above.more[a.node_id]["blobs"]),
+        (StoredBytes(*blob) for a in artifacts for blob in above.more[a.node_id][1]),
         key=lambda value: (value.artifact, value.field),
     )
     missing = [
-        MissingInput("maker deleted", a.node_id) for a in artifacts if above.more[a.node_id]["gone"]
+        MissingInput("maker deleted", a.node_id) for a in artifacts if above.more[a.node_id][0]
     ]
     if check_bytes:
         missing += await _without_bytes(get_engine(), stored)
@@ -243,18 +251,21 @@ async def recipe(artifact: AnyArtifact, /, *, check_bytes: bool = True) -> Recip
 
 
 def _step(above: Ancestry, node: str, makes: list[str], early: set[str]) -> RecipeStep:
-    step, more = above.steps[node], above.more[node]
+    step = above.steps[node]
     if step.kind == "artifact":
         return RecipeStep(step, makes=(node,))
+    run, call = above.more[node]
+    function, values, arguments_id = call or (None, None, None)
+    commit, dirty, program, python = above.runs.get(run, (None,) * 4)
     return RecipeStep(
         step,
-        more["commit"],
-        more["dirty"],
-        more["program"],
-        more["python"],
-        more["function"],
-        _arguments(more["arguments"]),
-        more["arguments_id"],
+        commit,
+        dirty,
+        program,
+        python,
+        function,
+        _arguments(values),
+        arguments_id,
         tuple(sorted(above.needs[node])),
         tuple(sorted(makes)),
         node in early or any(made in early for made in makes),
@@ -277,7 +288,6 @@ def _hops(above: Ancestry) -> list[LineageLink]:
         LineageLink(other, node, "HAS_ARTIFACT" if above.steps[node].kind == "artifact" else "USED")
         for node, needs in above.needs.items()
         for other in sorted(needs)
-        if other in above.steps
     ]
 
 

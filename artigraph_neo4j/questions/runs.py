@@ -116,11 +116,16 @@ class Run:
 
 def run_from_rows(spans: list[list[Any]], contents: list[list[Any]]) -> Run:
     """Build a run from its rows of ``diff.TWO_RUNS``."""
-    found = [_span(*row) for row in spans]
+    names = {element: facts["node_id"] for element, facts, *_ in spans}
+    names |= {element: nodes[0][0]["node_id"] for element, nodes in contents}
+    found = [
+        _span(facts, labels, names.get(parent), [names[a] for a in made], [names[a] for a in used])
+        for _, facts, labels, parent, made, used in spans
+    ]
     by_id = {span.node_id: span for span in found}
     (root,) = [span for span in found if span.parent is None]
     run = Run(root)
-    for (nodes,) in contents:
+    for _, nodes in contents:
         properties = nodes[0][0]
         node_id = properties["node_id"]
         run.contents[node_id] = content_from_rows(nodes)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 from artigraph_neo4j.common.diagram import Diagram, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, joined, table
@@ -22,8 +23,12 @@ from artigraph_neo4j.graph.cypher import ancestry
 from artigraph_neo4j.questions.content import content_from_rows
 from artigraph_neo4j.questions.reach import in_order, reach
 from artigraph_neo4j.questions.recipe import Ancestry, read_above
+from artigraph_neo4j.recording.decorator import memory_of
 
-__all__ = ["Cause", "ReplayPlan", "Staleness", "replay_plan", "stale"]
+__all__ = ["Cause", "Code", "ReplayPlan", "Staleness", "replay_plan", "stale"]
+
+Code = str | Mapping[str, str] | Iterable[Callable[..., Any]]
+"""Today's code: a commit, commits by qualified name, or functions with a cache."""
 
 CauseKind = Literal["DATA", "CODE", "GONE"]
 
@@ -34,11 +39,11 @@ class Cause:
 
     Attributes:
         kind: ``"DATA"``: a newer version of an artifact above it exists, with other content;
-            ``"CODE"``: a span above it ran another commit; ``"GONE"``: the maker of an artifact
-            above it was deleted.
+            ``"CODE"``: a span above it ran another commit, or another version of its function;
+            ``"GONE"``: the maker of an artifact above it was deleted.
         step: The artifact or span above.
         newest: Id of the newest version, for ``"DATA"``.
-        commit: The commit that ran, for ``"CODE"``.
+        commit: The commit that ran, for ``"CODE"`` by commits.
         way: One shortest way from the stale artifact to it.
     """
 
@@ -111,9 +116,7 @@ class ReplayPlan(Drawable):
         return Html(f"<div>{escaped(title)}</div>{below}")
 
 
-async def stale(
-    *artifacts: AnyArtifact, code: str | Mapping[str, str] | None = None
-) -> list[Staleness]:
+async def stale(*artifacts: AnyArtifact, code: Code | None = None) -> list[Staleness]:
     """Tell which artifacts would come out differently today, and why.
 
     An artifact is stale when an ancestor of it, at any distance, has a newer version with other
@@ -122,9 +125,10 @@ async def stale(
 
     Args:
         artifacts: Artifacts, or their ids.
-        code: Compare the code too: today's commit, or a dict of commits by qualified name, for
-            functions that ``spanned(arguments=...)`` recorded. A commit that was not recorded
-            counts as equal.
+        code: Compare the code too: today's commit; or a dict of commits by qualified name, for
+            functions that ``spanned(arguments=...)`` recorded; or functions that ``cached``
+            decorates, whose ``version=`` or source is compared. What was not recorded counts as
+            equal.
 
     Returns:
         One answer for each artifact, in the order given.
@@ -132,19 +136,19 @@ async def stale(
     Raises:
         ValueError: No artifact was given.
         NotFoundError: One of the artifacts does not exist.
+        SpanError: ``code`` has a function without a cache.
         ConnectionFailed: The database stayed out of reach.
     """
     if not artifacts:
         raise ValueError("stale needs one artifact, or its id, at least")
+    today = _Today.of(code)
     ids = [given.artifact_id(artifact) for artifact in artifacts]
-    above = await read_above(ancestry.STALE, list(dict.fromkeys(ids)))
-    causes, _ = _causes(above, code)
+    above = await read_above(ancestry.STALE, list(dict.fromkeys(ids)), code=today is not None)
+    causes, _ = _causes(above, today)
     return [Staleness(node_id, _of_one(above, above.wholes[node_id], causes)) for node_id in ids]
 
 
-async def replay_plan(
-    artifact: AnyArtifact, /, *, code: str | Mapping[str, str] | None = None
-) -> ReplayPlan:
+async def replay_plan(artifact: AnyArtifact, /, *, code: Code | None = None) -> ReplayPlan:
     """Plan which spans have to run again, and in which order, to make an artifact fresh.
 
     These are spans above the artifact that are below a cause, or that ran other code themselves. An
@@ -157,12 +161,14 @@ async def replay_plan(
 
     Raises:
         NotFoundError: The artifact does not exist.
+        SpanError: ``code`` has a function without a cache.
         ConnectionFailed: The database stayed out of reach.
     """
+    today = _Today.of(code)
     asked = given.artifact_id(artifact)
-    above = await read_above(ancestry.STALE, [asked])
+    above = await read_above(ancestry.STALE, [asked], code=today is not None)
     whole = above.wholes[asked]
-    causes, cut = _causes(above, code)
+    causes, cut = _causes(above, today)
     causes.pop(whole, None)
     # A newer version replaces an artifact, so nothing above the old version has to run.
     replaced = {node for node, (kind, _, _) in causes.items() if kind == "DATA"}
@@ -195,24 +201,55 @@ async def replay_plan(
 _Reason = tuple[CauseKind, str | None, str | None]
 
 
-def _causes(
-    above: Ancestry, code: str | Mapping[str, str] | None
-) -> tuple[dict[str, _Reason], set[str]]:
+@dataclass(frozen=True, slots=True)
+class _Today:
+    """Today's code: one commit, or commits and versions of functions by qualified name."""
+
+    commit: str | None = None
+    commits: Mapping[str, str] = field(default_factory=dict[str, str])
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def of(cls, code: Code | None) -> _Today | None:
+        if code is None:
+            return None
+        if isinstance(code, str):
+            return cls(commit=code)
+        if isinstance(code, Mapping):
+            return cls(commits=cast("Mapping[str, str]", code))
+        return cls(versions={m.name: m.version for m in map(memory_of, code)})
+
+    def other(self, ran: str | None, calls: list[list[Any]]) -> bool:
+        """Tell whether a span ran other code: its commit, and its calls as the statement reads."""
+        wanted = [self.commit, *(self.commits.get(function) for function, _ in calls)]
+        if ran is not None and any(commit not in (None, ran) for commit in wanted):
+            return True
+        return any(
+            json.loads(parts)["version"] != self.versions[function]
+            for function, parts in calls
+            if parts is not None and function in self.versions
+        )
+
+
+def _causes(above: Ancestry, today: _Today | None) -> tuple[dict[str, _Reason], set[str]]:
     """Return the reason for each node that is a cause, and artifacts with equal newer content."""
     causes: dict[str, _Reason] = {}
     cut: set[str] = set()
     for node, more in above.more.items():
         if above.steps[node].kind == "span":
-            wanted = code if isinstance(code, str) or code is None else code.get(more["function"])
-            if wanted is not None and more["commit"] not in (None, wanted):
-                causes[node] = ("CODE", None, more["commit"])
-        elif more["newest"] is not None:
-            old, new = (content_from_rows(nodes) for nodes in more["versions"])
+            run, calls = more
+            commit = above.runs.get(run, (None,))[0]
+            if today is not None and today.other(commit, calls):
+                causes[node] = ("CODE", None, commit)
+            continue
+        gone, newest, versions = more
+        if newest is not None:
+            old, new = map(content_from_rows, versions)
             if old.digest == new.digest:
                 cut.add(node)
             else:
-                causes[node] = ("DATA", more["newest"], None)
-        elif more["gone"]:
+                causes[node] = ("DATA", newest, None)
+        elif gone:
             causes[node] = ("GONE", None, None)
     return causes, cut
 
@@ -221,18 +258,19 @@ def _onward(above: Ancestry) -> dict[str, list[str]]:
     onward: dict[str, list[str]] = {}
     for node, needs in above.needs.items():
         for other in needs:
-            if other in above.steps:
-                onward.setdefault(other, []).append(node)
+            onward.setdefault(other, []).append(node)
     return onward
 
 
 def _of_one(above: Ancestry, start: str, causes: dict[str, _Reason]) -> list[Cause]:
     """Search breadth first from one artifact, so that the way to each cause is a shortest one."""
+    if start not in above.steps:  # nothing above any of them is suspect
+        return []
     came: dict[str, str | None] = {start: None}
     order = [start]
     for node in order:  # grows during the loop
         for other in sorted(above.needs[node]):
-            if other in above.steps and other not in came:
+            if other not in came:
                 came[other] = node
                 order.append(other)
     found: list[Cause] = []

@@ -12,6 +12,7 @@ from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnyArtifact, AnyNode
+from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.find.lineage import (
     LineageLink,
@@ -92,15 +93,14 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
         itself only on a circle.
 
     Raises:
-        NotFoundError: One of the nodes does not exist.
+        NotFoundError: One of the nodes does not exist, or the later one is a span.
         ConnectionFailed: The database stayed out of reach.
     """
     first = given.artifact_id(later, "later")
     second = given.node_id(earlier, "earlier")
     parameters = {"later": first, "earlier": second}
     if not all_ways:
-        ((a, b, rows),) = await get_engine().read(SHORTEST_WAY, parameters)
-        _check({first: a, second: b})
+        a, b, rows = await _shortest(parameters)
         steps = [step_from_row(*row) for row in rows]
         return Way(a, b, steps, _chain(steps)) if steps else None
     up = await read_lineage(first, "up")
@@ -109,8 +109,7 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
     target = second
     if target not in {step.node_id for step in steps}:
         # The earlier node is not among the steps: it may be nested in one of them, or not exist.
-        ((a, b, rows),) = await get_engine().read(SHORTEST_WAY, parameters)
-        _check({first: a, second: b})
+        _, b, rows = await _shortest(parameters)
         if not rows:
             return None
         target = b
@@ -127,10 +126,14 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
     return Way(head, target, kept, links)
 
 
-def _check(found: dict[str, Any]) -> None:
-    for asked, there in found.items():
-        if there is None:
-            raise NotFoundError(f"there is no artifact or span with id {asked!r}")
+async def _shortest(ends: dict[str, str]) -> tuple[str, str, list[Any]]:
+    """Read the ids of both whole nodes, and the rows of one shortest way."""
+    ((later, earlier, rows),) = await get_engine().read(SHORTEST_WAY, ends)
+    if later is None:
+        raise await absent(get_engine(), "artifact", ends["later"])
+    if earlier is None:
+        raise NotFoundError(f"there is no artifact or span with id {ends['earlier']!r}")
+    return later, earlier, rows
 
 
 def _chain(steps: list[LineageStep]) -> list[LineageLink]:

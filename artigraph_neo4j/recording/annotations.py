@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from artigraph_neo4j.engine.given import AnyNode
 from artigraph_neo4j.errors import ArtigraphError, NotFoundError
 from artigraph_neo4j.graph.cypher import changes
 from artigraph_neo4j.graph.names import check_text
+from artigraph_neo4j.recording import guards
 
 __all__ = ["Annotations", "add_tags", "read_annotations", "remove_tags", "write_note"]
 
@@ -35,10 +35,6 @@ class Annotations:
     noted_at: datetime | None
 
 
-guards: list[Callable[[str, Iterable[str]], Awaitable[None]]] = []
-"""Functions that ``add_tags`` awaits before it tags a node; each may refuse by raising."""
-
-
 async def add_tags(node: AnyNode, /, *names: str) -> frozenset[str]:
     """Tag a span or an artifact; the tags it already has stay. One round trip.
 
@@ -54,7 +50,7 @@ async def add_tags(node: AnyNode, /, *names: str) -> frozenset[str]:
         ValueError: A tag is empty or too long.
         PolicyError: A registered policy refuses one of the tags.
     """
-    for guard in guards:
+    for guard in guards.of_tags:
         await guard(given.node_id(node), names)
     return await _change(changes.TAG, node, names)
 

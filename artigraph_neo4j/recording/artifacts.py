@@ -31,7 +31,7 @@ from artigraph_neo4j.model.identity import Resolver
 from artigraph_neo4j.model.seal import TORN_PAUSES, TornReadError
 from artigraph_neo4j.model.stored import Stored
 from artigraph_neo4j.model.unreadable import ArtifactRecord, Missing, OnError, UnreadableArtifact
-from artigraph_neo4j.recording import field_indexes
+from artigraph_neo4j.recording import field_indexes, guards
 from artigraph_neo4j.recording.block import batch_for
 from artigraph_neo4j.recording.commit import write
 from artigraph_neo4j.recording.used import note_read
@@ -86,6 +86,7 @@ async def create(
         NotFoundError: The span, or the artifact to be revised, does not exist.
         RevisionError: That artifact was already revised, or is part of another one.
         SerializationError, StorageError: A value could not be stored; nothing was recorded.
+        PolicyError: A registered policy refuses one of them.
     """
     _check(artifacts)
     labels = [
@@ -94,6 +95,9 @@ async def create(
     if not artifacts:
         return []
     engine = get_engine()
+    if span_id is not None:
+        for guard in guards.of_artifacts:
+            await guard(artifacts, span_id)
     await engine.ready()
     work = partial(encode, artifacts, inline_bytes=engine.inline_bytes)
     encoded = await _work(len(artifacts), work)

@@ -24,7 +24,7 @@ from artigraph_neo4j.recording.spans import (
     span_context,
 )
 
-__all__ = ["CallArguments", "cached", "explain_miss", "spanned"]
+__all__ = ["CallArguments", "cached", "explain_miss", "memory_of", "spanned"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -163,10 +163,20 @@ async def explain_miss(function: Callable[..., Any], /, *args: Any, **kwargs: An
         SpanError: The function does not have a cache.
         TypeError: The arguments do not fit the function.
     """
+    memory = memory_of(function)
+    return await explain(memory, _plans[function].bound(args, kwargs))
+
+
+def memory_of(function: Callable[..., Any]) -> Memory:
+    """Return the cache of a decorated function.
+
+    Raises:
+        SpanError: The function does not have a cache.
+    """
     plan = _plans.get(function)
     if plan is None or plan.memory is None:
         raise SpanError(f"{function!r} has no cache; decorate it with @cached")
-    return await explain(plan.memory, plan.bound(args, kwargs))
+    return plan.memory
 
 
 _plans: WeakKeyDictionary[Callable[..., Any], _Plan] = WeakKeyDictionary()

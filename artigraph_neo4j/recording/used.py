@@ -12,7 +12,7 @@ from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.scope import Cell, current_cell
 from artigraph_neo4j.graph.cypher import links
 
-__all__ = ["MAX_USED", "note_read", "record_used", "take_used", "write_used"]
+__all__ = ["MAX_USED", "note_read", "record_used", "take_used", "used_so_far", "write_used"]
 
 MAX_USED = 10_000
 """Maximum number of used artifacts that wait for the end of their span; more are sent earlier."""
@@ -59,6 +59,14 @@ async def note_read(artifact_ids: Iterable[str]) -> None:
         cell.note_used(artifact_ids)
         if cell.is_inherited or len(cell.used) >= MAX_USED:
             await write_used(engine, cell)
+
+
+def used_so_far(span_id: str) -> list[str]:
+    """Return ids of artifacts that a current span has used, which its end will record."""
+    cell = current_cell()
+    while cell is not None and cell.span_id != span_id:
+        cell = cell.outer
+    return [] if cell is None else list(cell.used)
 
 
 def take_used(cell: Cell | None, most: int) -> list[list[str]]:

@@ -80,10 +80,14 @@ class Bench:
 
     async def hits(self, text: str, parameters: dict[str, Any]) -> int:
         """The database hits of a statement."""
+        return (await self.profile(text, parameters))[0]
+
+    async def profile(self, text: str, parameters: dict[str, Any]) -> tuple[int, int]:
+        """The database hits of a statement, and the bytes that its transaction held at most."""
         async with self.driver.session(database=self.database) as session:
             result = await session.run(f"PROFILE {text}", parameters)  # type: ignore[arg-type]
             plan = (await result.consume()).profile
-        return 0 if plan is None else _hits(plan)
+        return (0, 0) if plan is None else (_hits(plan), int(plan["args"].get("GlobalMemory", 0)))
 
     async def once(self, key: Any, make: Callable[[], Awaitable[T]]) -> T:
         if key not in self.made:
@@ -135,6 +139,9 @@ async def bench_on(
     )
     given = {"username": info.username, "password": info.password, "database": info.database}
     async with engine_context(info.bolt_url, **given, create_schema=True) as engine, driver:
+        await driver.execute_query(
+            "MATCH (n) RETURN count(n)"
+        )  # the first takes long on a busy machine
         await engine.ready()
         bench = Bench(info, engine, driver, quick, outside, most, size)
         try:

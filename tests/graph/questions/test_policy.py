@@ -17,10 +17,12 @@ from artigraph_neo4j import (
     Policy,
     Span,
     add_tags,
+    batch,
     check_policies,
     create_span_artifact,
     find_artifacts,
     read_annotations,
+    read_span_artifacts,
     span_context,
     use,
 )
@@ -108,7 +110,7 @@ async def test_a_forbidden_and_a_demanded_way(made: Made, statements: list[Any])
     assert made.direct in {v.node_id for v in await by_model.check()}
     with pytest.raises(FilterError, match="forbids nothing"):
         Policy("nothing", start="x")
-    with pytest.raises(FilterError, match="only the start of a tag"):
+    with pytest.raises(FilterError, match="from a tag or a model"):
         Policy("x", start=find_artifacts(PolicyModel), source="y", enforce="warn")
 
 
@@ -127,6 +129,42 @@ async def test_a_tag_is_refused_or_warned_of(made: Made) -> None:
     with pytest.warns(UserWarning, match="no pii"):
         await add_tags(made.direct, made.tag)
     assert made.tag in (await read_annotations(made.direct)).tags
+
+
+async def test_a_write_is_refused_or_warned_of(made: Made, statements: list[Any]) -> None:
+    Policy(
+        "no pii", start=PolicyModel, source=made.pii, through=[PolicyAnonymize], enforce="refuse"
+    ).register()
+    async with span_context(label="load"):
+        await create_span_artifact("current", label="raw", data=PolicyRaw(1))
+        statements.clear()
+        await create_span_artifact("current", label="model", data=PolicyModel(1))  # used nothing
+        assert [s.access for s in statements] == ["read", "write"]
+    async with span_context(label="train") as train:
+        use(made.clean)
+        await create_span_artifact("current", label="good", data=PolicyModel(1))
+        use(made.raw)
+        await create_span_artifact("current", label="raw", data=PolicyRaw(1))
+        with pytest.raises(PolicyError, match=r"no pii.*raw; no PolicyModel was recorded"):
+            await create_span_artifact("current", label="bad", data=PolicyModel(1))
+        async with batch(), span_context(PolicyAnonymize(label="again")):
+            use(made.raw)
+            await create_span_artifact("current", label="good", data=PolicyModel(1))
+    with pytest.raises(PolicyError, match="train ← raw"):  # the end of the span recorded its uses
+        await create_span_artifact(train, label="bad", data=PolicyModel(1))
+    assert set(await read_span_artifacts(train)) == {"good", "raw"}
+    async with span_context(label="one"), batch(atomic=True):
+        use(made.raw)
+        await create_span_artifact("current", label="not checked", data=PolicyModel(1))
+
+    Policy("no pii", start=PolicyModel, through=[PolicyAnonymize], enforce="warn").register()
+    async with span_context(label="from nothing"):
+        with pytest.warns(UserWarning, match="no pii.*did not pass"):
+            await create_span_artifact("current", label="bad", data=PolicyModel(1))
+    async with span_context(label="clean"):
+        use(made.clean)
+        await create_span_artifact("current", label="good", data=PolicyModel(1))
+    assert await Policy("all", start=PolicyModel, source=made.pii).check()
 
 
 async def test_the_command(

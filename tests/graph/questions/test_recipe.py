@@ -19,6 +19,7 @@ from artigraph_neo4j import (
     recipe,
     span_context,
     spanned,
+    stale,
     use,
 )
 from artigraph_neo4j.errors import NotFoundError
@@ -114,10 +115,29 @@ async def test_hits_are_bounded_by_what_is_above(
     engine: Engine, session: Any, layers: int, width: int
 ) -> None:
     p = await ladder(engine, layers, width)
-    for text in (RECIPE, STALE):
-        result = await session.run("PROFILE " + text, {"ids": [f"{p}a{layers - 1}-0"]})
+    last = f"{p}a{layers - 1}-0"
+
+    async def hits(text: str, *, code: bool = False) -> int:
+        result = await session.run("PROFILE " + text, {"ids": [last], "code": code})
         profile = (await result.consume()).profile
         assert "VarLengthExpand(Pruning,BFS,All)" in plans.walks(profile, "USED")
-        nodes = 2 * width * layers
-        assert plans.hits(profile) < 200 + 36 * nodes
-    assert len((await recipe(f"{p}a{layers - 1}-0")).steps) == width * (layers - 1) + 1
+        return plans.hits(profile)
+
+    found = await recipe(last)
+    assert len(found.steps) == width * (layers - 1) + 1
+    nodes = width * (layers - 1) * 2 + 2
+    rows = nodes + nodes // 2  # each span of a ladder is a run, which is a row too
+    assert await hits(RECIPE) < 200 + 7 * nodes + 13 * rows
+    assert await hits(STALE) < 200 + 7 * nodes  # fresh: no rows
+    assert await hits(STALE, code=True) < 200 + 7 * nodes + 13 * rows
+    await engine.write(_REVISE, {"id": f"{p}a0-0", "new": f"{p}new"})
+    assert await hits(STALE) < 200 + 7 * nodes + 13 * rows
+    (answer,) = await stale(last)
+    assert [len(cause.way) for cause in answer.causes] == [2 * layers - 1]
+
+
+_REVISE = """
+MATCH (o:ArtigraphNode {node_id: $id})
+CREATE (:ArtigraphNode:Artifact:Rung {node_id: $new, recorded_at: datetime(), model: 'Rung', n: 1,
+  model_version: 1, codec: '{"class":"tests:None","fields":{"n":"int"}}'})-[:SUPERSEDES]->(o)
+"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from artigraph_neo4j import (
     ArtifactModel,
     Engine,
+    cached,
     create_span_artifact,
     delete_span,
     link_artifact,
@@ -21,7 +24,7 @@ from artigraph_neo4j import (
     stale,
     use,
 )
-from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.errors import NotFoundError, SpanError
 from tests.graph.questions.graphs import Derivations, random_graphs, reached
 
 pytestmark = pytest.mark.statements
@@ -134,6 +137,28 @@ async def test_causes_and_what_runs_again(statements: list[Any]) -> None:
         await stale("nope")
     with pytest.raises(ValueError, match="one artifact"):
         await stale()
+
+
+def doubling(version: int) -> Callable[[StaleItem], Awaitable[StaleItem]]:
+    """One function, as it was and as it is today."""
+
+    @cached(version=version)
+    async def double(item: StaleItem) -> StaleItem:
+        return StaleItem(item.n * 2)
+
+    return double
+
+
+async def test_another_version_of_a_function() -> None:
+    double, today = doubling(1), doubling(2)
+    made = await double(StaleItem(int(time.time() * 1e6)))
+    maker = await _maker(made.node_id)
+    assert [bool(s) for s in await stale(made, code=[double])] == [False]
+    (found,) = await stale(made, code=[today])
+    assert [(c.kind, c.step.node_id, len(c.way)) for c in found.causes] == [("CODE", maker, 2)]
+    assert [s.node_id for s in (await replay_plan(made, code=[today])).spans] == [maker]
+    with pytest.raises(SpanError, match="has no cache"):
+        await stale(made, code=[print])
 
 
 async def _maker(artifact: str) -> str:

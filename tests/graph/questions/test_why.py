@@ -87,6 +87,9 @@ async def test_one_way_and_none(statements: list[Any]) -> None:
         for every in (False, True):
             with pytest.raises(NotFoundError, match="'nope'"):
                 await why(*pair, all_ways=every)
+    for every in (False, True):
+        with pytest.raises(NotFoundError, match="is the id of a span, not of an artifact"):
+            await why(train.node_id, raw, all_ways=every)
 
 
 @pytest.mark.parametrize(("layers", "width"), [(41, 2), (1000, 2)])
@@ -99,10 +102,23 @@ async def test_many_ways_cost_what_one_does(
     profile = (await result.consume()).profile
     links = width * width * (layers - 1) + width * layers
     assert 0 < plans.hits(profile) < 200 + 12 * links
-    assert any("Shortest" in name for name in plans.walks(profile, "USED"))
+    assert "VarLengthExpand(Pruning,BFS,All)" in plans.walks(profile, "USED")
     one = await why(ends["later"], ends["earlier"])
     every = await why(ends["later"], ends["earlier"], all_ways=True)
     assert one is not None
     assert every is not None
     assert len(one.steps) == 2 * layers - 1
     assert len(every.steps) == 4 * layers - 5
+
+
+async def test_of_several_shortest_ways_the_latest(engine: Engine) -> None:
+    for latest in ("s2", "s3"):
+        graph = Derivations(models=dict.fromkeys(("raw", "x", "y", "model"), "GraphX"))
+        others = [s for s in ("s2", "s3") if s != latest]
+        graph.spans = dict.fromkeys(["s1", *others, latest, "s4"])
+        graph.made = [("s1", "raw"), ("s2", "x"), ("s3", "y"), ("s4", "model")]
+        graph.used = [("s2", "raw"), ("s3", "raw"), ("s4", "x"), ("s4", "y")]
+        await graph.load(engine)
+        way = await why(graph.name("model"), graph.name("raw"))
+        assert way is not None
+        assert [s.label for s in way.spans] == ["s4", latest]
