@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
 import types
@@ -15,6 +16,7 @@ __all__ = [
     "alternatives",
     "body_annotations",
     "hint_of",
+    "is_missing",
     "own_annotations",
     "text_of",
 ]
@@ -44,6 +46,14 @@ def body_annotations(namespace: Mapping[str, Any]) -> dict[str, Any]:
             return {}
         return annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)
     return dict(namespace.get("__annotations__", {}))
+
+
+def is_missing(default: object) -> bool:
+    """Return True for the mark of a dataclass field without a default.
+
+    A class that cloudpickle brought from another process has copies of ``dataclasses.MISSING``.
+    """
+    return isinstance(default, type(dataclasses.MISSING))
 
 
 def hint_of(cls: type[Any], name: str) -> Any:

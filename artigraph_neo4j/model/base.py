@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
 from datetime import datetime
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
+from weakref import WeakKeyDictionary
 
 from artigraph_neo4j.errors import ModelError, NotFoundError
 from artigraph_neo4j.graph.names import check_label
@@ -16,12 +18,15 @@ __all__ = [
     "ModelBase",
     "ModelInfo",
     "artifact_info",
+    "definition_order",
     "model_info",
     "note_artifact",
 ]
 
 _SLOT_NAME = "__artifact_info__"
-_serial = itertools.count()
+_serials: list[int] = [0]
+_arrivals: WeakKeyDictionary[type[ModelBase], int] = WeakKeyDictionary()
+"""The last serial here when cloudpickle brought a class; an attribute would travel with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class ModelInfo:
         name: The stored name and the node's label; the class's name unless ``name=`` says another.
         version: The version that this class writes.
         aliases: Former names of the model; artifacts stored under them are read as this model too.
-        serial: Number that grows with every definition, so that the later of two is known.
+        serial: Number that grows with every definition in the process that defines it.
         strict: Whether values that do not fit the annotations of their fields are refused.
     """
 
@@ -132,6 +137,10 @@ class ModelBase:
         if version is None and own is not None:
             # dataclass(slots=True) builds the class a second time, without the keywords.
             version, name, aliases, strict = own.version, own.name, own.aliases, own.strict
+        if version is None and _is_brought():
+            cls.__artifact_model__ = None  # until cloudpickle sets the attributes
+            _arrivals[cls] = _serials[0]
+            return
         if version is None:
             raise ModelError(
                 f"model {cls.__qualname__} has no version; "
@@ -143,11 +152,12 @@ class ModelBase:
                 f"not {version!r}"
             )
         label = check_label(name or cls.__name__, "model", cls.__qualname__)
+        _serials[0] += 1
         cls.__artifact_model__ = ModelInfo(
             label,
             version,
             (aliases,) if isinstance(aliases, str) else tuple(aliases),
-            next(_serial),
+            _serials[0],
             _strictness(cls) if strict is None else strict,
         )
 
@@ -163,6 +173,21 @@ class ModelBase:
             return (values, slots) if slots else values
         return state
 
+    def __setstate__(self, state: Any) -> None:
+        """Restore the state, also of a class with slots to one without, and the reverse.
+
+        cloudpickle makes a class with slots again without them.
+        """
+        pair: Any = state if isinstance(state, tuple) else (state, None)
+        values: dict[str, Any] = pair[0] or {}
+        slots: dict[str, Any] = pair[1] or {}
+        held: dict[str, Any] | None = getattr(self, "__dict__", None)
+        if held is not None:
+            held.update(values)
+            values = {}
+        for name, value in {**values, **slots}.items():
+            object.__setattr__(self, name, value)
+
 
 def _strictness(cls: type[ModelBase]) -> bool:
     """Return the strictness that a class inherits; a model without a parent model is strict."""
@@ -170,8 +195,40 @@ def _strictness(cls: type[ModelBase]) -> bool:
     return next((info.strict for info in infos if info is not None), True)
 
 
+def _is_brought() -> bool:
+    """Return True if cloudpickle is making a class again that another process defined.
+
+    It makes the class without keywords and body, and sets its attributes afterwards. joblib, Ray
+    and Spark have copies of cloudpickle under other names.
+    """
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - there is no other way
+    for _ in range(_FRAMES):
+        if frame is None:
+            break
+        if frame.f_code.co_name == "_make_skeleton_class":
+            return True
+        frame = frame.f_back
+    return False
+
+
+_FRAMES = 20
+"""Number of callers to look at: ``types.new_class``, and methods of classes and metaclasses."""
+
+
 def _bases(cls: type) -> str:
     return ", ".join(base.__name__ for base in cls.__bases__ if base is not object)
+
+
+def definition_order(cls: type[ModelBase]) -> tuple[int, int]:
+    """Return what sorts models by when they were defined here, or brought by cloudpickle.
+
+    Classes brought together keep the order of the process that defined them. A class that comes
+    back to that process is the one it was.
+    """
+    info = cls.__artifact_model__
+    serial = 0 if info is None else info.serial
+    arrival = _arrivals.get(cls)
+    return (serial, 0) if arrival is None else (arrival, serial)
 
 
 def model_info(cls: type[ModelBase]) -> ModelInfo:

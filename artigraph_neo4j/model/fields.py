@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, TypedDict, TypeVar, Unpack, cast, overload
 from weakref import WeakKeyDictionary
 
-from artigraph_neo4j.common.annotations import hint_of, own_annotations, text_of
+from artigraph_neo4j.common.annotations import hint_of, is_missing, own_annotations, text_of
 from artigraph_neo4j.common.fitting import Fits, fits_of
 from artigraph_neo4j.errors import ModelError
 from artigraph_neo4j.graph.names import property_name
@@ -275,14 +275,15 @@ def _make_plan(cls: type[ModelBase]) -> ModelPlan:
 
 def _field_plan(cls: type[ModelBase], info: ModelInfo, field: dataclasses.Field[Any]) -> FieldPlan:
     config, hint = _config(field), hint_of(cls, field.name)
-    factory = None if field.default_factory is MISSING else field.default_factory
+    made: Any = field.default_factory
+    factory: Callable[[], Any] | None = None if is_missing(made) else made
     return FieldPlan(
         field.name,
         property_name(field.name),
         config.serializer,
         config.storage,
         config.lazy,
-        field.default is MISSING and factory is None,
+        is_missing(field.default) and factory is None,
         _index(cls, field.name),
         config.searchable,
         field.init,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from artigraph_neo4j.errors import ArtifactTypeError, UnknownModelError
-from artigraph_neo4j.model.base import ModelBase, ModelInfo
+from artigraph_neo4j.model.base import ModelBase, ModelInfo, definition_order
 
 __all__ = ["Resolver", "known_models", "model_names"]
 
@@ -92,7 +92,7 @@ def known_models(name: str | None = None) -> list[type[ModelBase]]:
         if info is None or not (name is None or _answers_to(info, name)):
             continue
         other = latest.get(_origin(cls))
-        if other is None or _serial(cls) > _serial(other):
+        if other is None or definition_order(cls) > definition_order(other):
             latest[_origin(cls)] = cls
     return list(latest.values())
 
@@ -116,11 +116,6 @@ def _closest(candidates: list[type[ModelBase]], origin: str) -> list[type[ModelB
 
 def _origin(cls: type[ModelBase]) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
-
-
-def _serial(cls: type[ModelBase]) -> int:
-    info = cls.__artifact_model__
-    return -1 if info is None else info.serial
 
 
 def _subclasses(cls: type[ModelBase]) -> Iterator[type[ModelBase]]:

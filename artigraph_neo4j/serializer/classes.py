@@ -13,6 +13,7 @@ from enum import Enum, Flag
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, cast
 
+from artigraph_neo4j.common.annotations import is_missing
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import DamagedError, shown
 from artigraph_neo4j.serializer.class_names import class_of, name_of
@@ -160,10 +161,10 @@ def _give_dataclass(cls: type[Any], data: dict[str, Any]) -> Any:
 
 
 def _default_of(field: dataclasses.Field[Any]) -> Callable[[str, Any], Any]:
-    if field.default is not dataclasses.MISSING:
+    if not is_missing(field.default):
         return lambda _name, _else: field.default
-    if field.default_factory is not dataclasses.MISSING:
-        factory = field.default_factory
+    if not is_missing(field.default_factory):
+        factory: Any = field.default_factory
         return lambda _name, _else: factory()
     return lambda _name, otherwise: otherwise
 
