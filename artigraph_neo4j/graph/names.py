@@ -70,7 +70,7 @@ def users_labels(labels: Iterable[str]) -> list[str]:
 LABEL_CHARACTERS = 256
 """Maximum characters of ``label_``, the beginning of a label that an index holds."""
 
-INDEX_PROPERTIES = frozenset({"label_", "duration_", "marked_at_", "search_"})
+INDEX_PROPERTIES = frozenset({"label_", "duration_", "key_", "marked_at_", "search_"})
 """Properties of spans for indexes and deletes. (Fields of artifacts cannot clash with them, since a
 field that ends in ``_`` is stored with one more.)"""
 

@@ -15,7 +15,13 @@ from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.common.times import epoch
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import DuplicateLabelError, EngineError, NotFoundError, RevisionError
+from artigraph_neo4j.errors import (
+    DuplicateLabelError,
+    EngineError,
+    NotFoundError,
+    RevisionError,
+    SpanError,
+)
 from artigraph_neo4j.graph.attempts import Row
 from artigraph_neo4j.graph.connection import Once
 from artigraph_neo4j.graph.cypher import write as writing
@@ -23,12 +29,14 @@ from artigraph_neo4j.graph.failures import ConflictError, RefusedError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL
 from artigraph_neo4j.graph.search import search_text
+from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.pending import Node
 from artigraph_neo4j.recording.work import Closing, Opening, Recording, Work
 from artigraph_neo4j.values.upload import stored_parameters
 
 __all__ = [
     "UNWRITABLE",
+    "existing_span",
     "properties_of",
     "write",
     "write_later",
@@ -305,9 +313,19 @@ def _conflicting(works: Sequence[Work], error: ConflictError) -> tuple[Work, Exc
                         f"span {work.span_id} has an artifact labeled {label!r} already; use "
                         "another label, or None for an artifact without one"
                     )
+        elif isinstance(work, Opening) and error.names(work.span.node_id):
+            return work, existing_span(work.span)
     if len(works) > 1:  # a user's constraint; the caller finds the work by writing each alone
         raise error
     return works[0], RefusedError(f"a constraint of this database refused the write: {error}")
+
+
+def existing_span(span: Span) -> SpanError:
+    """The error for a new span whose id is taken."""
+    return SpanError(
+        f"there is a span {span.node_id} already, so it cannot be opened as a new one; enter it "
+        "with span_context(await read_span(node_id)), or name the run with span_context(key=...)"
+    )
 
 
 def write_later(engine: Engine, closing: Closing, ticket: Ticket) -> None:
