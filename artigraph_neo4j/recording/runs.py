@@ -151,7 +151,7 @@ async def _open(
         "labels": [*cls.inherited_labels(), OPEN_LABEL],
         "class": None if cls is Span else cls.inherited_labels()[0],
         "facts": dict(facts),
-        "at": epoch(opening.at),
+        "epoch": epoch(opening.at),
         "writer": engine.writer.id,
         "writers": writers,
     }

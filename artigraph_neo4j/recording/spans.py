@@ -37,7 +37,7 @@ from artigraph_neo4j.recording.block import batch_for
 from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
 from artigraph_neo4j.recording.runs import IfRunExists, RunKey, open_run
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
-from artigraph_neo4j.recording.work import Closing, Opening, Work
+from artigraph_neo4j.recording.work import Closing, IfExists, Opening, Work
 
 __all__ = [
     "create_span_artifact",
@@ -351,7 +351,12 @@ def _cut(message: str) -> str:
 
 @renamed(artifact="data")
 async def create_span_artifact(
-    span: AnySpan, /, *, label: Label | None = None, data: ArtifactModel
+    span: AnySpan,
+    /,
+    *,
+    label: Label | None = None,
+    data: ArtifactModel,
+    if_exists: IfExists = "error",
 ) -> str:
     """Record an artifact that a span produced. One round trip.
 
@@ -359,26 +364,32 @@ async def create_span_artifact(
         span: The span, its id, or ``"current"``.
         label: The artifact's label, a text or a path, unique within the span; or None.
         data: The artifact.
+        if_exists: ``"error"``, ``"keep"`` or ``"revise"``, for a label that the span has already:
+            ``"keep"`` records nothing; with ``"revise"`` it becomes the new version of the
+            artifact that has the label. One more round trip then.
 
     Returns:
-        The artifact's id.
+        The artifact's id; that of the one that is kept. In a batch, which cannot know yet, the id
+        that ``data`` got, until ``data.node_id`` tells the one that is kept.
 
     Raises:
         SpanError: ``"current"``, and no span is.
         DuplicateLabelError, NotFoundError, ModelError, SerializationError, StorageError,
         ConnectionFailed: As ``ArtifactModel.create``.
     """
-    return (await artifacts.create([data], [label], given.span_id(span)))[0]
+    found = await artifacts.create([data], [label], given.span_id(span), if_exists=if_exists)
+    return found[0]
 
 
 async def create_span_artifacts(
-    span: AnySpan, data: Mapping[Any, ArtifactModel], /
+    span: AnySpan, data: Mapping[Any, ArtifactModel], /, *, if_exists: IfExists = "error"
 ) -> dict[str, str]:
     """Record labeled artifacts of a span, all or none. One round trip in total.
 
     Args:
         span: The span, its id, or ``"current"``.
         data: Artifacts by label.
+        if_exists: As for ``create_span_artifact``, for each of them.
 
     Returns:
         Their ids by label, in the same order.
@@ -388,7 +399,9 @@ async def create_span_artifacts(
         ConnectionFailed: As ``create_span_artifact``.
     """
     labels = list(data)
-    ids = await artifacts.create(list(data.values()), labels, given.span_id(span))
+    ids = await artifacts.create(
+        list(data.values()), labels, given.span_id(span), if_exists=if_exists
+    )
     return dict(zip(labels, ids, strict=True))
 
 

@@ -45,8 +45,8 @@ CALL (p, old, new) {{
   WITH p, old, coalesce(old.run_attempt, 0) + 1 AS attempt
   REMOVE old.key_
   CREATE (n:ArtigraphNode)
-  SET n = $properties, n.opened_at = datetime.fromepoch($at[0], $at[1]), n.run_attempt = attempt,
-    n.key_ = $key, n:$($labels)
+  SET n = $properties, n.opened_at = datetime.fromepoch($epoch[0], $epoch[1]),
+    n.run_attempt = attempt, n.key_ = $key, n:$($labels)
   FOREACH (q IN CASE WHEN p IS NULL THEN [] ELSE [p] END | CREATE (q)-[:PARENT_OF]->(n))
   RETURN collect(n) AS made
 }}
@@ -78,8 +78,8 @@ write.
 """
 
 OPENED_RUN = f"""
-MATCH (s:Span) USING INDEX s:Span(writer_id)
-WHERE s.writer_id = $writer AND (s.node_id = $id OR s.key_ = $key)
+MATCH (s:Span {{writer_id: $writer}}) USING INDEX SEEK s:Span(writer_id)
+WHERE s.node_id = $id OR s.key_ = $key
 WITH s ORDER BY s.node_id = $id DESC LIMIT 1
 RETURN {SPAN_MAP.format("s")}
 """
