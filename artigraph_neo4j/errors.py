@@ -19,6 +19,7 @@
     │   ├── UnknownModelError  no class, or several, fit a stored model    (also a LookupError)
     │   └── MigrationError     a stored version cannot become today's class
     ├── SpanError              a span cannot be opened, entered or closed so
+    │   └── RunExistsError     a run has this key already
     ├── SerializationError     a value cannot be written, or bytes cannot be read back
     ├── BatchError             some of what a batch had to write could not be recorded
     ├── ArchiveError           an exported file cannot be written or read   (also a ValueError)
@@ -38,6 +39,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 __all__ = [
     "ArchiveError",
@@ -57,6 +59,7 @@ __all__ = [
     "NotFoundError",
     "PolicyError",
     "RevisionError",
+    "RunExistsError",
     "SchemaError",
     "SerializationError",
     "SeveralFoundError",
@@ -163,6 +166,21 @@ class MigrationError(ModelError):
 
 class SpanError(ArtigraphError):
     """A span cannot be opened, entered or closed in this way."""
+
+
+class RunExistsError(SpanError):
+    """A run has this key already, and was not to be resumed or cannot be: another process runs it.
+
+    Attributes:
+        span: The newest attempt, as it was read.
+    """
+
+    def __init__(self, message: str, span: Any) -> None:
+        self.span = span
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.span)
 
 
 class SerializationError(ArtigraphError):

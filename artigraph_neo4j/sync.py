@@ -31,6 +31,7 @@ from artigraph_neo4j.recording import decorator as _decorator
 from artigraph_neo4j.recording import links, revisions, spans
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.blocking import batch, span_context
+from artigraph_neo4j.recording.work import IfExists
 from artigraph_neo4j.upkeep import delete, lost, schema
 from artigraph_neo4j.upkeep import retain as _retain
 from artigraph_neo4j.upkeep.garbage import collect
@@ -175,10 +176,14 @@ def read_span_artifact(
 
 
 def create_artifact(
-    artifact: ArtifactModel, label: str | None = None, *, span: AnySpan | None = None
+    artifact: ArtifactModel,
+    label: str | None = None,
+    *,
+    span: AnySpan | None = None,
+    if_exists: IfExists = "error",
 ) -> str:
-    """Wait for ``artifact.create(label, span=span)``; see there."""
-    return run(artifact.create(label, span=span))
+    """Wait for ``artifact.create(label, span=span, if_exists=if_exists)``; see there."""
+    return run(artifact.create(label, span=span, if_exists=if_exists))
 
 
 def read_artifact(model: type[M], node_id: AnyArtifact) -> M:

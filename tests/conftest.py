@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     # Servers of tests live for minutes: what the second compiler makes never pays for its time,
     # and without it they need half of the processor.
+    os.environ.pop("ARTIGRAPH_STORAGE", None)
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
     statements.configure(config)
 
@@ -86,5 +87,5 @@ def _no_foreign_settings(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         "ARTIGRAPH_HOME", os.path.join(str(request.config.rootpath), ".artigraph-none")
     )
     for name in [*os.environ]:
-        if name.startswith(("NEO4J_", "AWS_")):
+        if name.startswith(("NEO4J_", "AWS_", "ARTIGRAPH_STORAGE")):
             monkeypatch.delenv(name)

@@ -178,7 +178,7 @@ class Services:
             env = os.environ
             return S3Service(
                 endpoint,
-                env.get("ARTIGRAPH_S3_BUCKET", "artifacts"),
+                env.get("ARTIGRAPH_TEST_S3_BUCKET", "artifacts"),
                 env["AWS_ACCESS_KEY_ID"],
                 env["AWS_SECRET_ACCESS_KEY"],
                 env.get("AWS_DEFAULT_REGION", "us-east-1"),

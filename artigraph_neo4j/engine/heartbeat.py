@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Protocol
 
 from artigraph_neo4j.common.ids import new_id
@@ -19,12 +20,15 @@ from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.graph.cypher import heartbeat
 from artigraph_neo4j.graph.lanes import Lanes
 
-__all__ = ["Writer"]
+__all__ = ["SILENCE", "Writer"]
 
 logger = logging.getLogger("artigraph_neo4j.writer")
 
 HEARTBEAT_SECONDS = 30.0
 """Seconds between two heartbeats of a writer with open spans."""
+
+SILENCE = timedelta(minutes=5)
+"""Time without a heartbeat after which a process counts as gone."""
 
 _silent = logging.NullHandler()
 

@@ -10,8 +10,9 @@ from artigraph_neo4j.errors import EngineError
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.local import LocalStack, StackInfo, running_stack
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.storage.known import open_default
 
-__all__ = ["Target", "choose_target"]
+__all__ = ["Target", "choose_target", "stack_target"]
 
 logger = logging.getLogger("artigraph_neo4j")
 
@@ -25,11 +26,14 @@ class Target:
         resolve: Returns the settings, and the default storage if the place has one. It may block,
             since for ``"local"`` it starts servers.
         is_local: Whether it is a local stack, whose schema is created by default.
+        is_named_stack: Whether it is a local stack that the program named, whose S3 is the default
+            storage whatever the environment names.
     """
 
     description: str
     resolve: Callable[[], tuple[Settings, Storage | None]]
     is_local: bool = False
+    is_named_stack: bool = False
 
     def __str__(self) -> str:
         return self.description
@@ -38,13 +42,11 @@ class Target:
 def choose_target(
     url: str | None, *, username: str | None, password: str | None, database: str | None
 ) -> Target:
-    """Choose the target from the arguments of ``set_engine``.
+    """Choose the target from a URL, or from the environment.
 
     Raises:
         EngineError: The URL is not a Neo4j URL, or no setting names the graph.
     """
-    if url == "local":
-        return Target("local stack", _start_local, is_local=True)
     if url is not None:
         settings = Settings.from_url(url, username=username, password=password, database=database)
         return Target(settings.uri, lambda: (settings, None))
@@ -77,12 +79,24 @@ def choose_target(
     )
 
 
-def _start_local() -> tuple[Settings, Storage | None]:
-    running = running_stack()
+def stack_target(stack: LocalStack | StackInfo | None) -> Target:
+    """The target of a local stack; of the default one for None."""
+
+    def resolve() -> tuple[Settings, Storage | None]:
+        running = stack if isinstance(stack, StackInfo) else _start(stack or LocalStack())
+        settings, storage = _of_stack(running)
+        return settings, storage or open_default()
+
+    name = "local stack" if stack is None else f"local stack in {stack.directory}"
+    return Target(name, resolve, is_local=True, is_named_stack=True)
+
+
+def _start(stack: LocalStack) -> StackInfo:
+    running = stack.info()
     if running is None:
         logger.warning("starting the local stack (Neo4j and S3); the first time takes minutes")
-        running = LocalStack().up()
-    return _of_stack(running)
+        running = stack.up()
+    return running
 
 
 def _of_stack(stack: StackInfo) -> tuple[Settings, Storage | None]:

@@ -66,6 +66,8 @@ UNIQUE = (
     # The base label of every span and artifact has the index on the unique id; a look-up by another
     # label would not have an index, and scan.
     Index("node_id", "ArtigraphNode", ("node_id",)),
+    # Of the attempts of a keyed run only the newest has it; see ``graph.cypher.runs``.
+    Index("span_key", "Span", ("key_",)),
     Index("blob_id", "Blob", ("blob_id",)),
     Index("graph", "ArtigraphGraph", ("name",)),
     Index("tag", "ArtigraphTag", ("name",)),

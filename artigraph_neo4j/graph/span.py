@@ -58,6 +58,8 @@ class Span(ArtigraphNode):
         closed_at: The time when it was left, or None.
         root_id: The id of the outermost span above it, or its own.
         depth: Number of spans above it.
+        run_key: The key that it was opened with, or None; see ``span_context``.
+        run_attempt: The number of the attempt at this key, from 1; None without a key.
         exception_type: The qualified name of the exception that ended it, or None.
         exception_message: That exception's text.
         exception_stacktrace: Its traceback.
@@ -83,6 +85,8 @@ class Span(ArtigraphNode):
     closed_at = _optional(InstantProperty())
     root_id = StringProperty()
     depth = IntegerProperty()
+    run_key = _optional(StringProperty())
+    run_attempt = _optional(IntegerProperty())
     exception_type = _optional(StringProperty())
     exception_message = _optional(StringProperty())
     exception_stacktrace = _optional(StringProperty())

@@ -206,14 +206,14 @@ def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
     )
 
 
-def span_from_row(row: list[Any]) -> Span:
+def span_from_row(row: list[Any], cls: type[Span] | None = None) -> Span:
     """Make a span from a row of ``SPAN_MAP``.
 
-    Its class is the most specific one of this program whose labels the node has, otherwise
-    ``Span``; properties that the class does not declare are in ``extra``.
+    Its class, unless given, is the most specific one of this program whose labels the node has,
+    otherwise ``Span``; properties that the class does not declare are in ``extra``.
     """
     element_id, labels, properties = row
-    cls = _class_of(frozenset(labels))
+    cls = cls or _class_of(frozenset(labels))
     span = cls.__new__(cls)
     for name in INDEX_PROPERTIES:
         properties.pop(name, None)

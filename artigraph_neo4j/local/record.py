@@ -62,7 +62,7 @@ class StackInfo:
                 "AWS_SECRET_ACCESS_KEY": self.s3_secret_key,
                 "AWS_REGION": self.s3_region,
                 "AWS_DEFAULT_REGION": self.s3_region,
-                "ARTIGRAPH_S3_BUCKET": self.s3_bucket,
+                "ARTIGRAPH_STORAGE": f"s3://{self.s3_bucket}",
             }
         return found
 

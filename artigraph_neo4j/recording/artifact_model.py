@@ -11,6 +11,7 @@ from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.steps import run_steps
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.results import artifact_html
+from artigraph_neo4j.recording.work import IfExists
 
 __all__ = ["ArtifactModel"]
 
@@ -44,7 +45,13 @@ class ArtifactModel(ModelBase):
     __slots__ = ()
     __artifact_model__ = None
 
-    async def create(self, label: Label | None = None, *, span: AnySpan | None = None) -> str:
+    async def create(
+        self,
+        label: Label | None = None,
+        *,
+        span: AnySpan | None = None,
+        if_exists: IfExists = "error",
+    ) -> str:
         """Record this artifact. One round trip, plus its values that go to a storage.
 
         Recording the same object again makes another artifact.
@@ -52,9 +59,10 @@ class ArtifactModel(ModelBase):
         Args:
             label: Its label, a text or a path; unique within its span.
             span: The span that produced it, its id, or ``"current"``; by default it has none.
+            if_exists: ``"error"``, ``"keep"`` or ``"revise"``; see ``create_span_artifact``.
 
         Returns:
-            The new artifact's id.
+            The new artifact's id, or that of the one that is kept.
 
         Raises:
             DuplicateLabelError: The span has an artifact with this label.
@@ -66,7 +74,7 @@ class ArtifactModel(ModelBase):
             ConnectionFailed: The database stayed out of reach.
         """
         span_id = None if span is None else given.span_id(span)
-        return (await artifacts.create([self], [label], span_id))[0]
+        return (await artifacts.create([self], [label], span_id, if_exists=if_exists))[0]
 
     @classmethod
     async def read(cls, node_id: AnyArtifact) -> Self:

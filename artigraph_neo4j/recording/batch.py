@@ -144,6 +144,12 @@ class Batch:
             DuplicateLabelError: An artifact with that span and label already waits.
         """
         self.complain()
+        waiting = self._queue.waiting(recording) if recording.asks else None
+        if waiting is not None and recording.if_exists == "keep":
+            waiting.keeps_out(recording)
+            return
+        if waiting is not None and not self.atomic:
+            await self.flush()
         item = self._queue.record(recording)
         if item is not None and recording.uploads is not None:
             self.engine.start(partial(self._upload, item, recording.uploads))

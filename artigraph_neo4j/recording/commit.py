@@ -12,10 +12,16 @@ from math import inf
 from typing import Any
 
 from artigraph_neo4j.common.pausing import collector_paused
-from artigraph_neo4j.common.times import epoch
+from artigraph_neo4j.common.times import epoch, instant
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.errors import DuplicateLabelError, EngineError, NotFoundError, RevisionError
+from artigraph_neo4j.errors import (
+    DuplicateLabelError,
+    EngineError,
+    NotFoundError,
+    RevisionError,
+    SpanError,
+)
 from artigraph_neo4j.graph.attempts import Row
 from artigraph_neo4j.graph.connection import Once
 from artigraph_neo4j.graph.cypher import write as writing
@@ -23,12 +29,15 @@ from artigraph_neo4j.graph.failures import ConflictError, RefusedError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL
 from artigraph_neo4j.graph.search import search_text
+from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.model.base import ArtifactInfo
 from artigraph_neo4j.model.pending import Node
 from artigraph_neo4j.recording.work import Closing, Opening, Recording, Work
 from artigraph_neo4j.values.upload import stored_parameters
 
 __all__ = [
     "UNWRITABLE",
+    "existing_span",
     "properties_of",
     "write",
     "write_later",
@@ -108,45 +117,65 @@ async def write(
 async def _write(
     statement: _Statement, ticket: Ticket, settle: bool, deadline: float | None
 ) -> tuple[bool, dict[Work, Exception]]:
-    engine, works, recordings = statement.engine, statement.works, statement.recordings
     gone: list[str] = []
-    while True:
+    while not statement.is_empty:
         for part in statement.uploads:
             await part.renew(gone)
         try:
             result = await statement.send(ticket, settle, deadline)
         except ConflictError as error:
-            refused, why = _conflicting(works, error)
-            why.__cause__ = error
-            return False, {refused: why}
+            refused, why = _conflicting(statement.works, error)
+            if not statement.could_ask(refused):
+                why.__cause__ = error
+                return False, {refused: why}
+            statement = statement.again(ask_all=True)
+            continue
         if result.stale:
             continue
         if result.before:
             await statement.find_opened()
             return True, {}
-        missing, problems, gone, other, _ = result.row
-        if other is not None:
-            moved = EngineError(
-                f"the graph took another id, {other}, since this program connected to it; nothing "
-                "was recorded; close the engine, or start the program again"
-            )
-            stored = [w for w in recordings if w.uploads and w.uploads.graph_id is not None]
-            return False, dict.fromkeys(stored, moved)
-        if missing:
-            return False, await _orphans(engine, works, set(missing))
-        for node_id, problem in problems:
-            revising = next(work for work in recordings if work.revises == node_id)
-            return False, {revising: await _unrevisable(engine, node_id, problem)}
-        if not gone:
-            return True, {}
+        if refusals := await _refused(statement, result.row):
+            return False, refusals
+        _, problems, gone, _, taken, _ = result.row
+        if problems or taken:
+            statement = statement.again(ask_all=statement.asks_all)
+        elif not gone:
+            break
+    return True, {}
+
+
+async def _refused(statement: _Statement, row: Row) -> dict[Work, Exception]:
+    """Return the works that a result refuses; note on the others which labels are taken."""
+    engine, recordings = statement.engine, statement.recordings
+    missing, problems, _, other, taken, _ = row
+    if other is not None:
+        moved = EngineError(
+            f"the graph took another id, {other}, since this program connected to it; nothing "
+            "was recorded; close the engine, or start the program again"
+        )
+        stored = [w for w in recordings if w.uploads and w.uploads.graph_id is not None]
+        return dict.fromkeys(stored, moved)
+    if missing:
+        return await _orphans(engine, statement.works, set(missing))
+    for node_id, problem in problems:
+        revising = next(work for work in recordings if work.revises == node_id)
+        if revising.if_exists == "error":
+            return {revising: await _unrevisable(engine, node_id, problem)}
+        revising.revises = None  # somebody else revised it in between
+    return _taken(recordings, taken)
 
 
 class _Statement:
     """The parameters that write some works, and the notes to make on their spans afterwards."""
 
-    def __init__(self, engine: Engine, works: Sequence[Work], *, merge: bool) -> None:
+    def __init__(
+        self, engine: Engine, works: Sequence[Work], *, merge: bool, ask_all: bool = False
+    ) -> None:
         self.engine = engine
+        self.asks_all = ask_all
         self._merge = merge
+        works = [w for w in works if not (isinstance(w, Recording) and w.kept)]
         self.works = works
         self._spans: dict[tuple[str, ...], list[list[Any]]] = {}
         self._children: dict[str, list[str]] = {}
@@ -182,9 +211,29 @@ class _Statement:
                 for work in self.recordings
                 if work.revises is not None
             ],
+            "keys": [
+                key
+                for work in self.recordings
+                if work.asks or (ask_all and work.revises is None)
+                for key in work.keys
+                if key is not None
+            ],
             "closed": [[w.span.node_id, w.properties | w.changed, epoch(w.at)] for w in closings],
             "used": self._used,
         }
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is left to write, since all artifacts are there and are kept."""
+        return not self.works
+
+    def could_ask(self, refused: Work) -> bool:
+        """True if it helps to ask which labels are taken, after a conflict about a work."""
+        return isinstance(refused, Recording) and (refused.asks or not self.asks_all)
+
+    def again(self, *, ask_all: bool) -> _Statement:
+        """The statement for the same works, as far as they are still to be written."""
+        return _Statement(self.engine, self.works, merge=self._merge, ask_all=ask_all)
 
     def _open(self, work: Opening) -> None:
         properties, closed_at = work.properties, None
@@ -208,9 +257,12 @@ class _Statement:
     def _record(self, work: Recording) -> None:
         """Add the nodes of a call; values shared with other nodes are sent once."""
         encoded = work.encoded
+        alone = work.revises is not None  # it takes over span, label and key of the other
         for node, label, key in zip(encoded.roots, work.labels, work.keys, strict=True):
             row = [_own_properties(node, label), epoch(node.recorded_at), label, key]
-            self._rows_like(node, work.span_id).append(row)
+            if alone:
+                row[2:] = None, None
+            self._rows_like(node, None if alone else work.span_id).append(row)
         for node in encoded.nodes[len(encoded.roots) :]:
             row = [_own_properties(node, None), epoch(node.recorded_at), None, None]
             self._rows_like(node, None).append(row)
@@ -239,7 +291,7 @@ class _Statement:
         def done(result: Once) -> None:
             if result.stale or not (result.before or _is_written(result.row)):
                 return
-            self._note(dict(result.row[4]) if result.row else {})
+            self._note(dict(result.row[5]) if result.row else {})
             for span_id in self._staying:
                 self.engine.span_opened(span_id, bool(writers))
 
@@ -278,8 +330,8 @@ class _Statement:
 
 
 def _is_written(row: Row) -> bool:
-    missing, problems, gone, other, _ = row
-    return not (missing or problems or gone) and other is None
+    missing, problems, gone, other, taken, _ = row
+    return not (missing or problems or gone or taken) and other is None
 
 
 def _owner(work: Work) -> str | None:
@@ -301,13 +353,44 @@ def _conflicting(works: Sequence[Work], error: ConflictError) -> tuple[Work, Exc
         if isinstance(work, Recording):
             for label, key in zip(work.labels, work.keys, strict=True):
                 if key is not None and error.names(key):
-                    return work, DuplicateLabelError(
-                        f"span {work.span_id} has an artifact labeled {label!r} already; use "
-                        "another label, or None for an artifact without one"
-                    )
+                    return work, _duplicate(work, label)
+        elif isinstance(work, Opening) and error.names(work.span.node_id):
+            return work, existing_span(work.span)
     if len(works) > 1:  # a user's constraint; the caller finds the work by writing each alone
         raise error
     return works[0], RefusedError(f"a constraint of this database refused the write: {error}")
+
+
+def _taken(recordings: Sequence[Recording], taken: list[list[Any]]) -> dict[Work, Exception]:
+    """Note on works which artifacts have their labels; return those that are refused for it."""
+    found = {key: more for key, *more in taken}
+    refused: dict[Work, Exception] = {}
+    for work in recordings:
+        for label, key in zip(work.labels, work.keys, strict=True):
+            if key not in found or work.revises is not None:
+                continue
+            if work.if_exists == "error":
+                refused[work] = _duplicate(work, label)
+                break
+            node_id, at, model, version = found[key]
+            info = ArtifactInfo(node_id, label, work.span_id, instant(at), model, version)
+            work.is_taken_by(info)
+    return refused
+
+
+def _duplicate(work: Recording, label: str | None) -> DuplicateLabelError:
+    return DuplicateLabelError(
+        f"span {work.span_id} has an artifact labeled {label!r} already; use another label, None "
+        'for one without, or if_exists="keep" or "revise"'
+    )
+
+
+def existing_span(span: Span) -> SpanError:
+    """The error for a new span whose id is taken."""
+    return SpanError(
+        f"there is a span {span.node_id} already, so it cannot be opened as a new one; enter it "
+        "with span_context(await read_span(node_id)), or name the run with span_context(key=...)"
+    )
 
 
 def write_later(engine: Engine, closing: Closing, ticket: Ticket) -> None:

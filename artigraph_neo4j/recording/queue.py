@@ -92,7 +92,7 @@ class Queue:
         self._ids: dict[str, int] = {}  # ids of artifacts whose values are being uploaded
         self._after: list[tuple[set[int], Item]] = []  # ends of spans that use such artifacts
         self._opening: dict[str, Opening] = {}  # spans that wait
-        self._keys: set[str] = set()  # keys of labels that wait
+        self._keys: dict[str, Recording] = {}  # works that wait, by the keys of their labels
 
     # -- adding works --------------------------------------------------------------------------
 
@@ -126,6 +126,11 @@ class Queue:
                 self._append(self._item(closing, 1, 0))
         return opening is not None
 
+    def waiting(self, recording: Recording) -> Recording | None:
+        """Return the work that waits and has the label of this one, which has one artifact."""
+        with self._lock:
+            return self._keys.get(recording.keys[0] or "")
+
     def record(self, recording: Recording) -> Item | None:
         """Add artifacts; their values are already serialized.
 
@@ -145,10 +150,11 @@ class Queue:
                 if key in self._keys:
                     raise DuplicateLabelError(
                         f"span {recording.span_id} has, in this batch, an artifact labeled "
-                        f"{label!r} already; use another label, or None for one without"
+                        f"{label!r} already; use another label, None for one without, or "
+                        'if_exists="keep"'
                     )
             item = self._item(recording, len(nodes), recording.encoded.size)
-            self._keys.update(keys)
+            self._keys |= dict.fromkeys(keys, recording)
             if not held:
                 self._append(item)
                 return None
@@ -269,7 +275,9 @@ class Queue:
             self.bytes -= item.bytes
             self._held.pop(item.number, None)
             if isinstance(item.work, Recording):
-                self._keys.difference_update(item.work.keys)
+                for key in item.work.keys:
+                    if key is not None:
+                        self._keys.pop(key, None)
                 if item.work.uploads is not None:
                     item.work.uploads.drop()
 

@@ -35,8 +35,9 @@ from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import write_first
 from artigraph_neo4j.recording.block import batch_for
 from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
+from artigraph_neo4j.recording.runs import IfRunExists, RunKey, open_run
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
-from artigraph_neo4j.recording.work import Closing, Opening, Work
+from artigraph_neo4j.recording.work import Closing, IfExists, Opening, Work
 
 __all__ = [
     "create_span_artifact",
@@ -69,6 +70,13 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     A span that already exists is entered again without being changed: it is only made current, and
     artifacts that are read inside are recorded as used by it.
 
+    A span with a ``key`` is a run that may be started again: the key is unique among runs with the
+    same label and parent, and ``if_exists`` decides about a run that exists. ``"resume"`` continues
+    it, unless it is open in a process that is alive: what it recorded stays, and its new end
+    replaces the old one. A run that is done (``span.status == "OK"`` on entering) is entered
+    unchanged; only a failure is recorded. ``"new"`` begins another attempt, a span of its own;
+    earlier ones stay, and ``span.run_attempt`` counts them.
+
     One round trip to enter, one to leave (with the properties that changed and the artifacts that
     were read); none to enter a span that exists, and none to leave it when nothing was read.
 
@@ -76,10 +84,13 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         span: A new span of any class, or an existing one; by default a new ``Span``.
         label: The label of a new ``Span``: a text or a path.
         properties: Properties that its class does not declare, for ``extra``.
+        key: The key of the run, such as ``"2026-11-29"``.
+        if_exists: ``"error"``, ``"resume"`` or ``"new"``.
 
     Raises:
+        RunExistsError: On entering: the run exists, and is not to be resumed, or is running.
         SpanError: Both ``span`` and ``label`` are given.
-        NotFoundError: On entering: the current span is no longer in the graph.
+        NotFoundError: On entering: the current span is not in the graph any more.
         ConnectionFailed: The database stayed out of reach.
     """
 
@@ -89,16 +100,27 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         *,
         label: Label | None = None,
         properties: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        if_exists: IfRunExists = "error",
     ) -> None: ...
     @overload
-    def __init__(self, span: S, *, properties: Mapping[str, Any] | None = None) -> None: ...
-    @renamed(span_label="label")
+    def __init__(
+        self,
+        span: S,
+        *,
+        properties: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        if_exists: IfRunExists = "error",
+    ) -> None: ...
+    @renamed(span_label="label", resume="if_exists")
     def __init__(
         self,
         span: Any = None,
         *,
         label: Label | None = None,
         properties: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        if_exists: IfRunExists = "error",
     ) -> None:
         if span is not None and label is not None:
             raise SpanError(
@@ -109,9 +131,10 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             raise SpanError(f"span_context takes a Span, not {span!r}; or label= for a new one")
         self._span: Any = Span(label=label) if span is None else span
         self._span.extra.update(properties or {})
+        self._run = _run_key(self._span, key, if_exists)
         self._engine: Engine | None = None
         self._cell: Cell | None = None
-        self._opened = False
+        self._opened = self._done = False
         self._began = 0.0
 
     @property
@@ -132,20 +155,23 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
 
     async def __aenter__(self) -> S:
         span: Span = self._span
-        self._opened = False  # the same context may be entered again later
+        self._opened = self._done = False  # the same context may be entered again later
         self._began = time.monotonic()
+        self._engine = get_engine()
         if not span.is_recorded:
-            self._engine = get_engine()
             self._opened = True
+            opening, facts = await _opening(self._engine, span, current_cell())
             try:
-                await _open(self._engine, span, current_cell())
+                if self._run is None:
+                    await _open(self._engine, opening)
+                else:
+                    span, self._opened = await open_run(self._engine, opening, self._run, facts)
+                    self._span, self._done = span, not self._opened
             except BaseException as error:
                 # Cancelled while the write was under way: it was completed, so the span must end.
-                if span.is_recorded:
-                    await _close(self._engine, span, None, error, self._seconds())
+                if opening.span.is_recorded:
+                    await _close(self._engine, opening.span, None, error, self._seconds())
                 raise
-        else:
-            self._engine = get_engine()
         self._cell = enter(span.node_id, self._engine, root_id=span.root_id, depth=span.depth)
         return self._span  # type: ignore[no-any-return]
 
@@ -163,7 +189,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             return
         cell.leave()
         try:
-            if self._opened:
+            if self._opened or (self._done and error is not None and not _is_success(error)):
                 await _close(engine, self._span, cell, error, self._seconds())
             else:
                 await write_used(engine, cell)
@@ -173,13 +199,32 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             error.add_note(str(failed))  # the user's error matters more than ours
 
 
-async def _open(engine: Engine, span: Span, outer: Cell | None) -> None:
+def _run_key(span: Span, key: str | None, if_exists: IfRunExists) -> RunKey | None:
+    if key is None:
+        if if_exists != "error":
+            raise ArgumentError("if_exists is for a run with a key; write: span_context(key=...)")
+        return None
+    if span.is_recorded:
+        raise ArgumentError(
+            f"key is for a run to open, and span {span.node_id} is in the graph already; it is "
+            "entered without a key"
+        )
+    return RunKey(key, if_exists)
+
+
+async def _opening(
+    engine: Engine, span: Span, outer: Cell | None
+) -> tuple[Opening, dict[str, Any]]:
+    """Make the work that opens a span below another, and return it with the provenance."""
     parent, place = (outer.span_id, outer.place) if outer else (None, (span.node_id, 0))
     facts = await _provenance(engine) if parent is None else {}
     now = datetime.now(UTC)
     properties = new_properties(span, engine.writer.id, facts)
     properties["root_id"], properties["depth"] = place
-    opening = Opening(span, properties, now, parent)
+    return Opening(span, properties, now, parent), facts
+
+
+async def _open(engine: Engine, opening: Opening) -> None:
     batch = batch_for(engine)
     if batch is not None:
         await batch.open(opening)
@@ -306,7 +351,12 @@ def _cut(message: str) -> str:
 
 @renamed(artifact="data")
 async def create_span_artifact(
-    span: AnySpan, /, *, label: Label | None = None, data: ArtifactModel
+    span: AnySpan,
+    /,
+    *,
+    label: Label | None = None,
+    data: ArtifactModel,
+    if_exists: IfExists = "error",
 ) -> str:
     """Record an artifact that a span produced. One round trip.
 
@@ -314,26 +364,32 @@ async def create_span_artifact(
         span: The span, its id, or ``"current"``.
         label: The artifact's label, a text or a path, unique within the span; or None.
         data: The artifact.
+        if_exists: ``"error"``, ``"keep"`` or ``"revise"``, for a label that the span has already:
+            ``"keep"`` records nothing; with ``"revise"`` it becomes the new version of the
+            artifact that has the label. One more round trip then.
 
     Returns:
-        The artifact's id.
+        The artifact's id; that of the one that is kept. In a batch, which cannot know yet, the id
+        that ``data`` got, until ``data.node_id`` tells the one that is kept.
 
     Raises:
         SpanError: ``"current"``, and no span is.
         DuplicateLabelError, NotFoundError, ModelError, SerializationError, StorageError,
         ConnectionFailed: As ``ArtifactModel.create``.
     """
-    return (await artifacts.create([data], [label], given.span_id(span)))[0]
+    found = await artifacts.create([data], [label], given.span_id(span), if_exists=if_exists)
+    return found[0]
 
 
 async def create_span_artifacts(
-    span: AnySpan, data: Mapping[Any, ArtifactModel], /
+    span: AnySpan, data: Mapping[Any, ArtifactModel], /, *, if_exists: IfExists = "error"
 ) -> dict[str, str]:
     """Record labeled artifacts of a span, all or none. One round trip in total.
 
     Args:
         span: The span, its id, or ``"current"``.
         data: Artifacts by label.
+        if_exists: As for ``create_span_artifact``, for each of them.
 
     Returns:
         Their ids by label, in the same order.
@@ -343,7 +399,9 @@ async def create_span_artifacts(
         ConnectionFailed: As ``create_span_artifact``.
     """
     labels = list(data)
-    ids = await artifacts.create(list(data.values()), labels, given.span_id(span))
+    ids = await artifacts.create(
+        list(data.values()), labels, given.span_id(span), if_exists=if_exists
+    )
     return dict(zip(labels, ids, strict=True))
 
 

@@ -6,16 +6,18 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from artigraph_neo4j.errors import Lost
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import mark_opened
+from artigraph_neo4j.model.base import ArtifactInfo, ModelBase, note_artifact
 from artigraph_neo4j.model.encode import Encoded
 from artigraph_neo4j.values.upload import Uploads
 
 __all__ = [
     "Closing",
+    "IfExists",
     "Opening",
     "Recording",
     "Work",
@@ -24,6 +26,10 @@ __all__ = [
     "count_of",
     "losses_of",
 ]
+
+
+IfExists = Literal["error", "keep", "revise"]
+"""The handling of a label that is taken; see ``create_span_artifact``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +87,9 @@ class Recording:
         span_id: The span that produced them, or None.
         uploads: Their values that are not native, or None where all are.
         revises: The id of the artifact of which the only one is a new version.
+        if_exists: The handling of a label that is taken; one artifact only, unless ``"error"``.
+        objects: The objects that it was made from, for which ``kept`` is noted.
+        kept: The artifact that has the label already and is kept, so that nothing is written.
         keys: What makes each label unique within the span; None where there is no label.
     """
 
@@ -89,6 +98,9 @@ class Recording:
     span_id: str | None
     uploads: Uploads | None
     revises: str | None = None
+    if_exists: IfExists = "error"
+    objects: list[ModelBase] = field(default_factory=list[ModelBase])
+    kept: ArtifactInfo | None = None
     keys: list[str | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +109,33 @@ class Recording:
             None if span_id is None or label is None else artifact_key(span_id, label)
             for label in self.labels
         ]
+
+    @property
+    def asks(self) -> bool:
+        """True if it has to be known first whether its label is taken."""
+        return self.if_exists != "error" and self.kept is None and self.revises is None
+
+    def keeps_out(self, other: Recording) -> None:
+        """Note that an artifact of this work has the label of another, which is not written."""
+        at = self.keys.index(other.keys[0])
+        node, label = self.encoded.roots[at], self.labels[at]
+        model = node.plan.info
+        other.is_taken_by(
+            ArtifactInfo(
+                node.node_id, label, self.span_id, node.recorded_at, model.name, model.version
+            )
+        )
+        if self.asks:
+            self.objects += other.objects
+
+    def is_taken_by(self, info: ArtifactInfo) -> None:
+        """Note that another artifact has the label: it is kept, or this is its new version."""
+        if self.if_exists == "revise":
+            self.revises = info.node_id
+            return
+        self.kept = info
+        for made in self.objects:
+            note_artifact(made, info)
 
 
 Work = Opening | Closing | Recording
@@ -111,7 +150,9 @@ def closing_of(work: Work) -> Closing | None:
 
 def count_of(work: Work) -> int:
     """The number of spans, ends of spans or artifacts that some work records."""
-    return len(work.labels) if isinstance(work, Recording) else 1
+    if isinstance(work, Recording):
+        return 0 if work.kept else len(work.labels)
+    return 1
 
 
 def losses_of(work: Work, cause: BaseException) -> Iterator[Lost]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import importlib
 import os
+from pathlib import Path
+from urllib.parse import unquote
 
 from artigraph_neo4j.common.registry import load_entry_points
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.storage.base import Storage, living, registered
 
-__all__ = ["find_storage", "how_to_name", "open_storage", "storage_names"]
+__all__ = ["find_storage", "how_to_name", "open_default", "open_storage", "storage_names"]
 
 ENTRY_POINTS = "artigraph.storages"
 """Entry point group in which packages name a module, ``name = "package.module"``, that registers
@@ -23,12 +25,13 @@ their storages when it is imported."""
 VARIABLE = "ARTIGRAPH_STORAGES"
 """Environment variable with the names of storages that may be opened, separated by commas."""
 
-BUCKET = "ARTIGRAPH_S3_BUCKET"
-"""Environment variable that ``artigraph env`` prints; the bucket in it may be opened, too."""
+DEFAULT = "ARTIGRAPH_STORAGE"
+"""Environment variable with the storage of large values, which may be opened, too."""
 
 _CLASSES = {
     "file": ("artigraph_neo4j.storage.file", "FileSystemStorage"),
     "fsspec": ("artigraph_neo4j.storage.fsspec", "FsspecStorage"),
+    "memory": ("artigraph_neo4j.storage.memory", "MemoryStorage"),
     "obstore": ("artigraph_neo4j.storage.obstore", "ObstoreStorage"),
     "s3": ("artigraph_neo4j.storage.aws", "S3Storage"),
 }
@@ -44,7 +47,7 @@ def find_storage(name: str) -> Storage | None:
     Storages that may be opened are, in this order: registered ones; the newest instance with the
     name that the program keeps alive; those listed in the environment variable
     ``ARTIGRAPH_STORAGES`` (names such as ``s3:bucket/prefix`` and ``file:/path``, separated by
-    commas) and the bucket in ``ARTIGRAPH_S3_BUCKET``; those that installed packages register by the
+    commas) and the one in ``ARTIGRAPH_STORAGE``; those that installed packages register by the
     entry point group ``artigraph.storages``. An ``s3:`` or ``file:`` name in the environment
     includes all storages below it.
 
@@ -63,26 +66,40 @@ def find_storage(name: str) -> Storage | None:
     return found
 
 
-def open_storage(name: str) -> Storage:
+def open_storage(name: str | os.PathLike[str]) -> Storage:
     """Open the storage of a name that the user gave, on a command line or in settings.
 
     It is made if it does not exist yet. Never call this with a name from a graph or a file.
 
     Args:
-        name: The name of a storage, such as ``s3:bucket/prefix``, ``file:/path`` or
-            ``fsspec:gs://bucket``; or a URL, such as ``s3://bucket/prefix``.
+        name: A URL, such as ``s3://bucket/prefix`` or ``gs://bucket``; a path, as a ``Path`` or as
+            a text that begins with ``/``, ``./``, ``../`` or ``~``; the name of a storage, such as
+            ``s3:bucket/prefix``, ``file:/path`` or ``fsspec:gs://bucket``; or ``memory:name``.
 
     Raises:
         StorageError: The name does not tell the storage's address, or it cannot be made.
     """
-    name = _name_of(name)
+    name = _name_of(os.fspath(name), paths=not isinstance(name, str))
     found = find_storage(name) or _made(name)
     if found is None:
         raise StorageError(
-            f"{name!r} does not say where the storage is, as s3:bucket/prefix, file:/path and "
-            "fsspec:gs://bucket do; make it in a program and register() it"
+            f"{name!r} does not say where the storage is, as s3://bucket/prefix, /path, "
+            "file:///path and gs://bucket do; or make it in a program and register() it"
         )
     return found
+
+
+def open_default() -> Storage | None:
+    """Open the storage that ``ARTIGRAPH_STORAGE`` names; None if it is not set.
+
+    Raises:
+        StorageError: It is set to what does not name a storage, or the storage cannot be made.
+    """
+    name = os.environ.get(DEFAULT, "").strip()
+    try:
+        return open_storage(name) if name else None
+    except (StorageError, ImportError) as error:
+        raise StorageError(f"{DEFAULT} in the environment: {error}") from error
 
 
 def storage_names() -> list[str]:
@@ -93,7 +110,7 @@ def storage_names() -> list[str]:
 def how_to_name(name: str) -> str:
     """The next step if a storage was not named, for the end of a message."""
     scheme, _, rest = name.partition(":")
-    if scheme not in _CLASSES or not rest:
+    if scheme not in _CLASSES or scheme == "memory" or not rest:
         return "make the storage of that name in this program, and register() it"
     arguments = ", ".join(map(repr, rest.split("/", 1) if scheme == "s3" else [rest]))
     code = f"{_CLASSES[scheme][1]}({arguments}).register()"
@@ -102,20 +119,21 @@ def how_to_name(name: str) -> str:
     return f"if it is yours, add {code} to the program, or set {VARIABLE}={name!r}"
 
 
-def _name_of(given: str) -> str:
-    """The name of a storage, from its name or URL."""
+def _name_of(given: str, *, paths: bool = False) -> str:
+    """The name of a storage, from its name, URL or path; a path's if ``paths`` is true."""
+    if paths or given.startswith(("/", "./", "../", "~")) or given in (".", ".."):
+        return f"file:{Path(os.path.abspath(Path(given).expanduser())).as_posix()}"
     scheme, separator, rest = given.partition("://")
     if not separator or ":" in scheme:
         return given
-    if scheme == "s3":
-        return f"s3:{rest.rstrip('/')}"
-    return f"file:{rest}" if scheme == "file" and rest.startswith("/") else f"fsspec:{given}"
+    if scheme in ("s3", "memory"):
+        return f"{scheme}:{rest.rstrip('/')}"
+    return f"file:{unquote(rest)}" if scheme == "file" else f"fsspec:{given}"
 
 
 def _environment_names(name: str) -> bool:
     named = [part.strip() for part in os.environ.get(VARIABLE, "").split(",")]
-    if bucket := os.environ.get(BUCKET):
-        named.append(f"s3:{bucket}")
+    named.append(os.environ.get(DEFAULT, "").strip())
     return any(_covers(_name_of(part), name) for part in named if part)
 
 

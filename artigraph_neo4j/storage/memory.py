@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Self
 
 from artigraph_neo4j.errors import BlobNotFoundError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
@@ -25,6 +26,11 @@ class MemoryStorage(Storage):
         self.name = f"memory:{name}"
         self.blobs: dict[str, bytes] = {}
         self._modified: dict[str, datetime] = {}
+
+    @classmethod
+    def from_name(cls, rest: str) -> Self:
+        """Return a new storage, empty, whose name is ``memory:`` and ``rest``."""
+        return cls(rest)
 
     async def create(self, data: bytes, /) -> str:
         """Store ``data`` and return its location."""

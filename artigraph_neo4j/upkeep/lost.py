@@ -8,14 +8,12 @@ from typing import Any
 
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.engine.configure import get_engine
+from artigraph_neo4j.engine.heartbeat import SILENCE
 from artigraph_neo4j.graph.cypher import heartbeat
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import span_from_row
 
 __all__ = ["OpenSpan", "close_lost_spans", "find_lost_spans", "read_open_spans"]
-
-SILENCE = timedelta(minutes=5)
-"""Time without a heartbeat after which a process counts as gone; it sends one every 30 s."""
 
 
 @dataclass(frozen=True, slots=True)

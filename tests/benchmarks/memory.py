@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from artigraph_neo4j import ArtifactModel, File, Storage, artifact_info, set_engine
-from artigraph_neo4j.storage.aws import S3Storage
+from artigraph_neo4j.storage import open_storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 
 MIB = 1024 * 1024
@@ -131,7 +131,7 @@ async def _child(kind: str, size: int, node_id: str | None) -> dict[str, Any]:
     if folder := os.environ.get("ARTIGRAPH_BENCH_FILES"):
         storage = FileSystemStorage(folder)
     else:
-        storage = S3Storage(os.environ["ARTIGRAPH_S3_BUCKET"], "memory-benchmark")
+        storage = open_storage(f"{os.environ['ARTIGRAPH_STORAGE']}/memory-benchmark")
     set_engine(create_schema=True, storage=storage)
     if node_id is None:
         return await write(kind, size)

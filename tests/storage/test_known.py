@@ -13,7 +13,7 @@ from artigraph_neo4j.model.references import storage_of
 from artigraph_neo4j.storage import Storage, find_storage, open_storage, storage_names
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.fsspec import FsspecStorage
-from artigraph_neo4j.storage.known import how_to_name
+from artigraph_neo4j.storage.known import how_to_name, open_default
 from artigraph_neo4j.storage.memory import MemoryStorage
 
 
@@ -66,15 +66,20 @@ async def test_what_the_environment_names_is_made(
         find_storage("s3:elsewhere/p/../../other")
 
 
-def test_the_bucket_of_the_local_stack_is_named_by_its_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("ARTIGRAPH_S3_BUCKET", "artifacts-here")
+def test_the_default_storage_may_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_default() is None
+    monkeypatch.setenv("ARTIGRAPH_STORAGE", " s3://artifacts-here/ ")
+    default = open_default()
+    assert default is not None
+    assert default.name == "s3:artifacts-here"
     for name in ("s3:artifacts-here", "s3:artifacts-here/models"):
         found = find_storage(name)
         assert found is not None
         assert found.name == name
-    assert find_storage("s3:artifacts") is None
+    assert find_storage("s3:artifacts-her") is None
+    monkeypatch.setenv("ARTIGRAPH_STORAGE", "artifacts")
+    with pytest.raises(StorageError, match="ARTIGRAPH_STORAGE .* 'artifacts' does not say"):
+        open_default()
 
 
 def test_the_engines_own_storage_needs_no_name(tmp_path: Path) -> None:
@@ -88,14 +93,20 @@ def test_what_a_user_types_is_opened(tmp_path: Path) -> None:
         (f"file://{tmp_path}", f"file:{tmp_path}"),
         ("s3://typed/prefix/", "s3:typed/prefix"),
         ("s3:typed", "s3:typed"),
-        ("memory://typed", "fsspec:memory://typed"),
+        ("file:///data/my%20values", "file:/data/my values"),
+        ("/data/values/", "file:/data/values"),
+        ("./values", f"file:{Path.cwd()}/values"),
+        ("../values", f"file:{Path.cwd().parent}/values"),
+        ("~/values", f"file:{Path.home()}/values"),
+        (Path("values"), f"file:{Path.cwd()}/values"),
+        ("memory://typed here", "memory:typed here"),
         ("fsspec:memory://typed", "fsspec:memory://typed"),
     ):
         assert open_storage(given).name == name
     known = MemoryStorage("typed")
     assert open_storage("memory:typed") is known
-    for wrong in ("nowhere", "file:relative", "s3:", "fsspec:x"):
-        with pytest.raises(StorageError, match="does not say where the storage is, as s3:bucket"):
+    for wrong in ("nowhere", "file:relative", "file://relative", "s3:", "memory:", "fsspec:x", ""):
+        with pytest.raises(StorageError, match="does not say where the storage is, as s3://bucket"):
             open_storage(wrong)
 
 

@@ -85,7 +85,7 @@ async def test_settings_the_aws_way(s3_service: S3Service, monkeypatch: pytest.M
     location = await storage_on(s3_service, prefix).create(b"content")
     for name, value in s3_service.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("ARTIGRAPH_S3_BUCKET", s3_service.bucket)
+    monkeypatch.setenv("ARTIGRAPH_STORAGE", f"s3://{s3_service.bucket}")
     gc.collect()
     found = find_storage(f"s3:{s3_service.bucket}/{prefix}")
     assert isinstance(found, S3Storage)

@@ -241,6 +241,7 @@ class _Batch:
                 "id": node_id,
                 "kind": kind,
                 "labels": record["labels"],
+                "run": values.pop("key_", None) if kind == "Span" else None,
                 "properties": values,
                 "zoned": zoned,
             }

@@ -155,6 +155,9 @@ CALL (fits) {{
   WITH r, was IS NULL AS new
   MERGE (n:ArtigraphNode {{node_id: r.id}})
     ON CREATE SET n = r.properties, n:$(r.labels)
+  WITH r, n, new
+  OPTIONAL MATCH (taken:Span {{key_: r.run}})
+  FOREACH (_ IN CASE WHEN new AND taken IS NULL THEN [1] ELSE [] END | SET n.key_ = r.run)
   FOREACH (z IN CASE WHEN new THEN r.zoned ELSE [] END | SET n[z[0]] = datetime(z[1]))
   FOREACH (_ IN CASE WHEN n.root_id <> r.properties.root_id THEN [1] ELSE [] END |
     SET n.root_id = r.properties.root_id, n.depth = r.properties.depth)

@@ -73,6 +73,12 @@ CALL (deletes) {{
 CALL () {{
 {blobs_stay("$leaned_on")}
 }}""",
+    "keys": """
+CALL () {
+  UNWIND $keys AS key
+  MATCH ()-[h:HAS_ARTIFACT {key: key}]->(a)
+  RETURN collect([key, a.node_id, toString(a.recorded_at), a.model, a.model_version]) AS taken
+}""",
     "graph": """
 CALL () {
   OPTIONAL MATCH (g:ArtigraphGraph {name: 'artigraph'}) WHERE g.graph_id <> $graph
@@ -97,6 +103,7 @@ _RESULTS = {
     "revises": ("problems", "[]"),
     "leaned_on": ("gone", "[]"),
     "graph": ("other", "null"),
+    "keys": ("taken", "[]"),
 }
 """The result of each check, and its replacement if there is nothing to check."""
 
@@ -243,6 +250,7 @@ def statement(parameters: Mapping[str, Any], *, merge: bool = False) -> str:
               models nested in others;
             - ``fields``, ``blobs``, ``leaned_on``: nested models, and values in storages;
             - ``revises``: ``{old, new}``;
+            - ``keys``: keys of labels that may be taken;
             - ``closed``: ``[id, properties, closed_at]`` of spans that are among the owners;
             - ``used``: ``[span id, pairs]``; ``writers``: see ``ANNOUNCE``;
 
@@ -251,8 +259,9 @@ def statement(parameters: Mapping[str, Any], *, merge: bool = False) -> str:
 
     Returns:
         A text whose result is one row: ``TURN``, ``missing`` owners and parents, ``problems`` of
-        revisions, ``gone`` Blob nodes, the ``other`` id of the graph; if one of these four is not
-        empty, nothing is written. Then ``[id, element id]`` of the spans that were opened.
+        revisions, ``gone`` Blob nodes, the ``other`` id of the graph, ``taken`` keys with their
+        artifacts; if one of these five is not empty, nothing is written. Then ``[id, element id]``
+        of the spans that were opened.
     """
     return _compose(frozenset(name for name, value in parameters.items() if value), merge)
 
@@ -281,7 +290,8 @@ def _compose(wanted: frozenset[str], merge: bool) -> str:
             f"WITH lane, turn, {results}{found}",
             f"WITH lane, turn, {merged}{found}, "
             "turn = 'now' AND other IS NULL "
-            "AND size(missing) + size(orphaned) + size(problems) + size(gone) = 0 AS fine"
+            "AND size(missing) + size(orphaned) + size(problems) + size(gone) + size(taken) = 0 "
+            "AS fine"
             f"{''.join(parts)}",
             applied_if("fine"),
             f"RETURN {TURN}, {names}, {'opened' if 'opened' in wanted else '[] AS opened'}",

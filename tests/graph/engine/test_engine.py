@@ -9,12 +9,12 @@ import re
 import subprocess
 import sys
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from neo4j import AsyncDriver, AsyncGraphDatabase
+from neo4j import AsyncDriver, AsyncGraphDatabase, GraphDatabase
 
 from artigraph_neo4j import (
     ArtifactModel,
@@ -28,8 +28,8 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.engine.configure import replace_default
 from artigraph_neo4j.engine.target import choose_target
-from artigraph_neo4j.errors import ConnectionFailed, EngineError
-from artigraph_neo4j.local import LocalStack
+from artigraph_neo4j.errors import ArgumentError, ConnectionFailed, EngineError, StorageError
+from artigraph_neo4j.local import LocalStack, StackInfo
 from tests.graph.engine.test_once import far_away
 
 
@@ -271,3 +271,98 @@ async def test_a_server_that_is_silent_is_told_of(
         rf"\(it is silent, or busy with this {access}\); waiting for [12] s more",
         said,
     )
+
+
+async def stored_in(engine: Engine, node_id: str) -> list[Any]:
+    text = "MATCH (:ArtigraphNode {node_id: $id})-[:STORED_IN]->(b) RETURN b.storage"
+    return await engine.read(text, {"id": node_id})
+
+
+async def test_a_storage_by_url_path_and_environment(
+    graph_service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in graph_service.environment.items():
+        monkeypatch.setenv(name, value)
+    big = Note("x" * 100_000)
+    for given, named in (
+        (tmp_path / "a", f"file:{tmp_path}/a"),
+        (f"file://{tmp_path}/b", f"file:{tmp_path}/b"),
+        ("memory:of-the-engine", "memory:of-the-engine"),
+        (None, f"file:{tmp_path}/environment"),
+    ):
+        monkeypatch.setenv("ARTIGRAPH_STORAGE", f"{tmp_path}/environment")
+        async with engine_context(storage=given) as engine:
+            node_id = await big.create()
+            assert await Note.read(node_id) == big
+            assert await stored_in(engine, node_id) == [[named]]
+    monkeypatch.setenv("ARTIGRAPH_STORAGE", "artifacts")
+    with pytest.raises(StorageError, match="ARTIGRAPH_STORAGE .* 'artifacts' does not say where"):
+        set_engine()
+    with pytest.raises(StorageError, match="^storage: 'artifacts' does not say where"):
+        set_engine(storage="artifacts")
+
+
+async def test_a_stack_names_graph_and_storage(
+    services: Any, graph_service: Any, s3_service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stack's own S3 is used, whatever the environment names."""
+    del services
+    info = StackInfo(
+        bolt_url=graph_service.uri,
+        browser_url="",
+        username=graph_service.username or "",
+        password=graph_service.password or "",
+        database=graph_service.database or "neo4j",
+        s3_endpoint=s3_service.endpoint,
+        s3_access_key=s3_service.access_key,
+        s3_secret_key=s3_service.secret_key,
+        s3_bucket=s3_service.bucket,
+        s3_region=s3_service.region,
+        neo4j_version="",
+        directory=Path(),
+    )
+    monkeypatch.setattr(LocalStack, "info", lambda self: info)
+    monkeypatch.setenv("ARTIGRAPH_STORAGE", "memory:elsewhere")
+    for stack in (info, LocalStack("somewhere")):
+        async with engine_context(stack) as engine:
+            node_id = await Note("x" * 100_000).create()
+            assert await stored_in(engine, node_id) == [[f"s3:{s3_service.bucket}"]]
+        assert "somewhere" in repr(engine) or stack is info
+    without = replace(info, s3_endpoint="")
+    async with engine_context(without) as engine:
+        node_id = await Note("x" * 100_000).create()
+        assert await stored_in(engine, node_id) == [["memory:elsewhere"]]
+    for name, value in info.environment().items():  # what "artigraph env" prints
+        monkeypatch.setenv(name, value)
+    async with engine_context() as engine:
+        assert await Note.read(await Note("x" * 100_000).create()) == Note("x" * 100_000)
+        assert engine.storage is not None
+        assert engine.storage.name == f"s3:{s3_service.bucket}"
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "message"),
+    [
+        (12, {}, r"engine takes a URL, a LocalStack or an AsyncDriver, not a builtins.int"),
+        (LocalStack, {}, r"not a builtins.type"),
+        ("bolt://h", {"storage": 3}, r"storage takes a storage, or the URL .*, not 3"),
+        ("bolt://h", {"storge": "x"}, r"no option 'storge' of an engine; is it 'storage'\?"),
+        ("bolt://h", {"pool": 1}, r"no option 'pool' of an engine; there are username, password"),
+        ("bolt://h", {"retry_seconds": 0}, r"retry_seconds takes .* more than 0, not 0"),
+        ("bolt://h", {"offload_bytes": "64k"}, r"offload_bytes takes .*, not '64k'"),
+        ("bolt://h", {"trusted_modules": "numpy"}, r"trusted_modules takes names .*, not 'numpy'"),
+        ("bolt://h", {"create_schema": "yes"}, r"create_schema takes True or False, not 'yes'"),
+        ("bolt://h", {"password": b"geheim"}, r"^password takes a text, not a bytes$"),
+        ("local", {"username": "neo4j"}, r"username is for a URL; a local stack has a login"),
+        (Recorder(None), {"password": "x"}, r"password is for a URL; a ready-made driver has"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_refused_at_once(engine: Any, options: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        set_engine(engine, **options)
+
+
+def test_a_driver_that_is_not_async_is_answered_with_the_line_to_write() -> None:
+    with GraphDatabase.driver("bolt://127.0.0.1:9") as driver:
+        with pytest.raises(ArgumentError, match=r"write: neo4j.AsyncGraphDatabase.driver\(...\)"):
+            set_engine(driver)  # type: ignore[arg-type]

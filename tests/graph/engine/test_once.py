@@ -33,7 +33,7 @@ from artigraph_neo4j import (
     write_note,
 )
 from artigraph_neo4j.common.ids import new_id
-from artigraph_neo4j.engine.configure import EngineOptions
+from artigraph_neo4j.engine.options import EngineOptions
 from artigraph_neo4j.errors import ConnectionFailed
 from artigraph_neo4j.graph.cypher import once, write
 from artigraph_neo4j.graph.lanes import Ticket

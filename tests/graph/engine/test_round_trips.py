@@ -138,6 +138,7 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         lineage,
         migrate,
         read,
+        runs,
         span_tree,
         write,
     )
@@ -155,13 +156,14 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         "leaned_on": [], "graph": "x", "contents": [], "prefix": "", "names": [], "locations": [],
         "part": "", "storage": "x",
         "once": ["x", 1, 1], "lanes": [], "lane": "x", "number": 1,
-        "new": "x", "artifacts": True, "links": True,
+        "new": "x", "artifacts": True, "links": True, "keys": ["x"], "if_exists": "new",
+        "class": None, "facts": {}, "writer": "x", "id": "x", "epoch": [1, 1],
     }  # fmt: skip
     await session_engine.graph()  # creates the schema
     async with AsyncGraphDatabase.driver(
         graph_service.uri, auth=auth, notifications_min_severity="OFF"
     ) as driver:
-        modules = (blobs, read, lineage, migrate, span_tree, heartbeat)
+        modules = (blobs, read, lineage, migrate, span_tree, heartbeat, runs)
         named = {name: getattr(module, name) for module in modules for name in module.__all__}
         statements = {
             name: text
