@@ -59,8 +59,9 @@ class Row(Mapping[str, Any]):
 class Table:
     """Results as a table; ``find_spans(...).table(...)`` makes one.
 
-    ``table[0]`` is a row, ``for row in table`` yields all. ``table["column"]`` is the list of a column's values. A value that is
-    missing is None. Notebooks and terminals show rounded numbers; the values are exact.
+    ``table[0]`` is a row, ``for row in table`` yields all. ``table["column"]`` is the list of a
+    column's values. A value that is missing is None. Notebooks and terminals show rounded numbers;
+    the values are exact.
 
     Attributes:
         columns: The names of the columns.

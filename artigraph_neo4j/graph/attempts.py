@@ -214,7 +214,7 @@ class Attempts:
                 await asyncio.sleep(pause)
 
     def _pause(self, attempt: int) -> float:
-        pause = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
+        pause: float = min(2.0, 0.05 * 2**attempt) * random.uniform(0.7, 1.3)  # noqa: S311
         if self._locked_out is not None:
             pause = max(pause, self._locked_out[0] - time.monotonic())
         return pause
