@@ -1,4 +1,4 @@
-"""Access to the engine's graph for neomodel's own API (``Span.nodes``, ``save()``)."""
+"""Access to the engine's graph for neomodel's own queries (``Span.nodes``)."""
 
 from __future__ import annotations
 

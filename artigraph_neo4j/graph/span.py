@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
 
 from neomodel import BooleanProperty, IntegerProperty, StringProperty
 from neomodel.properties import Property  # pyright: ignore[reportUnknownVariableType]
@@ -13,8 +13,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.markup import Html, details, dot, error, facts, faint, joined
 from artigraph_neo4j.common.wording import cut, duration_text, time_text
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS, as_label
-from artigraph_neo4j.graph.search import search_text
+from artigraph_neo4j.graph.names import as_label
 from artigraph_neo4j.graph.span_meta import ArtigraphNode, InstantProperty, once_a_class
 
 __all__ = [
@@ -36,6 +35,15 @@ def _optional(property_: Property[V]) -> Property[V | None]:
     return cast("Property[V | None]", property_)
 
 
+def _answered(name: str, line: str) -> staticmethod[..., NoReturn]:
+    """Make a method that raises, and says what to write instead of neomodel's."""
+
+    def method(*_: object, **__: object) -> NoReturn:
+        raise SpanError(f"{name}() of neomodel is not for spans; write: {line}")
+
+    return staticmethod(method)
+
+
 class Span(ArtigraphNode):
     """A piece of work: it has a start, an end, a status, a parent and artifacts.
 
@@ -44,7 +52,7 @@ class Span(ArtigraphNode):
         class Trial(Span):
             lr: float
             notes: dict[str, Any] = field(default_factory=dict)
-            device = StringProperty(index=True)
+            device = StringProperty(default="cpu")
 
     A field without a default is None until it is assigned. Values that Neo4j has a type for are
     native, others are stored as JSON; a value that does not fit its annotation is refused. The
@@ -209,35 +217,16 @@ class Span(ArtigraphNode):
         """The labels of a span of this class, its own first."""
         return list(_labels(cls))
 
-    @classmethod
-    def deflate(cls, properties: Any, obj: Any = None, skip_empty: bool = False) -> dict[str, Any]:
-        """Properties that neomodel writes: of an existing span only the user's, if changed.
-
-        So ``save()`` of an object that was read earlier never overwrites a status or an end that
-        was recorded since.
-        """
-        deflated: dict[str, Any] = super().deflate(properties, obj, skip_empty)
-        if deflated.get("label") is not None:
-            deflated["label"] = as_label(deflated["label"], "a span's label")
-            deflated["label_"] = deflated["label"][:LABEL_CHARACTERS]
-            deflated["search_"] = search_text(deflated["label"])
-        if isinstance(obj, Span) and obj.is_recorded:
-            return obj._changes(deflated)  # noqa: SLF001 - a span's own
-        if deflated.get("root_id") is None:  # a new span, created by neomodel: a root
-            deflated |= {"root_id": deflated["node_id"], "depth": 0}
-            deflated.setdefault("opened_at", datetime.now(UTC))
-        return deflated
-
-    def _changes(self, deflated: dict[str, Any]) -> dict[str, Any]:
-        stored = self._stored or {}
-        own = own_properties(type(self))
-        return {
-            key: value
-            for key, value in deflated.items()
-            if (key not in own or key == "label")
-            and value != stored.get(key)
-            and (key not in _OF_LABEL or deflated["label"] != stored.get("label"))
-        }
+    if not TYPE_CHECKING:  # methods of neomodel that write past this library
+        save = _answered(
+            "save", "async with span_context(span): span.name = value, also for a span that exists"
+        )
+        delete = _answered("delete", "await delete_span(span)")
+        create = create_or_update = _answered("create", "async with span_context(span)")
+        get_or_create = _answered(
+            "get_or_create", 'async with span_context(span, key="...", if_exists="resume")'
+        )
+        bulk_save = _answered("bulk_save", "async with batch(), and span_context(span) for each")
 
 
 _NEOMODELS = frozenset({"deleted", "element_id_property"})
@@ -248,7 +237,6 @@ def _annotation(value: object) -> str:
     return type(value).__name__ if value is not None else "float"
 
 
-_OF_LABEL = ("label_", "search_")
 _OWN = Span.defined_properties()
 
 

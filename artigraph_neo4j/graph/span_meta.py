@@ -54,8 +54,8 @@ declare a property with such a name or use the name otherwise: then its meaning 
 class InstantProperty(Property[datetime]):
     """An instant, native in the graph (``ZONED DATETIME``), in UTC in Python and in the graph.
 
-    neomodel's own ``DateTimeProperty`` would turn it into a float on ``save()``, and only UTC may
-    reach the driver, which can crash on a ``ZoneInfo``.
+    neomodel's own ``DateTimeProperty`` would turn it into a float, and only UTC may reach the
+    driver, which can crash on a ``ZoneInfo``.
     """
 
     @validator
@@ -138,6 +138,12 @@ def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str
             )
         if not isinstance(value, Property):
             continue
+        if value.unique_index:
+            raise ModelError(
+                f"span class {name}: {key!r} is declared unique, which this library does not keep; "
+                "leave unique_index out, and name a run that may exist once by "
+                "span_context(..., key=...)"
+            )
         if key.startswith("_"):
             raise ModelError(f"span class {name}: a property must not begin with '_': {key!r}")
         if isinstance(value, AliasProperty):

@@ -30,6 +30,7 @@ from artigraph_neo4j.graph.span_meta import PROVENANCE_PROPERTIES, SpanMeta, onc
 __all__ = [
     "changed_properties",
     "declared_properties",
+    "mark_changed",
     "mark_closed",
     "mark_lost",
     "mark_opened",
@@ -62,6 +63,12 @@ def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
     problems: list[SpanError] = []
     for name, property_ in declared_properties(type(span)).items():
         value = values.get(name)
+        if value is None and property_.required:
+            cls = type(span).__name__
+            problems.append(
+                SpanError(f"{cls}.{name} is required, and has no value; give it: {cls}({name}=...)")
+            )
+            continue
         try:
             raw = None if value is None else property_.deflate(value, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
             check_storable(raw)
@@ -191,6 +198,13 @@ def mark_lost(span: Span) -> None:
     span.__dict__.update(element_id_property=None, _stored=None, _node_labels=())
 
 
+def mark_changed(span: Span, changed: Mapping[str, Any]) -> None:
+    """Note on the object the properties that are written after its opening; none if it was lost."""
+    stored = span._stored  # noqa: SLF001
+    if stored is not None:
+        span.__dict__.update(_stored={**stored, **changed}, _stored_extra=_copied(span.extra))
+
+
 def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
     """Note on the object the properties that are written when it is closed.
 
@@ -198,12 +212,10 @@ def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
     """
     if not span.is_recorded:
         return
+    mark_changed(span, changed)
     labels = [label for label in span.node_labels if label not in (OPEN_LABEL, FAILED_LABEL)]
-    span.__dict__.update(
-        _stored={**(span._stored or {}), **changed},  # noqa: SLF001
-        _stored_extra=_copied(span.extra),
-        _node_labels=(*labels, *([FAILED_LABEL] if span.status == "ERROR" else [])),
-    )
+    failed = [FAILED_LABEL] if span.status == "ERROR" else []
+    span.__dict__["_node_labels"] = (*labels, *failed)
 
 
 def span_from_row(row: list[Any], cls: type[Span] | None = None) -> Span:

@@ -218,7 +218,12 @@ class _Statement:
                 for key in work.keys
                 if key is not None
             ],
-            "closed": [[w.span.node_id, w.properties | w.changed, epoch(w.at)] for w in closings],
+            "closed": [
+                [w.span.node_id, w.properties | w.changed, epoch(w.at)]
+                for w in closings
+                if w.at is not None
+            ],
+            "changed": [[w.span.node_id, w.changed] for w in closings if w.at is None],
             "used": self._used,
         }
 
@@ -242,7 +247,7 @@ class _Statement:
             closing = work.closing
             merged = {**properties, **closing.properties, **closing.changed, "writer_id": None}
             properties = {key: value for key, value in merged.items() if value is not None}
-            closed_at = epoch(work.closing.at)
+            closed_at = None if closing.at is None else epoch(closing.at)
             mark = [FAILED_LABEL] if properties["status"] == "ERROR" else []
             self._use(work.closing)
         labels = (*type(work.span).inherited_labels(), *mark)
@@ -316,7 +321,7 @@ class _Statement:
         for work in self.works:
             if isinstance(work, Opening):
                 work.opened(element_ids.get(work.span.node_id))
-            elif isinstance(work, Closing):
+            elif isinstance(work, Closing) and work.at is not None:
                 self.engine.writer.closed(work.span.node_id)
 
     async def find_opened(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import traceback
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import (
     changed_properties,
+    mark_changed,
     mark_closed,
     new_properties,
     seconds_of,
@@ -67,8 +69,9 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
 
     Artifacts that are read inside are recorded as ``USED`` by the span when the block is left.
 
-    A span that already exists is entered again without being changed: it is only made current, and
-    artifacts that are read inside are recorded as used by it.
+    A span that exists is entered again without being opened or closed: it is made current,
+    artifacts that are read inside are recorded as used by it, and properties that are set inside
+    are recorded too.
 
     A span with a ``key`` is a run that may be started again: the key is unique among runs with the
     same label and parent, and ``if_exists`` decides about a run that exists. ``"resume"`` continues
@@ -78,7 +81,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
     earlier ones stay, and ``span.run_attempt`` counts them.
 
     One round trip to enter, one to leave (with the properties that changed and the artifacts that
-    were read); none to enter a span that exists, and none to leave it when nothing was read.
+    were read); none to enter a span that exists, and none to leave it when nothing was read or set.
 
     Args:
         span: A new span of any class, or an existing one; by default a new ``Span``.
@@ -172,6 +175,8 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
                 if opening.span.is_recorded:
                     await _close(self._engine, opening.span, None, error, self._seconds())
                 raise
+            if self._opened:
+                span.__dict__["_held"] = os.getpid()
         self._cell = enter(span.node_id, self._engine, root_id=span.root_id, depth=span.depth)
         return self._span  # type: ignore[no-any-return]
 
@@ -192,7 +197,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             if self._opened or (self._done and error is not None and not _is_success(error)):
                 await _close(engine, self._span, cell, error, self._seconds())
             else:
-                await write_used(engine, cell)
+                await _leave(engine, self._span, cell)
         except Exception as failed:
             if error is None:
                 raise
@@ -251,6 +256,7 @@ async def _close(
     engine: Engine, span: Span, cell: Cell | None, error: BaseException | None, seconds: float
 ) -> None:
     """Record the end of a span; properties that cannot be stored are left out, then reported."""
+    span.__dict__.pop("_held", None)
     problems: list[Exception] = []
     if cell is not None and len(cell.used) > MAX_USED:
         try:
@@ -275,6 +281,20 @@ async def _close(
             f"span {span.node_id} ended as {span.status}, but parts of it could not be recorded: "
             + "; ".join(map(str, problems))
         ) from problems[0]
+
+
+async def _leave(engine: Engine, span: Span, cell: Cell) -> None:
+    """Record what a span used that was entered again, and the properties that changed in it."""
+    changed, problems = changed_properties(span)
+    if problems:
+        raise problems[0]
+    held = vars(span).get("_held") == os.getpid()
+    if not changed or held:  # the end of the span writes them
+        await write_used(engine, cell)
+    else:
+        await write_used(engine, cell, leave=MAX_USED)
+        await _write_alone(engine, Closing(span, {}, None, take_used(cell, MAX_USED), changed))
+        mark_changed(span, changed)
 
 
 async def _write_end(engine: Engine, closing: Closing, problems: list[Exception]) -> None:

@@ -34,12 +34,12 @@ IfExists = Literal["error", "keep", "revise"]
 
 @dataclass(slots=True, eq=False)
 class Closing:
-    """The end of a span.
+    """The end of a span, or changes to one that goes on or has ended.
 
     Attributes:
         span: The span.
         properties: The library's own: status, exception, duration.
-        at: When.
+        at: When; None where it does not end.
         used: What it used: pairs of id and time, sorted by id.
         changed: The user's properties that changed since the span was stored. The end of a span is
             written without them rather than not at all.
@@ -47,7 +47,7 @@ class Closing:
 
     span: Span
     properties: dict[str, Any]
-    at: datetime
+    at: datetime | None
     used: list[list[str]]
     changed: dict[str, Any] = field(default_factory=dict[str, Any])
 

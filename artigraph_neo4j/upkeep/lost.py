@@ -45,8 +45,8 @@ class OpenSpan:
 async def read_open_spans() -> list[OpenSpan]:
     """Read all open spans, in order of opening, with the processes that opened them.
 
-    Spans that neomodel's ``save()`` made, or that were open when imported, are left out, since
-    their process is not known. One round trip.
+    Spans that were open when imported are left out, since their process is not known. One round
+    trip.
 
     Raises:
         ConnectionFailed: The database stayed out of reach.

@@ -212,6 +212,12 @@ CALL (fine) {{
   SET n += r[1], n.closed_at = {_time("r[2]")}, n.writer_id = null
   {mark_closed_as("n")}
 }}""",
+        "changed": """
+CALL (fine) {
+  UNWIND CASE WHEN fine THEN $changed ELSE [] END AS r
+  MATCH (n:ArtigraphNode {node_id: r[0]})
+  SET n += r[1]
+}""",
         "used": f"""
 CALL (fine) {{
   UNWIND CASE WHEN fine THEN $used ELSE [] END AS g
@@ -252,6 +258,7 @@ def statement(parameters: Mapping[str, Any], *, merge: bool = False) -> str:
             - ``revises``: ``{old, new}``;
             - ``keys``: keys of labels that may be taken;
             - ``closed``: ``[id, properties, closed_at]`` of spans that are among the owners;
+            - ``changed``: ``[id, properties]`` of spans that are among the owners;
             - ``used``: ``[span id, pairs]``; ``writers``: see ``ANNOUNCE``;
 
             and ``graph``: the graph's id, if values were stored under it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from neomodel import ArrayProperty, FloatProperty, IntegerProperty, JSONProperty
 
 from artigraph_neo4j import (
     Span,
+    batch,
     bind_neomodel,
     read_child_spans,
     read_root_spans,
@@ -18,6 +18,8 @@ from artigraph_neo4j import (
     span_context,
 )
 from artigraph_neo4j.errors import EngineError, ModelError, SpanError
+
+pytestmark = pytest.mark.statements
 
 
 class Attempt(Span):
@@ -91,36 +93,75 @@ async def test_the_status_may_be_set_by_hand() -> None:
     assert (await read_span(span.node_id)).status == "ERROR"
 
 
-async def test_what_neomodel_offers_works_after_binding() -> None:
+async def test_what_neomodel_reads_works_after_binding() -> None:
     async with span_context(Attempt(label="bound", metric=0.25, params={"a": [1]})) as trial:
         pass
-    read: Any = await read_span(trial.node_id)
     async with bind_neomodel():
         (found,) = await Attempt.nodes.filter(node_id=trial.node_id)
         assert (found.label, found.metric, found.params) == ("bound", 0.25, {"a": [1]})
         assert found.opened_at == trial.opened_at
-        found.metric = 0.75
-        await found.save()
-        # An object read before never takes back what was recorded since.
-        read.status, read.closed_at, read.tags = "UNSET", None, ["kept"]
-        await read.save()
         await found.refresh()
-        assert (found.metric, found.tags) == (0.75, ["kept"])
-    after: Any = await read_span(trial.node_id)
-    assert (after.status, after.closed_at) == ("OK", trial.closed_at)
-    assert (after.metric, after.tags) == (0.75, ["kept"])
-    assert isinstance(after.opened_at, datetime)
-
-
-async def test_a_span_saved_by_neomodel_is_a_root_like_others() -> None:
-    async with bind_neomodel():
-        trial = await Attempt(label="saved", metric=1.5).save()
         with pytest.raises(EngineError, match="has a connection already"):
             await bind_neomodel()
+
+
+def test_what_neomodel_writes_is_answered_with_the_line_to_write() -> None:
+    trial: Any = Attempt(label="x")
+    for call, line in (
+        (
+            trial.save,
+            r"save\(\) of neomodel .*: async with span_context\(span\): span.name = value",
+        ),
+        (trial.delete, r"await delete_span\(span\)"),
+        (Attempt.create, r"async with span_context\(span\)"),
+        (Attempt.create_or_update, r"async with span_context\(span\)"),
+        (Attempt.get_or_create, r'key="...", if_exists="resume"'),
+        (Attempt.bulk_save, r"async with batch\(\)"),
+    ):
+        with pytest.raises(SpanError, match=line):
+            call({"label": "x"})
+
+
+async def test_a_span_that_exists_takes_new_properties(statements: list[Any]) -> None:
+    async with span_context(Attempt(label="later", metric=0.25)) as trial:
+        async with span_context(trial):
+            trial.extra["note"] = "inside"  # the end of the span writes it
     found: Any = await read_span(trial.node_id)
-    assert (found.root_id, found.depth, found.metric) == (trial.node_id, 0, 1.5)
-    assert found.opened_at <= datetime.now(UTC)
-    assert (await read_root_spans(limit=1))[0] == found
+    statements.clear()
+    async with span_context(found):
+        found.metric, found.extra["seed"] = 0.75, 7
+        async with span_context(label="below"):
+            pass
+    async with span_context(found):
+        pass
+    assert len(statements) == 3
+    after: Any = await read_span(trial.node_id)
+    assert (after.metric, after.extra) == (0.75, {"note": "inside", "seed": 7})
+    assert (after.status, after.closed_at) == ("OK", trial.closed_at)
+    with pytest.raises(SpanError, match=r"Attempt\.metric: a str"):
+        async with batch(), span_context(found):
+            found.metric = "much"
+    async with batch(atomic=True), span_context(Attempt(label="atomic")) as inside:
+        async with span_context(inside):
+            inside.metric = 1.5
+    assert (await read_span(inside.node_id)).metric == 1.5
+
+
+async def test_required_and_unique_properties() -> None:
+    class Needed(Span):
+        lot = StringProperty(required=True)
+
+    with pytest.raises(SpanError, match=r"Needed.lot is required, .*; give it: Needed\(lot=...\)"):
+        async with span_context(Needed(label="x")):
+            pass
+    with pytest.raises(SpanError, match=r"parts of it .*Needed.lot is required"):
+        async with span_context(Needed(label="x", lot="a")) as span:
+            span.lot = None  # type: ignore[assignment]
+    assert (await read_span(span.node_id)).status == "OK"
+    with pytest.raises(ModelError, match=r"'lot' is declared unique.*span_context\(..., key=...\)"):
+
+        class Unique(Span):
+            lot = StringProperty(unique_index=True)
 
 
 async def test_wrong_names_and_values_are_named() -> None:
