@@ -40,7 +40,7 @@ def stack(heap: str) -> Iterator[StackInfo]:
     Record(ports=dict.fromkeys(["bolt", "http", *S3_PORTS], 0)).write(directory)
     servers = LocalStack(directory, heap=heap)
     try:
-        yield servers.up(timeout=180)
+        yield servers.up(timeout=600)
     finally:
         servers.down(timeout=0)
         shutil.rmtree(directory, ignore_errors=True)

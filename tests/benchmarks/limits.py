@@ -39,7 +39,8 @@ class Verdict:
 
 def verdicts(run: Run) -> list[Verdict]:
     """All limits. A quick run has smaller sizes, so it only shows that the machinery works."""
-    return [*_writes(run), *_reads(run), *_growth(run), *_stream(run), *_s3(run)]
+    parts = (_writes, _reads, _growth, _questions, _stream, _s3)
+    return [verdict for part in parts for verdict in part(run)]
 
 
 def each(run: Run, workload: str, side: str) -> float | None:
@@ -104,6 +105,14 @@ def _growth(run: Run) -> Iterator[Verdict]:
         same = None if few is None or many is None else many / few
         text = f"{side}: database hits among 1,000,000 others, × among 10,000"
         yield Verdict(text, same, 1.0)
+
+
+def _questions(run: Run) -> Iterator[Verdict]:
+    sides = run["workloads"].get("questions", {}).get("sides", {})
+    slowest = max((s["median"]["seconds"] for s in sides.values()), default=None)
+    most = max((s["median"].get("server_mb", 0) for s in sides.values()), default=None)
+    yield Verdict("the slowest question about 1,000,000 nodes: seconds", slowest, 1.0)
+    yield Verdict("the same: MB of memory of a transaction, at most", most, 50)
 
 
 def _stream(run: Run) -> Iterator[Verdict]:

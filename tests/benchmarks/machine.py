@@ -43,6 +43,15 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+def cpu_of(port: int) -> float:
+    """Seconds of processor time that the process took which listens on a port; 0 if unknown."""
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port:
+            times = psutil.Process(connection.pid).cpu_times()
+            return float(times.user + times.system)
+    return 0.0
+
+
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)

@@ -54,6 +54,7 @@ def _lines(run: dict[str, Any]) -> Iterator[str]:
         yield f"| {verdict.text} | {sign} {verdict.limit:g} | {value} | {verdict.word} |"
     yield from _times(run)
     yield from _growth(run)
+    yield from _questions(run)
     yield from _stream(run)
 
 
@@ -109,6 +110,28 @@ def _growth(run: dict[str, Any]) -> Iterator[str]:
     for name in next(iter(found.values()))["sides"]:
         medians = [w["sides"][name]["median"] for w in found.values()]
         cells = [f"{m.get('hits', 0):,.0f}, {time(m['seconds'] * 1e6)}" for m in medians]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _questions(run: dict[str, Any]) -> Iterator[str]:
+    found = run["workloads"].get("questions")
+    if not found:
+        return
+    yield "\n## Questions about origin\n"
+    yield (
+        f"On a generated graph of {found['size']:,} nodes (`--only questions`): the time of the "
+        "call, the server's processor time in it, and database hits and memory of its statement.\n"
+    )
+    yield "| question | time | processor | hits | memory |"
+    yield "|---|---|---|---|---|"
+    for name, side in found["sides"].items():
+        m = side["median"]
+        cells = [
+            time(m["seconds"] * 1e6),
+            f"{m['server_cpu'] * 1000:,.0f} ms" if "server_cpu" in m else "",
+            f"{m['hits']:,.0f}" if "hits" in m else "",
+            f"{m['server_mb']:.1f} MB" if "server_mb" in m else "",
+        ]
         yield f"| {name} | " + " | ".join(cells) + " |"
 
 
