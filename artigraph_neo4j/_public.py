@@ -66,6 +66,8 @@ from artigraph_neo4j.recording.spans import (
 from artigraph_neo4j.recording.used import record_used
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.file import File
+from artigraph_neo4j.serializer.note import Html, Markdown
+from artigraph_neo4j.serializer.picture import Picture
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.upkeep.delete import (
     DeleteReport,
@@ -113,6 +115,7 @@ __all__ = [
     "F",
     "FieldSummary",
     "File",
+    "Html",
     "Impact",
     "ImpactRun",
     "ImportReport",
@@ -121,6 +124,7 @@ __all__ = [
     "LineageLink",
     "LineageStep",
     "Lost",
+    "Markdown",
     "MigrationFailure",
     "MigrationProgress",
     "MigrationReport",
@@ -129,6 +133,7 @@ __all__ = [
     "ModelBacklog",
     "NotFoundError",
     "OpenSpan",
+    "Picture",
     "Policy",
     "Recipe",
     "RecipeStep",

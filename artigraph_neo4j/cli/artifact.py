@@ -20,9 +20,11 @@ from rich.text import Text
 from artigraph_neo4j.cli.options import Url, ago, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.common.wording import cut, duration_text, place_text, size_text
-from artigraph_neo4j.errors import StorageError
+from artigraph_neo4j.errors import ArgumentError, StorageError
 from artigraph_neo4j.find.inspect import StoredArtifact, StoredField, inspect_artifact
 from artigraph_neo4j.find.named import find_named
+from artigraph_neo4j.serializer.note import Html
+from artigraph_neo4j.serializer.picture import Picture
 from artigraph_neo4j.values.stored_value import StoredValue
 
 __all__ = ["artifact", "commands"]
@@ -48,6 +50,10 @@ def artifact(
     out: Annotated[
         Path | None, typer.Option("--out", help="The file; - is standard output.")
     ] = None,
+    opened: Annotated[
+        bool,
+        typer.Option("--open", help="Open a picture, page or note in the program for it."),
+    ] = False,
     codec: Annotated[
         bool, typer.Option("--codec", help="Show the codec, too: how each field is read back.")
     ] = False,
@@ -55,6 +61,11 @@ def artifact(
     as_json: Json = False,
 ) -> None:
     """Show the fields of an artifact and where each value is. Needs no class of yours."""
+    if opened:
+        found, path = run(url, lambda: _to_file(artifact, field))
+        say(f"{path}\n")
+        typer.launch(str(path))
+        return
     if (field is None) != (out is None):
         raise typer.BadParameter("--field and --out go together")
     if as_json and out == Path("-"):
@@ -84,6 +95,53 @@ async def _read(
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error}") from error
     return found, {"path": str(out), "size": handle.size, "digest": handle.digest}
+
+
+_SUFFIXES = {
+    "html": ".html",
+    "markdown": ".md",
+    "onnx": ".onnx",
+    "pillow": ".png",
+    "plotly": ".json",
+}
+
+
+async def _to_file(name: str, field: str | None) -> tuple[StoredArtifact, Path]:
+    """Write one field to a file whose suffix leads to a program that shows it.
+
+    The file stays, since the program opens it later. A page with scripts of somebody else would run
+    them in a browser, so pages and drawings are wrapped in a page that runs none.
+    """
+    _, node_id = await find_named(name, "artifact")
+    found = await inspect_artifact(node_id)
+    shown = [f for f in found.fields if f.serializer in (*_SUFFIXES, "picture")]
+    if field is None and len(shown) != 1:
+        names = ", ".join(f.path for f in shown) or "none"
+        raise ArgumentError(f"--open needs --field, one that can be shown: {names}")
+    wanted = field or shown[0].path
+    kinds = {stored.path: stored.serializer for stored in found.fields}
+    folder = Path(tempfile.mkdtemp(prefix="artigraph-"))
+    path = await found.handle(wanted).save(folder / "value")
+    return found, await asyncio.to_thread(_as_shown, path, kinds.get(wanted))
+
+
+def _as_shown(path: Path, serializer: str | None) -> Path:
+    if serializer == "picture":
+        picture = Picture.open(path)
+        if picture.format != "svg":
+            return path.rename(path.with_suffix(f".{picture.format}"))
+        body = picture._repr_html_()
+    elif serializer == "html":
+        body = Html(path.read_text("utf-8"))._repr_html_()
+    else:
+        return path.rename(path.with_suffix(_SUFFIXES.get(serializer or "", ".bin")))
+    page = path.with_suffix(".html")
+    style = "body{margin:0} iframe{height:100vh!important}"
+    page.write_text(
+        f'<!doctype html><meta charset="utf-8"><style>{style}</style>{body}', encoding="utf-8"
+    )
+    path.unlink()
+    return page
 
 
 async def _to_stdout(handle: StoredValue) -> None:

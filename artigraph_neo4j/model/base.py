@@ -178,7 +178,7 @@ class ModelBase:
 
         cloudpickle makes a class with slots again without them.
         """
-        pair = cast("tuple[Any, Any]", state if isinstance(state, tuple) else (state, None))
+        pair = cast("tuple[Any, Any]", state) if isinstance(state, tuple) else (state, None)
         values: dict[str, Any] = pair[0] or {}
         slots: dict[str, Any] = pair[1] or {}
         held: dict[str, Any] | None = getattr(self, "__dict__", None)

@@ -14,6 +14,9 @@ from artigraph_neo4j.graph.span import Span, own_facts, span_title
 from artigraph_neo4j.model.base import ModelBase, artifact_info
 from artigraph_neo4j.model.lazy import Lazy
 from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
+from artigraph_neo4j.serializer.note import Html as HtmlNote
+from artigraph_neo4j.serializer.note import Markdown
+from artigraph_neo4j.serializer.picture import Picture
 
 __all__ = [
     "SHOWN_ROWS",
@@ -129,8 +132,26 @@ def artifact_html(artifact: ModelBase, level: int = 0) -> Html:
         if isinstance(value, ModelBase) and level < _NESTED_LEVELS:
             rows.append((name, details(_model_name(value), artifact_html(value, level + 1))))
         else:
-            rows.append((name, value_text(value)))
+            rows.append((name, _shown_html(value)))
     return facts(_artifact_title(artifact), rows)
+
+
+_SHOWN_BYTES = 2**21
+"""Maximum size of a picture or note that a notebook shows, and keeps in its file."""
+
+
+def _shown_html(value: object) -> object:
+    """Return markup for a picture or a page, which runs no script; text for all else."""
+    if isinstance(value, Picture) and len(value.data) <= _SHOWN_BYTES:
+        return Html(f'<img src="{value.url}" alt="{escaped(repr(value))}" style="max-width:100%">')
+    if isinstance(value, HtmlNote) and len(value.text) <= _SHOWN_BYTES:
+        return Html(
+            f'<iframe sandbox srcdoc="{escaped(value.text)}" '
+            'style="width:100%;height:20em;border:0"></iframe>'
+        )
+    if isinstance(value, Markdown):
+        return cut(value.text, _SHOWN_BYTES)
+    return value_text(value)
 
 
 def _artifact_title(artifact: ModelBase) -> Html:

@@ -7,7 +7,7 @@ import concurrent.futures
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Container, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
 from artigraph_neo4j.common.registry import Registry, load_entry_points
@@ -20,6 +20,7 @@ __all__ = [
     "exactly",
     "find_serializer",
     "infer_serializer",
+    "register_type",
     "serializer_names",
     "serializer_types",
     "shorten_path",
@@ -133,11 +134,16 @@ class Serializer(ABC, Generic[T]):
         """
         _by_name.add(self.name, self)
         for type_ in self.types:
-            _by_type[type_] = self
+            register_type(type_, self)
         return self
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def register_type(type_: type[Any], serializer: Serializer[Any]) -> None:
+    """Make a serializer the inferred one for a type, without making its name known."""
+    _by_type[type_] = serializer
 
 
 def exactly(type_: type[T], value: T) -> T:
@@ -277,11 +283,21 @@ _by_name: Registry[Serializer[Any]] = Registry("serializer")
 _by_type: dict[type[Any], Serializer[Any]] = {}
 
 _OF_PACKAGE = {
+    "PIL": "artigraph_neo4j.serializer.pillow",
     "datetime": "artigraph_neo4j.serializer.datetime",
+    "lightgbm": "artigraph_neo4j.serializer.lightgbm",
+    "matplotlib": "artigraph_neo4j.serializer.matplotlib",
+    "networkx": "artigraph_neo4j.serializer.networkx",
     "numpy": "artigraph_neo4j.serializer.numpy",
+    "onnx": "artigraph_neo4j.serializer.onnx",
     "pandas": "artigraph_neo4j.serializer.pandas",
+    "plotly": "artigraph_neo4j.serializer.plotly",
     "polars": "artigraph_neo4j.serializer.polars",
     "pyarrow": "artigraph_neo4j.serializer.arrow",
+    "scipy": "artigraph_neo4j.serializer.sparse",
+    "sklearn": "artigraph_neo4j.serializer.sklearn",
+    "torch": "artigraph_neo4j.serializer.torch",
+    "xgboost": "artigraph_neo4j.serializer.xgboost",
 }
 """Our modules that register serializers for a package's types; the first value imports them."""
 
@@ -291,15 +307,27 @@ _OF_NAME = {
     "date": "artigraph_neo4j.serializer.datetime",
     "datetime": "artigraph_neo4j.serializer.datetime",
     "file": "artigraph_neo4j.serializer.file",
+    "html": "artigraph_neo4j.serializer.note",
     "json": "artigraph_neo4j.serializer.json",
     "json-sorted": "artigraph_neo4j.serializer.json",
+    "lightgbm": "artigraph_neo4j.serializer.lightgbm",
+    "markdown": "artigraph_neo4j.serializer.note",
     "msgpack": "artigraph_neo4j.serializer.msgpack",
+    "networkx": "artigraph_neo4j.serializer.networkx",
     "numpy": "artigraph_neo4j.serializer.numpy",
+    "onnx": "artigraph_neo4j.serializer.onnx",
     "pandas": "artigraph_neo4j.serializer.pandas",
+    "picture": "artigraph_neo4j.serializer.picture",
+    "pillow": "artigraph_neo4j.serializer.pillow",
+    "plotly": "artigraph_neo4j.serializer.plotly",
     "polars": "artigraph_neo4j.serializer.polars",
+    "scipy": "artigraph_neo4j.serializer.sparse",
+    "sklearn": "artigraph_neo4j.serializer.sklearn",
     "str": "artigraph_neo4j.serializer.core",
     "time": "artigraph_neo4j.serializer.datetime",
     "timedelta": "artigraph_neo4j.serializer.datetime",
+    "torch": "artigraph_neo4j.serializer.torch",
+    "xgboost": "artigraph_neo4j.serializer.xgboost",
 }
 """Our modules by the first part of a stored serializer's name."""
 
@@ -312,21 +340,40 @@ def find_serializer(name: str) -> Serializer[Any] | None:
 
     If the name is not registered, modules that may register it are imported: that of this library,
     then those in the entry point group ``artigraph.serializers``.
+
+    Raises:
+        SerializationError: The name is known, and needs a package that is not installed.
     """
     found = _by_name.get(name)
     if found is None and (module := _OF_NAME.get(name.split(".")[0])):
-        importlib.import_module(module)
+        _import(module)
         found = _by_name.get(name)
     if found is None and load_entry_points(ENTRY_POINTS):
         found = _by_name.get(name)
     return found
 
 
+def _import(module: str) -> None:
+    """Import one of our modules.
+
+    Raises:
+        SerializationError: It needs a package that is not installed; the message names the extra.
+    """
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise SerializationError(f"{error}; or store a File that the package wrote") from error
+
+
 def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
-    """Return the serializer registered for the nearest class in ``type_.__mro__``, or None."""
+    """Return the serializer registered for the nearest class in ``type_.__mro__``, or None.
+
+    Raises:
+        SerializationError: Its values need a package that is not installed.
+    """
     for cls in type_.__mro__:
         if cls not in _by_type and (module := _OF_PACKAGE.get(cls.__module__.split(".")[0])):
-            importlib.import_module(module)
+            _import(module)
         if cls in _by_type:
             return _by_type[cls]
     if type_.__module__ != "builtins" and load_entry_points(ENTRY_POINTS):
@@ -335,9 +382,10 @@ def infer_serializer(type_: type[Any]) -> Serializer[Any] | None:
 
 
 def serializer_types() -> dict[type[Any], Serializer[Any]]:
-    """Return the serializers by type; imports all serializers of this library."""
+    """Return the serializers by type; imports all of this library whose packages are there."""
     for module in {*_OF_NAME.values(), *_OF_PACKAGE.values()}:
-        importlib.import_module(module)
+        with suppress(ImportError):
+            importlib.import_module(module)
     return dict(_by_type)
 
 

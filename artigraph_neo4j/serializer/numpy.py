@@ -8,7 +8,7 @@ import math
 import re
 import struct
 import sys
-import zipfile
+from collections.abc import Mapping
 from typing import IO, Any, ClassVar, cast
 
 from artigraph_neo4j.errors import SerializationError
@@ -21,6 +21,7 @@ from artigraph_neo4j.serializer.base import (
     unwritable,
 )
 from artigraph_neo4j.serializer.limits import check_decoded
+from artigraph_neo4j.serializer.zipped import unzipped, zipped
 
 try:
     import numpy as np
@@ -33,11 +34,14 @@ __all__ = [
     "ArraySerializer",
     "MaskedArraySerializer",
     "ScalarSerializer",
+    "array_of",
     "array_serializer",
     "as_native",
     "as_scalar",
     "masked_array_serializer",
     "scalar_serializer",
+    "unzipped_arrays",
+    "zipped_arrays",
 ]
 
 
@@ -242,12 +246,7 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
             parts["mask"] = array.mask
         if getattr(array, "_fill_value", None) is not None:  # otherwise the default of the dtype
             parts["fill"] = np.asarray(array.fill_value)
-        sink = io.BytesIO()
-        with zipfile.ZipFile(sink, "w") as archive:
-            for name, part in parts.items():
-                # A fixed date, so that equal arrays have equal bytes.
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _save(part))
-        return sink.getvalue()
+        return zipped_arrays(parts)
 
     def deserialize(self, data: bytes, /) -> np.ma.MaskedArray[Any, Any]:
         """Return the masked array.
@@ -269,20 +268,42 @@ class MaskedArraySerializer(Serializer["np.ma.MaskedArray[Any, Any]"]):
 
 
 def _parts(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the arrays of a ``.npz`` file, which must be uncompressed and must not overlap."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = archive.infolist()
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise DamagedError("a member is compressed")
-        if sum(member.file_size for member in members) > len(data):
-            raise DamagedError("its members take more bytes than the file")
-        parts = {m.filename.removesuffix(".npy"): archive.read(m) for m in members}
-    if len(parts) < len(members) or not {"data", "hard"} <= parts.keys() <= _MEMBERS:
+    parts = unzipped_arrays(data)
+    if not {"data", "hard"} <= parts.keys() <= _MEMBERS:
         raise DamagedError(f"its members are {shown(list(parts))}")
-    return {name: _load(io.BytesIO(part)) for name, part in parts.items()}
+    return parts
 
 
 _MEMBERS = {"data", "hard", "mask", "fill"}
+
+
+def zipped_arrays(parts: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
+    """Return a ``.npz`` file of arrays.
+
+    Raises:
+        SerializationError: An array holds Python objects, or has a dtype that would change.
+    """
+    return zipped({f"{name}.npy": _save(part) for name, part in parts.items()})
+
+
+def unzipped_arrays(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the arrays of a ``.npz`` file that ``zipped_arrays`` made.
+
+    Raises:
+        DamagedError: The bytes are not such a file.
+        SerializationError: A member is not a ``.npy`` file.
+    """
+    members = unzipped(data)
+    return {name.removesuffix(".npy"): array_of(part) for name, part in members.items()}
+
+
+def array_of(data: bytes) -> np.ndarray[Any, Any]:
+    """Return the array in a ``.npy`` file, after all checks.
+
+    Raises:
+        SerializationError: The bytes are not such a file, or hold a pickle.
+    """
+    return _load(io.BytesIO(data))
 
 
 class ScalarSerializer(Serializer[np.generic]):

@@ -13,7 +13,14 @@ from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer import find_serializer
 from artigraph_neo4j.serializer.base import Serializer
 from tests.fuzz import faulty
-from tests.unit.serializer import test_arrow, test_msgpack, test_numpy, test_pandas, test_polars
+from tests.unit.serializer import (
+    media_values,
+    test_arrow,
+    test_msgpack,
+    test_numpy,
+    test_pandas,
+    test_polars,
+)
 from tests.unit.serializer.test_wire import CASES, WIRE
 
 WEIGHTS = {
@@ -40,6 +47,17 @@ WEIGHTS = {
     "arrow.parquet": 10,
     "polars.ipc": 12,
     "polars.series": 6,
+    "picture": 1,
+    "pillow": 6,
+    "plotly": 1,
+    "markdown": 1,
+    "html": 1,
+    "networkx": 6,
+    "scipy.sparse": 6,
+    "sklearn": 4,
+    "xgboost": 6,
+    "xgboost.estimator": 3,
+    "onnx": 2,
 }
 """Shares of the inputs by serializer; quick ones get more. Files and bytes have no format."""
 
@@ -105,4 +123,5 @@ def _values() -> dict[str, Iterable[Any]]:
         "arrow.parquet": test_arrow.TestParquet.values,
         "polars.ipc": polars,
         "polars.series": [column for frame in polars for column in frame.get_columns()],
+        **{name: values() for name, values in media_values.VALUES.items()},
     }

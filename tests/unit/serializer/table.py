@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artigraph_neo4j.serializer import base, find_serializer, serializer_names
+from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.pickle import pickle_serializer
 
 PAGE = Path(__file__).parents[3] / "docs" / "serializers.md"
@@ -83,6 +84,33 @@ NOTES = {
     "polars.ipc": Note("Arrow IPC file, lz4", "no `Object` columns, no arrays of width 0"),
     "polars.series": Note("Arrow IPC file, lz4", "the same"),
     "polars.lazy": Note("none", "always refused: store what `collect()` gives"),
+    "picture": Note(
+        "the PNG, SVG, JPEG, GIF or WebP file",
+        "a figure of matplotlib comes back as a `Picture`",
+        "`artigraph_neo4j.Picture`, `matplotlib.Figure`",
+    ),
+    "pillow": Note("PNG", "modes `1`, `L`, `LA`, `P`, `RGB`, `RGBA`, `I;16`; no metadata"),
+    "plotly": Note("JSON of plotly", "arrays come back as plotly's JSON has them"),
+    "markdown": Note("UTF-8", "", "`artigraph_neo4j.Markdown`"),
+    "html": Note("UTF-8", "", "`artigraph_neo4j.Html`"),
+    "networkx": Note("msgpack", "nodes and attributes have to be plain values"),
+    "scipy.sparse": Note("`.npz`", "csr, csc, bsr, coo and dia, of two dimensions"),
+    "sklearn": Note("skops", "[types that are known or trusted](#models-of-others)"),
+    "xgboost": Note("JSON of XGBoost", "no splits by categories, no leaves of several numbers"),
+    "xgboost.estimator": Note(
+        "msgpack: parameters, and the model as above",
+        "the same; no functions as parameters",
+        "`xgboost.XGBClassifier` and the other estimators",
+    ),
+    "lightgbm": Note("none", "always refused: store the text of `model_to_string()`"),
+    "onnx": Note("ONNX", "no weights in other files; 2 GiB"),
+    "torch": Note("safetensors", "detached, dense; comes back on the CPU", "`torch.Tensor`"),
+    "torch.state": Note(
+        "safetensors",
+        "the same; comes back as an `OrderedDict`",
+        f"`dict` of tensors, {ON_REQUEST}",
+    ),
+    "torch.module": Note("none", "always refused: store its `state_dict()`", "`torch.nn.Module`"),
     "pickle": Note("pickle, protocol 5", "[read this first](#pickle)", f"anything, {ON_REQUEST}"),
 }
 """In the order of the table."""
@@ -97,7 +125,18 @@ def serializers() -> dict[str, Any]:
         for name, found in known.items()
         if type(found).__module__.startswith("artigraph_neo4j.")
     }
-    return {**ours, pickle_serializer.name: pickle_serializer}
+    absent = {name: Absent() for name in ("torch", "torch.state", "torch.module")}
+    return {**absent, **ours, pickle_serializer.name: pickle_serializer}
+
+
+class Absent(Serializer[Any]):
+    """Stands for a serializer whose package need not be installed to make the table."""
+
+    def serialize(self, value: Any, /) -> bytes:
+        raise NotImplementedError
+
+    def deserialize(self, data: bytes, /) -> Any:
+        raise NotImplementedError
 
 
 def _type_name(kind: type[Any]) -> str:

@@ -23,18 +23,19 @@ import pyarrow.parquet as pq
 import pytest
 import pytz
 
-from artigraph_neo4j.serializer import find_serializer, serializer_names
+from artigraph_neo4j.serializer import base, find_serializer, serializer_names
 from artigraph_neo4j.serializer.file import File
 from artigraph_neo4j.serializer.msgpack import MARKS
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES
 from artigraph_neo4j.testing import difference
+from tests.unit.serializer import media_values
 from tests.unit.serializer import plain_values as own
 from tests.unit.serializer.test_arrow import table_difference
 from tests.unit.serializer.test_numpy import array_difference, masked_difference
 from tests.unit.serializer.test_pandas import same_frame, same_index, same_series
 
 WIRE = Path(__file__).parents[2] / "data" / "wire"
-NONE_YET = {"file", "polars.lazy"}
+NONE_YET = {"file", "polars.lazy", "lightgbm", "torch", "torch.state", "torch.module"}
 """Serializers that write nothing, or a file as it is."""
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -134,6 +135,40 @@ def _polars_frame() -> Any:
         "when": pl.Series([datetime(2020, 1, 1), None], dtype=pl.Datetime("ns", "Europe/Paris")),
     }
     return pl.DataFrame(columns)
+
+
+FILES = {
+    "picture": "picture.png",
+    "markdown": "note.md",
+    "html": "note.html",
+    "pillow": "image.png",
+    "plotly": "figure.json",
+    "networkx": "graph.msgpack",
+    "scipy.sparse": "matrix.npz",
+    "onnx": "model.onnx",
+    "sklearn": "estimator.skops",
+    "xgboost": "model.json",
+    "xgboost.estimator": "estimator.msgpack",
+}
+
+
+def _first(name: str) -> Callable[[], Any]:
+    return lambda: media_values.VALUES[name]()[1 if name == "sklearn" else 0]
+
+
+def _like(name: str) -> Callable[[Any, Any], Any]:
+    def compare(left: Any, right: Any) -> None:
+        assert type(left) is type(right)
+        if name in ("sklearn", "xgboost.estimator"):
+            assert left.get_params() == pytest.approx(right.get_params(), nan_ok=True)
+        elif name != "xgboost":  # another version may fit another model
+            for kind, differ in media_values.DIFFERENCES.items():
+                if isinstance(left, kind):
+                    assert differ(left, right) is None
+                    return
+            assert left == right
+
+    return compare
 
 
 def _arrow() -> pa.Table:
@@ -247,6 +282,7 @@ CASES = [
     Case("arrow.batch", "batch.arrow", lambda: _arrow().to_batches()[0], _table),
     Case("polars.ipc", "frame.arrow", _polars_frame, _polars),
     Case("polars.series", "series.arrow", lambda: _polars_frame()["enum"], _polars),
+    *(Case(name, file, _first(name), _like(name)) for name, file in FILES.items()),
 ]
 IDS = [f"{case.serializer}/{case.file}" for case in CASES]
 
@@ -265,8 +301,7 @@ def test_still_read(case: Case) -> None:
 
 
 def test_no_serializer_and_no_type_is_forgotten() -> None:
-    for module in ("arrow", "file", "numpy", "pandas", "polars"):
-        find_serializer(module)
+    base.serializer_types()
     modules = {name: type(find_serializer(name)).__module__ for name in serializer_names()}
     ours = {name for name, module in modules.items() if module.startswith("artigraph_neo4j.")}
     assert ours - {case.serializer for case in CASES} - NONE_YET == set()

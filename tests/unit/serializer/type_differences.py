@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from artigraph_neo4j.testing import difference
+from tests.unit.serializer.media_values import DIFFERENCES
 from tests.unit.serializer.test_arrow import table_difference
 from tests.unit.serializer.test_numpy import array_difference, masked_difference
 from tests.unit.serializer.test_pandas import same_frame, same_index, same_series
@@ -67,4 +68,5 @@ _COMPARE: dict[Any, Any] = {
     (pa.Table, pa.RecordBatch): table_difference,
     pl.DataFrame: frame_difference,
     pl.Series: _polars_series,
+    **DIFFERENCES,
 }

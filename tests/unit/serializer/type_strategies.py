@@ -20,6 +20,7 @@ from hypothesis.extra import numpy as hnp
 from polars.testing.parametric import dataframes, series
 
 from artigraph_neo4j.serializer.file import File
+from tests.unit.serializer import media_values
 from tests.unit.serializer import plain_values as plain
 from tests.unit.serializer.plain_values import FOLDS, KEYS, SCALARS, VALUES
 
@@ -290,4 +291,5 @@ STRATEGIES: dict[type[Any], Strategy] = {
     ),
     pl.Series: series(max_size=5, excluded_dtypes=[pl.Object], allow_masked=False),
     File: st.binary(max_size=20).map(_file),
+    **media_values.STRATEGIES,
 }

@@ -1,0 +1,303 @@
+"""Pictures, notes, figures, graphs and models of others: what each keeps, and refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lightgbm
+import matplotlib.figure
+import networkx as nx
+import numpy as np
+import pytest
+import scipy.sparse as sparse
+import xgboost
+from PIL import Image
+from sklearn.base import BaseEstimator
+from sklearn.tree import DecisionTreeClassifier
+
+from artigraph_neo4j import Html, Markdown, Picture
+from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.serializer import find_serializer, infer_serializer
+from artigraph_neo4j.serializer import sklearn as of_sklearn
+from artigraph_neo4j.serializer.lightgbm import booster_serializer as lightgbm_serializer
+from artigraph_neo4j.serializer.matplotlib import figure_serializer, svg_serializer
+from artigraph_neo4j.serializer.networkx import graph_serializer
+from artigraph_neo4j.serializer.note import html_serializer, markdown_serializer
+from artigraph_neo4j.serializer.onnx import onnx_serializer
+from artigraph_neo4j.serializer.picture import picture_serializer
+from artigraph_neo4j.serializer.pillow import image_serializer
+from artigraph_neo4j.serializer.plotly import figure_serializer as plotly_serializer
+from artigraph_neo4j.serializer.sklearn import estimator_serializer
+from artigraph_neo4j.serializer.sparse import sparse_serializer
+from artigraph_neo4j.serializer.xgboost import booster_serializer
+from artigraph_neo4j.serializer.xgboost import estimator_serializer as xgboost_serializer
+from artigraph_neo4j.serializer.zipped import unzipped, zipped
+from artigraph_neo4j.testing import SerializerTests
+from tests.unit.serializer import media_values as media
+from tests.unit.serializer.type_differences import any_difference
+
+
+class Conformance(SerializerTests):
+    def difference(self, left: Any, right: Any) -> str | None:
+        return any_difference(left, right)
+
+
+class TestPictures(Conformance):
+    serializer = picture_serializer
+    values = media.VALUES["picture"]()
+
+
+class TestMarkdown(Conformance):
+    serializer = markdown_serializer
+    values = media.VALUES["markdown"]()
+    refused = (Markdown("\ud800"), Markdown(1))  # type: ignore[arg-type]
+    garbage = (b"\xff",)
+
+
+class TestHtml(Conformance):
+    serializer = html_serializer
+    values = media.VALUES["html"]()
+    garbage = (b"\xff",)
+
+
+class TestImages(Conformance):
+    serializer = image_serializer
+    values = media.VALUES["pillow"]()
+    refused = tuple(Image.new(mode, (1, 1)) for mode in ("F", "CMYK", "HSV"))
+
+
+class TestPlotly(Conformance):
+    serializer = plotly_serializer
+    values = media.VALUES["plotly"]()
+    garbage = (b"{", b'{"data":[{"type":"none such"}]}', b"[]")
+
+
+class TestGraphs(Conformance):
+    class Own(nx.Graph):
+        pass
+
+    serializer = graph_serializer
+    values = media.VALUES["networkx"]()
+    refused = (Own(), nx.Graph([(1, len)]))
+
+
+class TestSparse(Conformance):
+    serializer = sparse_serializer
+    values = media.VALUES["scipy.sparse"]()
+    refused = (sparse.lil_matrix((2, 2)), sparse.coo_array(np.ones(3)))
+
+
+class TestOnnx(Conformance):
+    serializer = onnx_serializer
+    values = media.VALUES["onnx"]()
+
+
+class OfOnesOwn(BaseEstimator):
+    pass
+
+
+class TestEstimators(Conformance):
+    serializer = estimator_serializer
+    values: ClassVar[Any] = media.VALUES["sklearn"]()
+    refused = (OfOnesOwn(),)
+
+
+class TestBoosters(Conformance):
+    serializer = booster_serializer
+    values: ClassVar[Any] = media.VALUES["xgboost"]()
+    garbage = (b"", b"{}", b'{"learner":[]}')
+
+
+class TestXgboostEstimators(Conformance):
+    serializer = xgboost_serializer
+    values: ClassVar[Any] = media.VALUES["xgboost.estimator"]()
+    refused = (xgboost.XGBRegressor(objective=lambda a, b: (a, b)),)
+
+
+def test_a_figure_of_matplotlib_comes_back_as_the_picture_of_it() -> None:
+    figure = media.drawn()
+    found = figure_serializer.deserialize(figure_serializer.serialize(figure))
+    assert type(found) is Picture
+    assert Image.open(io.BytesIO(found.data)).format == "PNG"
+    assert infer_serializer(matplotlib.figure.Figure) is figure_serializer
+    assert find_serializer("picture") is picture_serializer  # reading needs no matplotlib
+    drawing = svg_serializer.deserialize(svg_serializer.serialize(figure))
+    assert drawing.format == "svg"
+    for serializer in (figure_serializer, svg_serializer):
+        assert serializer.serialize(figure) == serializer.serialize(media.drawn())
+        assert serializer.serialize(found) == found.data
+
+
+def test_a_picture(tmp_path: Path) -> None:
+    picture = Picture(media.PNG)
+    assert repr(picture) == f"(Picture png, 1 × 1, {len(media.PNG)} bytes)"
+    assert Picture.open(picture.save(tmp_path / "a.png")) == picture
+    assert pickle.loads(pickle.dumps(picture)) == picture
+    assert len({picture, Picture(media.PNG)}) == 1
+    assert picture != media.PNG
+    with pytest.raises(ValueError, match="not a PNG"):
+        Picture(b"MZ")
+
+
+def test_a_drawing_and_html_run_no_script_in_a_notebook() -> None:
+    """``<img>`` runs none, and a frame with ``sandbox`` neither."""
+    drawing = Picture(media.SVG.replace(b"/>", b"><script>alert(1)</script></svg>"))
+    assert "script" not in drawing._repr_html_()
+    shown = Html('<script>alert("1")</script>')._repr_html_()
+    assert shown.startswith("<iframe sandbox ")
+    assert "<script" not in shown
+    assert '"1"' not in shown
+
+
+def test_an_image_that_a_file_was_opened_as() -> None:
+    found = image_serializer.deserialize(
+        image_serializer.serialize(Image.open(io.BytesIO(media.PNG)))
+    )
+    assert type(found) is Image.Image
+    assert found.size == (1, 1)
+
+
+def test_an_image_that_claims_to_be_large_is_refused_at_once() -> None:
+    large = media.PNG[:16] + b"\0\0\xff\xff\0\0\xff\xff" + media.PNG[24:]
+    with pytest.raises(SerializationError, match="bytes in memory"):
+        image_serializer.deserialize(large)
+
+
+def trees(change: Any) -> bytes:
+    """Bytes of a decision tree after a change of its nodes."""
+    data = estimator_serializer.serialize(media.estimators()[2])
+    members = unzipped(data)
+    for name, member in members.items():
+        array = of_sklearn.array_of(member).copy() if name.endswith(".npy") else None
+        if array is not None and array.dtype.names:
+            members[name] = of_sklearn.array_serializer.serialize(change(array))
+    return zipped(members)
+
+
+def with_value(name: str, value: int) -> Any:
+    def change(nodes: Any) -> Any:
+        nodes[name][0] = value
+        return nodes
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_value("left_child", 2**40),
+        with_value("right_child", 0),
+        with_value("feature", 3),
+        with_value("feature", -5),
+        lambda nodes: nodes[:-1].copy(),
+    ],
+)
+def test_a_decision_tree_that_leads_out_of_its_arrays_is_refused(change: Any) -> None:
+    assert type(estimator_serializer.deserialize(trees(lambda same: same))) is (
+        DecisionTreeClassifier
+    )
+    with pytest.raises(SerializationError, match="decision tree"):
+        estimator_serializer.deserialize(trees(change))
+
+
+def test_a_class_of_ones_own_is_stored_once_its_module_is_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(SerializationError, match=r"trust_modules\('tests.unit.serializer.test_me"):
+        estimator_serializer.serialize(OfOnesOwn())
+    monkeypatch.setenv("ARTIGRAPH_TRUSTED_MODULES", __name__)
+    data = estimator_serializer.serialize(OfOnesOwn())
+    assert type(estimator_serializer.deserialize(data)) is OfOnesOwn
+    monkeypatch.delenv("ARTIGRAPH_TRUSTED_MODULES")
+    with pytest.raises(SerializationError, match="not known to be harmless"):
+        estimator_serializer.deserialize(data)
+
+
+def test_a_stored_estimator_names_no_function_to_call() -> None:
+    schema = {"__class__": "system", "__module__": "os", "__loader__": "FunctionNode",
+              "content": {"module_path": "os", "function": "system"}, "protocol": 2,
+              "_skops_version": "0.16.0"}  # fmt: skip
+    with pytest.raises(SerializationError):
+        estimator_serializer.deserialize(zipped({"schema.json": json.dumps(schema).encode()}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("left_children", [2**31]), ("split_indices", [99]), ("left_children", [0, -1, -1])],
+)
+def test_a_tree_of_xgboost_that_leads_out_of_its_arrays_is_refused(name: str, value: Any) -> None:
+    model = json.loads(booster_serializer.serialize(media.boosters()[0]))
+    tree = model["learner"]["gradient_booster"]["model"]["trees"][0]
+    tree[name] = value + tree[name][len(value) :]
+    with pytest.raises(SerializationError, match="XGBoost"):
+        booster_serializer.deserialize(json.dumps(model).encode())
+
+
+def test_models_of_lightgbm_are_kept_as_text() -> None:
+    data = lightgbm.Dataset(np.vstack([media.X, media.X]), np.tile(media.Y, 2))
+    booster = lightgbm.train({"verbose": -1, "num_threads": 1}, data, 1)
+    assert infer_serializer(lightgbm.LGBMClassifier) is lightgbm_serializer
+    for value in (booster, lightgbm.LGBMClassifier()):
+        with pytest.raises(SerializationError, match=r"model_to_string\(\)"):
+            lightgbm_serializer.serialize(value)
+    with pytest.raises(SerializationError, match="stored as text"):
+        lightgbm_serializer.deserialize(b"tree")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_sparse_matrix_with_places_out_of_it_is_refused(place: int) -> None:
+    matrix = sparse.coo_array(np.eye(3))
+    good = sparse_serializer.serialize(matrix)
+    members = unzipped(good)
+    name = ("row.npy", "col.npy")[place]
+    members[name] = members[name][:-4] + (3).to_bytes(4, "little")
+    with pytest.raises(SerializationError, match="out of the matrix"):
+        sparse_serializer.deserialize(zipped(members))
+
+
+def test_nothing_of_these_is_imported_before_it_is_needed() -> None:
+    heavy = ["PIL", "lightgbm", "matplotlib", "networkx", "onnx", "plotly", "scipy", "skops"]
+    heavy += ["sklearn", "torch", "xgboost", "safetensors"]
+    script = (
+        "import sys, artigraph_neo4j\nfrom artigraph_neo4j import Picture, set_engine\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        SerializationError, match=r'pip install torch "artigraph-neo4j\[torch\]".* File'
+    ):
+        find_serializer("torch")
+
+
+def test_torch() -> None:
+    torch = pytest.importorskip("torch")
+    from artigraph_neo4j.serializer.torch import (
+        module_serializer,
+        state_serializer,
+        tensor_serializer,
+    )
+
+    module = torch.nn.Linear(2, 1)
+    state = module.state_dict()
+    found = state_serializer.deserialize(state_serializer.serialize(state))
+    assert list(found) == list(state)
+    assert all(torch.equal(found[name], state[name]) for name in state)
+    tensor = torch.arange(6.0).reshape(2, 3).T
+    assert torch.equal(tensor_serializer.deserialize(tensor_serializer.serialize(tensor)), tensor)
+    for refused in (module.weight, torch.eye(2).to_sparse(), torch.ones(1, requires_grad=True)):
+        with pytest.raises(SerializationError):
+            tensor_serializer.serialize(refused)
+    with pytest.raises(SerializationError, match=r"state_dict\(\)"):
+        module_serializer.serialize(module)
