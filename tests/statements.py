@@ -82,8 +82,8 @@ def constants() -> dict[str, str]:
     """Cypher that modules of the library hold as constants, and where each is."""
     found: dict[str, str] = {}
     for module in pkgutil.walk_packages(artigraph_neo4j.__path__, "artigraph_neo4j."):
-        if module.name.endswith("__main__"):
-            continue
+        if module.name.endswith("__main__") or ".serializer." in module.name:
+            continue  # serializers send nothing, and some need an extra
         for name, value in vars(importlib.import_module(module.name)).items():
             if not name.startswith("__"):
                 for text in _texts(value):

@@ -32,7 +32,7 @@ def compare(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show runs side by side: properties, and values of their artifacts, that differ."""
+    """Show runs side by side, and what differs: properties, and values of their artifacts."""
     table = run(url, lambda: read_side_by_side(spans, names_of(columns)))
     shown = table if everything or len(table) < 2 else table.differing()
     if json:

@@ -138,7 +138,7 @@ def _refuse_hidden_names(name: str, bases: tuple[type, ...], namespace: dict[str
             )
         if not isinstance(value, Property):
             continue
-        if value.unique_index:
+        if not isinstance(value, AliasProperty) and value.unique_index:
             raise ModelError(
                 f"span class {name}: {key!r} is declared unique, which this library does not keep; "
                 "leave unique_index out, and name a run that may exist once by "

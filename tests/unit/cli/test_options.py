@@ -20,6 +20,7 @@ STACK = {"up", "down", "status", "env", "browser"}
 NEEDED = {
     "artifact": ["ID"],
     "check": ["json"],
+    "compare": ["ID"],
     "contrast": ["--label", "run"],
     "delete": ["ID", "--yes"],
     "diff": ["ID", "ID"],
