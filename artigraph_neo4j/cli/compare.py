@@ -32,7 +32,10 @@ def compare(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show runs side by side, and what differs: properties, and values of their artifacts."""
+    """Show runs side by side, and what differs.
+
+    That is: properties of the spans, and values of their artifacts.
+    """
     table = run(url, lambda: read_side_by_side(spans, names_of(columns)))
     shown = table if everything or len(table) < 2 else table.differing()
     if json:
