@@ -13,7 +13,13 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.markup import Html, details, dot, error, facts, faint, joined
 from artigraph_neo4j.common.wording import cut, duration_text, time_text
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS, as_label
+from artigraph_neo4j.graph.names import (
+    LABEL_CHARACTERS,
+    MARKS,
+    SEARCH_LABELS,
+    UNINDEXED_LABEL,
+    as_label,
+)
 from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span_meta import ArtigraphNode, InstantProperty, once_a_class
 
@@ -74,8 +80,11 @@ class Span(ArtigraphNode):
         library_version: The version of this library.
         extra: Properties that this class does not declare, to read and set: for example those of a
             custom class that this program does not know.
-        node_labels: All labels of the node in the graph, once it was opened or read.
+        node_labels: All labels of the node in the graph, once it was opened or read, except those
+            that say whether full-text search knows it.
     """
+
+    __optional_labels__ = sorted(MARKS | SEARCH_LABELS)
 
     label = _optional(StringProperty())
     status = StringProperty(default="UNSET")
@@ -223,6 +232,15 @@ class Span(ArtigraphNode):
             deflated |= {"root_id": deflated["node_id"], "depth": 0}
             deflated.setdefault("opened_at", datetime.now(UTC))
         return deflated
+
+    async def save(self) -> Self:
+        """Write the node by neomodel's connection; see ``bind_neomodel``.
+
+        Two round trips: the second lets full-text search look at the label.
+        """
+        await super().save()
+        await self.cypher(f"MATCH (n) WHERE elementId(n) = $self SET n:{UNINDEXED_LABEL}")
+        return self
 
     def _changes(self, deflated: dict[str, Any]) -> dict[str, Any]:
         stored = self._stored or {}
