@@ -182,6 +182,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
         yield check
     yield await _open_spans()
     yield await _deletes()
+    yield await _search(engine)
 
 
 async def _port(settings: Settings) -> Check:
@@ -293,6 +294,17 @@ async def _open_spans() -> Check:
         text += f", the oldest opened {duration_text(oldest)} ago"
         return Check("open spans", "warn", text, "artigraph lost --close")
     return Check("open spans", "ok", text)
+
+
+async def _search(engine: Engine) -> Check:
+    """Check, and see to it, that full-text search finds everything."""
+    unknown = await engine.index_words()
+    if unknown:
+        return Check(
+            "search", "warn", f"may not find {unknown:,} of the nodes recorded last",
+            "artigraph doctor, as a user who may write",
+        )  # fmt: skip
+    return Check("search", "ok", "finds everything that was recorded")
 
 
 async def _deletes() -> Check:

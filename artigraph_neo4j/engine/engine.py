@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -13,9 +15,11 @@ from artigraph_neo4j.engine.contact import Contact
 from artigraph_neo4j.engine.heartbeat import Writer
 from artigraph_neo4j.engine.scope import current_batch
 from artigraph_neo4j.engine.target import Target
+from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.graph.attempts import Row, Statement
 from artigraph_neo4j.graph.connection import Connection, Once
 from artigraph_neo4j.graph.cursor import Cursor, unchunked
+from artigraph_neo4j.graph.indexing import count_unindexed, index_words
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.schema import Graph
 from artigraph_neo4j.graph.settings import Settings
@@ -30,6 +34,12 @@ OFFLOAD_BYTES = 64 * 1024
 
 SHORT_SECONDS = 5.0
 """Maximum seconds of one attempt of work in the background."""
+
+INDEXING_PAUSE_SECONDS = 60.0
+"""Seconds from a refusal to index words to the next attempt: an attempt at a database that is
+read-only takes ``SHORT_SECONDS``."""
+
+logger = logging.getLogger("artigraph_neo4j.engine")
 
 
 _YOURS = (
@@ -84,6 +94,7 @@ class Engine:
         self.observers: list[Callable[[Statement], None]] = []
         self.field_indexes: set[tuple[str, str]] = set()
         self.ready_field_indexes: set[tuple[str, str]] = set()
+        self._indexes_from = 0.0
         self._contact = Contact(
             target,
             database,
@@ -260,6 +271,38 @@ class Engine:
                 yield rows
         finally:
             await self.call(cursor.close, settle=True)
+
+    async def index_words(self) -> int:
+        """Let full-text search find everything that was recorded before.
+
+        One round trip; where there is something new, one for every 2,000 nodes and one more. The
+        current batch is flushed first.
+
+        Returns:
+            The number of nodes that search does not find, since the database takes no write from
+            this user: usually 0.
+
+        Raises:
+            ConnectionFailed: The database stayed out of reach.
+        """
+        await self._write_waiting()
+
+        async def work() -> int:
+            connection, _ = await self._contact.opened()
+            waiting = await count_unindexed(connection)
+            if not waiting:
+                return 0
+            if time.monotonic() > self._indexes_from:
+                try:
+                    await index_words(connection, deadline=self.short_deadline)
+                except ArtigraphError as error:
+                    self._indexes_from = time.monotonic() + INDEXING_PAUSE_SECONDS
+                    logger.info("words for full-text search were not indexed: %s", error)
+                else:
+                    return 0
+            return waiting
+
+        return await self.call(work)
 
     async def _write_waiting(self) -> None:
         batch = current_batch(self)

@@ -10,15 +10,15 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine.provenance import process_facts
 from artigraph_neo4j.errors import ArtigraphError
+from artigraph_neo4j.graph.connection import Connection
 from artigraph_neo4j.graph.cypher import heartbeat
-from artigraph_neo4j.graph.lanes import Lanes
+from artigraph_neo4j.graph.indexing import index_words
 
 __all__ = ["SILENCE", "Writer"]
 
@@ -35,14 +35,12 @@ _silent = logging.NullHandler()
 GOODBYE_SECONDS = 2.0
 """Maximum seconds that the end of the process waits for recording the writer's end."""
 
+GOODBYE_NODES = 1_000
+"""Number of nodes unknown to full-text search from which a process moves them into the index before
+it ends. Fewer are left for the next search, so that short programs do not pay for it."""
 
-class _Connection(Protocol):
-    @property
-    def lanes(self) -> Lanes: ...
-
-    async def run(
-        self, text: str, parameters: Mapping[str, Any], access: Any, *, deadline: float | None
-    ) -> Any: ...
+INDEXING_SECONDS = 5.0
+"""Maximum seconds of one statement that moves nodes into the index, in the background."""
 
 
 class Writer:
@@ -82,7 +80,7 @@ class Writer:
         """True while a timer waits for the next heartbeat."""
         return self._timer is not None
 
-    def opened(self, span_id: str, announced: bool, connection: _Connection) -> None:
+    def opened(self, span_id: str, announced: bool, connection: Connection) -> None:
         """Note that a span was opened. Runs on the engine's loop, as all methods below."""
         self._open.add(span_id)
         if announced:
@@ -96,7 +94,7 @@ class Writer:
         if not self._open:
             self._stop()
 
-    async def leave(self, span_id: str, connection: _Connection) -> None:
+    async def leave(self, span_id: str, connection: Connection) -> None:
         """Record that a span stays open although this process lives: its end was refused.
 
         Raises:
@@ -109,7 +107,7 @@ class Writer:
         self._seen = time.monotonic()
         self.closed(span_id)
 
-    async def end(self, connection: _Connection) -> None:
+    async def end(self, connection: Connection) -> None:
         """Delete the node or, if spans stay open, record that nobody will close them."""
         self._stop()
         if self._pid != os.getpid():
@@ -123,32 +121,38 @@ class Writer:
         logging.getLogger("neo4j").addHandler(_silent)
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
-                await connection.run(heartbeat.END_WRITER, ending, "write", deadline=0.1)
+                ((waiting,),) = await connection.run(
+                    heartbeat.END_WRITER, ending, "write", deadline=0.1
+                )
+                if waiting >= GOODBYE_NODES:
+                    await index_words(connection, deadline=INDEXING_SECONDS)
         except Exception as error:
             logger.debug("the end of writer %s was not recorded: %s", self._id, error)
 
     def _facts(self) -> dict[str, Any]:
         return {"writer_id": self._id, "left": sorted(self._left), **process_facts()}
 
-    def _later(self, connection: _Connection) -> None:
+    def _later(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(HEARTBEAT_SECONDS, self._beat, connection)
 
-    def _beat(self, connection: _Connection) -> None:
+    def _beat(self, connection: Connection) -> None:
         self._timer = None
         if self._open:
             self._beating = asyncio.get_running_loop().create_task(self._announce(connection))
             self._later(connection)
 
-    async def _announce(self, connection: _Connection) -> None:
+    async def _announce(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
-                await connection.run(
+                ((waiting,),) = await connection.run(
                     heartbeat.ANNOUNCE_WRITER, {"writers": [self._facts()]}, "write", deadline=0.1
                 )
-            self._seen = time.monotonic()
+                self._seen = time.monotonic()
+                if waiting:
+                    await index_words(connection, deadline=INDEXING_SECONDS)
         except (ArtigraphError, TimeoutError) as error:
-            logger.info("a heartbeat was not recorded: %s", error)
+            logger.info("a heartbeat was not recorded, or not followed by indexing: %s", error)
 
     def _stop(self) -> None:
         if self._timer is not None:

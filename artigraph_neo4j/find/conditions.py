@@ -37,7 +37,14 @@ from artigraph_neo4j.find.numbers import bounds
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, Resolved, SpanTarget, Target, check_kind
 from artigraph_neo4j.graph.cypher.parts import is_newest
-from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL, quoted
+from artigraph_neo4j.graph.names import (
+    FAILED_LABEL,
+    INDEXED_LABEL,
+    LABEL_CHARACTERS,
+    OPEN_LABEL,
+    UNINDEXED_LABEL,
+    quoted,
+)
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase
 
@@ -216,8 +223,9 @@ def _is_a(filter_: IsA, target: Target, variable: str, parameters: Parameters) -
         wanted = has_label(variable, (labels[0],), parameters)
         if filter_.subclasses:
             return wanted
-        # A span that is open, or that failed, has one more label.
-        size = f"{len(labels)} + toInteger({variable}:{FAILED_LABEL}|{OPEN_LABEL})"
+        # A span that is open, or that failed, has one more label; so have those with words.
+        more = (f"{FAILED_LABEL}|{OPEN_LABEL}", INDEXED_LABEL, UNINDEXED_LABEL)
+        size = " + ".join([str(len(labels)), *(f"toInteger({variable}:{name})" for name in more)])
         return f"({wanted} AND size(labels({variable})) = {size})"
     own = ArtifactTarget(filter_.cls)
     if own.is_any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -41,6 +42,8 @@ __all__ = [
     "find_artifacts",
     "find_spans",
 ]
+
+logger = logging.getLogger("artigraph_neo4j.find")
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Span)
@@ -118,6 +121,11 @@ class Query(Generic[T]):
         Parts of words are found too: ``resnet50_v2`` by ``v2``, ``train.loss`` by ``loss``,
         ``camelCase`` by ``case``. Without ``order_by``, the query then returns the best matches
         first.
+
+        Everything that was recorded before is found. New words come into the index by and by,
+        since that would slow down each recording; so reading asks first if any are missing, which
+        is one more round trip, and adds them, which is another one for every 2,000 nodes. A user
+        who may only read gets a warning in the log instead.
 
         Args:
             text: The words; case and accents do not matter.
@@ -367,6 +375,13 @@ class Query(Generic[T]):
 
     async def _run(self, plan: Plan, shape: Shape, items: Items | None = None) -> list[list[Any]]:
         engine = get_engine()
+        if plan.text is not None and (unknown := await engine.index_words()):
+            logger.warning(
+                "full-text search may not find %d of the nodes recorded last, since the database "
+                "did not take the write that adds them from this user; a program with open spans "
+                "adds them every 30 s, and 'artigraph doctor' at once",
+                unknown,
+            )
         wanted = field_indexes(plan)
         missing = wanted - await usable(engine, wanted) if wanted else wanted
         known = plan is self._plan and shape == "rows" and not missing

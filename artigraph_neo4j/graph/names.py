@@ -11,14 +11,18 @@ from artigraph_neo4j.errors import FilterError, ModelError, SpanError
 __all__ = [
     "ARTIFACT_PROPERTIES",
     "FAILED_LABEL",
+    "INDEXED_LABEL",
     "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
     "LOGGED",
     "MARKS",
     "OPEN_LABEL",
     "RESERVED_LABELS",
+    "SEARCH_LABELS",
     "SPAN_PROPERTIES",
     "STORED_LABEL",
+    "UNINDEXED_LABEL",
+    "WORDS",
     "Label",
     "as_label",
     "check_label",
@@ -40,6 +44,18 @@ OPEN_LABEL = "ArtigraphOpen"
 STORED_LABEL = "ArtigraphStored"
 """Label of artifacts with values in a storage, for the same reason."""
 
+INDEXED_LABEL = "ArtigraphIndexed"
+"""Label of spans and artifacts whose words full-text search looks through."""
+
+UNINDEXED_LABEL = "ArtigraphUnindexed"
+"""Label of spans and artifacts with words that full-text search does not look through yet."""
+
+SEARCH_LABELS = frozenset({INDEXED_LABEL, UNINDEXED_LABEL})
+
+WORDS = ("label", "artifact_label", "search_")
+"""Properties whose words full-text search looks through. A node that gets one of them gets
+``UNINDEXED_LABEL`` too, in the same statement."""
+
 RESERVED_LABELS = frozenset(
     {
         "ArtigraphNode",
@@ -55,6 +71,7 @@ RESERVED_LABELS = frozenset(
         FAILED_LABEL,
         OPEN_LABEL,
         STORED_LABEL,
+        *SEARCH_LABELS,
     }
 )
 """Labels of this library; no model and no span class may take one."""
@@ -170,6 +187,8 @@ def as_label(label: object, owner: str) -> str:
     Raises:
         SpanError: The label is neither a text nor a path.
     """
+    if type(label) is str and label.isascii():
+        return label
     if isinstance(label, os.PathLike):
         label = os.fsdecode(label)  # pyright: ignore[reportUnknownArgumentType]
     if not isinstance(label, str):

@@ -12,7 +12,13 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import SchemaError
 from artigraph_neo4j.graph.connection import Connection
 from artigraph_neo4j.graph.failures import AlreadyExistsError
-from artigraph_neo4j.graph.names import FAILED_LABEL, OPEN_LABEL, STORED_LABEL
+from artigraph_neo4j.graph.names import (
+    FAILED_LABEL,
+    INDEXED_LABEL,
+    OPEN_LABEL,
+    STORED_LABEL,
+    WORDS,
+)
 
 __all__ = [
     "INDEXES",
@@ -103,8 +109,10 @@ _STATEMENTS = (
         f"FOR (n:{label}) ON ({', '.join(f'n.{property_}' for property_ in properties)})"
         for name, label, properties in INDEXES
     ),
+    # Nodes get this label after they were recorded, many at once: after each commit that adds to
+    # the index the server opens it anew, which costs more than a whole small write.
     "CREATE FULLTEXT INDEX artigraph_text IF NOT EXISTS "
-    "FOR (n:Span|Artifact) ON EACH [n.label, n.artifact_label, n.search_]",
+    f"FOR (n:{INDEXED_LABEL}) ON EACH [{', '.join(f'n.{name}' for name in WORDS)}]",
 )
 
 _LABELS = f"""

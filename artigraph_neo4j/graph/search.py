@@ -24,6 +24,9 @@ MAX_WORDS = 100
 _RUN = re.compile(r"[^\W_]+")
 """A run of letters and digits, without underscores."""
 
+_PLAIN = re.compile(r"(?:[a-z]+|[0-9]+)(?:[ /-]+(?:[a-z]+|[0-9]+))*")
+"""Labels that the analyzer of Neo4j splits into the very parts that ``_parts`` finds."""
+
 _PART = re.compile(r"\d+|[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ACCENTS = re.compile("[\u0300-\u036f]")
@@ -52,6 +55,8 @@ def search_text(label: str | None, texts: Iterable[str] = ()) -> str | None:
         texts: Texts of searchable fields, which are not.
     """
     whole = [text.encode("utf-8", "replace").decode() for text in texts]
+    if not whole and (label is None or _PLAIN.fullmatch(label)):
+        return None
     known: set[str] = set()
     if label is not None:
         known = {word for word in re.split(r"[\s\-/]+", label.lower()) if word.isascii()}

@@ -13,7 +13,11 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.markup import Html, details, dot, error, facts, faint, joined
 from artigraph_neo4j.common.wording import cut, duration_text, time_text
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.names import as_label
+from artigraph_neo4j.graph.names import (
+    MARKS,
+    SEARCH_LABELS,
+    as_label,
+)
 from artigraph_neo4j.graph.span_meta import ArtigraphNode, InstantProperty, once_a_class
 
 __all__ = [
@@ -84,8 +88,11 @@ class Span(ArtigraphNode):
         library_version: The version of this library.
         extra: Properties that this class does not declare, to read and set: for example those of a
             custom class that this program does not know.
-        node_labels: All labels of the node in the graph, once it was opened or read.
+        node_labels: All labels of the node in the graph, once it was opened or read, except those
+            that say whether full-text search knows it.
     """
+
+    __optional_labels__ = sorted(MARKS | SEARCH_LABELS)
 
     label = _optional(StringProperty())
     status = StringProperty(default="UNSET")

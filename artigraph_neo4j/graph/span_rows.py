@@ -18,6 +18,7 @@ from artigraph_neo4j.graph.names import (
     INDEX_PROPERTIES,
     LABEL_CHARACTERS,
     OPEN_LABEL,
+    SEARCH_LABELS,
     SPAN_PROPERTIES,
     as_label,
 )
@@ -225,6 +226,7 @@ def span_from_row(row: list[Any], cls: type[Span] | None = None) -> Span:
     otherwise ``Span``; properties that the class does not declare are in ``extra``.
     """
     element_id, labels, properties = row
+    labels = tuple(label for label in labels if label not in SEARCH_LABELS)
     cls = cls or _class_of(frozenset(labels))
     span = cls.__new__(cls)
     for name in INDEX_PROPERTIES:
@@ -251,7 +253,7 @@ def span_from_row(row: list[Any], cls: type[Span] | None = None) -> Span:
         element_id_property=element_id,
         _extra=properties,
         _stored_extra=_copied(properties),
-        _node_labels=tuple(labels),
+        _node_labels=labels,
         _stored=stored,
     )
     return span

@@ -54,6 +54,8 @@ def check_extras(artifact: ModelBase, plan: ModelPlan) -> None:
         SerializationError: An attribute is not a field; the message names it.
     """
     held: Mapping[str, Any] = getattr(artifact, "__dict__", {})
+    if held.keys() <= plan.fields.keys() and not plan.slots:
+        return
     extra = held.keys() - plan.fields.keys()
     extra |= {name for name in plan.slots if hasattr(artifact, name)}
     extra = {n for n in extra - plan.cached if not (n.startswith("__") and n.endswith("__"))}

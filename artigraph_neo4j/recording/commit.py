@@ -27,7 +27,12 @@ from artigraph_neo4j.graph.connection import Once
 from artigraph_neo4j.graph.cypher import write as writing
 from artigraph_neo4j.graph.failures import ConflictError, RefusedError
 from artigraph_neo4j.graph.lanes import Ticket
-from artigraph_neo4j.graph.names import FAILED_LABEL, LABEL_CHARACTERS, OPEN_LABEL
+from artigraph_neo4j.graph.names import (
+    FAILED_LABEL,
+    LABEL_CHARACTERS,
+    OPEN_LABEL,
+    UNINDEXED_LABEL,
+)
 from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ArtifactInfo
@@ -179,9 +184,9 @@ class _Statement:
         self.works = works
         self._spans: dict[tuple[str, ...], list[list[Any]]] = {}
         self._children: dict[str, list[str]] = {}
-        self._owned: dict[tuple[int, str], dict[str, Any]] = {}
-        self._others: dict[tuple[int, str], dict[str, Any]] = {}
-        self._rows: dict[tuple[int, str, str | None], list[Any]] = {}
+        self._owned: dict[tuple[int, str, bool], dict[str, Any]] = {}
+        self._others: dict[tuple[int, str, bool], dict[str, Any]] = {}
+        self._rows: dict[tuple[int, str, bool, str | None], list[Any]] = {}
         self._used: list[list[Any]] = []
         openings = [work for work in works if isinstance(work, Opening)]
         closings = [work for work in works if isinstance(work, Closing)]
@@ -250,6 +255,7 @@ class _Statement:
             closed_at = None if closing.at is None else epoch(closing.at)
             mark = [FAILED_LABEL] if properties["status"] == "ERROR" else []
             self._use(work.closing)
+        mark += [UNINDEXED_LABEL] if "label" in properties else []
         labels = (*type(work.span).inherited_labels(), *mark)
         self._spans.setdefault(labels, []).append([properties, epoch(work.at), closed_at])
         if work.parent is not None:
@@ -267,21 +273,22 @@ class _Statement:
             row = [_own_properties(node, label), epoch(node.recorded_at), label, key]
             if alone:
                 row[2:] = None, None
-            self._rows_like(node, None if alone else work.span_id).append(row)
+            has_words = label is not None or "search_" in node.properties
+            self._rows_like(node, None if alone else work.span_id, has_words).append(row)
         for node in encoded.nodes[len(encoded.roots) :]:
             row = [_own_properties(node, None), epoch(node.recorded_at), None, None]
-            self._rows_like(node, None).append(row)
+            self._rows_like(node, None, "search_" in node.properties).append(row)
 
-    def _rows_like(self, node: Node, span_id: str | None) -> list[Any]:
+    def _rows_like(self, node: Node, span_id: str | None, has_words: bool) -> list[Any]:
         codec = node.codec()
-        model = id(node.plan), codec
+        model = id(node.plan), codec, has_words
         rows = self._rows.get((*model, span_id))
         if rows is None:
             rows = self._rows[*model, span_id] = []
             groups = self._others if span_id is None else self._owned
             if model not in groups:
                 groups[model] = {
-                    "labels": node.labels,
+                    "labels": [*node.labels, *([UNINDEXED_LABEL] if has_words else [])],
                     **_model_properties(node),
                     "spans": [],
                 }

@@ -17,7 +17,7 @@ from artigraph_neo4j.errors import ArgumentError, NotFoundError, RunExistsError,
 from artigraph_neo4j.graph.connection import Once
 from artigraph_neo4j.graph.cypher import runs
 from artigraph_neo4j.graph.failures import ConflictError
-from artigraph_neo4j.graph.names import OPEN_LABEL
+from artigraph_neo4j.graph.names import OPEN_LABEL, UNINDEXED_LABEL
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import declared_properties, span_from_row
 from artigraph_neo4j.recording.block import batch_for
@@ -142,13 +142,14 @@ async def _open(
     opened = _Opened(engine, opening, bool(writers))
     key = _key(opening, run)
     cls = type(opening.span)
+    words = [UNINDEXED_LABEL] if "label" in opening.properties else []
     parameters = {
         "parent": opening.parent,
         "key": key,
         "if_exists": run.if_exists,
         "silence": SILENCE.total_seconds(),
         "properties": {**opening.properties, "run_key": storable(run.key)},
-        "labels": [*cls.inherited_labels(), OPEN_LABEL],
+        "labels": [*cls.inherited_labels(), OPEN_LABEL, *words],
         "class": None if cls is Span else cls.inherited_labels()[0],
         "facts": dict(facts),
         "epoch": epoch(opening.at),

@@ -17,6 +17,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import SchemaError
 from artigraph_neo4j.graph.connection import Connection
 from artigraph_neo4j.graph.cypher.parts import lock
+from artigraph_neo4j.graph.names import INDEXED_LABEL, WORDS
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION, create_rules, read_graph
 
 __all__ = ["STEPS", "Upgrade", "upgrade"]
@@ -82,14 +83,18 @@ RETURN last, seen
 """
 
 
-_MAKERS = _pass(
+_MAKERS_AND_WORDS = _pass(
     3,
-    """CALL (n) {
+    f"""CALL (n) {{
     MATCH (n)<-[h:HAS_ARTIFACT]-(s:Span) WHERE h.linked_at IS NULL
     MERGE (n)-[:MADE_BY]->(s)
     RETURN count(*) AS makers
-  }""",
+  }}
+  FOREACH (_ IN CASE WHEN coalesce({", ".join(f"n.{name}" for name in WORDS)}) IS NULL
+    THEN [] ELSE [1] END | SET n:{INDEXED_LABEL})""",
 )
+
+_OLD_TEXT_INDEX = "DROP INDEX artigraph_text IF EXISTS"
 
 Progress = Callable[[int, int], object]
 
@@ -148,8 +153,12 @@ _TAKEN_OVER = (
 
 
 async def _from_3(work: Upgrade) -> None:
-    """Add ``MADE_BY`` from each artifact to the span that made it."""
-    await work.batches(_MAKERS)
+    """Add ``MADE_BY`` from each artifact to the span that made it, and the label for search.
+
+    Full-text search looked at all spans and artifacts before; its index is built anew, at once.
+    """
+    await work.batches(_MAKERS_AND_WORDS)
+    await work.connection.run(_OLD_TEXT_INDEX, {}, "write")
 
 
 STEPS: dict[int, Callable[[Upgrade], Awaitable[None]]] = {3: _from_3}

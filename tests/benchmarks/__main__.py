@@ -22,14 +22,20 @@ from typing import Any
 from artigraph_neo4j.local import LocalStack, StackInfo
 from artigraph_neo4j.local.record import Record
 from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
-from tests.benchmarks import large, machine, questions, reading, recording
+from tests.benchmarks import large, machine, promises, questions, reading, recording
 from tests.benchmarks.harness import Report, Workload, bench_on, measure
 from tests.benchmarks.limits import verdicts
 from tests.benchmarks.outside import PEERS, Outside, start_all
 from tests.benchmarks.report import LATEST
 from tests.benchmarks.table import print_run
 
-WORKLOADS = [*recording.WORKLOADS, *reading.WORKLOADS, *large.WORKLOADS, *questions.WORKLOADS]
+WORKLOADS = [
+    *promises.WORKLOADS,
+    *recording.WORKLOADS,
+    *reading.WORKLOADS,
+    *large.WORKLOADS,
+    *questions.WORKLOADS,
+]
 
 
 @contextmanager

@@ -107,12 +107,13 @@ async def _write(side: str, calls: int) -> None:
     )
 
     async def call(data: dict[str, Any]) -> None:
-        async with span_context(label="writer") as span:
-            pass
         if side == "library":
+            async with span_context(label="writer") as span:
+                pass
             await create_span_artifacts(span.node_id, data)
         else:
-            await floor.write_artifacts(driver, env["NEO4J_DATABASE"], span.node_id, data)
+            to = (driver, env["NEO4J_DATABASE"])
+            await floor.write_artifacts(*to, await floor.root(*to), data, floor.LEAST)
 
     async with driver:
         await call(pairs(CALL))

@@ -14,6 +14,7 @@ from artigraph_neo4j import (
 )
 from tests.benchmarks import floor, neo
 from tests.benchmarks.children import CALL, Writers
+from tests.benchmarks.floor import LEAST
 from tests.benchmarks.harness import Bench, Side, Workload, timed
 from tests.benchmarks.models import BenchPair, pairs
 
@@ -23,6 +24,7 @@ PEER_ITEMS = 50
 async def one_by_one(bench: Bench, size: int) -> list[Side]:
     await neo.bind(bench)
     root = await bench.span("one by one")
+    by_hand_root = await floor.root(bench.driver, bench.database)
 
     async def library() -> float:
         async def work() -> None:
@@ -36,8 +38,9 @@ async def one_by_one(bench: Bench, size: int) -> list[Side]:
     async def by_hand() -> float:
         async def work() -> None:
             for i in range(size):
-                pair = BenchPair(i, i / 7)
-                await floor.span_with_artifact(bench.driver, bench.database, root, "bench", pair)
+                await floor.span_with_artifact(
+                    bench.driver, bench.database, by_hand_root, "bench", BenchPair(i, i / 7), LEAST
+                )
 
         return (await timed(work()))[0]
 
@@ -63,9 +66,9 @@ async def in_batch(bench: Bench, size: int) -> list[Side]:
             return (await timed(work()))[0]
 
     async def by_hand() -> float:
-        root = await bench.span("in batch")
+        root = await floor.root(bench.driver, bench.database)
         data = [BenchPair(i, 0.5) for i in range(size)]
-        work = floor.write_spans_with_artifact(bench.driver, bench.database, root, data)
+        work = floor.write_spans_with_artifact(bench.driver, bench.database, root, data, LEAST)
         return (await timed(work))[0]
 
     async def neomodel() -> float:
@@ -99,8 +102,8 @@ async def write_artifacts(bench: Bench, size: int) -> list[Side]:
         return (await timed(work()))[0]
 
     async def by_hand() -> float:
-        span, data = await bench.span(), pairs(size)
-        work = floor.write_artifacts(bench.driver, bench.database, span, data)
+        span, data = await floor.root(bench.driver, bench.database), pairs(size)
+        work = floor.write_artifacts(bench.driver, bench.database, span, data, LEAST)
         return (await timed(work))[0]
 
     async def neomodel() -> float:
@@ -129,9 +132,9 @@ async def write_spans(bench: Bench, size: int) -> list[Side]:
             return (await timed(work()))[0]
 
     async def by_hand() -> float:
-        root = await bench.span("spans")
+        root = await floor.root(bench.driver, bench.database)
         labels = [f"span {i}" for i in range(size)]
-        work = floor.write_spans(bench.driver, bench.database, root, labels)
+        work = floor.write_spans(bench.driver, bench.database, root, labels, LEAST)
         return (await timed(work))[0]
 
     async def neomodel() -> float:

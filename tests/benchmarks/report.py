@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.limits import verdicts
+from tests.benchmarks.limits import each, verdicts
 from tests.benchmarks.outside import environment
 from tests.benchmarks.table import COLUMNS, cell, time
 
@@ -26,6 +26,8 @@ PICTURES = {
     "bench-reading.svg": "Reading: time of one item by each side",
     "bench-growth.svg": "Database hits and times among other nodes",
 }
+PROMISES = ("promises", "promises_batch")
+COLD = (("cold", "library"), ("cold_floor", "floor"))
 BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->\n"
 
 
@@ -53,6 +55,7 @@ def _lines(run: dict[str, Any]) -> Iterator[str]:
         sign = "≥" if verdict.at_least else "≤"
         yield f"| {verdict.text} | {sign} {verdict.limit:g} | {value} | {verdict.word} |"
     yield from _times(run)
+    yield from _promises(run)
     yield from _growth(run)
     yield from _questions(run)
     yield from _stream(run)
@@ -87,6 +90,7 @@ def _times(run: dict[str, Any]) -> Iterator[str]:
     yield "\n## Times\n"
     yield "Time of one item, and in brackets how much longer than the library's.\n"
     chosen = {k: w for k, w in run["workloads"].items() if "library" in w["sides"]}
+    chosen = {k: w for k, w in chosen.items() if k not in (*PROMISES, "cold")}
     names = [c for c in COLUMNS if any(c in w["sides"] for w in chosen.values())]
     yield "| workload | " + " | ".join(names) + " | samples |"
     yield "|---" * (len(names) + 2) + "|"
@@ -97,6 +101,30 @@ def _times(run: dict[str, Any]) -> Iterator[str]:
         samples = "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
         what = f"`{key}`: {workload['size']:,} {workload['unit']}, {workload['title']}"
         yield f"| {what} | {cells} | {samples} |"
+
+
+def _promises(run: dict[str, Any]) -> Iterator[str]:
+    found = [run["workloads"][name] for name in PROMISES if name in run["workloads"]]
+    if not found:
+        return
+    yield "\n## What each promise costs\n"
+    yield "Time of a span with an artifact, warm; in brackets cold: in the first round.\n"
+    yield "| kept | " + " | ".join(f"{w['size']:,} {w['title']}" for w in found) + " |"
+    yield "|---" * (len(found) + 1) + "|"
+    for name in dict.fromkeys(name for workload in found for name in workload["sides"]):
+        sides = [workload["sides"].get(name, {}) for workload in found]
+        cells = [
+            f"{time(s['each_us'])} ({time(s['first_us'])})" if s.get("first_us") else ""
+            for s in sides
+        ]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+    alone = [each(run, name, side) for name, side in COLD]
+    if None not in alone:
+        ours, theirs = (time(us) for us in alone if us is not None)
+        yield (
+            "\nThe first span with an artifact of a process, on a server that has just started: "
+            f"{ours}; by hand {theirs}."
+        )
 
 
 def _growth(run: dict[str, Any]) -> Iterator[str]:

@@ -32,7 +32,7 @@ def _times(run: dict[str, Any]) -> Table:
         table.add_column(name, justify="right")
     for key, workload in run["workloads"].items():
         sides = workload["sides"]
-        if "library" in sides:
+        if set(sides) <= set(COLUMNS):
             row = [cell(sides, name) for name in names]
             table.add_row(f"{key} ({workload['size']:,} {workload['unit']})", *row)
         else:
@@ -44,7 +44,7 @@ def _times(run: dict[str, Any]) -> Table:
 
 def cell(sides: dict[str, Any], name: str) -> str:
     """``12.3 µs (×1.4)``: the time of one item, and the ratio to the library's."""
-    side, own = sides.get(name), sides["library"]["each_us"]
+    side, own = sides.get(name), sides.get("library", {}).get("each_us")
     if side is None or side["each_us"] is None:
         return ""
     text = time(side["each_us"])

@@ -18,6 +18,7 @@ from artigraph_neo4j import (
     Engine,
     check_schema,
     engine_context,
+    find_artifacts,
     find_spans,
     install_schema,
     migration_backlog,
@@ -31,6 +32,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import SchemaError
 from artigraph_neo4j.find import span as of_span
+from artigraph_neo4j.graph.names import INDEXED_LABEL, WORDS
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION
 from artigraph_neo4j.local import StackInfo
 from artigraph_neo4j.testing import difference
@@ -66,6 +68,8 @@ async def read_back() -> None:
     assert (failed.status, failed.exception_type) == ("ERROR", "ValueError")
     assert failed.exception_message == "it failed, wie geplant: ü"
     assert (by_label["open"].status, by_label["open"].closed_at) == ("UNSET", None)
+    assert await find_spans().search("derives").read() == [by_label["derives"]]
+    assert await find_artifacts().search("derived").count() == 1
 
 
 def _plain(artifact: Any) -> dict[str, Any]:
@@ -113,7 +117,9 @@ async def test_an_older_graph_is_refused_and_upgraded(
         after = await export(engine)
         assert len(after["nodes"]) == len(before["nodes"])
         assert [r for r in after["relationships"] if r[1] != "MADE_BY"] == before["relationships"]
-        for (_, old), (_, new) in zip(before["nodes"], after["nodes"], strict=True):
+        for (labels, old), (more, new) in zip(before["nodes"], after["nodes"], strict=True):
+            has_words = "Blob" not in labels and any(name in old for name in WORDS)
+            assert set(more) == {*labels, *([INDEXED_LABEL] if has_words else [])}
             added = {"schema_version", "library_version"}
             assert {k: v for k, v in new.items() if k not in added} == {
                 k: v for k, v in old.items() if k not in added

@@ -19,6 +19,7 @@ from artigraph_neo4j.exchange.archive.uploading import BlobWriter
 from artigraph_neo4j.graph.cypher import archive as cypher
 from artigraph_neo4j.graph.failures import ConflictError
 from artigraph_neo4j.graph.lanes import Ticket
+from artigraph_neo4j.graph.names import UNINDEXED_LABEL, WORDS
 from artigraph_neo4j.graph.properties import from_json, zoned_properties
 from artigraph_neo4j.storage.base import Storage
 
@@ -81,7 +82,8 @@ async def import_graph(
     when neither this program nor its environment names its storage: nothing is opened for it. To
     read such a value the storage has to be named; the ``StorageError`` says how.
 
-    Three round trips, one for each batch, and one more for each batch with stored values.
+    Three round trips, one for each batch, and one more for each batch with stored values; in the
+    end one for every 2,000 nodes, for full-text search.
 
     Args:
         path: The file. Stored values are looked for next to it, in the directory with its name and
@@ -120,6 +122,8 @@ async def import_graph(
             missing = _Batch()
             await _write(engine, source, left, blobs, report, missing)
             report.left_out = len(missing.links())
+        if report.new:
+            await engine.index_words()
     except ArchiveError as error:
         raise ArchiveError(
             f"{error}. Imported before: {report.spans} spans, {report.artifacts} artifacts; "
@@ -236,11 +240,12 @@ class _Batch:
         zoned = zoned_properties(properties)
         node_id = properties["node_id"]
         values = {name: from_json(value) for name, value in properties.items()}
+        has_words = any(name in properties for name in WORDS)
         self.nodes.append(
             {
                 "id": node_id,
                 "kind": kind,
-                "labels": record["labels"],
+                "labels": record["labels"] + ([UNINDEXED_LABEL] if has_words else []),
                 "run": values.pop("key_", None) if kind == "Span" else None,
                 "properties": values,
                 "zoned": zoned,

@@ -12,6 +12,7 @@ from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import ArchiveError, SerializationError
 from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.graph.cypher import archive as cypher
+from artigraph_neo4j.graph.names import SEARCH_LABELS
 from artigraph_neo4j.graph.properties import to_json
 from artigraph_neo4j.model.seal import SEAL, TornReadError
 from artigraph_neo4j.model.stored import Stored
@@ -114,7 +115,7 @@ def _span(
     properties.pop("writer_id", None)  # it names a process of this graph only
     return {
         "kind": "span",
-        "labels": sorted(labels),
+        "labels": sorted(set(labels) - SEARCH_LABELS),
         "properties": _properties(properties),
         "parent": parents[0] if parents else None,
         "tags": sorted(tags),
@@ -161,7 +162,7 @@ def _node(
     properties.pop(SEAL, None)
     names = ("field", "storage", "location", "digest", "size", "blob_id")
     found: Line = {
-        "labels": sorted(labels),
+        "labels": sorted(set(labels) - SEARCH_LABELS),
         "properties": _properties(properties),
         "blobs": [dict(zip(names, blob, strict=True)) for blob in sorted(blobs)],
         "tags": sorted(tags),

@@ -12,7 +12,8 @@ from artigraph_neo4j.exchange.upstream.reading import Reader
 from artigraph_neo4j.exchange.upstream.records import Record, RecordEncoder, build
 from artigraph_neo4j.exchange.upstream.tree import ImportNote, OldArtifact, OldSpan, Tree, named
 from artigraph_neo4j.graph.cypher.upstream import IMPORT_SPANS, KNOWN
-from artigraph_neo4j.graph.names import LABEL_CHARACTERS, check_label
+from artigraph_neo4j.graph.names import LABEL_CHARACTERS, UNINDEXED_LABEL, check_label
+from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.encode import Encoded
 from artigraph_neo4j.model.native import NOT_NATIVE, to_native
@@ -153,9 +154,11 @@ def _span_row(span: OldSpan, counts: Counts) -> dict[str, Any]:
     if row.span_label is not None:
         properties["label"] = row.span_label
         properties["label_"] = row.span_label[:LABEL_CHARACTERS]
+        properties["search_"] = search_text(row.span_label)
+    words = [] if row.span_label is None else [UNINDEXED_LABEL]
     return {
         "id": span.new_id,
-        "labels": _labels(span, counts),
+        "labels": _labels(span, counts) + words,
         "properties": properties,
         "opened_at": opened.isoformat(),
         "closed_at": row.closed_at and row.closed_at.isoformat(),

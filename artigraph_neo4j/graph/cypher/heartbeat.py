@@ -6,6 +6,7 @@ only. All times here are those of the server's clock, so clients' clocks need no
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.cypher.indexing import COUNT_UNINDEXED
 from artigraph_neo4j.graph.cypher.once import FORGET_LANES
 from artigraph_neo4j.graph.cypher.parts import DELETES, SPAN_MAP, lock, mark_closed_as, span_stays
 
@@ -32,7 +33,10 @@ FOREACH (w IN $writers |
 )"""
 """Part of opening a span that updates the writer's node; ``$writers`` is empty if not needed."""
 
-ANNOUNCE_WRITER = f"{ANNOUNCE}\nRETURN 1"
+_WAITING = f"CALL () {{ {COUNT_UNINDEXED} }}\nRETURN unindexed"
+
+ANNOUNCE_WRITER = f"{ANNOUNCE}\nWITH 1 AS announced\n{_WAITING}"
+"""A statement that announces a writer, and counts what full-text search does not know yet."""
 
 END_WRITER = f"""
 CALL () {{
@@ -51,10 +55,11 @@ CALL () {{
   DELETE w
   RETURN count(*) AS ended
 }}
-RETURN ended
+WITH ended
+{_WAITING}
 """
-"""A statement that ends a writer. Without open spans its node is deleted, with the lanes of which
-no write can still arrive."""
+"""A statement that ends a writer, and counts what full-text search does not know yet. Without open
+spans its node is deleted, with the lanes of which no write can still arrive."""
 
 OPEN_SPANS = f"""
 {DELETES}

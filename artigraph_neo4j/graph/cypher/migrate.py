@@ -10,6 +10,7 @@ take could miss the seal and see the change.
 from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher.parts import ROOTS_TO_ROWS, STORE_BLOB, artifact_rows, lock
+from artigraph_neo4j.graph.names import INDEXED_LABEL, UNINDEXED_LABEL
 
 __all__ = ["ARTIFACTS_AGAIN", "BACKLOG", "OLD_ARTIFACTS", "OLD_PAGE", "REWRITE", "SEAL"]
 
@@ -99,6 +100,8 @@ CALL (held) {{
     ON CREATE SET a.recorded_at = datetime(r.at)
   SET a += r.properties, a:$(r.labels)
   REMOVE a:$(r.unlabel)
+  FOREACH (_ IN CASE WHEN a.search_ IS NULL OR a:{INDEXED_LABEL} THEN [] ELSE [1] END |
+    SET a:{UNINDEXED_LABEL})
   RETURN count(*) AS written
 }}
 CALL (held, written) {{

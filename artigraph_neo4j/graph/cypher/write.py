@@ -23,6 +23,7 @@ from artigraph_neo4j.graph.cypher.parts import (
     mark_closed_as,
     span_stays,
 )
+from artigraph_neo4j.graph.names import UNINDEXED_LABEL
 
 __all__ = ["ELEMENT_IDS", "PARTS", "is_write", "statement"]
 
@@ -189,14 +190,14 @@ CALL (fine) {{
   UNWIND CASE WHEN fine THEN $blobs ELSE [] END AS r
 {STORE_BLOB}
 }}""",
-        "revises": """
-CALL (fine) {
+        "revises": f"""
+CALL (fine) {{
   UNWIND CASE WHEN fine THEN $revises ELSE [] END AS r
-  MATCH (o:ArtigraphNode {node_id: r.old})
-  MATCH (n:ArtigraphNode {node_id: r.new})
+  MATCH (o:ArtigraphNode {{node_id: r.old}})
+  MATCH (n:ArtigraphNode {{node_id: r.new}})
   MERGE (n)-[u:SUPERSEDES]->(o)
     ON CREATE SET u.at = n.recorded_at
-  SET n.artifact_label = o.artifact_label, n.label_ = o.label_
+  SET n.artifact_label = o.artifact_label, n.label_ = o.label_, n:{UNINDEXED_LABEL}
   WITH o, n
   MATCH (s:Span)-[h:HAS_ARTIFACT]->(o)
   WITH s, n, h, h.label AS label, h.key AS key, h.linked_at AS linked_at
@@ -204,7 +205,7 @@ CALL (fine) {
   MERGE (s)-[g:HAS_ARTIFACT]->(n)
     ON CREATE SET g.label = label, g.key = key, g.linked_at = linked_at
   FOREACH (_ IN CASE WHEN linked_at IS NULL THEN [1] ELSE [] END | MERGE (n)-[:MADE_BY]->(s))
-}""",
+}}""",
         "closed": f"""
 CALL (fine) {{
   UNWIND CASE WHEN fine THEN $closed ELSE [] END AS r

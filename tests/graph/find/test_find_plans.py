@@ -44,12 +44,12 @@ AT = datetime(2001, 1, 1, tzinfo=UTC)  # before all that other tests record
 _FILL = """
 UNWIND range(0, $many - 1) AS i
 CALL (i) {
-  CREATE (s:ArtigraphNode:Span {
+  CREATE (s:ArtigraphNode:Span:ArtigraphIndexed {
     node_id: 'plan-span-' + i, label: 'plan ' + i, label_: 'plan ' + i, depth: 0,
     status: CASE i % 1000 WHEN 0 THEN 'PLAN' ELSE 'OK' END, root_id: 'plan-root-' + (i % 3),
     opened_at: $at + duration({seconds: i}), closed_at: $at + duration({seconds: i + 1}),
     duration_: 1000000.0 + i})
-  CREATE (a:ArtigraphNode:Artifact:PlanModel {
+  CREATE (a:ArtigraphNode:Artifact:PlanModel:ArtigraphIndexed {
     node_id: 'plan-artifact-' + i, model: 'PlanModel',
     model_version: CASE i % 1000 WHEN 0 THEN 1 ELSE 2 END,
     artifact_label: 'plan ' + i, label_: 'plan ' + i, recorded_at: $at + duration({seconds: i}),

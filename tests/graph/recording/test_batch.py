@@ -45,6 +45,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import DuplicateLabelError, EngineError, SpanError
 from artigraph_neo4j.graph.cypher.write import is_write
+from artigraph_neo4j.graph.names import SEARCH_LABELS
 from artigraph_neo4j.recording import queue
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.models import EpochSpan
@@ -79,19 +80,23 @@ async def shape(query: Any, root: str) -> list[Any]:
     """All that is recorded below a root, but for ids and times."""
     spans = await query(
         "MATCH p = (:ArtigraphNode {node_id: $root})-[:PARENT_OF*0..]->(s) "
-        "RETURN [n IN nodes(p)[1..] | n.label], labels(s), s{.*, node_id: 0, root_id: s.root_id = "
-        "$root, opened_at: s.opened_at IS NOT NULL, closed_at: s.closed_at >= s.opened_at, "
+        "RETURN [n IN nodes(p)[1..] | n.label], [l IN labels(s) WHERE NOT l IN $search], "
+        "s{.*, node_id: 0, root_id: s.root_id = $root, "
+        "opened_at: s.opened_at IS NOT NULL, closed_at: s.closed_at >= s.opened_at, "
         "duration_: s.duration_ >= 0, writer_id: s.writer_id IS NULL, pid: 0, "
         "exception_stacktrace: s.exception_stacktrace IS NULL}",
         root=root,
+        search=sorted(SEARCH_LABELS),
     )
     artifacts = await query(
         "MATCH p = (:ArtigraphNode {node_id: $root})-[:PARENT_OF*0..]->(s)-[h:HAS_ARTIFACT]->(a)"
         "-[:HAS_FIELD*0..]->(x) "
         "RETURN [n IN nodes(p)[1..] | coalesce(n.label, n.model)], h.label, "
-        "size(h.key), labels(x), x{.*, node_id: 0, recorded_at: x.recorded_at IS NOT NULL}, "
+        "size(h.key), [l IN labels(x) WHERE NOT l IN $search], "
+        "x{.*, node_id: 0, recorded_at: x.recorded_at IS NOT NULL}, "
         "[(x)-[f:STORED_IN]->(b) | [f.field, b.digest, b.size, b.storage]]",
         root=root,
+        search=sorted(SEARCH_LABELS),
     )
     used = await query(
         "MATCH (:ArtigraphNode {node_id: $root})-[:PARENT_OF*0..]->(s)-[u:USED]->(a) "

@@ -24,6 +24,7 @@ from artigraph_neo4j.find.terms import (
     is_a,
     under,
 )
+from artigraph_neo4j.graph.names import SEARCH_LABELS
 from artigraph_neo4j.storage.memory import MemoryStorage
 
 pytestmark = pytest.mark.statements
@@ -50,7 +51,7 @@ async def labels_of(query: Any, node_id: str) -> set[str]:
     ((labels,),) = await query(
         "MATCH (n:ArtigraphNode {node_id: $id}) RETURN labels(n)", id=node_id
     )
-    return set(labels)
+    return set(labels) - SEARCH_LABELS
 
 
 async def test_a_failed_span_has_a_label(query: Any) -> None:

@@ -41,7 +41,9 @@ from artigraph_neo4j.testing import difference
 pytestmark = pytest.mark.statements
 
 NODE = """
-MATCH (a:ArtigraphNode {node_id: $id}) RETURN labels(a), properties(a), elementId(a),
+MATCH (a:ArtigraphNode {node_id: $id})
+RETURN [l IN labels(a) WHERE NOT l IN ['ArtigraphIndexed', 'ArtigraphUnindexed']],
+  properties(a), elementId(a),
   [(a)-[f:HAS_FIELD]->(x) | [f.path, x.node_id]],
   [(a)-[k:STORED_IN]->(b) | [k.field, b.blob_id, b.location]]
 """

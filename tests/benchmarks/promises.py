@@ -1,0 +1,193 @@
+"""What each promise of the library costs: one more is kept from row to row, in one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from uuid_utils import uuid7
+
+from artigraph_neo4j import batch, create_span_artifact, span_context
+from artigraph_neo4j.common.times import epoch
+from artigraph_neo4j.graph.cypher import write
+from artigraph_neo4j.graph.names import INDEXED_LABEL, UNINDEXED_LABEL
+from artigraph_neo4j.recording.work import artifact_key
+from tests.benchmarks import floor
+from tests.benchmarks.floor import LEAST, OURS
+from tests.benchmarks.harness import Bench, Side, Workload, timed
+from tests.benchmarks.models import BenchPair
+
+STEPS = {
+    "floor": LEAST,
+    "+ indexes": replace(OURS, has="FLOOR_ARTIFACT", keyed=False),
+    "+ unique labels": OURS,
+    "+ search": replace(OURS, words=f":{UNINDEXED_LABEL}"),
+    "search at once": replace(OURS, words=f":{INDEXED_LABEL}"),
+}
+"""What is written by hand. The last one would add to the index of full-text search in the same
+commit; the library does so later, for many at once (``index words`` is that, for a span)."""
+
+
+async def one_by_one(bench: Bench, size: int) -> list[Side]:
+    """Spans with an artifact, each awaited: three commits of the floor, and what comes on top."""
+    root = await floor.root(bench.driver, bench.database)
+    ours = await bench.span("promises")
+    to = (bench.driver, bench.database)
+
+    async def each(work: Callable[[int], Awaitable[object]]) -> float:
+        async def all_of_them() -> None:
+            for i in range(size):
+                await work(i)
+
+        return (await timed(all_of_them()))[0]
+
+    def by_hand(of: floor.Rules) -> Callable[[], Awaitable[float]]:
+        parent = root if of is LEAST else ours
+        return lambda: each(
+            lambda i: floor.span_with_artifact(*to, parent, "bench", BenchPair(i, i / 7), of)
+        )
+
+    async def library() -> float:
+        async def work(i: int) -> None:
+            async with span_context(label="work"):
+                await create_span_artifact("current", label="pair", data=BenchPair(i, i / 7))
+
+        async with span_context(label="promises"):
+            return await each(work)
+
+    async def index_words() -> float:
+        """The spans and artifacts of a round, added to the index of full-text search."""
+        await bench.engine.index_words()
+        await each(lambda i: floor.span_with_artifact(
+            *to, ours, "bench", BenchPair(i, i / 7), STEPS["+ search"]))  # fmt: skip
+        return (await timed(bench.engine.index_words()))[0]
+
+    statements = _Statements(bench, ours)
+    return [
+        Side("three commits", lambda: each(lambda i: floor.three_commits(*to, root, i))),
+        *(Side(name, by_hand(of)) for name, of in STEPS.items()),
+        Side("+ checks", lambda: each(statements.span_with_artifact)),
+        Side("library", library),
+        Side("index words", index_words),
+    ]
+
+
+async def in_batch(bench: Bench, size: int) -> list[Side]:
+    """Spans with an artifact, many in a statement."""
+    root = await floor.root(bench.driver, bench.database)
+    ours = await bench.span("promises")
+    data = [BenchPair(i, 0.5) for i in range(size)]
+
+    def by_hand(of: floor.Rules) -> Callable[[], Awaitable[float]]:
+        async def work() -> float:
+            parent = root if of is LEAST else ours
+            to = (bench.driver, bench.database, parent)
+            return (await timed(floor.write_spans_with_artifact(*to, data, of)))[0]
+
+        return work
+
+    async def library() -> float:
+        async def work() -> None:
+            async with batch():
+                for pair in data:
+                    async with span_context(label="work"):
+                        await create_span_artifact("current", label="pair", data=pair)
+
+        async with span_context(label="promises"):
+            return (await timed(work()))[0]
+
+    async def index_words() -> float:
+        await bench.engine.index_words()
+        await by_hand(STEPS["+ search"])()
+        return (await timed(bench.engine.index_words()))[0]
+
+    return [
+        *(Side(name, by_hand(of)) for name, of in STEPS.items()),
+        Side("library", library),
+        Side("index words", index_words),
+    ]
+
+
+async def cold(bench: Bench, size: int) -> list[Side]:
+    """The first span with an artifact of a process, on a server that has just started."""
+
+    async def library() -> float:
+        begin = time.perf_counter()
+        async with span_context(label="first"):
+            await create_span_artifact("current", label="pair", data=BenchPair(1, 0.5))
+        return time.perf_counter() - begin
+
+    return [Side("library", library, rounds=1, warm=False)]
+
+
+async def cold_floor(bench: Bench, size: int) -> list[Side]:
+    """The same by hand, with a server of its own."""
+    root = await floor.root(bench.driver, bench.database)
+    to = (bench.driver, bench.database, root)
+
+    async def by_hand() -> float:
+        work = floor.span_with_artifact(*to, "bench", BenchPair(1, 0.5), LEAST)
+        return (await timed(work))[0]
+
+    return [Side("floor", by_hand, rounds=1, warm=False)]
+
+
+class _Statements:
+    """The library's statements, each applied once and with its checks, sent by the plain driver."""
+
+    def __init__(self, bench: Bench, parent: str) -> None:
+        self._bench = bench
+        self._parent = parent
+        self._lane = str(uuid7())
+        self._number = 0
+
+    async def span_with_artifact(self, i: int) -> None:
+        span, pair = str(uuid7()), BenchPair(i, i / 7)
+        opened = datetime.now(UTC)
+        properties = {"node_id": span, "label": "work", "label_": "work", "status": "UNSET",
+            "root_id": self._parent, "depth": 1, "writer_id": "bench"}  # fmt: skip
+        labels = ["ArtigraphNode", "Span", "ArtigraphOpen", UNINDEXED_LABEL]
+        await self._send(
+            parents=[[self._parent, [span]]],
+            opened=[{"labels": labels, "rows": [[properties, epoch(opened), None]]}],
+        )
+        own = {"node_id": str(uuid7()), "step": pair.step, "loss": pair.loss}
+        row = [own, epoch(datetime.now(UTC)), "pair", artifact_key(span, "pair")]
+        labels = ["ArtigraphNode", "Artifact", "BenchPair", UNINDEXED_LABEL]
+        group = {"labels": labels, "model": "BenchPair", "model_version": 1,
+            "codec": floor.codec(), "spans": [[span, [row]]]}  # fmt: skip
+        await self._send(owners=[span], owned=[group])
+        closed = datetime.now(UTC)
+        ends = {"status": "OK", "duration_": (closed - opened).total_seconds()}
+        await self._send(owners=[span], closed=[[span, ends, epoch(closed)]])
+
+    async def _send(self, **parameters: Any) -> None:
+        self._number += 1
+        until = int(time.time() * 1000) + 60_000
+        text = write.statement(parameters)
+        async with self._bench.driver.session(database=self._bench.database) as session:
+            once = [self._lane, self._number, until]
+            result = await session.run(text, {**parameters, "once": once})  # type: ignore[arg-type]
+            await result.consume()
+
+
+WORKLOADS = [
+    Workload(
+        "promises", "a span with an artifact, awaited, with one more promise in each row", "spans",
+        50, 10, one_by_one,
+    ),
+    Workload(
+        "promises_batch", "a span with an artifact, many in a statement, likewise", "spans",
+        2000, 300, in_batch,
+    ),
+    Workload(
+        "cold", "the first span with an artifact, on a server that has just started", "span",
+        1, 1, cold, group="cold", rounds=1,
+    ),
+    Workload(
+        "cold_floor", "the same by hand", "span", 1, 1, cold_floor, group="cold floor", rounds=1
+    ),
+]  # fmt: skip
