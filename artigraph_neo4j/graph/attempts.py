@@ -231,9 +231,11 @@ class Attempts:
 
         def warn() -> None:
             left = end - time.monotonic()
-            logger.warning(
-                "%s does not answer (%s); waiting for %.0f s more", self._where, watch.problem, left
-            )
+            if left > 0:
+                logger.warning(
+                    "%s does not answer (%s); waiting for %.0f s more",
+                    self._where, watch.problem, left,
+                )  # fmt: skip
 
         handle = asyncio.get_running_loop().call_later(WARN_SECONDS, warn)
         try:
