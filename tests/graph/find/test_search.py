@@ -126,25 +126,29 @@ async def test_a_heartbeat_and_the_end_of_a_program_add_what_waits(
     labels: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    await engine.graph()
     settings = {
         "username": graph_service.username,
         "password": graph_service.password,
         "database": graph_service.database,
     }
-    async with engine_context(graph_service.uri, **settings) as other:
-        await other.graph()
+    async with engine_context(graph_service.uri, **settings):
         with monkeypatch.context() as patch:
             patch.setattr(heartbeat, "HEARTBEAT_SECONDS", 1.0)
-            async with span_context(label=word) as first:
+            async with span_context(label=word) as span:
                 async with asyncio.timeout(60):
-                    while await labels(first.node_id) != {INDEXED_LABEL}:
+                    while await labels(span.node_id) != {INDEXED_LABEL}:
                         await asyncio.sleep(0.1)
-        monkeypatch.setattr(heartbeat, "GOODBYE_NODES", 1)
-        monkeypatch.setattr(heartbeat, "GOODBYE_SECONDS", 30.0)
-        async with span_context(label=word) as second:
-            pass
-        assert await labels(second.node_id) == {UNINDEXED_LABEL}
-    assert await labels(second.node_id) == {INDEXED_LABEL}
+    monkeypatch.setattr(heartbeat, "GOODBYE_NODES", 1)
+    monkeypatch.setattr(heartbeat, "GOODBYE_SECONDS", 30.0)
+    for _ in range(5):  # a server that is slow to answer is not waited for at the end
+        async with engine_context(graph_service.uri, **settings):
+            async with span_context(label=word) as span:
+                pass
+            assert await labels(span.node_id) == {UNINDEXED_LABEL}
+        if await labels(span.node_id) == {INDEXED_LABEL}:
+            return
+    pytest.fail("no end of a program added it")
 
 
 async def test_several_index_while_others_write_and_delete(
