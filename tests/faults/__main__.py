@@ -104,9 +104,10 @@ def main() -> int:
     totals = Totals()
     disks = ExitStack()
     try:
+        data = stack.directory / "neo4j" / "data"
         disk = None
-        if options.stack is None:
-            disk = disks.enter_context(small_disk(stack.directory / "neo4j" / "data"))
+        if options.stack is None or data.is_mount():
+            disk = disks.enter_context(small_disk(data))
         if disk is None:
             print("the disk of the database is not full in any schedule: none could be mounted")
         info = stack.info() or stack.up(timeout=300)

@@ -45,7 +45,13 @@ class Disk:
 
 @contextmanager
 def small_disk(directory: Path) -> Iterator[Disk | None]:
-    """Mount a small disk at a new directory; yields None where that is not permitted."""
+    """Mount a small disk at a new directory; yields None where that is not permitted.
+
+    A directory that is a disk already is taken as it is, and stays so.
+    """
+    if directory.is_mount():
+        yield Disk(directory)
+        return
     directory.mkdir(parents=True, mode=0o700)
     command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700", "tmpfs", str(directory)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:

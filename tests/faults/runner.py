@@ -101,7 +101,7 @@ class StackDatabase:
                 time.sleep(0.05)
             if kind != "disk full":
                 time.sleep(seconds)
-            self._stack.up(timeout=180)
+            self._stack.up(timeout=600)  # a busy machine needs minutes
 
     def _takes_writes(self) -> bool:
         """Whether it goes on by itself; after a full disk Neo4j may have to be started again."""

@@ -65,7 +65,7 @@ class Weather:
         """Wait for faults that last, heal everything, and let what is held be delivered."""
         for timer in self._timers:
             if timer.is_alive():
-                timer.join(120)
+                timer.join(700)
         for proxy in (*self.bolts, *self.s3s):
             proxy.on_write = None
             proxy.heal()
