@@ -91,7 +91,7 @@ LABEL_CHARACTERS = 256
 LOGGED = "log."
 """Beginning of the properties of a span that summarize what it logged: ``log.loss.min``."""
 
-INDEX_PROPERTIES = frozenset({"label_", "duration_", "key_", "marked_at_", "search_"})
+INDEX_PROPERTIES = frozenset({"label_", "duration_", "key_", "gone_", "marked_at_", "search_"})
 """Properties of spans for indexes and deletes. (Fields of artifacts cannot clash with them, since a
 field that ends in ``_`` is stored with one more.)"""
 

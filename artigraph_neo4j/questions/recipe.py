@@ -149,14 +149,16 @@ class MissingInput:
     """An input that is not available any more.
 
     Attributes:
-        reason: ``"maker deleted"``: the span that made the artifact is gone; ``"bytes gone"``: the
-            storage does not have a value; ``"storage unknown"``: this process cannot look, since it
-            does not know the storage.
+        reason: ``"maker deleted"``: the span that made the artifact is gone; ``"input deleted"``:
+            a span used an artifact that is gone; ``"bytes gone"``: the storage does not have a
+            value; ``"storage unknown"``: this process cannot look, since it does not know the
+            storage.
         node_id: Id of the artifact.
-        detail: The field and location of a value; else an empty string.
+        detail: The field and location of a value, or the span that used a deleted artifact; else
+            an empty string.
     """
 
-    reason: Literal["maker deleted", "bytes gone", "storage unknown"]
+    reason: Literal["maker deleted", "input deleted", "bytes gone", "storage unknown"]
     node_id: str
     detail: str = ""
 
@@ -245,6 +247,12 @@ async def recipe(artifact: AnyArtifact, /, *, check_bytes: bool = True) -> Recip
     missing = [
         MissingInput("maker deleted", a.node_id) for a in artifacts if above.more[a.node_id][0]
     ]
+    missing += [
+        MissingInput("input deleted", gone, f"used by {span.node_id}")
+        for span in above.steps.values()
+        if span.kind == "span"
+        for gone in above.more[span.node_id][1]
+    ]
     if check_bytes:
         missing += await _without_bytes(get_engine(), stored)
     return Recipe(node_id, steps, artifacts, stored, missing, _hops(above))
@@ -254,7 +262,7 @@ def _step(above: Ancestry, node: str, makes: list[str], early: set[str]) -> Reci
     step = above.steps[node]
     if step.kind == "artifact":
         return RecipeStep(step, makes=(node,))
-    run, call = above.more[node]
+    run, _, call = above.more[node]
     function, values, arguments_id = call or (None, None, None)
     commit, dirty, program, python = above.runs.get(run, (None,) * 4)
     return RecipeStep(

@@ -40,7 +40,8 @@ class Cause:
     Attributes:
         kind: ``"DATA"``: a newer version of an artifact above it exists, with other content;
             ``"CODE"``: a span above it ran another commit, or another version of its function;
-            ``"GONE"``: the maker of an artifact above it was deleted.
+            ``"GONE"``: the maker of an artifact above it was deleted, or an artifact that a span
+            above it used.
         step: The artifact or span above.
         newest: Id of the newest version, for ``"DATA"``.
         commit: The commit that ran, for ``"CODE"`` by commits.
@@ -237,10 +238,12 @@ def _causes(above: Ancestry, today: _Today | None) -> tuple[dict[str, _Reason], 
     cut: set[str] = set()
     for node, more in above.more.items():
         if above.steps[node].kind == "span":
-            run, calls = more
+            run, lost, calls = more
             commit = above.runs.get(run, (None,))[0]
             if today is not None and today.other(commit, calls):
                 causes[node] = ("CODE", None, commit)
+            elif lost:
+                causes[node] = ("GONE", None, None)
             continue
         gone, newest, versions = more
         if newest is not None:

@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="only workloads whose names begin so")  # fmt: skip
     parser.add_argument("--rounds", type=int, help="how often each side of each is measured")
     parser.add_argument("--without", nargs="+", default=[], metavar="SIDE",
-        help="sides to leave out: neomodel, mlflow, artigraph")  # fmt: skip
+        help="sides to leave out: neomodel, mlflow, artigraph, aiida")  # fmt: skip
     parser.add_argument("--heap", help="Neo4j's heap; by default 6g, or 1g for --quick")
     parser.add_argument("--output", type=Path, default=LATEST)
     parser.add_argument("--size", type=int, help="the size of each workload, whatever it says")

@@ -21,7 +21,7 @@ from typing import Any
 from artigraph_neo4j.local.paths import cache_directory
 
 HERE = Path(__file__).parent
-PEERS = ("mlflow", "artigraph")
+PEERS = ("mlflow", "artigraph", "aiida")
 """Each has ``requirements/<name>.txt`` and ``peers/<name>_peer.py``."""
 
 
@@ -69,11 +69,15 @@ class Outside:
 
     async def do(self, what: str, count: int) -> float:
         """Do something so many times; the seconds it took, as it measured them itself."""
+        return (await self.ask(what, count))["seconds"]
+
+    async def ask(self, what: str, count: int) -> dict[str, float]:
+        """Do the same; all numbers that it tells."""
         assert self._process
         assert self._process.stdin
         self._process.stdin.write(json.dumps([what, count]).encode() + b"\n")
         await self._process.stdin.drain()
-        return float((await self._answer())["seconds"])
+        return {name: float(number) for name, number in (await self._answer()).items()}
 
     async def _answer(self) -> dict[str, Any]:
         assert self._process

@@ -19,6 +19,7 @@ from artigraph_neo4j import (
     contrast,
     diff,
     impact,
+    read_lineage,
     recipe,
     replay_plan,
     stale,
@@ -200,7 +201,40 @@ class BenchModel(ArtifactModel, version=1):
     n: int
 
 
+_LADDER = """
+UNWIND range(1, $layers) AS i UNWIND [1, 2] AS k
+CREATE (:ArtigraphNode:Artifact:BenchModel {node_id: 'rung' + i + k, artifact_label: 'rung',
+  model: 'BenchModel', model_version: 1, codec: $codec, n: i, recorded_at: datetime()})
+  -[:MADE_BY]->(:ArtigraphNode:Span {node_id: 'step' + i + k, root_id: 'step' + i + k, depth: 0,
+  label: 'step', status: 'OK', opened_at: datetime(), closed_at: datetime()})
+"""
+_RUNGS = """
+UNWIND range(2, $layers) AS i UNWIND [1, 2] AS k UNWIND [1, 2] AS j
+MATCH (s:ArtigraphNode {node_id: 'step' + i + k})
+MATCH (a:ArtigraphNode {node_id: 'rung' + (i - 1) + j})
+CREATE (s)-[:USED]->(a)
+"""
+
+
+async def ladder(bench: Bench, layers: int) -> list[Side]:
+    """Layers of two spans, each of which uses both results of the layer before."""
+    await bench.cypher(_LADDER, layers=layers, codec=_CODEC)
+    await bench.cypher(_RUNGS, layers=layers)
+
+    async def own() -> Numbers:
+        seconds, found = await timed(read_lineage(f"rung{layers}1", "up"))
+        return {"seconds": seconds, "rows": len(found.steps)}
+
+    async def aiida() -> Numbers:
+        return await bench.outside["aiida"].ask("ancestors", layers)
+
+    sides = [Side("library", own, 1)]
+    return [*sides, Side("aiida", aiida, 1, rounds=2)] if "aiida" in bench.outside else sides
+
+
 WORKLOADS = [
     Workload("questions", "questions about origin", "nodes", 1_000_000, 10_000, questions,
+        group="questions", rounds=5),
+    Workload("ladder", "all that a result came from", "layers, fully linked", 16, 8, ladder,
         group="questions", rounds=5),
 ]  # fmt: skip

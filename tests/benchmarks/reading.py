@@ -49,6 +49,7 @@ async def read_artifacts(bench: Bench, size: int) -> list[Side]:
         *(
             Side(name, lambda p=peer: p.do("read", PEER_ITEMS), PEER_ITEMS, rounds=3)
             for name, peer in bench.outside.items()
+            if name != "aiida"
         ),
     ]
 

@@ -9,7 +9,9 @@ from rich.table import Table
 
 from tests.benchmarks.limits import verdicts
 
-COLUMNS = ("library", "library, batch", "floor", "neomodel", "mlflow", "artigraph", "aioboto3")
+COLUMNS = (
+    "library", "library, batch", "floor", "neomodel", "mlflow", "artigraph", "aioboto3", "aiida",
+)  # fmt: skip
 
 
 def print_run(run: dict[str, Any], console: Console | None = None) -> None:

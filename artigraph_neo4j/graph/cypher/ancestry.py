@@ -60,7 +60,7 @@ RETURN CASE i WHEN 0 THEN wholes END, CASE i WHEN 0 THEN runs END, found[i..i + 
 RECIPE = _WALK + _rows(
     """WITH n, distance, [(n)-[:USED]->(y) | elementId(y)] AS needs,
       head([(n)-[:HAS_ARTIFACT]->(c:CallArguments) | [c.function, c.values, c.node_id]]) AS call
-    WITH n, distance, needs, [n.root_id, call] AS more""",
+    WITH n, distance, needs, [n.root_id, coalesce(n.gone_, []), call] AS more""",
     f"""WITH n, distance, needs, [
       {_GONE},
       CASE WHEN EXISTS {{ (n)-[:HAS_FIELD|STORED_IN]->() }}
@@ -69,17 +69,18 @@ RECIPE = _WALK + _rows(
     ] AS more""",
 )
 """A statement with chunks of rows, one for each node: element id, element ids of its direct inputs,
-details, and the columns of a step. Details are the id of the run, and function, values and id of
-recorded arguments; or, of an artifact, whether its maker is gone, and its stored values. The first
-row has, before them, pairs ``[id, id of the whole]`` of the starts, null for one that does not
-exist, and ``[id, commit, dirty, program, Python]`` of the runs."""
+details, and the columns of a step. Details of a span are the id of the run, ids of deleted
+artifacts that it used, and function, values and id of recorded arguments; of an artifact, whether
+its maker is gone, and its stored values. The first row has, before them, pairs ``[id, id of the
+whole]`` of the starts, null for one that does not exist, and ``[id, commit, dirty, program,
+Python]`` of the runs."""
 
 STALE = (
     _WALK
     + """
   WITH n, distance, CASE distance % 2 WHEN 0 THEN EXISTS { (n)<-[:SUPERSEDES]-() }
     OR NOT EXISTS { (n)-[:MADE_BY]->() } AND EXISTS { (n)<-[:HAS_ARTIFACT]-() }
-    ELSE $code END AS suspect
+    ELSE $code OR n.gone_ IS NOT NULL END AS suspect
   WITH collect([n, distance]) AS nodes, max(CASE WHEN suspect THEN 1 ELSE 0 END) AS suspects
   UNWIND CASE suspects WHEN 1 THEN nodes ELSE [] END AS pair
   WITH pair[0] AS n, pair[1] AS distance
@@ -88,7 +89,7 @@ STALE = (
         """WITH n, distance, [(n)-[:USED]->(y) | elementId(y)] AS needs, CASE WHEN $code
       THEN [(n)-[:HAS_ARTIFACT]->(c) WHERE c:CallArguments OR c:CallKey | [c.function, c.parts]]
       ELSE [] END AS calls
-    WITH n, distance, needs, [n.root_id, calls] AS more""",
+    WITH n, distance, needs, [n.root_id, n.gone_ IS NOT NULL, calls] AS more""",
         f"""OPTIONAL MATCH (n)<-[:SUPERSEDES*1..]-(newest)
     WHERE NOT EXISTS {{ (newest)<-[:SUPERSEDES]-() }}
     CALL (n, newest) {{
@@ -99,6 +100,7 @@ STALE = (
     WITH n, distance, needs, [{_GONE}, newest.node_id, versions] AS more""",
     )
 )
-"""The same, but without rows if nothing above is suspect: superseded, without its maker, or of any
-code if ``$code``. Details of a span are the id of the run, and function and key parts of recorded
-calls; of an artifact whether its maker is gone, the id of its newest version, and both contents."""
+"""The same, but without rows if nothing above is suspect: superseded, without its maker, a span
+that used a deleted artifact, or any span if ``$code``. Details of a span are the id of the run,
+whether it used a deleted artifact, and function and key parts of recorded calls; of an artifact,
+whether its maker is gone, the id of its newest version, and both contents."""

@@ -27,6 +27,8 @@ __all__ = [
     "UNLINK_ARTIFACTS",
 ]
 
+MAX_GONE = 1000
+"""Maximum number of deleted artifacts, besides the last, whose ids a span that used them keeps."""
 
 _WRONG_SPANS = """
   OPTIONAL MATCH (s:ArtigraphNode {node_id: id})
@@ -157,8 +159,10 @@ CALL (nodes) {{
 CALL (nodes) {{
   UNWIND nodes AS x
   MATCH (x)-[r]-(other) WHERE type(r) <> 'HAS_FIELD'
-  WITH DISTINCT r, other LIMIT $links
-  WITH r, type(r) = 'USED' AND NOT {_DOOMED_SPAN.format("other", "")} AS used
+  WITH DISTINCT r, x, other LIMIT $links
+  WITH r, x, other, type(r) = 'USED' AND NOT {_DOOMED_SPAN.format("other", "")} AS used
+  FOREACH (_ IN CASE WHEN used THEN [1] ELSE [] END |
+    SET other.gone_ = coalesce(other.gone_, [])[..{MAX_GONE}] + [x.node_id])
   DELETE r
   RETURN count(*) AS links, sum(CASE WHEN used THEN 1 ELSE 0 END) AS uses
 }}
@@ -174,7 +178,7 @@ CALL (nodes, links) {{
 RETURN artifacts, nested, blobs, bytes, uses, size(nodes) = $limit OR links = $links AS more
 """
 """A statement that deletes artifacts with their nested models, at most ``$limit`` nodes, the
-deepest first.
+deepest first. Spans that used one and stay keep its id in ``gone_``.
 
 It locks nodes and matches them again, so that it does not count nodes that another delete deleted
 while this one waited for the lock."""

@@ -14,8 +14,11 @@ from artigraph_neo4j import (
     Engine,
     artifact_field,
     create_span_artifact,
+    delete_artifacts,
     delete_span,
     link_artifact,
+    read_lineage,
+    read_span,
     recipe,
     span_context,
     spanned,
@@ -106,6 +109,12 @@ async def test_what_it_takes(statements: list[Any]) -> None:
         await link_artifact("current", raw)
     await delete_span(load.node_id)
     assert {m.reason for m in (await recipe(last)).missing} == {"maker deleted", "bytes gone"}
+    await delete_artifacts(raw)
+    used = {s.node_id for s in (await read_lineage(last, "up")).spans}
+    assert [(m.reason, m.node_id) for m in (await recipe(last)).missing] == [("input deleted", raw)]
+    (cause,) = (await stale(last))[0].causes
+    assert (cause.kind, {cause.step.node_id}) == ("GONE", used)
+    assert (await read_span(cause.step.node_id)).extra == {}
     with pytest.raises(NotFoundError, match="'nope'"):
         await recipe("nope")
 
