@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common.progress import Transfer
 from artigraph_neo4j.common.public import publish
+from artigraph_neo4j.engine.carrying import carry_span, parent_environment
 from artigraph_neo4j.engine.configure import engine_context, get_engine, set_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.neomodel import bind_neomodel
@@ -160,6 +161,7 @@ __all__ = [
     "batch",
     "bind_neomodel",
     "cached",
+    "carry_span",
     "check_policies",
     "check_schema",
     "close_lost_spans",
@@ -189,6 +191,7 @@ __all__ = [
     "migrate_artifacts",
     "migration",
     "migration_backlog",
+    "parent_environment",
     "read_ancestor_spans",
     "read_annotations",
     "read_child_artifacts",

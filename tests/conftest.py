@@ -87,5 +87,5 @@ def _no_foreign_settings(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         "ARTIGRAPH_HOME", os.path.join(str(request.config.rootpath), ".artigraph-none")
     )
     for name in [*os.environ]:
-        if name.startswith(("NEO4J_", "AWS_", "ARTIGRAPH_STORAGE")):
+        if name.startswith(("NEO4J_", "AWS_", "ARTIGRAPH_STORAGE", "ARTIGRAPH_PARENT")):
             monkeypatch.delenv(name)

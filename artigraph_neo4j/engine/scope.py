@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from typing import Protocol
 from artigraph_neo4j.errors import SpanError
 
 __all__ = [
+    "PARENT",
     "Cell",
     "Share",
     "Unit",
+    "carried",
     "current_batch",
     "current_cell",
     "current_share",
@@ -26,7 +29,11 @@ __all__ = [
     "innermost_batch",
     "resume",
     "resume_share",
+    "within",
 ]
+
+PARENT = "ARTIGRAPH_PARENT"
+"""Environment variable with the span of another process that spans of this one are below."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +70,11 @@ class Cell:
         """True in a forked child: the copy of an entry whose span the parent process ends."""
         return self.pid != os.getpid()
 
+    def carried(self) -> str:
+        """The entry as a text, for another process."""
+        root_id, depth = self.place
+        return f"{self.span_id}/{root_id}/{depth}"
+
     def note_used(self, artifact_ids: Iterable[str]) -> None:
         """Note that the span reads artifacts now."""
         if self.reader != os.getpid():  # the parent records what was noted before the fork
@@ -97,8 +109,41 @@ def enter(
 
 
 def current_cell() -> Cell | None:
-    """The entry of the innermost span that is open in this context, or None."""
-    return _open(_current.get())
+    """The entry of the innermost span that is open in this context.
+
+    Otherwise that of the span that the parent process passed in the environment, or None.
+    """
+    cell = _open(_current.get())
+    if cell is None and (text := os.environ.get(PARENT)):
+        return carried(text)
+    return cell
+
+
+def carried(text: str) -> Cell:
+    """Return the entry that another process has as ``Cell.carried``.
+
+    It counts as inherited: that process closes the span, so what is read is recorded at once.
+
+    Raises:
+        SpanError: The text is not one that ``Cell.carried`` makes.
+    """
+    parts = text.split("/")
+    if len(parts) != 3 or not all(parts) or not parts[2].isdecimal():
+        raise SpanError(
+            f"{PARENT} in the environment is {text!r}, which parent_environment() does not make; "
+            "unset it"
+        )
+    return Cell(parts[0], None, None, (parts[1], int(parts[2])), pid=0)
+
+
+@contextmanager
+def within(cell: Cell | None) -> Generator[None]:
+    """Make an entry the current one of this context for a ``with`` block."""
+    token = _current.set(cell)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 def resume(cell: Cell) -> None:

@@ -55,7 +55,8 @@ async def note_read(artifact_ids: Iterable[str]) -> None:
     engine = get_engine()
     enabled = _scoped.get()
     # Artifacts that another engine read are not in the span's graph.
-    if cell.graph is engine and (engine.record_used if enabled is None else enabled):
+    here = cell.graph is engine or cell.graph is None  # None: of another process, in one graph
+    if here and (engine.record_used if enabled is None else enabled):
         cell.note_used(artifact_ids)
         if cell.is_inherited or len(cell.used) >= MAX_USED:
             await write_used(engine, cell)
