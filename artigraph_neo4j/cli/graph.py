@@ -26,7 +26,7 @@ from artigraph_neo4j.upkeep.migrate.bulk import (
 )
 from artigraph_neo4j.upkeep.schema import SchemaState, check_schema, install_schema, upgrade_schema
 
-__all__ = ["check", "commands", "import_modules", "install", "migrate", "upgrade"]
+__all__ = ["backlog_table", "check", "commands", "import_modules", "install", "migrate", "upgrade"]
 
 commands = typer.Typer(add_completion=False)
 
@@ -100,7 +100,7 @@ async def _migrate(
 ) -> tuple[list[ModelBacklog], MigrationReport]:
     backlog = await migration_backlog()
     if not json:
-        Terminal().print(_table(backlog))
+        Terminal().print(backlog_table(backlog))
     with bar("trying" if dry_run else "migrating", quiet=json) as shown:
 
         def say(progress: MigrationProgress) -> None:
@@ -139,7 +139,8 @@ def _import(name: str) -> None:
 _COLOURS = {"current": "green", "can migrate": "yellow", "unknown model": "dim"}
 
 
-def _table(backlog: list[ModelBacklog]) -> Table:
+def backlog_table(backlog: list[ModelBacklog]) -> Table:
+    """Return the table of stored versions of models."""
     table = Table("model", "version", "artifacts", "status", "")
     for row in backlog:
         colour = _COLOURS.get(row.status, "red")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from artigraph_neo4j.graph.cypher.parts import ROOTS_TO_ROWS, STORE_BLOB, artifact_rows, lock
 from artigraph_neo4j.graph.names import INDEXED_LABEL, UNINDEXED_LABEL
 
-__all__ = ["ARTIFACTS_AGAIN", "BACKLOG", "OLD_ARTIFACTS", "OLD_PAGE", "REWRITE", "SEAL"]
+__all__ = ["ARTIFACTS_AGAIN", "BACKLOG", "OLD_ARTIFACTS", "OLD_PAGE", "REWRITE", "SEAL", "SHAPES"]
 
 ARTIFACTS_AGAIN = f"""
 UNWIND $ids AS id
@@ -30,6 +30,23 @@ ORDER BY model, version
 RETURN collect([model, version, artifacts])
 """
 """A statement that counts artifacts by model and version, from the index alone, reading no node."""
+
+SHAPES = """
+UNWIND $models AS m
+CALL (m) {
+  MATCH (a:Artifact) USING INDEX SEEK a:Artifact(model, model_version, recorded_at, node_id)
+  WHERE a.model = m[0] AND a.model_version = m[1] AND a.recorded_at IS NOT NULL
+    AND a.node_id IS NOT NULL
+  WITH a ORDER BY a.recorded_at DESC, a.node_id DESC LIMIT $size
+  CALL (a) {
+    MATCH (a)-[f:HAS_FIELD]->(x)
+    RETURN collect(DISTINCT [f.path, x.model])[..20] AS inside
+  }
+  RETURN collect(DISTINCT a.codec) AS codecs, collect(inside) AS groups
+}
+RETURN collect([m[0], m[1], codecs, reduce(all = [], g IN groups | all + g)])
+"""
+"""A statement that reads how the newest artifacts of some versions of models are stored."""
 
 OLD_PAGE = """
 MATCH (a:Artifact) USING INDEX SEEK a:Artifact(model, model_version, recorded_at, node_id)

@@ -158,7 +158,7 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         "part": "", "storage": "x",
         "once": ["x", 1, 1], "lanes": [], "lane": "x", "number": 1,
         "new": "x", "artifacts": True, "links": True, "keys": ["x"], "if_exists": "new",
-        "class": None, "facts": {}, "writer": "x", "id": "x", "epoch": [1, 1],
+        "class": None, "facts": {}, "writer": "x", "id": "x", "models": [["x", 1]], "epoch": [1, 1],
     }  # fmt: skip
     await session_engine.graph()  # creates the schema
     async with AsyncGraphDatabase.driver(
