@@ -22,7 +22,13 @@ from weakref import WeakSet
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.scope import Unit, current_batch, current_cell, enter_batch
-from artigraph_neo4j.errors import ArgumentError, ArtigraphError, ConnectionFailed, SpanError
+from artigraph_neo4j.errors import (
+    ArgumentError,
+    ArtigraphError,
+    ConnectionFailed,
+    SerializationError,
+    SpanError,
+)
 from artigraph_neo4j.graph.cypher.series import LOG
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.logged import STATISTICS, Logged, logged_property
@@ -106,6 +112,7 @@ class SpanLog:
         self._rest: Any = None  # the rows that are in no artifact yet, as a table
         self._start = 0  # the place of the first of them
         self._owns = True  # False if another session has bytes on the span
+        self._claims = False  # whether this one has tried to take its place
         self.known: dict[str, Logged] = {}
         self._unsent: tuple[Ticket, dict[str, Any]] | None = None
         _live.add(self)
@@ -265,6 +272,7 @@ class SpanLog:
             "span": self._span_id,
             "session": self._session,
             "rest": rest,
+            "claim": False,
             "metrics": [_changes(name, new) for name, new in given.items()],
         }
         self.known |= {n: _merged(self.known.get(n), Logged(*new)) for n, new in given.items()}
@@ -279,25 +287,47 @@ class SpanLog:
         if not result.before and result.row[0] is None:
             self._unsent = Ticket(), parameters
             return False
+        if result.before or result.row[1] != [False]:
+            self._unsent = None
+            return True
+        # Another session has bytes on the span. If one of these steps fails, they come again.
+        again = parameters | {"metrics": list[Any]()}
+        self._unsent = Ticket(), again
+        if not self._claims:
+            await self._keep_others(result.row[2])
+            self._claims = True
+            return await self._send(Ticket(), again | {"claim": True})
+        self._owns = False
+        if self._rest is not None:
+            await self._keep_chunk()
         self._unsent = None
-        if not result.before and result.row[1] == [False]:
-            self._owns = False
-            if self._rest is not None:
-                await self._keep_chunk()
         return True
+
+    async def _keep_others(self, found: list[bytes]) -> None:
+        """Make an artifact of the rows that an earlier session left on the span."""
+        from artigraph_neo4j.serializer import series
+
+        for data in found:
+            with suppress(SerializationError):  # its session is at work, and will write them again
+                table = await asyncio.to_thread(series.load, data)
+                await self._record(table, *series.place_of(table))
 
     async def _keep_chunk(self) -> None:
         """Make an artifact of the rows that are in none yet."""
         from artigraph_neo4j.serializer import series
 
         table = self._rest
-        placed = series.placed(table, self._session, self._start)
-        chunk = SeriesChunk(self._session, self._start, table.num_rows, _points(table), placed)
+        await self._record(
+            series.placed(table, self._session, self._start), self._session, self._start
+        )
+        self._start += table.num_rows
+        self._rest = None
+
+    async def _record(self, table: Any, session: str, start: int) -> None:
+        chunk = SeriesChunk(session, start, table.num_rows, _points(table), table)
         encoded = await asyncio.to_thread(encode, [chunk], inline_bytes=self._engine.inline_bytes)
         uploads = Uploads(self._engine, encoded.pending) if encoded.pending else None
         await record_alone(self._engine, [Recording(encoded, [None], self._span_id, uploads)])
-        self._start += table.num_rows
-        self._rest = None
 
 
 def _no_log() -> None:
@@ -358,6 +388,11 @@ def log_metrics(metrics: Mapping[str, Any], /, *, step: int | None = None) -> No
     """
     cell = current_cell()
     log = cell.log if cell is not None else None
+    if cell is not None and not isinstance(log, SpanLog):
+        raise SpanError(
+            f"span {cell.span_id} was opened elsewhere; to log to it here, enter it: "
+            f'async with span_context(await read_span("{cell.span_id}"))'
+        )
     if not isinstance(log, SpanLog):
         raise SpanError(
             'no span is current here; open one with "async with span_context(label=...)"'

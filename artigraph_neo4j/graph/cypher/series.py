@@ -31,7 +31,8 @@ WITH lane, turn, n, n IS NOT NULL AND turn = 'now' AS fine
 CALL (n, fine) {{
   WITH n WHERE fine
   {lock("n", "Span")}
-  WITH n, coalesce(n.log_of_, $session) = $session AS mine
+  WITH n, $claim OR coalesce(n.log_of_, $session) = $session AS mine
+  WITH n, mine, CASE WHEN NOT mine THEN n.log_ END AS others
   FOREACH (_ IN CASE WHEN mine THEN [1] ELSE [] END |
     SET n.log_ = $rest, n.log_of_ = CASE WHEN $rest IS NOT NULL THEN $session END)
   FOREACH (m IN $metrics |
@@ -44,15 +45,16 @@ CALL (n, fine) {{
         ELSE (n[m.mean[0]] * n[m.count[0]] + m.mean[1] * m.count[1])
           / (n[m.count[0]] + m.count[1]) END
     SET n[m.count[0]] = coalesce(n[m.count[0]], 0) + m.count[1])
-  RETURN collect(mine) AS owned
+  RETURN collect(mine) AS owned, collect(others) AS others
 }}
 {applied_if("fine")}
-RETURN {TURN}, n.node_id AS found, owned
+RETURN {TURN}, n.node_id AS found, owned, others
 """
 """A statement that adds rows to what a span logged, once. ``$rest`` are the bytes of rows that are
-in no artifact yet, or null; one session at a time has such bytes on the span, and ``owned`` is
-``[true]`` if it is this one. ``$metrics`` has a map for each metric: for each statistic the
-property and the value of the new rows."""
+in no artifact yet, or null; one session at a time has such bytes on the span. ``owned`` is
+``[true]`` if it is this one, or ``$claim`` makes it so; otherwise ``others`` are the bytes there.
+``$metrics`` has a map for each metric: for each statistic the property and the value of the new
+rows."""
 
 SERIES = f"""
 {DELETES}

@@ -7,9 +7,7 @@ import copy
 import math
 import os
 import pickle
-import subprocess
 import sys
-import textwrap
 import threading
 from pathlib import Path
 from typing import Any
@@ -130,12 +128,16 @@ async def test_many_values_become_artifacts_with_few_nodes(
     assert dict((await read_span(run.node_id)).logged) == dict(run.logged)
 
 
-async def test_a_span_that_is_entered_again_and_two_processes_keep_all_rows() -> None:
+async def test_a_span_that_is_entered_again_and_two_processes_keep_all_rows(query: Any) -> None:
     async with span_context(label="resumed") as run:
         run.log(step=0, loss=1.0)
     other = await read_span(run.node_id)
     async with span_context(other):  # another log of the same span, as in another process
+        for _ in range(5):
+            other.log(step=1, n=1.0)
+            await read_series(other)
         other.log(step=1, loss=3.0)
+    assert await query(COUNT, id=run.node_id) == [[1, True, 0]]  # what the first one left
     async with span_context(run):
         run.log(step=2, loss=2.0)
     found = await read_series(run)
@@ -241,32 +243,38 @@ def test_rows_come_back_as_they_were(
 
 
 KILLED = """
-import os, sys, time
+import os, sys
 from artigraph_neo4j import set_engine, sync
 from artigraph_neo4j.recording import series
-series.SECONDS = 0.3
+series.SECONDS = 0.1
 set_engine(create_schema=True)
 with sync.span_context(label="killed") as run:
-    print(run.node_id, flush=True)
-    for step in range(10_000):
+    for step in range(1000):
         run.log(step=step, loss=0.5)
-        if step == 999:
-            time.sleep(2.5)
-        if step == 1500:
-            os.kill(os.getpid(), 9)
+    print(run.node_id, flush=True)
+    sys.stdin.readline()
+    series.SECONDS = 1000
+    for step in range(1000, 1500):
+        run.log(step=step, loss=0.5)
+    os.kill(os.getpid(), 9)
 """
 
 
 async def test_a_killed_process_loses_only_what_was_not_written(graph_service: Any) -> None:
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", textwrap.dedent(KILLED)],
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED,
         env=os.environ | graph_service.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == -9, done.stderr
-    found = await read_series(done.stdout.strip())
-    assert len(found) >= 1000
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdin is not None
+    assert child.stdout is not None
+    run_id = (await child.stdout.readline()).decode().strip()
+    for _ in range(600):  # read while the other process goes on
+        if len(await read_series(run_id)) == 1000:
+            break
+        await asyncio.sleep(0.1)
+    child.stdin.write(b"\n")
+    assert await child.wait() == -9
+    found = await read_series(run_id)
+    assert 1000 <= len(found) <= 1500
     assert found["loss"].steps == list(range(len(found)))
