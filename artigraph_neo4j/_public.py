@@ -15,6 +15,7 @@ from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_
 from artigraph_neo4j.find import find_artifacts, find_spans
 from artigraph_neo4j.find.counts import SpanCounts, read_span_counts
 from artigraph_neo4j.find.lineage import Lineage, LineageLink, LineageStep, read_lineage
+from artigraph_neo4j.find.series import Series, read_series
 from artigraph_neo4j.find.span_tree import SpanTree, read_span_tree
 from artigraph_neo4j.find.summary import ArtifactSummary, FieldSummary
 from artigraph_neo4j.find.terms import F
@@ -40,6 +41,7 @@ from artigraph_neo4j.questions.difference import Difference, Divergence, RunDiff
 from artigraph_neo4j.questions.impact import Impact, ImpactRun, impact
 from artigraph_neo4j.questions.policy import Policy, Violation, check_policies, registered_policies
 from artigraph_neo4j.questions.recipe import MissingInput, Recipe, RecipeStep, StoredBytes, recipe
+from artigraph_neo4j.questions.report import report
 from artigraph_neo4j.questions.stale import Cause, ReplayPlan, Staleness, replay_plan, stale
 from artigraph_neo4j.questions.why import Way, why
 from artigraph_neo4j.recording.annotations import (
@@ -57,6 +59,7 @@ from artigraph_neo4j.recording.decorator import CallArguments, cached, explain_m
 from artigraph_neo4j.recording.links import link_artifact, use
 from artigraph_neo4j.recording.results import ResultList
 from artigraph_neo4j.recording.revisions import read_revisions, revise_artifact
+from artigraph_neo4j.recording.series import log_metrics
 from artigraph_neo4j.recording.spans import (
     create_span_artifact,
     create_span_artifacts,
@@ -143,6 +146,7 @@ __all__ = [
     "RunDiff",
     "SchemaState",
     "Serializer",
+    "Series",
     "Span",
     "SpanCounts",
     "SpanTree",
@@ -188,6 +192,7 @@ __all__ = [
     "install_schema",
     "lazy_field",
     "link_artifact",
+    "log_metrics",
     "migrate_artifacts",
     "migration",
     "migration_backlog",
@@ -203,6 +208,7 @@ __all__ = [
     "read_parent_span",
     "read_revisions",
     "read_root_spans",
+    "read_series",
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
@@ -213,6 +219,7 @@ __all__ = [
     "registered_policies",
     "remove_tags",
     "replay_plan",
+    "report",
     "resume_deletes",
     "retain",
     "revise_artifact",

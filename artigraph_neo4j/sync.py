@@ -18,12 +18,14 @@ from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.engine.waiting import run, waiting
 from artigraph_neo4j.exchange import archive
 from artigraph_neo4j.find import counts, lineage, span_tree, tree
+from artigraph_neo4j.find import series as _series
 from artigraph_neo4j.find.blocking import Results, find_artifacts, find_spans
 from artigraph_neo4j.questions import contrast as _contrast
 from artigraph_neo4j.questions import diff as _diff
 from artigraph_neo4j.questions import impact as _impact
 from artigraph_neo4j.questions import policy as _policy
 from artigraph_neo4j.questions import recipe as _recipe
+from artigraph_neo4j.questions import report as _report
 from artigraph_neo4j.questions import stale as _stale
 from artigraph_neo4j.questions import why as _why
 from artigraph_neo4j.recording import annotations as _annotations
@@ -78,6 +80,7 @@ __all__ = [
     "read_parent_span",
     "read_revisions",
     "read_root_spans",
+    "read_series",
     "read_span",
     "read_span_artifact",
     "read_span_artifacts",
@@ -86,6 +89,7 @@ __all__ = [
     "recipe",
     "remove_tags",
     "replay_plan",
+    "report",
     "resume_deletes",
     "retain",
     "revise_artifact",
@@ -133,6 +137,7 @@ read_open_spans = waiting(lost.read_open_spans)
 read_parent_span = waiting(tree.read_parent_span)
 read_revisions = waiting(revisions.read_revisions)
 read_root_spans = waiting(tree.read_root_spans)
+read_series = waiting(_series.read_series)
 read_span = waiting(tree.read_span)
 read_span_artifacts = waiting(spans.read_span_artifacts)
 read_span_counts = waiting(counts.read_span_counts)
@@ -140,6 +145,7 @@ read_span_tree = waiting(span_tree.read_span_tree)
 recipe = waiting(_recipe.recipe)
 remove_tags = waiting(_annotations.remove_tags)
 replay_plan = waiting(_stale.replay_plan)
+report = waiting(_report.report)
 resume_deletes = waiting(delete.resume_deletes)
 retain = waiting(_retain.retain)
 revise_artifact = waiting(revisions.revise_artifact)

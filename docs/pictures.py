@@ -1,4 +1,7 @@
-"""Makes ``docs/images/notebook.png``: what a notebook shows of a run, of an artifact and of a list.
+"""Makes the pictures of a notebook and of a page about runs, in ``docs/images``.
+
+``notebook.png`` shows a run, an artifact and a list, ``report.png`` a page about trials in light
+and in dark.
 
 Records a small study in the graph that ``artigraph up`` started (or ``NEO4J_URI`` names), takes the
 picture with Chromium, and deletes the study: ``python docs/pictures.py [/path/to/chromium]``.
@@ -6,6 +9,8 @@ picture with Chromium, and deletes the study: ``python docs/pictures.py [/path/t
 
 from __future__ import annotations
 
+import base64
+import math
 import sys
 import time
 from contextlib import suppress
@@ -16,9 +21,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from artigraph_neo4j import ArtifactModel, F, Lazy, SpanTree, set_engine, sync
-from artigraph_neo4j.find.terms import (
-    under,
-)
+from artigraph_neo4j.find.terms import span, under
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -65,7 +68,12 @@ def record() -> str:
             data = Flights("JFK", 111_279, Lazy(b"a table of flights" * 650_000))
             sync.create_span_artifact("current", label="flights", data=data)
         for depth, auc in ((3, 0.871), (6, 0.934), (24, 0.0)):
-            with suppress(MemoryError), sync.span_context(label=f"trial, depth {depth}"):
+            trial = sync.span_context(label=f"trial, depth {depth}", properties={"trees": depth})
+            with suppress(MemoryError), trial as run:
+                for step in range(400):
+                    noise = math.sin(step * depth) / 60
+                    run.log(step=step, loss=math.exp(-step * depth / 600) + noise)
+                    run.log(step=step, auc=auc * (1 - math.exp(-step * depth / 300)))
                 with sync.span_context(label="fit"):
                     fit(depth)
                 sync.create_span_artifact("current", label="score", data=Score(auc, 5))
@@ -103,6 +111,27 @@ def take(path: Path, body: str, chromium: str, *, dark: bool = False) -> None:
         browser.close()
 
 
+def take_report(path: Path, study: str, chromium: str) -> None:
+    """The top of a page about the trials, once in light and once in dark."""
+    trials = sync.find_spans(span.label.startswith("trial"), under(study)).read()[:2]
+    text = sync.report(*trials, title="Two trials")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 620, "height": 1180})
+        halves: list[str] = []
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.set_content(text)
+            halves.append(base64.b64encode(page.screenshot()).decode())
+        page.set_viewport_size({"width": 1240, "height": 1180})
+        images = "".join(f'<img src="data:image/png;base64,{half}">' for half in halves)
+        page.set_content(f'<body style="margin:0;display:flex">{images}')
+        page.screenshot(path=path)
+        browser.close()
+
+
 def main() -> None:
     """Record, draw, delete."""
     chromium = sys.argv[1] if len(sys.argv) > 1 else "/usr/bin/chromium"
@@ -111,6 +140,7 @@ def main() -> None:
     try:
         body = "".join(f"<code>{typed}</code>{shown}" for typed, shown in cells(study))
         take(IMAGES / "notebook.png", body, chromium)
+        take_report(IMAGES / "report.png", study, chromium)
         if len(sys.argv) > 2:  # for whoever wants to see it on black as well
             take(Path(sys.argv[2]), body, chromium, dark=True)
     finally:

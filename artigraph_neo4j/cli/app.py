@@ -25,6 +25,7 @@ COMMANDS = {
     "browser": ("browser", "Open Neo4j Browser on the running stack, or write a style for it."),
     "doctor": ("doctor", "Check this machine, the graph and the storages."),
     "ls": ("runs", "Show runs, newest first."),
+    "report": ("report", "Write a page about runs: one HTML file."),
     "compare": ("compare", "Show runs side by side, and what differs."),
     "show": ("show", "Show a span, all below it, and their artifacts."),
     "artifact": ("artifact", "Show the fields of an artifact and where each value is."),

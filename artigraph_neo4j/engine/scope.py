@@ -54,6 +54,7 @@ class Cell:
         closed: Whether the span was left.
         pid: The process that entered it.
         reader: The process that ``used`` belongs to.
+        log: What the span logs to, or None.
     """
 
     span_id: str
@@ -64,6 +65,7 @@ class Cell:
     closed: bool = False
     pid: int = field(default_factory=os.getpid)
     reader: int = field(default_factory=os.getpid)
+    log: object = None
 
     @property
     def is_inherited(self) -> bool:

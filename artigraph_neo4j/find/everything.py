@@ -70,7 +70,7 @@ def _own(properties: dict[str, Any]) -> dict[str, Any]:
     dicts = {name.partition(".")[0] for name in properties if "." in name}
     return {
         name: as_python(value)
-        for name, value in sorted(properties.items(), key=_last_of_all)
+        for name, value in sorted(properties.items(), key=_order)
         if name not in _SHOWN_OTHERWISE
         and name not in dicts  # the JSON of a dict, whose entries follow
         and value != "{}"
@@ -78,9 +78,9 @@ def _own(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _last_of_all(item: tuple[str, Any]) -> bool:
-    """Sort what says who ran it behind everything else."""
-    return item[0] in PROVENANCE_PROPERTIES
+def _order(item: tuple[str, Any]) -> tuple[bool, bool, str]:
+    """Sort by name; summaries of what was logged come later, and who ran it comes last."""
+    return item[0] in PROVENANCE_PROPERTIES, item[0].startswith(LOGGED), item[0]
 
 
 def _of_artifact(codec: str, properties: dict[str, Any]) -> Iterator[tuple[str, Any]]:

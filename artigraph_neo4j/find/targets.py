@@ -10,7 +10,8 @@ from typing import Any, NoReturn, Protocol
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.filters import Attribute, Field, Labeled, Ref, Value
 from artigraph_neo4j.find.kinds import ANY, Kinds, field_kinds, property_kinds
-from artigraph_neo4j.graph.names import entry_property, others_property, property_name
+from artigraph_neo4j.graph.logged import STATISTICS, logged_property
+from artigraph_neo4j.graph.names import LOGGED, entry_property, others_property, property_name
 from artigraph_neo4j.graph.schema import index_on
 from artigraph_neo4j.graph.span import Span, own_properties
 from artigraph_neo4j.graph.span_rows import declared_properties, subclasses_of_span
@@ -127,6 +128,8 @@ class SpanTarget:
         if isinstance(ref, Labeled):
             return _of_artifact(ref)
         (name, *rest) = path = _path(ref)
+        if f"{name}." == LOGGED and rest:
+            return _logged(rest, ref)
         if name in own_properties(self.cls) or name == "duration":
             if rest:
                 unknown(self.cls.__name__, str(ref), self.names())
@@ -140,12 +143,7 @@ class SpanTarget:
             unknown(self.cls.__name__, str(ref), self.names())
         kinds = property_kinds(property_)
         if rest:
-            if kinds.entries is None:
-                raise FilterError(
-                    f"{ref}: {name!r} is a {kinds.text}, not a dict with entries; "
-                    f"labeled({name!r})[{'.'.join(rest)!r}] is a field of an artifact"
-                )
-            return _entry(kinds.entries, path, 0)
+            return _entry_of(kinds, path)
         return Resolved(
             property_.get_db_property_name(name),
             kinds,
@@ -176,6 +174,30 @@ class SpanTarget:
     def shown(self) -> list[str]:
         """Return the properties of the class."""
         return [*declared_properties(self.cls)]
+
+
+def _entry_of(kinds: Kinds, path: tuple[str, ...]) -> Resolved:
+    """Return the place of an entry of a dict that a span class declares."""
+    name, rest = path[0], ".".join(path[1:])
+    if kinds.entries is None:
+        raise FilterError(
+            f"{name}.{rest}: {name!r} is a {kinds.text}, not a dict with entries; "
+            f"labeled({name!r})[{rest!r}] is a field of an artifact"
+        )
+    return _entry(kinds.entries, path, 0)
+
+
+def _logged(path: list[str], ref: Ref) -> Resolved:
+    """Return the place of a statistic of a metric that spans logged."""
+    metric, statistic = ".".join(path[:-1]), path[-1]
+    if not metric or statistic not in STATISTICS:
+        raise FilterError(
+            f"{ref}: name a metric and one of {', '.join(STATISTICS)}: log.{path[0]}.last"
+        )
+    return Resolved(logged_property(metric, statistic), _NUMBER)
+
+
+_NUMBER = Kinds(frozenset({"number"}), None, "float")
 
 
 def _of_artifact(ref: Labeled) -> Resolved:

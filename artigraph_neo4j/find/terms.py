@@ -39,6 +39,7 @@ __all__ = [
     "is_a",
     "is_null",
     "labeled",
+    "logged",
     "not_",
     "one_of",
     "span",
@@ -120,6 +121,36 @@ class LabeledArtifact:
 
     def __getitem__(self, name: str) -> Labeled:
         return Labeled(self.__label, named_field(name), self.__model)
+
+
+def logged(metric: str) -> LoggedMetric:
+    """Return a metric that spans logged, to filter, order and show spans by it.
+
+    ``find_spans(logged("loss").min < 0.1).order_by(logged("loss").last)``
+
+    Args:
+        metric: The name of the metric.
+
+    Returns:
+        A stand-in with ``last``, ``min``, ``max``, ``mean`` and ``count``, which can be compared.
+
+    Raises:
+        FilterError: The name is not a text.
+    """
+    if not isinstance(metric, str) or not metric:
+        raise FilterError(f"logged() takes the name of a metric, not {metric!r}")
+    return LoggedMetric(metric)
+
+
+class LoggedMetric:
+    """The stand-in for a metric that spans logged; ``logged`` makes it."""
+
+    def __init__(self, metric: str) -> None:
+        self.last = Field(("log", metric, "last"))
+        self.min = Field(("log", metric, "min"))
+        self.max = Field(("log", metric, "max"))
+        self.mean = Field(("log", metric, "mean"))
+        self.count = Field(("log", metric, "count"))
 
 
 def one_of(value: object, options: Iterable[object]) -> Filter:

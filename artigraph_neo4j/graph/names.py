@@ -91,9 +91,11 @@ LABEL_CHARACTERS = 256
 LOGGED = "log."
 """Beginning of the properties of a span that summarize what it logged: ``log.loss.min``."""
 
-INDEX_PROPERTIES = frozenset({"label_", "duration_", "key_", "gone_", "marked_at_", "search_"})
-"""Properties of spans for indexes and deletes. (Fields of artifacts cannot clash with them, since a
-field that ends in ``_`` is stored with one more.)"""
+INDEX_PROPERTIES = frozenset(
+    {"label_", "duration_", "key_", "gone_", "log_", "log_of_", "marked_at_", "search_"}
+)
+"""Properties of spans for indexes, deletes and what they log. (Fields of artifacts cannot clash
+with them, since a field that ends in ``_`` is stored with one more.)"""
 
 SPAN_PROPERTIES = INDEX_PROPERTIES | {"imported_id_", "seal_"}
 """Properties of this library on spans, in addition to those that ``Span`` declares."""

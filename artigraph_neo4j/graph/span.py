@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, Self, TypeVar, cast
 
 from neomodel import BooleanProperty, IntegerProperty, StringProperty
 from neomodel.properties import Property  # pyright: ignore[reportUnknownVariableType]
@@ -13,6 +15,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.markup import Html, details, dot, error, facts, faint, joined
 from artigraph_neo4j.common.wording import cut, duration_text, time_text
 from artigraph_neo4j.errors import SpanError
+from artigraph_neo4j.graph.logged import Logged
 from artigraph_neo4j.graph.names import (
     MARKS,
     SEARCH_LABELS,
@@ -21,6 +24,7 @@ from artigraph_neo4j.graph.names import (
 from artigraph_neo4j.graph.span_meta import ArtigraphNode, InstantProperty, once_a_class
 
 __all__ = [
+    "Log",
     "Span",
     "exception_name",
     "own_facts",
@@ -46,6 +50,17 @@ def _answered(name: str, line: str) -> staticmethod[..., NoReturn]:
         raise SpanError(f"{name}() of neomodel is not for spans; write: {line}")
 
     return staticmethod(method)
+
+
+class Log(Protocol):
+    """What a span that is open in this process logs to."""
+
+    known: dict[str, Logged]
+    """The summaries of all that was written, by metric."""
+
+    def add(self, metrics: Mapping[str, Any], step: int | None) -> None:
+        """Add one row."""
+        ...
 
 
 class Span(ArtigraphNode):
@@ -117,6 +132,8 @@ class Span(ArtigraphNode):
     library_version = StringProperty()
 
     _taken_names: frozenset[str] = frozenset()
+    _log: Log | None = None
+    _logged: ClassVar[Mapping[str, Logged]] = MappingProxyType({})
     _defined: ClassVar[dict[Any, dict[str, Any]]]
 
     element_id_property: str | None
@@ -183,6 +200,46 @@ class Span(ArtigraphNode):
         if not self.closed_at or not self.opened_at or self.closed_at < self.opened_at:
             return None
         return self.closed_at - self.opened_at
+
+    def log(
+        self,
+        metrics: Mapping[str, Any] | None = None,
+        /,
+        *,
+        step: int | None = None,
+        **more: Any,
+    ) -> None:
+        """Log metrics at a step; ``read_series`` reads them. No round trip, and nothing to await.
+
+        ::
+
+            for step in range(10_000):
+                run.log(step=step, loss=loss, **{"val/acc": acc})
+
+        The values are kept in memory and written in the background after 5 seconds, or once there
+        are 131,072; the end of the span writes the rest. A process that is killed loses what was
+        not written yet. May be called from any thread, in async code too.
+
+        Args:
+            metrics: Numbers by name: bool, int, float, or scalars of numpy, torch and the like.
+            step: The step; by default one more than that of the row before.
+            **more: Further metrics.
+
+        Raises:
+            SpanError: The span is not open in this process, or pyarrow is not installed.
+            ArgumentError: A value is not one number, or a name cannot be that of a metric.
+        """
+        if self._log is None:
+            raise SpanError(
+                f"span {self.node_id} is not open here; log inside of: "
+                "async with span_context(span)"
+            )
+        self._log.add({**(metrics or {}), **more}, step)
+
+    @property
+    def logged(self) -> Mapping[str, Logged]:
+        """Summaries of what was logged, by metric, as they were read or last written."""
+        return self._logged if self._log is None else self._log.known
 
     @property
     def extra(self) -> dict[str, Any]:

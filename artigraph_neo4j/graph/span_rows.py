@@ -13,10 +13,12 @@ from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import SpanError
 from artigraph_neo4j.graph.entries import entries_of
+from artigraph_neo4j.graph.logged import taken_from
 from artigraph_neo4j.graph.names import (
     FAILED_LABEL,
     INDEX_PROPERTIES,
     LABEL_CHARACTERS,
+    LOGGED,
     OPEN_LABEL,
     SEARCH_LABELS,
     SPAN_PROPERTIES,
@@ -113,7 +115,8 @@ def _extras(span: Span, declared: Mapping[str, Any]) -> tuple[dict[str, Any], li
 
 def _problem(cls: str, name: Any, value: Any, declared: Mapping[str, Any]) -> SpanError | None:
     """The reason why a property in ``extra`` cannot be stored."""
-    if name in declared or name in _KEPT:
+    ours = name in _KEPT or (type(name) is str and name.startswith(LOGGED))
+    if name in declared or ours:
         owner = cls if name in declared else "this library"
         return SpanError(f"{cls}.extra[{name!r}]: it is a property of {owner}; use another name")
     if not (type(name) is str and name and "\0" not in name and is_storable(name)):
@@ -242,6 +245,7 @@ def span_from_row(row: list[Any], cls: type[Span] | None = None) -> Span:
             stored |= {entry: properties.pop(entry) for entry in entries}
         values[name] = None if raw is None else property_.inflate(raw, span)  # pyright: ignore[reportArgumentType] # the abstract one takes no node
     values |= {name: properties.pop(name, None) for name in own_properties(cls)}
+    logged = taken_from(properties)
     for name in _TIMES:
         if values[name] is not None:
             values[name] = instant(values[name])
@@ -255,6 +259,7 @@ def span_from_row(row: list[Any], cls: type[Span] | None = None) -> Span:
         _stored_extra=_copied(properties),
         _node_labels=labels,
         _stored=stored,
+        _logged=logged,
     )
     return span
 

@@ -48,6 +48,7 @@ __all__ = [
     "read_many",
     "read_one",
     "read_one_by_label",
+    "record_alone",
     "until_whole",
     "whole",
 ]
@@ -117,7 +118,7 @@ async def create(
         works.append(Recording(encoded, mine, span_id, uploads, revises, if_exists, objects))
     batch = batch_for(engine) if revises is None else None
     if batch is None:
-        await _record(engine, works)
+        await record_alone(engine, works)
     else:
         for work in works:
             await _add(batch, work)
@@ -147,7 +148,8 @@ def _noted(work: Recording, artifacts: Sequence[ModelBase]) -> list[str]:
     return [node.node_id for node in work.encoded.roots]
 
 
-async def _record(engine: Engine, works: Sequence[Recording]) -> None:
+async def record_alone(engine: Engine, works: Sequence[Recording]) -> None:
+    """Write artifacts now, outside of any batch; their values are stored first."""
     uploads = [work.uploads for work in works if work.uploads is not None]
     try:
         for part in uploads:

@@ -38,6 +38,7 @@ from artigraph_neo4j.recording.batch import write_first
 from artigraph_neo4j.recording.block import batch_for
 from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
 from artigraph_neo4j.recording.runs import IfRunExists, RunKey, open_run
+from artigraph_neo4j.recording.series import SpanLog, open_log
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
 from artigraph_neo4j.recording.work import Closing, IfExists, Opening, Work
 
@@ -137,6 +138,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         self._run = _run_key(self._span, key, if_exists)
         self._engine: Engine | None = None
         self._cell: Cell | None = None
+        self._log: SpanLog | None = None
         self._opened = self._done = False
         self._began = 0.0
 
@@ -178,6 +180,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             if self._opened:
                 span.__dict__["_held"] = os.getpid()
         self._cell = enter(span.node_id, self._engine, root_id=span.root_id, depth=span.depth)
+        self._cell.log = self._log = open_log(self._engine, span)
         return self._span  # type: ignore[no-any-return]
 
     def _seconds(self) -> float:
@@ -193,15 +196,23 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         if cell is None or engine is None:
             return
         cell.leave()
+        seconds = self._seconds()
+        unlogged = await self._log.finish() if self._log is not None else None
         try:
             if self._opened or (self._done and error is not None and not _is_success(error)):
-                await _close(engine, self._span, cell, error, self._seconds())
+                await _close(engine, self._span, cell, error, seconds, unlogged)
             else:
                 await _leave(engine, self._span, cell)
+                _raise(unlogged)
         except Exception as failed:
             if error is None:
                 raise
             error.add_note(str(failed))  # the user's error matters more than ours
+
+
+def _raise(error: Exception | None) -> None:
+    if error is not None:
+        raise error
 
 
 def _run_key(span: Span, key: str | None, if_exists: IfRunExists) -> RunKey | None:
@@ -253,11 +264,16 @@ async def _provenance(engine: Engine) -> dict[str, Any]:
 
 
 async def _close(
-    engine: Engine, span: Span, cell: Cell | None, error: BaseException | None, seconds: float
+    engine: Engine,
+    span: Span,
+    cell: Cell | None,
+    error: BaseException | None,
+    seconds: float,
+    unlogged: Exception | None = None,
 ) -> None:
     """Record the end of a span; properties that cannot be stored are left out, then reported."""
     span.__dict__.pop("_held", None)
-    problems: list[Exception] = []
+    problems: list[Exception] = [] if unlogged is None else [unlogged]
     if cell is not None and len(cell.used) > MAX_USED:
         try:
             await write_used(engine, cell, leave=MAX_USED)

@@ -62,6 +62,7 @@ SPANS: dict[str, Call] = {
     "read_descendant_artifacts": lambda g, m, d: ag.read_descendant_artifacts(g),
     "read_descendant_spans": lambda g, m, d: ag.read_descendant_spans(g),
     "read_parent_span": lambda g, m, d: ag.read_parent_span(g),
+    "read_series": lambda g, m, d: ag.read_series(g),
     "read_span": lambda g, m, d: ag.read_span(g),
     "read_span_artifact": lambda g, m, d: ag.read_span_artifact(g, label="one"),
     "read_span_artifacts": lambda g, m, d: ag.read_span_artifacts(g),
@@ -70,6 +71,7 @@ SPANS: dict[str, Call] = {
     "ArtifactModel.create": lambda g, m, d: Given(3).create(span=g),
     "contrast": lambda g, m, d: ag.contrast([g], [m.outer]),
     "diff": lambda g, m, d: ag.diff(g, m.other),
+    "report": lambda g, m, d: ag.report(g),
 }
 ARTIFACTS: dict[str, Call] = {
     "delete_artifacts": lambda g, m, d: ag.delete_artifacts(g, dry_run=True),

@@ -175,6 +175,7 @@ async def test_an_attribute_that_nobody_declared_is_an_error() -> None:
         "root_id",
         "label_",
         "duration_",
+        "log.x.min",
         "git_commit",
         "lr",
         "",
