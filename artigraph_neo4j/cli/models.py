@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from artigraph_neo4j.cli.graph import backlog_table, import_modules
 from artigraph_neo4j.cli.options import Url, run
-from artigraph_neo4j.cli.output import Json, Terminal, print_json
+from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
 from artigraph_neo4j.upkeep.migrate.backlog import migration_backlog
 from artigraph_neo4j.upkeep.migrate.source import python_source
 
@@ -31,10 +30,10 @@ def models(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show the models that are stored: versions, and how many artifacts there are of each."""
+    """Show the models that are stored; or print dataclasses for them."""
     if python:
         source = run(url, python_source, create_schema=False)
-        print_json({"python": source}) if json else sys.stdout.write(source)
+        print_json({"python": source}) if json else say(source)
         return
     import_modules(modules or [])
     backlog = run(url, migration_backlog, create_schema=False)

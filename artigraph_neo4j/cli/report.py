@@ -28,7 +28,10 @@ def report(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Write one HTML file about runs, with everything in it: to be sent, or opened anywhere."""
+    """Write a page about runs: one HTML file.
+
+    Everything is in it, so it can be sent to somebody, and opened anywhere.
+    """
 
     async def work() -> str:
         return await make(*await find_span_ids(*spans), title=title)

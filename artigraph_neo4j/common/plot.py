@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -84,7 +85,8 @@ class _Scale:
 
     def __init__(self, low: float, high: float, begin: float, end: float) -> None:
         pad = (abs(low) or 1.0) * 0.05 if high == low else 0.0
-        self.low, self.high = low - pad, high + pad
+        most = sys.float_info.max
+        self.low, self.high = max(low - pad, -most), min(high + pad, most)
         self._begin, self._end = begin, end
 
     def place(self, value: float) -> float:
@@ -109,11 +111,19 @@ def _grid(across: _Scale, up: _Scale, logarithmic: bool) -> Iterator[Html]:
     for tick in up.ticks():
         y = up.place(tick)
         yield Html(f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}" {line}/>')
-        yield _text(_LEFT - 6, y + 4, f"{10**tick if logarithmic else tick:.4g}", "end")
+        yield _text(_LEFT - 6, y + 4, _power(tick) if logarithmic else f"{tick:.4g}", "end")
     for tick in across.ticks():
         x = across.place(tick)
         yield _text(x, HEIGHT - 8, f"{tick:,.10g}", "middle")
         yield Html(f'<line x1="{x}" x2="{x}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}" {line}/>')
+
+
+def _power(exponent: float) -> str:
+    """Return ten to a power as text, also of a power that is too large for a float."""
+    whole = math.floor(exponent)
+    if abs(whole) < 300:
+        return f"{10**exponent:.4g}"
+    return f"{10 ** (exponent - whole):.4g}e{whole:+d}"
 
 
 def _text(x: float, y: float, text: str, anchor: str, *, bold: bool = False) -> Html:

@@ -31,6 +31,7 @@ NEEDED = {
     "migrate": ["json"],
     "new-graph-id": ["--yes"],
     "recipe": ["ID"],
+    "report": ["ID"],
     "retain": ["--keep-last", "1"],
     "show": ["ID"],
     "stale": ["ID"],

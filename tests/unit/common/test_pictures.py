@@ -7,7 +7,7 @@ import re
 from itertools import combinations
 from xml.etree import ElementTree
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from artigraph_neo4j.common.colours import ARTIFACT
@@ -17,6 +17,10 @@ from artigraph_neo4j.common.plot import MAX_POINTS, Curve, line_plot
 
 
 @given(st.lists(st.floats(), max_size=20), st.booleans())
+@example([1.7e308], False)
+@example([1.7e308, -1.7e308], False)
+@example([1.7e308], True)
+@example([5e-324], True)
 @settings(max_examples=30)
 def test_a_plot_is_svg_with_every_finite_value(values: list[float], logarithmic: bool) -> None:
     curve = Curve("<x>", list(range(len(values))), values)
