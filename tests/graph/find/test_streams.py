@@ -27,6 +27,7 @@ from artigraph_neo4j.find.terms import (
     span,
     under,
 )
+from tests.examples import few
 from tests.graph.forest import grow
 
 pytestmark = pytest.mark.statements
@@ -59,7 +60,7 @@ Shapes = st.recursive(
 ).filter(lambda shape: isinstance(shape, list))
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(15), suppress_health_check=list(HealthCheck))
 @given(shape=Shapes, levels=st.sampled_from([None, 1, 2]))
 async def test_a_stream_gives_what_a_read_gives(shape: Any, levels: int | None) -> None:
     async with batch():

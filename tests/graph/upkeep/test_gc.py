@@ -431,7 +431,7 @@ async def test_every_storage_of_a_graph_and_the_command(
         ]
         found = json.loads(run("gc", "--delete", "--min-age", "0d0s", "--json"))["reports"]
         assert [(r["deleted"]["count"], r["dry_run"]) for r in found] == [(1, False), (0, False)]
-        assert "file:/path" in run("gc", "--storage", "nowhere", code=1)
+        assert "file:///path" in run("gc", "--storage", "nowhere", code=1)
         assert "is not an age" in run("gc", "--min-age", "soon", code=2)
         graph_id = found[0]["graph_id"]
         assert run("new-graph-id", code=1, answer="n\n")
