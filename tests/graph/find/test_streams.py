@@ -30,8 +30,6 @@ from artigraph_neo4j.find.terms import (
 from tests.examples import few
 from tests.graph.forest import grow
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class Streamed(ArtifactModel, version=1):
@@ -76,6 +74,7 @@ async def test_a_stream_gives_what_a_read_gives(shape: Any, levels: int | None) 
         assert sorted(map(id_of, streamed)) == sorted(map(id_of, read))
 
 
+@pytest.mark.statements
 async def test_what_spans_share_comes_once() -> None:
     async with span_context(label="root") as root:
         async with span_context(label="a"):
