@@ -12,6 +12,8 @@ from artigraph_neo4j._version import __version__ as __version__
 if TYPE_CHECKING:
     from artigraph_neo4j._public import *  # noqa: F403
     from artigraph_neo4j._public import __all__ as __all__
+    from artigraph_neo4j.frameworks import autolog as autolog
+    from artigraph_neo4j.frameworks import stop_autolog as stop_autolog
     from artigraph_neo4j.upstream import import_artigraph as import_artigraph
 else:
     import sys
@@ -27,7 +29,10 @@ else:
         """Import the public names when the first one is asked for, and modules by themselves."""
         from importlib import import_module
 
-        if name in ("errors", "find", "gc", "local", "serializer", "storage", "sync", "upstream"):
+        if name in ("autolog", "stop_autolog"):
+            return getattr(import_module(f"{__name__}.frameworks"), name)
+        modules = ("errors", "find", "frameworks", "gc", "local", "serializer", "storage", "sync")
+        if name in (*modules, "upstream"):
             return import_module(f"{__name__}.{name}")
         if name.startswith("__") and name != "__all__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

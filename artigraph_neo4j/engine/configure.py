@@ -17,7 +17,14 @@ from artigraph_neo4j.local import LocalStack, StackInfo
 from artigraph_neo4j.serializer import trust_modules
 from artigraph_neo4j.storage.known import open_default
 
-__all__ = ["EngineOptions", "engine_context", "get_engine", "replace_default", "set_engine"]
+__all__ = [
+    "EngineOptions",
+    "engine_context",
+    "get_engine",
+    "make_engine",
+    "replace_default",
+    "set_engine",
+]
 
 
 _default: Engine | None = None
@@ -28,7 +35,8 @@ AnyGraph: TypeAlias = str | AsyncDriver | LocalStack | StackInfo | None
 """The place of a graph: see ``set_engine``."""
 
 
-def _make(engine: AnyGraph, options: EngineOptions) -> Engine:
+def make_engine(engine: AnyGraph, options: EngineOptions) -> Engine:
+    """Return an engine that is not the current one anywhere; see ``set_engine``."""
     check_options(options)
     login = [name for name in ("username", "password") if options.get(name) is not None]
     database = options.get("database")
@@ -123,7 +131,7 @@ def set_engine(engine: AnyGraph = None, **options: Unpack[EngineOptions]) -> Eng
         EngineError: The URL is not a Neo4j URL, or no setting names the graph.
         StorageError: The storage cannot be made.
     """
-    made = _make(engine, options)
+    made = make_engine(engine, options)
     replace_default(made)
     return made
 
@@ -151,7 +159,7 @@ class engine_context(AbstractContextManager[Engine]):  # noqa: N801 - used like 
         **options: Unpack[EngineOptions],
     ) -> None:
         self._owned = not isinstance(engine, Engine)
-        self._engine = engine if isinstance(engine, Engine) else _make(engine, options)
+        self._engine = engine if isinstance(engine, Engine) else make_engine(engine, options)
         self._token: Token[Engine | None] | None = None
 
     def __enter__(self) -> Engine:

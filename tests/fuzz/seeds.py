@@ -14,7 +14,6 @@ from artigraph_neo4j.serializer import find_serializer
 from artigraph_neo4j.serializer.base import Serializer
 from tests.fuzz import faulty
 from tests.unit.serializer import (
-    media_values,
     test_arrow,
     test_msgpack,
     test_numpy,
@@ -123,5 +122,4 @@ def _values() -> dict[str, Iterable[Any]]:
         "arrow.parquet": test_arrow.TestParquet.values,
         "polars.ipc": polars,
         "polars.series": [column for frame in polars for column in frame.get_columns()],
-        **{name: values() for name, values in media_values.VALUES.items()},
     }

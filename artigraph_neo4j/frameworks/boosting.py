@@ -1,0 +1,129 @@
+"""XGBoost and LightGBM: ``train``, which their estimators call too, with metrics of each round."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from artigraph_neo4j.frameworks.patching import Patches
+from artigraph_neo4j.frameworks.training import Record, record
+
+__all__ = ["patch_lightgbm", "patch_xgboost"]
+
+_OURS = ("params", "dtrain", "train_set", "evals", "valid_sets", "evals_result", "callbacks",
+         "xgb_model", "init_model", "obj", "custom_metric", "feval")  # fmt: skip
+"""Arguments of ``train`` that are not parameters."""
+
+
+def patch_xgboost(patches: Patches, *, models: bool, metrics: bool) -> None:
+    """Record ``xgboost.train``."""
+    del metrics  # those of each round are there anyway
+    training: Any = importlib.import_module("xgboost.training")
+    package: Any = importlib.import_module("xgboost")
+
+    def wrapped(original: Any) -> Any:
+        def train(*args: Any, **kwargs: Any) -> Any:
+            def begin() -> Record:
+                given = _arguments(original, args, kwargs)
+                made = Record("xgboost", "xgboost.train", _params(given), models=models)
+                data: Any = given["dtrain"]
+                made.params({"rows": data.num_row(), "columns": data.num_col()})
+                return made
+
+            def work(made: Record | None) -> Any:
+                if made is None or made.span is None:
+                    return original(*args, **kwargs)
+                rounds = _rounds_of_xgboost(package, made)
+                callbacks = [*(kwargs.get("callbacks") or ()), rounds]
+                booster = original(*args, **{**kwargs, "callbacks": callbacks})
+                made.metrics(lambda: _best_of_xgboost(booster))
+                made.model(lambda: booster, "xgboost.Booster")
+                return booster
+
+            return record(work, begin)
+
+        return train
+
+    for owner in (package, training, importlib.import_module("xgboost.sklearn")):
+        if "train" in vars(owner):
+            patches.replace(owner, "train", wrapped)
+
+
+def _rounds_of_xgboost(package: Any, made: Record) -> Any:
+    class Rounds(package.callback.TrainingCallback):  # type: ignore[misc]
+        """Logs the metrics of each round."""
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
+            """See XGBoost; False goes on."""
+            made.step(
+                {
+                    f"{data}-{name}": _last(values)
+                    for data, found in evals_log.items()
+                    for name, values in found.items()
+                },
+                epoch,
+            )
+            return False
+
+    return Rounds()
+
+
+def _last(values: Any) -> float:
+    last: Any = values[-1]
+    return float(last[0] if hasattr(last, "__len__") else last)
+
+
+def _best_of_xgboost(booster: Any) -> dict[str, Any]:
+    try:
+        return {"best_iteration": booster.best_iteration, "best_score": booster.best_score}
+    except AttributeError:  # it did not stop early
+        return {}
+
+
+def patch_lightgbm(patches: Patches, *, models: bool, metrics: bool) -> None:
+    """Record ``lightgbm.train``."""
+    del metrics
+    package: Any = importlib.import_module("lightgbm")
+
+    def wrapped(original: Any) -> Any:
+        def train(*args: Any, **kwargs: Any) -> Any:
+            def begin() -> Record:
+                given = _arguments(original, args, kwargs)
+                return Record("lightgbm", "lightgbm.train", _params(given), models=models)
+
+            def work(made: Record | None) -> Any:
+                if made is None or made.span is None:
+                    return original(*args, **kwargs)
+
+                def after_round(state: Any) -> None:
+                    results: list[Any] = list(state.evaluation_result_list or ())
+                    values = {f"{item[0]}-{item[1]}": item[2] for item in results}
+                    made.step(values, state.iteration)
+
+                callbacks = [*(kwargs.get("callbacks") or ()), after_round]
+                booster = original(*args, **{**kwargs, "callbacks": callbacks})
+                made.metrics(lambda: {"best_iteration": booster.best_iteration})
+                made.model(booster.model_to_string, "lightgbm.Booster")
+                return booster
+
+            return record(work, begin)
+
+        return train
+
+    for owner in ("lightgbm", "lightgbm.engine", "lightgbm.sklearn"):
+        module = importlib.import_module(owner) if owner != "lightgbm" else package
+        if "train" in vars(module):
+            patches.replace(module, "train", wrapped)
+
+
+def _arguments(original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    bound = inspect.signature(original).bind_partial(*args, **kwargs)
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def _params(given: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in given.items() if name not in _OURS}
+    return {**own, **dict(given.get("params") or {})}

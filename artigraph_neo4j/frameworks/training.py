@@ -1,0 +1,259 @@
+"""One training as it is recorded: a span with parameters and metrics, a model, fingerprints."""
+
+import logging
+import math
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from artigraph_neo4j import sync
+from artigraph_neo4j.common.wording import cut
+from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, EngineError
+from artigraph_neo4j.frameworks.fingerprint import fingerprint
+from artigraph_neo4j.graph.span import Span
+from artigraph_neo4j.recording.artifact_model import ArtifactModel
+from artigraph_neo4j.serializer.plain import serializer_for
+
+__all__ = ["AutologWarning", "DataFingerprint", "FittedModel", "Record", "Training", "record"]
+
+T = TypeVar("T")
+
+_CHARACTERS = 500
+"""Maximum length of a parameter that is kept as text."""
+
+_inside: ContextVar[bool] = ContextVar("artigraph_neo4j.frameworks.inside", default=False)
+_log = logging.getLogger("artigraph_neo4j.autolog")
+_lock = threading.Lock()
+_given_up: list[str] = []
+"""The error after which nothing more is tried: a database out of reach costs a minute each time."""
+
+
+class AutologWarning(UserWarning):
+    """A training could not be recorded, or not whole; the training itself is not affected."""
+
+
+# Annotations are values here: the public module, by which they would be looked up, has other names.
+
+
+class Training(Span):
+    """The span of one training, below the current span or by itself.
+
+    Attributes:
+        framework: ``"sklearn"``, ``"xgboost"`` or ``"lightgbm"``.
+        estimator: The class that was fitted.
+        params: The parameters by name; those that are not plain as text.
+        metrics: The metrics at the end by name.
+    """
+
+    framework: str
+    estimator: str
+    params: dict[str, Any] = field(default_factory=dict[str, Any])
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass
+class FittedModel(ArtifactModel, version=1):
+    """A fitted model; its label is ``model``.
+
+    Attributes:
+        model: The model, or its text where that is what can be kept.
+        kind: The class of the model.
+    """
+
+    model: Any
+    kind: str
+
+
+@dataclass
+class DataFingerprint(ArtifactModel, version=1):
+    """The form and the content of data that was trained on; its label is ``data/`` and its name.
+
+    Attributes:
+        kind: The class of the data.
+        shape: The length of each side.
+        columns: The names of columns, the first 1,000; empty if they have none.
+        sha256: The digest of the content; the same for the same data. None if it is not known.
+    """
+
+    kind: str
+    shape: list[int] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    sha256: str | None = None
+
+
+class Record:
+    """A training under way. Nothing that it does raises; a failure becomes a warning.
+
+    Args:
+        framework: The framework's name.
+        estimator: The class that is fitted.
+        params: The parameters.
+        models: Whether the model is recorded.
+    """
+
+    def __init__(
+        self, framework: str, estimator: str, params: Mapping[str, Any], *, models: bool
+    ) -> None:
+        self._models = models
+        self._artifacts: dict[str, ArtifactModel] = {}
+        self._context: Any = None
+        self.span: Training | None = None
+        self._try(lambda: self._open(framework, estimator, params))
+
+    def _open(self, framework: str, estimator: str, params: Mapping[str, Any]) -> None:
+        plain = {str(name): plain_value(value) for name, value in params.items()}
+        made = Training(
+            label=estimator, framework=framework, estimator=estimator, params=plain, metrics={}
+        )
+        context: Any = sync.span_context(made)
+        self.span = context.__enter__()
+        self._context = context
+
+    def data(self, name: str, value: object) -> None:
+        """Note data that is trained on."""
+        if value is not None and self.span is not None:
+            self._try(lambda: self._artifacts.update({f"data/{name}": _fingerprint_of(value)}))
+
+    def params(self, params: Mapping[str, Any]) -> None:
+        """Add parameters."""
+        span = self.span
+        if span is not None:
+            plain = {str(name): plain_value(value) for name, value in params.items()}
+            span.params = {**span.params, **plain}
+
+    def metrics(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        """Add metrics, which a function computes."""
+        span = self.span
+        if span is not None:
+            self._try(lambda: setattr(span, "metrics", {**span.metrics, **_numbers(make())}))
+
+    def step(self, values: Mapping[str, Any], number: int) -> None:
+        """Log metrics of one step as a series, and keep the last of each."""
+        span = self.span
+        if span is None:
+            return
+        self.metrics(lambda: values)
+        log: Any = getattr(span, "log", None)
+        if log is not None and values:
+            self._try(lambda: log(dict(values), step=number))
+
+    def model(self, make: Callable[[], object], kind: str) -> None:
+        """Keep the model, which a function returns."""
+        if self._models and self.span is not None:
+            self._try(lambda: self._keep(make(), kind))
+
+    def _keep(self, model: object, kind: str) -> None:
+        serializer_for(model)  # a package that is missing is named once, here
+        self._artifacts["model"] = FittedModel(model, kind)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Write what was noted, and close the span."""
+        span, context = self.span, self._context
+        if span is None or context is None:
+            return
+        for label, artifact in self._artifacts.items():
+            # One by one: a model that cannot be stored takes nothing with it.
+            self._try(partial(sync.create_span_artifact, span, label=label, data=artifact))
+        trace = None if error is None else error.__traceback__
+        self._try(lambda: context.__exit__(None if error is None else type(error), error, trace))
+
+    def _try(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:  # whatever it is, the training goes on
+            if isinstance(error, (ConnectionFailed, EngineError)):
+                _give_up(error)
+            warn(error)
+
+
+def _give_up(error: ArtigraphError) -> None:
+    with _lock:
+        _given_up.append(str(error))
+
+
+def is_given_up() -> bool:
+    """Tell whether nothing is recorded any more, since the database was out of reach."""
+    return bool(_given_up)
+
+
+def begin_again() -> None:
+    """Forget that the database was out of reach."""
+    _given_up.clear()
+
+
+def warn(error: BaseException) -> None:
+    """Say that a training was not recorded whole; also where warnings are errors."""
+    text = f"autolog: {type(error).__name__}: {cut(str(error), _CHARACTERS)}"
+    try:
+        warnings.warn(text, AutologWarning, stacklevel=4)
+    except AutologWarning:  # "error" is the filter, and the training goes on
+        _log.warning(text)
+
+
+def record(
+    work: Callable[[Record | None], T],
+    begin: Callable[[], Record],
+    *,
+    nested: Callable[[], bool] = lambda: False,
+) -> T:
+    """Call a function that trains, recorded unless another that is recorded called it.
+
+    Args:
+        work: The training; it gets the record, or None.
+        begin: Opens the record.
+        nested: Tells whether the framework trains a part of something else.
+
+    Returns:
+        The result of the training; its exceptions are raised as they are.
+    """
+    if _inside.get() or is_given_up() or nested():
+        return work(None)
+    token = _inside.set(True)
+    try:
+        made = None
+        try:
+            made = begin()
+        except Exception as error:  # a description of the estimator failed
+            warn(error)
+        try:
+            result = work(made)
+        except BaseException as error:
+            if made is not None:
+                made.close(error)
+            raise
+        if made is not None:
+            made.close()
+        return result
+    finally:
+        _inside.reset(token)
+
+
+def plain_value(value: object) -> Any:
+    """Return a parameter as it is if it is plain, else as text: NaN and infinities too."""
+    if type(value) is float and not math.isfinite(value):
+        return str(value)
+    if type(value) in (bool, int, float, str, type(None)):
+        return value if type(value) is not str else cut(value, _CHARACTERS)
+    item: Any = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        return plain_value(item())
+    try:
+        return cut(repr(value), _CHARACTERS)
+    except Exception:  # the code of somebody's class
+        return f"(a {type(value).__qualname__})"
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics that a property of a span can hold; a series keeps all of them."""
+    found = {str(name): float(value) for name, value in values.items()}
+    return {name: number for name, number in found.items() if math.isfinite(number)}
+
+
+def _fingerprint_of(value: object) -> DataFingerprint:
+    shape, columns, digest = fingerprint(value)
+    kind = type(value)
+    return DataFingerprint(f"{kind.__module__}.{kind.__qualname__}", shape, columns, digest)

@@ -1,0 +1,198 @@
+"""``autolog``: what a training leaves in the graph, and that it never breaks the training."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+from sklearn.base import clone
+from sklearn.ensemble import BaggingClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from artigraph_neo4j import autolog, engine_context, set_engine, stop_autolog, sync
+from artigraph_neo4j.errors import ArgumentError
+from artigraph_neo4j.find import under
+from artigraph_neo4j.frameworks import DataFingerprint, FittedModel, Training
+from artigraph_neo4j.frameworks.training import AutologWarning
+from tests.unit.serializer.type_differences import any_difference
+
+X = np.random.default_rng(0).random((60, 3))
+Y = (X[:, 0] > 0.5).astype(int)
+KEYS = Path(__file__).parents[2] / "data" / "autolog" / "mlflow.json"
+
+
+@pytest.fixture(autouse=True)
+def logging() -> Iterator[None]:
+    autolog()
+    yield
+    stop_autolog()
+
+
+@pytest.fixture
+def run() -> Iterator[Any]:
+    with sync.span_context(label="run") as span:
+        yield span
+
+
+def trainings(span: Any) -> list[Training]:
+    found: Any = sync.find_spans(Training, under(span)).order_by("opened_at").read()
+    return list(found)
+
+
+def artifacts(training: Any) -> dict[str, Any]:
+    from artigraph_neo4j import artifact_info
+
+    found = sync.read_child_artifacts(training)
+    return {artifact_info(item).label: item for item in found}  # type: ignore[union-attr,misc]
+
+
+def test_a_fit(run: Any) -> None:
+    model = LogisticRegression(C=0.5).fit(X, Y)
+    [training] = trainings(run)
+    assert (training.framework, training.estimator) == ("sklearn", "LogisticRegression")
+    assert training.params["C"] == 0.5
+    assert training.params["max_iter"] == 100
+    assert training.metrics["training_score"] == model.score(X, Y)
+    found = artifacts(training)
+    assert found.keys() == {"model", "data/X", "data/y"}
+    assert type(found["model"]) is FittedModel
+    assert any_difference(found["model"].model, model) is None
+    data = found["data/X"]
+    assert (data.kind, data.shape) == ("numpy.ndarray", [60, 3])
+    LogisticRegression().fit(np.asfortranarray(X), Y)
+    assert artifacts(trainings(run)[1])["data/X"] == data  # the same content
+
+
+def test_a_frame_and_its_columns(run: Any) -> None:
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    LogisticRegression().fit(frame, pd.Series(Y))
+    frame.iloc[0, 0] += 1
+    LogisticRegression().fit(frame, pd.Series(Y))
+    first, second = (artifacts(each)["data/X"] for each in trainings(run))
+    assert type(first) is DataFingerprint
+    assert first.columns == ["a", "b", "c"]
+    assert first.sha256 != second.sha256
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: make_pipeline(StandardScaler(), LogisticRegression()),
+        lambda: GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2),
+        lambda: BaggingClassifier(LogisticRegression(), 2, n_jobs=2),
+    ],
+)
+def test_only_the_outermost_fit_is_recorded(run: Any, make: Any) -> None:
+    model = make().fit(X, Y)
+    [training] = trainings(run)
+    assert training.estimator == type(model).__name__
+
+
+def test_a_fit_by_itself_is_a_run_of_its_own() -> None:
+    before = {span.node_id for span in sync.read_root_spans()}
+    LogisticRegression().fit(X, Y)
+    [new] = [span for span in sync.read_root_spans() if span.node_id not in before]
+    assert type(new) is Training
+    assert new.status == "OK"
+
+
+def test_a_fit_that_fails_fails_as_it_does_without(run: Any) -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        LogisticRegression().fit(X * np.nan, Y)
+    [training] = trainings(run)
+    assert training.status == "ERROR"
+
+
+def test_metrics_of_each_round_of_xgboost(run: Any) -> None:
+    data = xgboost.DMatrix(X, Y)
+    settings = {"objective": "binary:logistic", "max_depth": 2, "nthread": 1}
+    seen: dict[str, Any] = {}
+    booster = xgboost.train(settings, data, 3, evals=[(data, "train")], evals_result=seen,
+                            verbose_eval=False)  # fmt: skip
+    [training] = trainings(run)
+    assert training.params["max_depth"] == 2
+    assert training.params["num_boost_round"] == 3
+    assert training.metrics["train-logloss"] == pytest.approx(seen["train"]["logloss"][-1])
+    assert any_difference(artifacts(training)["model"].model, booster) is None
+
+
+def test_an_estimator_of_xgboost(run: Any) -> None:
+    xgboost.XGBClassifier(n_estimators=2, max_depth=2).fit(X, Y)
+    assert [each.framework for each in trainings(run)] == ["xgboost"]
+
+
+def test_lightgbm(run: Any) -> None:
+    data = lightgbm.Dataset(X, Y)
+    booster = lightgbm.train({"objective": "binary", "verbose": -1}, data, 2, valid_sets=[data])
+    lightgbm.LGBMClassifier(n_estimators=1, verbose=-1).fit(X, Y)
+    first, second = trainings(run)
+    assert "training-binary_logloss" in first.metrics
+    assert first.params["objective"] == "binary"
+    assert second.framework == "lightgbm"
+    text = artifacts(first)["model"].model
+    assert (lightgbm.Booster(model_str=text).predict(X) == booster.predict(X)).all()
+
+
+class Unstorable(LogisticRegression):
+    """Its module is not trusted, so skops does not store it."""
+
+
+def test_a_model_that_cannot_be_stored_is_a_warning(run: Any) -> None:
+    with pytest.warns(AutologWarning, match="trust_modules"):
+        Unstorable().fit(X, Y)
+    [training] = trainings(run)
+    assert training.status == "OK"
+    assert artifacts(training).keys() == {"data/X", "data/y"}
+
+
+def test_a_database_out_of_reach_costs_its_time_once() -> None:
+    away = set_engine("bolt://127.0.0.1:1", retry_seconds=0.1, create_schema=False)
+    with engine_context(away):
+        with pytest.warns(AutologWarning, match="autolog"):
+            assert hasattr(LogisticRegression().fit(X, Y), "coef_")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            LogisticRegression().fit(X, Y)  # not tried again
+    away.close()
+
+
+def test_it_can_be_stopped(run: Any) -> None:
+    assert hasattr(vars(LogisticRegression)["fit"], "__artigraph__")
+    stop_autolog()
+    assert not hasattr(vars(LogisticRegression)["fit"], "__artigraph__")
+    assert not hasattr(xgboost.train, "__artigraph__")
+    LogisticRegression().fit(X, Y)
+    assert trainings(run) == []
+    with pytest.raises(ArgumentError, match="it knows sklearn, xgboost, lightgbm"):
+        autolog("sckit")
+    clone(LogisticRegression())
+
+
+MODELS = {
+    "classifier": lambda: LogisticRegression(C=0.5),
+    "regressor": lambda: RandomForestRegressor(3),
+    "pipeline": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
+    "search": lambda: GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_at_least_95_percent_of_the_keys_of_mlflow(run: Any, name: str) -> None:
+    """The file was written by ``tests/data/autolog/mlflow_keys.py``."""
+    MODELS[name]().fit(X, Y)
+    [training] = trainings(run)
+    ours = {*training.params, *training.metrics}
+    theirs = json.loads(KEYS.read_text())[name]
+    wanted = {*theirs["params"], *theirs["metrics"]}
+    assert len(wanted & ours) >= 0.95 * len(wanted), sorted(wanted - ours)
