@@ -176,11 +176,11 @@ class _Statements:
 
 WORKLOADS = [
     Workload(
-        "promises", "a span with an artifact, awaited, with one more promise in each row", "spans",
+        "promises", "each with an artifact and awaited", "spans",
         50, 10, one_by_one,
     ),
     Workload(
-        "promises_batch", "a span with an artifact, many in a statement, likewise", "spans",
+        "promises_batch", "each with an artifact, many in a statement", "spans",
         2000, 300, in_batch,
     ),
     Workload(

@@ -109,7 +109,7 @@ def _promises(run: dict[str, Any]) -> Iterator[str]:
         return
     yield "\n## What each promise costs\n"
     yield "Time of a span with an artifact, warm; in brackets cold: in the first round.\n"
-    yield "| kept | " + " | ".join(f"{w['size']:,} {w['title']}" for w in found) + " |"
+    yield "| kept | " + " | ".join(f"{w['size']:,} {w['unit']}, {w['title']}" for w in found) + " |"
     yield "|---" * (len(found) + 1) + "|"
     for name in dict.fromkeys(name for workload in found for name in workload["sides"]):
         sides = [workload["sides"].get(name, {}) for workload in found]
