@@ -47,14 +47,30 @@ def recorded_provenance() -> dict[str, Any]:
 
 
 def process_facts() -> dict[str, Any]:
-    """The program, host, user, pid and library version of this process."""
+    """The program, host, user, pid and library version of this process; the cell of a notebook."""
+    notebook, cell = _notebook()
     return {
-        "program": storable((getattr(sys, "argv", None) or [""])[0]) or None,
+        "program": storable(notebook or (getattr(sys, "argv", None) or [""])[0]) or None,
+        "cell": cell,
         "host": storable(socket.gethostname()),
         "user": _user(),
         "pid": os.getpid(),
         "library_version": __version__,
     }
+
+
+def _notebook() -> tuple[str | None, int | None]:
+    """Return the file of the notebook that runs in this process, and the number of its cell.
+
+    Jupyter names the file in the environment of the kernel, VS Code in a variable of the notebook.
+    """
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None:
+        return None, None
+    with suppress(Exception):  # another shell than that of Jupyter
+        named = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+        return (str(named) if named else None), int(shell.execution_count)
+    return None, None
 
 
 @cache

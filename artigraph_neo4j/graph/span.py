@@ -95,7 +95,8 @@ class Span(ArtigraphNode):
         git_commit: On root spans: the commit of the repository that the program is in, or None.
         git_dirty: Whether tracked files differed from that commit.
         git_remote: The address of that repository's ``origin``, unless it could hold a secret.
-        program: The program's path, as in ``sys.argv[0]``.
+        program: The program's path, as in ``sys.argv[0]``; of a notebook the path of its file.
+        cell: The number of the notebook's cell that opened it; None elsewhere.
         host: The name of the machine.
         user: The user who ran the program.
         pid: The process id.
@@ -129,6 +130,7 @@ class Span(ArtigraphNode):
     user = StringProperty()
     pid = IntegerProperty()
     python_version = StringProperty()
+    cell = _optional(IntegerProperty())
     library_version = StringProperty()
 
     _taken_names: frozenset[str] = frozenset()

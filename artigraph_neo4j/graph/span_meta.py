@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 PROVENANCE_PROPERTIES = frozenset(
     {
+        "cell",
         "git_commit",
         "git_dirty",
         "git_remote",

@@ -33,6 +33,7 @@ _OURS = {
     *PROVENANCE, "node_id", "label", "label_", "status", "opened_at", "closed_at", "root_id",
     "depth", "duration_", "writer_id", "pid", "exception_type", "exception_message",
     "exception_stacktrace", "imported_id_", "marked_at_", "gone_", "run_key", "run_attempt", "key_",
+    "cell",
 }  # fmt: skip
 
 

@@ -125,6 +125,9 @@ def test_metrics_of_each_round_of_xgboost(run: Any) -> None:
     assert training.params["num_boost_round"] == 3
     assert training.metrics["train-logloss"] == pytest.approx(seen["train"]["logloss"][-1])
     assert any_difference(artifacts(training)["model"].model, booster) is None
+    series = sync.read_series(training)["train-logloss"]
+    assert list(series.steps) == [0, 1, 2]
+    assert list(series.values) == pytest.approx(seen["train"]["logloss"])
 
 
 def test_an_estimator_of_xgboost(run: Any) -> None:

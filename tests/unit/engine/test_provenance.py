@@ -164,6 +164,28 @@ def test_the_rest() -> None:
     assert found["host"]
 
 
+SHELL = """
+from IPython.core.interactiveshell import InteractiveShell
+from artigraph_neo4j.engine.provenance import process_facts
+shell = InteractiveShell.instance()
+shell.execution_count = 12
+found = process_facts()
+print(found["program"], found["cell"])
+shell.user_ns["__vsc_ipynb_file__"] = "/study/code.ipynb"
+print(process_facts()["program"])
+"""
+
+
+def test_a_notebook_and_its_cell() -> None:
+    """As Jupyter and VS Code name it; elsewhere there is no cell."""
+    environment = {**os.environ, "JPY_SESSION_NAME": "study/train.ipynb"}
+    done = subprocess.run(
+        [sys.executable, "-c", SHELL], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == ["study/train.ipynb 12", "/study/code.ipynb"], done.stderr
+    assert recorded_provenance()["cell"] is None
+
+
 @pytest.mark.parametrize("value", ["off", "OFF", "0", "false", "no"])
 def test_the_environment_switches_it_off(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert provenance.provenance_wanted()
