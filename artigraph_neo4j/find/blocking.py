@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from artigraph_neo4j.engine.waiting import run
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find import query as _find
+from artigraph_neo4j.find import queries as _find
 from artigraph_neo4j.find.filters import Filter, Order, Ref
 from artigraph_neo4j.find.query import STREAM_ROWS, Explanation, Page, Query
 from artigraph_neo4j.find.table import Table

@@ -11,7 +11,7 @@ from artigraph_neo4j.common.wording import cut, time_text
 from artigraph_neo4j.engine.scope import get_current_span_id
 from artigraph_neo4j.errors import NotFoundError, SeveralFoundError
 from artigraph_neo4j.find.filters import Filter
-from artigraph_neo4j.find.query import find_artifacts, find_spans
+from artigraph_neo4j.find.queries import find_artifacts, find_spans
 from artigraph_neo4j.find.terms import artifact, span
 from artigraph_neo4j.graph.span import Span
 

@@ -13,7 +13,7 @@ from artigraph_neo4j.errors import FilterError, PolicyError
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Filter
 from artigraph_neo4j.find.lineage import LineageStep, step_from_row, step_name
-from artigraph_neo4j.find.query import ArtifactQuery, find_artifacts
+from artigraph_neo4j.find.queries import ArtifactQuery, find_artifacts
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.find.terms import tagged

@@ -17,7 +17,7 @@ from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.errors import ArgumentError, ArtigraphError
 from artigraph_neo4j.find.inspect import StoredField, inspect_artifact
 from artigraph_neo4j.find.lineage import Lineage, read_lineage, steps_diagram
-from artigraph_neo4j.find.query import find_spans
+from artigraph_neo4j.find.queries import find_spans
 from artigraph_neo4j.find.series import Series, read_series
 from artigraph_neo4j.find.span_tree import SpanTree, read_span_tree, tree_html
 from artigraph_neo4j.find.summary import ArtifactSummary
