@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["artigraph", "artigraph_graph", "pytest_addoption"]
 
 _URL = "artigraph_url"
+_ATTEMPTS = 5
+"""Number of times to connect; each has a deadline of its own."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,7 +41,6 @@ def artigraph_graph(
     at the end. Values of more than 64 KiB go to files in a temporary directory.
     """
     from artigraph_neo4j.engine.configure import make_engine
-    from artigraph_neo4j.engine.waiting import run
     from artigraph_neo4j.storage.file import FileSystemStorage
 
     folder = tmp_path_factory.mktemp("artigraph")
@@ -52,12 +53,27 @@ def artigraph_graph(
             url = info.bolt_url
             options["username"], options["password"] = info.username, info.password
         engine = make_engine(url, {**options, "create_schema": True})
-        run(engine.ready())  # a server that was just started takes its time for the schema
+        _open(engine)
         yield engine
         engine.close()
     finally:
         if stack is not None:
             stack.down()
+
+
+def _open(engine: Engine) -> None:
+    """Connect and create the schema; a server that was just started is slow at first."""
+    from artigraph_neo4j.engine.waiting import run
+    from artigraph_neo4j.errors import ConnectionFailed
+
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            run(engine.ready())
+        except ConnectionFailed:
+            if not attempts_left:
+                raise
+        else:
+            return
 
 
 def _stack(folder: Path) -> Any:

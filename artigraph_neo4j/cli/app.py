@@ -40,7 +40,7 @@ COMMANDS = {
     "import": ("portable", "Bring exported JSON lines into a graph."),
     "import-artigraph": ("upstream", "Import a database of Artigraph 0.0.x."),
     "schema": ("graph", "Show, create or upgrade the layout of the graph."),
-    "models": ("models", "Show the models that are stored; or print dataclasses for them."),
+    "models": ("models", "Show the models that are stored, or print dataclasses for them."),
     "migrate": ("graph", "Rewrite stored artifacts of older versions as today's models."),
     "lost": ("lost", "Show spans left open by processes that are gone; or close them."),
     "delete": ("deleting", "Delete spans and artifacts with all below them."),

@@ -1,7 +1,5 @@
 """One training as it is recorded: a span with parameters and metrics, a model, fingerprints."""
 
-from __future__ import annotations
-
 import logging
 import math
 import threading
@@ -36,6 +34,9 @@ _given_up: list[str] = []
 
 class AutologWarning(UserWarning):
     """A training could not be recorded, or not whole; the training itself is not affected."""
+
+
+# Annotations are values here: the public module, by which they would be looked up, has other names.
 
 
 class Training(Span):

@@ -24,6 +24,7 @@ PUBLIC = [
     "artigraph_neo4j",
     "artigraph_neo4j.errors",
     "artigraph_neo4j.find",
+    "artigraph_neo4j.frameworks",
     "artigraph_neo4j.gc",
     "artigraph_neo4j.local",
     "artigraph_neo4j.serializer",

@@ -214,7 +214,7 @@ class Runner:
 
     async def prepare(self) -> None:
         """Make what all schedules have in common."""
-        engine = self.place.engine("template", 60.0)
+        engine = self.place.engine("template", 300.0)
         with engine_context(engine):
             await first_contact(engine)
             if not (self.directory / "template").exists():

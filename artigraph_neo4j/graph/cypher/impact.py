@@ -98,10 +98,9 @@ def count(walk: Walk) -> str:
 {_starts(walk)}
 CALL (deletes, starts) {{
   {_reached(walk)}
-  WITH labels(n) AS labels, distance, count(*) AS number, min(elementId(n)) AS example
+  WITH labels(n) AS labels, distance, count(*) AS number, min(n) AS example
   WITH labels, collect([distance, number]) AS numbers, min(example) AS example
-  MATCH (x) WHERE elementId(x) = example
-  RETURN collect([labels, x.model, numbers]) AS groups
+  RETURN collect([labels, example.model, numbers]) AS groups
 }}
 RETURN missing, groups
 """

@@ -17,8 +17,6 @@ from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION
 
-pytestmark = pytest.mark.statements
-
 OLD = """
 import asyncio, sys
 from dataclasses import dataclass
@@ -77,6 +75,7 @@ def command(*arguments: str, code: int = 0) -> str:
     return result.output
 
 
+@pytest.mark.statements
 def test_schema(environment: None, session_engine: Any) -> None:
     with engine_context(session_engine):
         assert f"needed is {SCHEMA_VERSION}" in command("schema", "install")

@@ -39,8 +39,6 @@ from artigraph_neo4j.cli.show import DEPTH, tree_of
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.storage.file import FileSystemStorage
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class LookedInner(ArtifactModel, version=2):
@@ -321,6 +319,7 @@ async def test_export_and_import(run: Any, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.statements
 async def test_doctor(
     run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, session_engine: Engine
 ) -> None:
@@ -438,6 +437,7 @@ async def test_completion(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.stdout.split() == ["artifact"], done.stderr
 
 
+@pytest.mark.statements
 async def test_a_narrow_terminal(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     label = new_id()[-12:]

@@ -37,8 +37,6 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.upkeep import delete as upkeep_delete
 from tests.graph.models import LINK
 
-pytestmark = pytest.mark.statements
-
 TRIALS = 100
 
 

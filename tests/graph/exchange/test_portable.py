@@ -48,8 +48,6 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.exchange.test_archive_checks import written
 from tests.unit.serializer.type_differences import any_difference
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class PortableLeaf(ArtifactModel, version=1):
@@ -270,6 +268,7 @@ async def test_the_umask_says_who_may_read(stored: Any, tmp_path: Path, umask: i
         assert file.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
+@pytest.mark.statements
 async def test_a_storage_that_nobody_named(tmp_path: Path) -> None:
     """Its references are imported and counted; to read a value it has to be named."""
 

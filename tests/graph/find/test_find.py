@@ -44,6 +44,7 @@ from artigraph_neo4j.find.terms import (
     under,
 )
 from artigraph_neo4j.graph.attempts import Statement
+from tests.examples import few
 
 pytestmark = pytest.mark.statements
 
@@ -354,7 +355,7 @@ async def test_cursors_of_another_query_are_refused() -> None:
         await query.read_page(0)
 
 
-@settings(max_examples=50)
+@settings(max_examples=few(50))
 @given(name=st.text(st.characters(exclude_characters="."), min_size=1))
 async def test_names_are_never_cypher(name: str) -> None:
     assume(name not in SpanTarget(Span).names())  # those have types of their own

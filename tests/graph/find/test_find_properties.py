@@ -40,6 +40,7 @@ from artigraph_neo4j.find.terms import (
     span,
     under,
 )
+from tests.examples import few
 
 pytestmark = pytest.mark.statements
 
@@ -269,7 +270,7 @@ def rows(session_engine: Engine) -> tuple[str, list[Row], list[str]]:
 ARTIFACT_REFS = [F("value"), F("other"), F("inside.value"), F("node_id_")]
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(40), suppress_health_check=list(HealthCheck))
 @given(condition=filters(comparisons(ARTIFACT_REFS, VALUES)))
 async def test_filters_on_artifacts(rows: Any, condition: Filter) -> None:
     span_id, made, ids = rows
@@ -359,7 +360,7 @@ def number_filters(*names: str) -> st.SearchStrategy[Filter]:
     )  # fmt: skip
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(40), suppress_health_check=list(HealthCheck))
 @given(condition=number_filters("value", "inside.value", "indexed"))
 async def test_a_number_is_found_as_a_number(numbered: Any, condition: Filter) -> None:
     span_id, made, ids = numbered
@@ -370,7 +371,7 @@ async def test_a_number_is_found_as_a_number(numbered: Any, condition: Filter) -
     assert await query.count_incomparable() == unknown, query.explain()
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(25), suppress_health_check=list(HealthCheck))
 @given(start=number_filters("indexed"))
 async def test_an_index_finds_the_same_numbers(numbered: Any, start: Filter) -> None:
     span_id, made, ids = numbered
@@ -434,7 +435,7 @@ def text_filters() -> st.SearchStrategy[Filter]:
     return filters(comparisons([F("indexed")], BASIC))
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(25), suppress_health_check=list(HealthCheck))
 @given(condition=text_filters(), start=st.sampled_from(BASIC))
 async def test_an_index_changes_no_result(rows: Any, condition: Filter, start: str) -> None:
     span_id, made, ids = rows
@@ -495,7 +496,7 @@ def span_filters() -> st.SearchStrategy[Filter]:
     )  # fmt: skip
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(40), suppress_health_check=list(HealthCheck))
 @given(condition=span_filters())
 async def test_filters_on_spans(measured: Any, condition: Filter) -> None:
     span_id, made = measured
@@ -513,7 +514,7 @@ KEYS = st.sampled_from(["number", "real", "text", "flag", "label", "opened_at"])
 ORDERS = st.lists(st.tuples(KEYS, st.booleans()), max_size=3)
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(40), suppress_health_check=list(HealthCheck))
 @given(orders=ORDERS, size=st.integers(1, 50), condition=span_filters())
 async def test_pages_are_the_whole_in_order(
     measured: Any, orders: list[tuple[str, bool]], size: int, condition: Filter

@@ -25,6 +25,7 @@ from artigraph_neo4j import (
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import lineage
+from tests.examples import few
 from tests.graph import plans
 
 pytestmark = pytest.mark.statements
@@ -190,7 +191,7 @@ def _bfs(start: str, onward: dict[str, list[str]], depth: int) -> dict[str, int]
 N = 8
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     makers=st.lists(st.integers(0, N - 1), min_size=N, max_size=N),
     used=st.sets(st.tuples(st.integers(0, N - 1), st.integers(0, N - 1)), max_size=20),

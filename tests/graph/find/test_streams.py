@@ -27,9 +27,8 @@ from artigraph_neo4j.find.terms import (
     span,
     under,
 )
+from tests.examples import few
 from tests.graph.forest import grow
-
-pytestmark = pytest.mark.statements
 
 
 @dataclass
@@ -59,7 +58,7 @@ Shapes = st.recursive(
 ).filter(lambda shape: isinstance(shape, list))
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(15), suppress_health_check=list(HealthCheck))
 @given(shape=Shapes, levels=st.sampled_from([None, 1, 2]))
 async def test_a_stream_gives_what_a_read_gives(shape: Any, levels: int | None) -> None:
     async with batch():
@@ -75,6 +74,7 @@ async def test_a_stream_gives_what_a_read_gives(shape: Any, levels: int | None) 
         assert sorted(map(id_of, streamed)) == sorted(map(id_of, read))
 
 
+@pytest.mark.statements
 async def test_what_spans_share_comes_once() -> None:
     async with span_context(label="root") as root:
         async with span_context(label="a"):

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+import pytest
+
+from artigraph_neo4j import engine_context, span_context
+from artigraph_neo4j.graph.cypher.empty import EMPTY
+from artigraph_neo4j.local import LocalStack
+from tests.graph.models import Part
+
+pytestmark = pytest.mark.statements
 
 TESTS = '''
 from dataclasses import dataclass
@@ -51,7 +60,7 @@ def test_without_the_fixture_there_is_no_graph():
 '''
 
 
-def test_a_session(spare_stack: Any, tmp_path: Path) -> None:
+def test_a_session(spare_stack: LocalStack, tmp_path: Path) -> None:
     """On a graph that may be emptied: not that of the other tests."""
     info = spare_stack.up(timeout=180)
     (tmp_path / "test_mine.py").write_text(TESTS)
@@ -76,6 +85,21 @@ def test_a_session(spare_stack: Any, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
+
+
+async def test_only_what_identifies_the_graph_stays(killable_stack: LocalStack) -> None:
+    info = await asyncio.to_thread(killable_stack.up, timeout=180)
+    login = {"username": info.username, "password": info.password}
+    async with engine_context(info.bolt_url, create_schema=True, **login) as engine:
+        before = await engine.graph()
+        async with span_context(label="one"):
+            await Part(1).create("part", span="current")
+        await engine.write(EMPTY, {})
+        found = await engine.read("MATCH (n) RETURN DISTINCT labels(n)[0] ", {})
+        assert {label for (label,) in found} <= {
+            "ArtigraphGraph", "ArtigraphLane", "ArtigraphWriter",
+        }  # fmt: skip
+        assert (await engine.graph()).graph_id == before.graph_id
 
 
 def test_it_imports_nothing_before_it_is_asked() -> None:

@@ -48,6 +48,7 @@ from artigraph_neo4j.graph.cypher.write import is_write
 from artigraph_neo4j.graph.names import SEARCH_LABELS
 from artigraph_neo4j.recording import queue
 from artigraph_neo4j.storage.memory import MemoryStorage
+from tests.examples import few
 from tests.graph.models import EpochSpan
 
 storage = MemoryStorage("batches").register()
@@ -188,7 +189,7 @@ async def perform(ops: Any, path: str, made: list[str]) -> None:
         made.append(await InBatch(2, path).create(label, span="current"))
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(15), suppress_health_check=list(HealthCheck))
 @given(ops=st.lists(Op, max_size=6).map(tuple), rows=st.sampled_from([1, 2, 3, 7, 1000]))
 async def test_any_tree_is_the_same(query: Any, ops: Any, rows: int) -> None:
     async with span_context() as plain:

@@ -32,8 +32,6 @@ from artigraph_neo4j.upkeep.delete import (
 from tests.graph.forest import BLOB_BYTES, NODES_EACH, grow
 from tests.services import discard, new_stack
 
-pytestmark = pytest.mark.statements
-
 LEFT = """
 MATCH (n:ArtigraphNode) WHERE n.node_id STARTS WITH $root RETURN count(n) AS n
 UNION ALL MATCH (n:Blob) WHERE n.blob_id STARTS WITH $root RETURN count(n) AS n

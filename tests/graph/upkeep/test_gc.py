@@ -39,8 +39,6 @@ from artigraph_neo4j.values.upload import MIN_AGE
 from tests.graph.models import delete
 from tests.storage.test_s3 import storage_on
 
-pytestmark = pytest.mark.statements
-
 AT_ONCE = timedelta(0)
 
 
@@ -183,6 +181,7 @@ async def test_without_a_marker_of_this_graph_nothing_is_deleted(engine: Engine)
         assert storage.blobs.items() >= before.items()
 
 
+@pytest.mark.statements
 async def test_a_node_that_is_being_written_is_passed_over(
     engine: Engine, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +216,7 @@ async def test_a_node_that_is_being_written_is_passed_over(
         await engine.write("MATCH (n:Torn) DETACH DELETE n", {})
 
 
+@pytest.mark.statements
 async def test_dangling_and_unowned_references_are_named(
     engine: Engine, storage: Storage, on: Any
 ) -> None:
@@ -280,6 +280,7 @@ async def test_what_it_costs(statements: list[Any], engine: Engine) -> None:
     assert [s.text for s in statements][2:] == 3 * [cypher.NAMES_REFERRED_TO]
 
 
+@pytest.mark.statements
 async def test_a_reference_that_comes_between_the_looks_is_seen(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +360,7 @@ async def test_two_graphs_and_foreign_files_in_one_bucket(
         assert await cls.read(there) == cls("equal content")
 
 
+@pytest.mark.statements
 async def test_a_copy_takes_an_id_of_its_own(killable_stack: LocalStack, tmp_path: Path) -> None:
     storage = MemoryStorage(new_id())
     cls = model(storage)
@@ -431,7 +433,7 @@ async def test_every_storage_of_a_graph_and_the_command(
         ]
         found = json.loads(run("gc", "--delete", "--min-age", "0d0s", "--json"))["reports"]
         assert [(r["deleted"]["count"], r["dry_run"]) for r in found] == [(1, False), (0, False)]
-        assert "file:/path" in run("gc", "--storage", "nowhere", code=1)
+        assert "file:///path" in run("gc", "--storage", "nowhere", code=1)
         assert "is not an age" in run("gc", "--min-age", "soon", code=2)
         graph_id = found[0]["graph_id"]
         assert run("new-graph-id", code=1, answer="n\n")

@@ -1,0 +1,17 @@
+"""The number of examples that a property test tries."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["few"]
+
+_ALL = "ARTIGRAPH_TEST_EXAMPLES" in os.environ
+
+
+def few(examples: int) -> int:
+    """Return a third of a number of examples, or all of them in ``make test-long``.
+
+    For tests in which the server plans a new statement for each example, which takes it 0.3 s.
+    """
+    return examples if _ALL else -(-examples // 3)
