@@ -74,12 +74,17 @@ def test_a_session(spare_stack: LocalStack, tmp_path: Path) -> None:
             sys.executable,
             "-m",
             "pytest",
-            "-p",
-            "artigraph_neo4j.pytest_plugin",
+            *("-p", "pytest_asyncio.plugin"),
+            *("-p", "artigraph_neo4j.pytest_plugin"),
             "-q",
         ],
         cwd=tmp_path,
-        env={**environment, "ARTIGRAPH_HOME": str(tmp_path / "none")},
+        # By name, whether or not the package is installed with its entry point.
+        env={
+            **environment,
+            "ARTIGRAPH_HOME": str(tmp_path / "none"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
     )

@@ -401,9 +401,10 @@ def test_the_command(
     assert "no span is lost" in run("--silence", "2h")
     facts = json.loads(run("--json", "--silence", "90s"))
     assert facts["closed"] is False
-    assert [s["node_id"] for s in facts["spans"]] == [outer, inner]
-    assert facts["spans"][0]["pid"] == process.pid
-    assert facts["spans"][0]["silent_seconds"] > 3500
+    # Within so short a silence, spans of processes that other tests killed are lost too.
+    mine = [s for s in facts["spans"] if s["pid"] == process.pid]
+    assert [s["node_id"] for s in mine] == [outer, inner]
+    assert mine[0]["silent_seconds"] > 3500
     assert json.loads(run("--json", "--close"))["closed"] is True
     assert run() == NONE
     for wrong in ("5", "m", "-5m", "5 minutes", "999999999999d"):
