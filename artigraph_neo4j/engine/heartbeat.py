@@ -24,6 +24,14 @@ __all__ = ["SILENCE", "Writer"]
 
 logger = logging.getLogger("artigraph_neo4j.writer")
 
+END_SECONDS = 1.0
+"""Seconds that the end of a process may take to be recorded: it delays the exit if Neo4j is away.
+
+A server plans the statement at its first use, which can take it half a second."""
+
+BEAT_SECONDS = 5.0
+"""Seconds that one heartbeat may take."""
+
 HEARTBEAT_SECONDS = 30.0
 """Seconds between two heartbeats of a writer with open spans."""
 
@@ -122,7 +130,7 @@ class Writer:
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
                 ((waiting,),) = await connection.run(
-                    heartbeat.END_WRITER, ending, "write", deadline=0.1
+                    heartbeat.END_WRITER, ending, "write", deadline=END_SECONDS
                 )
                 if waiting >= GOODBYE_NODES:
                     await index_words(connection, deadline=INDEXING_SECONDS)
@@ -146,7 +154,10 @@ class Writer:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 ((waiting,),) = await connection.run(
-                    heartbeat.ANNOUNCE_WRITER, {"writers": [self._facts()]}, "write", deadline=0.1
+                    heartbeat.ANNOUNCE_WRITER,
+                    {"writers": [self._facts()]},
+                    "write",
+                    deadline=BEAT_SECONDS,
                 )
                 self._seen = time.monotonic()
                 if waiting:

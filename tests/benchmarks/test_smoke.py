@@ -48,11 +48,11 @@ async def test_what_is_told_of_a_run(run: dict[str, Any], tmp_path: Path) -> Non
     measured = [verdict for verdict in verdicts(run) if verdict.value is not None]
     assert any("floor" in verdict.text for verdict in measured)
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    page.write_text("before\n<!-- bench -->\nformer text\n<!-- /bench -->\nafter\n")
     report.write_page(run, page)
     text = page.read_text()
     assert "write_2000" in text
-    assert "old" not in text
+    assert "former text" not in text
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     report.write_page(run, page)

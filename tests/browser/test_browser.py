@@ -19,7 +19,7 @@ TREE = "The latest run, as a tree"
 def check_tree(app: LegacyApp) -> None:
     """The study as it is drawn: what it is called, and the colour that says how it went."""
     nodes = app.nodes()
-    assert len(nodes) == 23
+    assert len(nodes) == 42
     assert nodes.count(("Predictions", ARTIFACT.fill)) == 4
     assert nodes.count(("TrainedModel", ARTIFACT.fill)) == 4
     assert ("flight delays", OK.fill) in nodes
