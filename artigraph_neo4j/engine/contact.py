@@ -27,10 +27,14 @@ from artigraph_neo4j.graph.schema import SCHEMA_VERSION, Graph, create_schema, r
 from artigraph_neo4j.graph.settings import Settings
 from artigraph_neo4j.storage.base import Storage
 
-__all__ = ["Contact"]
+__all__ = ["Contact", "NotYet"]
 
 T = TypeVar("T")
 logger = logging.getLogger("artigraph_neo4j.engine")
+
+
+class NotYet(Exception):  # noqa: N818 - no error: the work waits for something else
+    """Work that waits for the database cannot be done before something else has happened."""
 
 
 class Contact:
@@ -135,7 +139,7 @@ class Contact:
 
         Args:
             work: The work. If it raises ``ConnectionFailed``, it is tried again after the next
-                contact.
+                contact; if it raises ``NotYet``, too, and other work goes on.
         """
         self._later.append((os.getpid(), work))
 
@@ -146,18 +150,24 @@ class Contact:
     async def catch_up(self) -> None:
         """Do what waits for the database, until it is out of reach again."""
         enter_batch(None)
-        while self._later:
-            pid, work = self._later.popleft()
-            if pid != os.getpid():  # in a forked child: the parent does it
-                continue
-            try:
-                await work()
-            except ConnectionFailed as error:
-                self._later.appendleft((pid, work))
-                logger.info("the database is not in reach again: %s", error)
-                return
-            except Exception as error:
-                logger.warning("what was left to do could not be done: %s", error)
+        postponed: list[tuple[int, Callable[[], Coroutine[Any, Any, object]]]] = []
+        try:
+            while self._later:
+                pid, work = self._later.popleft()
+                if pid != os.getpid():  # in a forked child: the parent does it
+                    continue
+                try:
+                    await work()
+                except NotYet:
+                    postponed.append((pid, work))
+                except ConnectionFailed as error:
+                    self._later.appendleft((pid, work))
+                    logger.info("the database is not in reach again: %s", error)
+                    return
+                except Exception as error:
+                    logger.warning("what was left to do could not be done: %s", error)
+        finally:
+            self._later.extend(postponed)
 
     # -- opening and closing ---------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from artigraph_neo4j.errors import NotFoundError, SerializationError
 from artigraph_neo4j.graph.cypher.series import SERIES
 from artigraph_neo4j.recording.artifacts import STRICT, from_rows
 from artigraph_neo4j.recording.series import CHUNK_MODEL, SeriesChunk, flush_logs
+from artigraph_neo4j.serializer.base import unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,6 +170,7 @@ async def read_series(span: AnySpan, /) -> Series:
     raise AssertionError
 
 
+@unreadable("rows of a series")
 def _together(tables: list[Any]) -> Any:
     """Put the parts of a series together; rows that two parts have are taken once.
 
@@ -186,7 +188,10 @@ def _together(tables: list[Any]) -> Any:
         end = 0
         for start, table in sorted(parts, key=lambda part: (part[0], -part[1].num_rows)):
             if start > end:
-                raise SerializationError(f"rows {end} to {start} of a series are missing")
+                raise SerializationError(
+                    f"rows {end} to {start} of a series are missing: their artifact was deleted; "
+                    f'find the others: find_artifacts(artifact.model == "{CHUNK_MODEL}")'
+                )
             if start + table.num_rows > end:
                 kept.append(table.slice(end - start))
                 end = start + table.num_rows

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
 from artigraph_neo4j.errors import ArgumentError, SpanError
+from artigraph_neo4j.serializer.base import shown
 
 __all__ = ["check_extra", "check_names", "checked", "whole_step"]
 
@@ -75,11 +77,14 @@ def whole_step(step: Any) -> int:
     Raises:
         ArgumentError: It is not a whole number of 64 bits.
     """
-    plain = step.item() if callable(getattr(step, "item", None)) else step
+    plain = step
+    if type(step) is not int and callable(getattr(step, "item", None)):
+        with suppress(TypeError, ValueError, RuntimeError):  # an array, a tensor without values
+            plain = step.item()
     if type(plain) is float and plain.is_integer():
         plain = int(plain)
     if type(plain) is not int or not -(2**63) <= plain < 2**63:
-        raise ArgumentError(f"a step is an int, not {step!r}")
+        raise ArgumentError(f"a step is an int of 64 bits, not {shown(step)}")
     return plain
 
 

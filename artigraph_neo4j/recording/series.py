@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.engine.contact import NotYet
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.scope import Unit, current_batch, current_cell, enter_batch
 from artigraph_neo4j.errors import (
     ArgumentError,
     ArtigraphError,
-    ConnectionFailed,
+    EngineError,
     SerializationError,
     SpanError,
 )
@@ -91,9 +92,10 @@ class SpanLog:
     Args:
         engine: The graph of the span.
         span_id: The id of the span.
+        known: Summaries of what the span logged so far.
     """
 
-    def __init__(self, engine: Engine, span_id: str) -> None:
+    def __init__(self, engine: Engine, span_id: str, known: Mapping[str, Logged]) -> None:
         self._engine = engine
         self._span_id = span_id
         self._session = new_id()
@@ -105,7 +107,8 @@ class SpanLog:
         self._step = -1
         self._names: set[str] = set()
         self._timed = self._kicked = False
-        self._ended = False
+        self._entered = 0  # the number of blocks in which the span is current
+        self._taken = False  # whether rows are being written
         # On the I/O loop only:
         self._timer: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._writing: asyncio.Lock | None = None
@@ -113,7 +116,7 @@ class SpanLog:
         self._start = 0  # the place of the first of them
         self._owns = True  # False if another session has bytes on the span
         self._claims = False  # whether this one has tried to take its place
-        self.known: dict[str, Logged] = {}
+        self.known = dict(known)  # replaced, never changed: other threads read it
         self._unsent: tuple[Ticket, dict[str, Any]] | None = None
         _live.add(self)
 
@@ -133,21 +136,31 @@ class SpanLog:
 
     def enter(self) -> None:
         """Note that the span is current again."""
-        self._ended = False
+        with self._guard:
+            self._entered += 1
+
+    @property
+    def _ended(self) -> bool:
+        return self._entered <= 0
 
     def add(self, metrics: Mapping[str, Any], step: int | None) -> None:
         """Add one row; see ``Span.log``."""
         if self._pid != os.getpid():
             raise SpanError("a forked process cannot log to a span of its parent; open one in it")
         values = checked(metrics)
-        if step is not None and type(step) is not int:
+        if step is not None:
             step = whole_step(step)
         if not values.keys() <= self._names:
             self._note(values)
         if not values:
             return
         with self._guard:
-            self._step = self._step + 1 if step is None else step
+            if self._ended:
+                raise SpanError(
+                    f"span {self._span_id} is not open here any more; log inside of: "
+                    "async with span_context(span)"
+                )
+            self._step = whole_step(self._step + 1) if step is None else step
             self._rows.append((self._step, time.time_ns() // 1000, values))
             self._points += len(values)
             kick = self._points >= FULL_POINTS and not self._kicked
@@ -166,8 +179,10 @@ class SpanLog:
     def _start_writing(self, seconds: float) -> None:
         try:
             self._engine.start(partial(self._write_after, seconds))
-        except RuntimeError:  # a ready-made driver, and no loop here: the end of the span writes
-            return
+        except (RuntimeError, EngineError):
+            # A ready-made driver, and no loop here or another one: a later row or the end writes.
+            with self._guard:
+                self._timed = self._kicked = False
 
     async def _write_after(self, seconds: float) -> None:
         if seconds and not self._ended:
@@ -203,16 +218,17 @@ class SpanLog:
         Returns:
             The reason why they could not be written yet. They are written with the next contact.
         """
-        self._ended = True
+        with self._guard:
+            self._entered -= 1
         try:
             await self.flush()
-        except ArtigraphError as error:
-            self._engine.later(self._flush)
+        except Exception as error:
             return error
         finally:
-            self._wake()
-        if self.waits:  # the span itself waits in a batch
-            self._engine.later(self._flush_later)
+            if self._ended:
+                self._wake()
+            if self.waits:  # it failed, or the span itself waits in a batch
+                self._engine.later(self._flush_later)
         return None
 
     def _wake(self) -> None:
@@ -223,17 +239,22 @@ class SpanLog:
                 loop.call_soon_threadsafe(event.set)
 
     async def _flush_later(self) -> None:
-        await self._flush()
-        if not self.waits:
-            return
-        if self._unit is not None and self._unit.alive:
-            raise ConnectionFailed(f"span {self._span_id} is not written yet")
+        unit = self._unit if self._unit is not None and self._unit.alive else None
+        if unit is None or not unit.atomic:
+            await self._flush()
+            if self._unsent is None:
+                return
+        if unit is not None:  # the span waits in it
+            raise NotYet
         logger.warning("span %s was never written; what it logged is lost", self._span_id)
 
     @property
     def waits(self) -> bool:
-        """True if some rows are not in the graph."""
-        return bool(self._rows) or self._unsent is not None
+        """True if some rows of this process are not in the graph."""
+        if self._pid != os.getpid():
+            return False
+        with self._guard:
+            return bool(self._rows) or self._taken or self._unsent is not None
 
     async def _flush(self) -> None:
         if self._writing is None:
@@ -243,26 +264,29 @@ class SpanLog:
                 return
             with self._guard:
                 rows, self._rows, self._points = self._rows, [], 0
-            if rows:
-                await self._write(rows)
+                self._taken = bool(rows)
+            try:
+                if rows:
+                    await self._write(rows)
+            finally:
+                self._taken = False
 
     async def _write(self, rows: list[LoggedRow]) -> None:
         """Write new rows: they join those on the span, or all of them become an artifact."""
         from artigraph_neo4j.serializer import series
 
-        table = await asyncio.to_thread(series.table_of, rows)
-        given = await asyncio.to_thread(series.given_of, table)
-        before, self._rest = (
-            self._rest,
-            table if self._rest is None else series.joined([self._rest, table]),
-        )
+        before = self._rest
         try:
+            table = await asyncio.to_thread(series.table_of, rows)
+            given = await asyncio.to_thread(series.given_of, table)
+            self._rest = table if before is None else series.joined([before, table])
             if not self._owns or _points(self._rest) >= CHUNK_POINTS:
                 await self._keep_chunk()
         except BaseException:
             self._rest = before
             with self._guard:
                 self._rows[:0] = rows
+                self._points += sum(len(values) for _, _, values in rows)
             raise
         rest = None
         if self._rest is not None:
@@ -275,23 +299,25 @@ class SpanLog:
             "claim": False,
             "metrics": [_changes(name, new) for name, new in given.items()],
         }
-        self.known |= {n: _merged(self.known.get(n), Logged(*new)) for n, new in given.items()}
+        known = self.known
+        self.known = known | {n: _merged(known.get(n), Logged(*new)) for n, new in given.items()}
         await self._send(Ticket(), parameters)
 
     async def _send(self, ticket: Ticket, parameters: dict[str, Any]) -> bool:
         """Send the statement; return False if the span is not in the graph."""
         self._unsent = ticket, parameters
         result = await self._engine.once(LOG, parameters, ticket=ticket)
-        while result.stale:
-            result = await self._engine.once(LOG, parameters, ticket=ticket)
-        if not result.before and result.row[0] is None:
+        # Its summaries are added once; the bytes may have to be sent again.
+        again = parameters | {"metrics": list[Any](), "claim": False}
+        if result.before:  # the answer was lost, which says whether the bytes were taken
+            return await self._send(Ticket(), again)
+        if result.row[0] is None:
             self._unsent = Ticket(), parameters
             return False
-        if result.before or result.row[1] != [False]:
+        if result.row[1] != [False]:
             self._unsent = None
             return True
         # Another session has bytes on the span. If one of these steps fails, they come again.
-        again = parameters | {"metrics": list[Any]()}
         self._unsent = Ticket(), again
         if not self._claims:
             await self._keep_others(result.row[2])
@@ -361,7 +387,7 @@ def open_log(engine: Engine, span: Span) -> SpanLog:
     """Let a span that is open in this process log; return its log."""
     log = span.__dict__.get("_log")
     if not isinstance(log, SpanLog) or log.engine is not engine:
-        log = SpanLog(engine, span.node_id)
+        log = SpanLog(engine, span.node_id, vars(span).get("_logged", {}))
         span.__dict__["_log"] = log
     log.enter()
     return log

@@ -197,7 +197,11 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             return
         cell.leave()
         seconds = self._seconds()
-        unlogged = await self._log.finish() if self._log is not None else None
+        unlogged = stopped = None
+        try:
+            unlogged = await self._log.finish() if self._log is not None else None
+        except asyncio.CancelledError as cancelled:
+            stopped = cancelled  # the span ends all the same
         try:
             if self._opened or (self._done and error is not None and not _is_success(error)):
                 await _close(engine, self._span, cell, error, seconds, unlogged)
@@ -205,9 +209,12 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
                 await _leave(engine, self._span, cell)
                 _raise(unlogged)
         except Exception as failed:
-            if error is None:
+            other = error if error is not None else stopped
+            if other is None:
                 raise
-            error.add_note(str(failed))  # the user's error matters more than ours
+            other.add_note(str(failed))  # the user's error matters more than ours
+        if stopped is not None:
+            raise stopped
 
 
 def _raise(error: Exception | None) -> None:

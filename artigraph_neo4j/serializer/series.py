@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from artigraph_neo4j.serializer.arrow import feather_serializer
-from artigraph_neo4j.serializer.base import DamagedError
+from artigraph_neo4j.serializer.base import DamagedError, unreadable
 
 # After the module above, which explains a missing extra.
 import pyarrow  # isort: skip
@@ -35,6 +35,7 @@ _PLACE = b"artigraph.series"
 _TIME = pa.timestamp("us", tz="UTC")
 _KEYS = ("step", "time")
 _CRC_BYTES = 4
+_FORM = "rows of a series"
 
 
 Given = tuple[float, float | None, float | None, float | None, int]
@@ -86,11 +87,12 @@ def dump(table: Table, session: str, start: int) -> bytes:
     return zlib.crc32(data).to_bytes(_CRC_BYTES, "big") + data
 
 
+@unreadable(_FORM)
 def load(data: bytes) -> Table:
     """Return the table from which ``dump`` made bytes.
 
     Raises:
-        DamagedError: The bytes are not whole: they were read while others were written.
+        SerializationError: The bytes are not whole: they were read while others were written.
     """
     crc, content = data[:_CRC_BYTES], bytes(data[_CRC_BYTES:])
     if zlib.crc32(content).to_bytes(_CRC_BYTES, "big") != crc:
@@ -103,14 +105,19 @@ def placed(table: Table, session: str, start: int) -> Table:
     return table.replace_schema_metadata({_PLACE: f"{session} {start}".encode()})
 
 
+@unreadable(_FORM)
 def place_of(table: Table) -> tuple[str, int]:
     """Return the session and the place of the first row of a table.
 
     Raises:
-        DamagedError: The table does not say it.
+        SerializationError: The table does not say it, or has other columns.
     """
+    metrics = table.num_columns - len(_KEYS)
+    types = [pa.int64(), _TIME, *[pa.float64()] * metrics]
+    if table.column_names[: len(_KEYS)] != list(_KEYS) or table.schema.types != types:
+        raise DamagedError("the table has other columns than a series")
     said = cast("dict[bytes, bytes]", table.schema.metadata or {}).get(_PLACE, b"")
     session, _, start = said.decode("utf-8", "replace").partition(" ")
-    if not session or not start.isdigit():
+    if not session or not start.isdecimal():
         raise DamagedError("the table does not say which rows of a series it has")
     return session, int(start)
