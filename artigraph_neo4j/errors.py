@@ -141,7 +141,7 @@ class RevisionError(ArtigraphError):
 
 
 class PolicyError(ArtigraphError):
-    """An artifact comes from something that a policy forbids, and was not tagged."""
+    """An artifact comes from something that a policy forbids, so it was not tagged or recorded."""
 
 
 class DuplicateLabelError(ArtigraphError, ValueError):

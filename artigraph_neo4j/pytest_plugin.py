@@ -6,6 +6,7 @@ else of the library before a test asks for the fixture.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,12 +40,18 @@ def artigraph_graph(
 
     The graph is that of ``--artigraph-url``, else a local Neo4j of its own on free ports, deleted
     at the end. Values of more than 64 KiB go to files in a temporary directory.
+
+    Raises:
+        pytest.UsageError: ``--artigraph-url`` is ``local``, or one graph for several workers of
+            pytest-xdist.
     """
     from artigraph_neo4j.engine.configure import make_engine
     from artigraph_neo4j.storage.file import FileSystemStorage
 
     folder = tmp_path_factory.mktemp("artigraph")
     url: Any = request.config.getoption(_URL) or request.config.getini(_URL)
+    if url:
+        _check(url, is_worker=hasattr(request.config, "workerinput"))
     stack = None if url else _stack(folder / "stack")
     try:
         options: EngineOptions = {"storage": FileSystemStorage(folder / "values")}
@@ -53,12 +60,29 @@ def artigraph_graph(
             url = info.bolt_url
             options["username"], options["password"] = info.username, info.password
         engine = make_engine(url, {**options, "create_schema": True})
-        _open(engine)
-        yield engine
-        engine.close()
+        try:
+            _open(engine)
+            yield engine
+        finally:
+            engine.close()
     finally:
         if stack is not None:
             stack.down()
+            shutil.rmtree(folder / "stack", ignore_errors=True)
+
+
+def _check(url: str, *, is_worker: bool) -> None:
+    """Refuse a graph that other tests use at the same time, or that is not for tests only."""
+    if url == "local":
+        raise pytest.UsageError(
+            "--artigraph-url local would empty your own local stack; leave it out: a session then "
+            "starts a Neo4j of its own"
+        )
+    if is_worker:
+        raise pytest.UsageError(
+            "--artigraph-url is one graph, which each worker of pytest-xdist would empty under the "
+            "others; leave it out: each worker then starts its own, or use -n 0"
+        )
 
 
 def _open(engine: Engine) -> None:
@@ -85,6 +109,15 @@ def _stack(folder: Path) -> Any:
     return LocalStack(folder, s3=False, heap="512m")
 
 
+async def _empty(engine: Engine) -> None:
+    """Empty the graph. One round trip, and one for each 10,000 nodes."""
+    from artigraph_neo4j.graph.cypher.empty import EMPTY, EMPTY_AT_ONCE
+
+    deleted = EMPTY_AT_ONCE
+    while deleted == EMPTY_AT_ONCE:
+        ((deleted,),) = await engine.write(EMPTY, {"limit": EMPTY_AT_ONCE})
+
+
 @pytest.fixture
 def artigraph(artigraph_graph: Engine) -> Iterator[Engine]:
     """The engine of a graph that is empty, and the current one in this test.
@@ -93,8 +126,7 @@ def artigraph(artigraph_graph: Engine) -> Iterator[Engine]:
     """
     from artigraph_neo4j.engine.configure import engine_context
     from artigraph_neo4j.engine.waiting import run
-    from artigraph_neo4j.graph.cypher.empty import EMPTY
 
-    run(artigraph_graph.write(EMPTY, {}))
+    run(_empty(artigraph_graph))
     with engine_context(artigraph_graph):
         yield artigraph_graph

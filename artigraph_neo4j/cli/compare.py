@@ -53,5 +53,4 @@ async def read_side_by_side(names: list[str], columns: list[str]) -> Table:
     """Read runs as a table, in the order given. One round trip, and those to find the names."""
     ids = list(dict.fromkeys(await find_span_ids(*names)))
     table = await find_spans(one_of(span_.node_id, ids)).table(*columns)
-    rows = {row.node_id: row for row in table}
-    return Table(table.columns, [rows[i] for i in ids if i in rows], table.left_out)
+    return table.in_order(ids)

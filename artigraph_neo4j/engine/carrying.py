@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -96,5 +97,8 @@ class _Carried(Generic[P, R]):
     async def _awaited(
         self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any
     ) -> Any:
+        if self.context is not None and self.pid == os.getpid():
+            work = function(*args, **kwargs)
+            return await asyncio.create_task(work, context=self.context.copy())
         with within(self._cell()):
             return await function(*args, **kwargs)

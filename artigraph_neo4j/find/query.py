@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -390,15 +389,11 @@ class Query(Generic[T]):
 
 def _of_columns(wanted: Columns, rows: list[Any]) -> Table:
     found: list[Row] = []
-    left_out: Counter[str] = Counter()
     for cells in rows:
         values = {column.name: column.value(cells) for column in wanted.columns}
-        for name, value in values.items():
-            if value is NO_VALUE:
-                values[name] = None
-                left_out[name] += 1
-        found.append(Row(cells[0], cells[1], values))
-    return Table([column.name for column in wanted.columns], found, left_out)
+        left_out = [name for name, value in values.items() if value is NO_VALUE]
+        found.append(Row(cells[0], cells[1], values | dict.fromkeys(left_out), left_out))
+    return Table([column.name for column in wanted.columns], found)
 
 
 def _of_everything(rows: list[Any]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 from artigraph_neo4j.common.markup import Html, escaped, faint
 from artigraph_neo4j.common.markup import table as html_table
 from artigraph_neo4j.common.wording import cut, duration_text, time_text, visible
-from artigraph_neo4j.errors import FilterError, NotFoundError
+from artigraph_neo4j.errors import ArgumentError, FilterError, NotFoundError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,13 +32,22 @@ class Row(Mapping[str, Any]):
     Attributes:
         node_id: The id of the span or artifact.
         label: Its label, or None.
+        left_out: The columns whose value is None here because the graph does not keep it as a value
+            of its own.
     """
 
-    __slots__ = ("_values", "label", "node_id")
+    __slots__ = ("_values", "label", "left_out", "node_id")
 
-    def __init__(self, node_id: str, label: str | None, values: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        node_id: str,
+        label: str | None,
+        values: dict[str, Any],
+        left_out: Sequence[str] = (),
+    ) -> None:
         self.node_id = node_id
         self.label = label
+        self.left_out = left_out
         self._values = values
 
     def __getitem__(self, column: str) -> Any:
@@ -70,12 +80,11 @@ class Table:
             artifact for them.
     """
 
-    def __init__(
-        self, columns: Sequence[str], rows: Sequence[Row], left_out: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, columns: Sequence[str], rows: Sequence[Row]) -> None:
         self.columns = list(columns)
-        self.left_out = dict(left_out or {})
         self._rows = list(rows)
+        left_out = Counter(name for row in self._rows for name in row.left_out)
+        self.left_out = {name: count for name, count in left_out.items() if name in self.columns}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -94,7 +103,7 @@ class Table:
             self._check(key)
             return [row[key] for row in self._rows]
         if isinstance(key, slice):
-            return Table(self.columns, self._rows[key], self.left_out)
+            return Table(self.columns, self._rows[key])
         return self._rows[key]
 
     @property
@@ -115,11 +124,12 @@ class Table:
             mode: Whether the best is the largest value or the smallest.
 
         Raises:
+            ArgumentError: ``mode`` is unknown.
             FilterError: There is no such column, or its values have no order.
             NotFoundError: No row has a value there.
         """
         if mode not in ("max", "min"):
-            raise ValueError(f"mode is 'max' or 'min', not {mode!r}")
+            raise ArgumentError(f"mode takes 'max' or 'min', not {mode!r}")
         self._check(column)
         rows = [row for row in self._rows if _counts(row[column])]
         if not rows:
@@ -133,9 +143,7 @@ class Table:
     def differing(self) -> Table:
         """Return the table with only those columns whose values are not all the same."""
         kept = [
-            name
-            for name in self.columns
-            if len({(_type(value), _comparable(value)) for value in self[name]}) > 1
+            name for name in self.columns if len({_comparable(value) for value in self[name]}) > 1
         ]
         return self.select(*kept)
 
@@ -147,9 +155,16 @@ class Table:
         """
         for name in columns:
             self._check(name)
-        rows = [Row(r.node_id, r.label, {name: r[name] for name in columns}) for r in self._rows]
-        left = {name: count for name, count in self.left_out.items() if name in columns}
-        return Table(columns, rows, left)
+        rows = [
+            Row(row.node_id, row.label, {name: row[name] for name in columns}, row.left_out)
+            for row in self._rows
+        ]
+        return Table(columns, rows)
+
+    def in_order(self, ids: Sequence[str]) -> Table:
+        """Return the table with the rows of some ids, in that order; missing ones are left out."""
+        rows = {row.node_id: row for row in self._rows}
+        return Table(self.columns, [rows[node_id] for node_id in ids if node_id in rows])
 
     def _check(self, column: str) -> None:
         if column not in self.columns:
@@ -223,7 +238,7 @@ class Table:
         return html_table(heads, rows, "; ".join(self.notes()))
 
     def notes(self) -> list[str]:
-        """What the table as shown leaves out, in words."""
+        """Notes, in words, on values that the table as shown leaves out."""
         notes = [
             f"{name}: {count:,} {'value is' if count == 1 else 'values are'} not native; read the "
             "artifact"
@@ -265,10 +280,22 @@ def _type(value: object) -> type:
     return type(value)
 
 
-def _comparable(value: Any) -> Any:
+def _comparable(value: Any) -> tuple[type, Any]:
+    """Return the type, and something that can be hashed and is the same for equal values."""
+    same = value
     if isinstance(value, float) and math.isnan(value):
-        return "nan"
-    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+        same = "nan"
+    elif isinstance(value, (list, tuple)):
+        same = tuple(map(_comparable, cast("Sequence[object]", value)))
+    elif isinstance(value, dict):
+        items = cast("dict[object, object]", value).items()
+        same = frozenset((_comparable(key), _comparable(item)) for key, item in items)
+    else:
+        try:
+            hash(value)
+        except TypeError:
+            same = repr(value)
+    return type(value), same
 
 
 def _dtype(values: list[Any]) -> str | None:

@@ -10,7 +10,7 @@ from artigraph_neo4j.graph.names import LOGGED
 __all__ = ["STATISTICS", "Logged", "logged_property", "taken_from"]
 
 STATISTICS = ("last", "min", "max", "mean", "count")
-"""What a span keeps of each metric, each as a property of its own."""
+"""The values that a span keeps of each metric, each as a property of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class Policy:
         return self
 
     async def check(self) -> list[Violation]:
-        """Find violations, in order of ids. One round trip, two where ``start`` is no tag."""
+        """Find violations, in order of ids. One round trip, two where ``start`` is not a tag."""
         if isinstance(self.start, str):
             return await self._broken({"tag": self.start})
         query = find_artifacts(self.start) if isinstance(self.start, type) else self.start
@@ -198,7 +198,7 @@ async def _guard_artifacts(artifacts: Sequence[ModelBase], span_id: str) -> None
             if batch is not None:
                 await batch.flush()
             found = await policy.check_write(span_id, used_so_far(span_id))
-            _enforce(policy, found[:1], f"no {start.__name__} was recorded")
+            _enforce(policy, found[:1], f"the {start.__name__} was not recorded")
 
 
 def _enforce(policy: Policy, found: list[Violation], what: str) -> None:

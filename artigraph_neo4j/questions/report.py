@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from artigraph_neo4j.graph.span import Span, span_name, span_title
 from artigraph_neo4j.questions.page import page, section
 from artigraph_neo4j.recording.annotations import Annotations, read_annotations
 from artigraph_neo4j.recording.series import CHUNK_MODEL
+from artigraph_neo4j.serializer.picture import Picture
 from artigraph_neo4j.values.stored_value import StoredValue
 
 __all__ = ["MAX_RUNS", "report"]
@@ -50,15 +50,10 @@ FIGURE_BYTES = 4 * 1024 * 1024
 MAX_STEPS = 60
 """Maximum number of spans and artifacts in the picture of a lineage."""
 
-_IMAGES = (
-    (b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"),
-    (b"<svg", "svg+xml"), (b"<?xml", "svg+xml"),
-)  # fmt: skip
-
 
 @dataclass(slots=True)
 class _Run:
-    """What the page says about one run."""
+    """The things that the page says about one run."""
 
     tree: SpanTree
     said: Annotations
@@ -101,9 +96,7 @@ async def report(*runs: AnySpan, title: str | None = None) -> str:
     if not 1 <= len(ids) <= MAX_RUNS:
         raise ArgumentError(f"a report is about 1 to {MAX_RUNS} runs, not {len(ids)}")
     found = [await _read(run_id) for run_id in ids]
-    values = await find_spans(one_of(span_.node_id, ids)).table()
-    rows = {row.node_id: row for row in values}
-    values = Table(values.columns, [rows[run_id] for run_id in ids if run_id in rows])
+    values = (await find_spans(one_of(span_.node_id, ids)).table()).in_order(ids)
     names = [span_name(run.span) for run in found]
     shown = title or (names[0] if len(found) == 1 else f"{len(found)} runs: {', '.join(names)}")
     now = time_text(datetime.now(UTC))
@@ -269,9 +262,11 @@ async def _figures(owner: Span, artifact: ArtifactSummary) -> list[Html]:
             if field.size > FIGURE_BYTES or field.kind in _NEVER:
                 continue
             data = await _bytes_of(stored.handle(field.path))
-            kind = _kind(data)
-            if kind is not None:
-                found.append(_figure(owner, artifact, field, data, kind))
+            try:
+                picture = Picture(data)
+            except ValueError:
+                continue  # not an image
+            found.append(_figure(owner, artifact, field, picture))
     except ArtigraphError as problem:
         found.append(Html(f"<figure>{error(cut(str(problem), 300))}</figure>"))
     return found
@@ -285,25 +280,11 @@ async def _bytes_of(value: StoredValue) -> bytes:
         content.close()
 
 
-def _kind(data: bytes) -> str | None:
-    """Return the subtype of an image by its first bytes; None for anything else."""
-    begin = data[:1000].lstrip()
-    for sign, kind in _IMAGES:
-        if begin.startswith(sign):
-            if sign == b"RIFF" and begin[8:12] != b"WEBP":
-                return None
-            return None if sign == b"<?xml" and b"<svg" not in begin else kind
-    return None
-
-
-def _figure(
-    owner: Span, artifact: ArtifactSummary, field: StoredField, data: bytes, kind: str
-) -> Html:
+def _figure(owner: Span, artifact: ArtifactSummary, field: StoredField, picture: Picture) -> Html:
     """Return an image with its bytes in it; SVG in an image neither runs scripts nor loads."""
     name = artifact.label or artifact.model
-    text = base64.b64encode(data).decode()
     return Html(
-        f'<figure><img alt="{escaped(name)}" src="data:image/{kind};base64,{text}">'
+        f'<figure><img alt="{escaped(name)}" src="{picture.url}">'
         f"<figcaption>{escaped(name)} {faint(field.path)} {faint(span_name(owner))}</figcaption>"
         "</figure>"
     )

@@ -52,6 +52,10 @@ __all__ = [
 UNWRITABLE = (RefusedError, ConflictError, ValueError, TypeError, OverflowError)
 """Errors which mean that one of the works cannot be stored."""
 
+TURNS = 100
+"""Maximum number of results that only say what others wrote in between. Of many programs that
+revise one artifact at the same time, one succeeds each turn."""
+
 
 def properties_of(node: Node, label: str | None) -> dict[str, Any]:
     """The properties of a node to write, except the time."""
@@ -123,6 +127,7 @@ async def _write(
     statement: _Statement, ticket: Ticket, settle: bool, deadline: float | None
 ) -> tuple[bool, dict[Work, Exception]]:
     gone: list[str] = []
+    turns = TURNS
     while not statement.is_empty:
         for part in statement.uploads:
             await part.renew(gone)
@@ -140,7 +145,8 @@ async def _write(
         if result.before:
             await statement.find_opened()
             return True, {}
-        if refusals := await _refused(statement, result.row):
+        turns -= 1
+        if refusals := await _refused(statement, result.row, last=not turns):
             return False, refusals
         _, problems, gone, _, taken, _ = result.row
         if problems or taken:
@@ -150,8 +156,14 @@ async def _write(
     return True, {}
 
 
-async def _refused(statement: _Statement, row: Row) -> dict[Work, Exception]:
-    """Return the works that a result refuses; note on the others which labels are taken."""
+async def _refused(statement: _Statement, row: Row, *, last: bool) -> dict[Work, Exception]:
+    """Return the works that a result refuses; note on the others which labels are taken.
+
+    Args:
+        statement: The statement that was sent.
+        row: Its result.
+        last: Whether an artifact that others revised in between is not asked for again.
+    """
     engine, recordings = statement.engine, statement.recordings
     missing, problems, _, other, taken, _ = row
     if other is not None:
@@ -165,7 +177,7 @@ async def _refused(statement: _Statement, row: Row) -> dict[Work, Exception]:
         return await _orphans(engine, statement.works, set(missing))
     for node_id, problem in problems:
         revising = next(work for work in recordings if work.revises == node_id)
-        if revising.if_exists == "error":
+        if last or revising.if_exists == "error":
             return {revising: await _unrevisable(engine, node_id, problem)}
         revising.revises = None  # somebody else revised it in between
     return _taken(recordings, taken)
@@ -381,10 +393,13 @@ def _taken(recordings: Sequence[Recording], taken: list[list[Any]]) -> dict[Work
         for label, key in zip(work.labels, work.keys, strict=True):
             if key not in found or work.revises is not None:
                 continue
+            node_id, at, model, version, doomed = found[key]
+            if doomed:
+                refused[work] = _doomed(work, label)
+                break
             if work.if_exists == "error":
                 refused[work] = _duplicate(work, label)
                 break
-            node_id, at, model, version = found[key]
             info = ArtifactInfo(node_id, label, work.span_id, instant(at), model, version)
             work.is_taken_by(info)
     return refused
@@ -394,6 +409,14 @@ def _duplicate(work: Recording, label: str | None) -> DuplicateLabelError:
     return DuplicateLabelError(
         f"span {work.span_id} has an artifact labeled {label!r} already; use another label, None "
         'for one without, or if_exists="keep" or "revise"'
+    )
+
+
+def _doomed(work: Recording, label: str | None) -> DuplicateLabelError:
+    return DuplicateLabelError(
+        f"the artifact labeled {label!r} of span {work.span_id} is being deleted; record this one "
+        "when that has ended (resume_deletes() finishes a delete that was cut short), or use "
+        "another label"
     )
 
 

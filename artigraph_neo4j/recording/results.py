@@ -143,12 +143,9 @@ _SHOWN_BYTES = 2**21
 def _shown_html(value: object) -> object:
     """Return markup for a picture or a page, which runs no script; text for all else."""
     if isinstance(value, Picture) and len(value.data) <= _SHOWN_BYTES:
-        return Html(f'<img src="{value.url}" alt="{escaped(repr(value))}" style="max-width:100%">')
+        return Html(value._repr_html_())
     if isinstance(value, HtmlNote) and len(value.text) <= _SHOWN_BYTES:
-        return Html(
-            f'<iframe sandbox srcdoc="{escaped(value.text)}" '
-            'style="width:100%;height:20em;border:0"></iframe>'
-        )
+        return Html(value._repr_html_())
     if isinstance(value, Markdown):
         return cut(value.text, _SHOWN_BYTES)
     return value_text(value)

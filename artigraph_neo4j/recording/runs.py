@@ -90,7 +90,7 @@ class _Opened:
             given.__dict__["run_attempt"] = row[2]["run_attempt"]
             given.__dict__["run_key"] = row[2]["run_key"]
         else:
-            self.span = adopted(given, row)
+            self.span = self.opening.span = adopted(given, row)
         self.engine.span_opened(self.span.node_id, self.announced)
 
 
@@ -175,7 +175,7 @@ async def _open(
         return opened.span, True
     fate, row, writer = result.row
     if fate == "done":
-        return adopted(opening.span, row), False
+        return adopted(opening.span, row, keep=False), False
     found = span_from_row(row)
     if fate == "refused":
         raise RunExistsError(_refusal(found, run, writer), found)
@@ -185,13 +185,16 @@ async def _open(
     )
 
 
-def adopted(given: Span, row: list[Any]) -> Span:
+def adopted(given: Span, row: list[Any], *, keep: bool = True) -> Span:
     """Return the span of a row, as the object that was given if that has a class of its own.
 
-    Properties that were given, and are not the defaults of the class, are kept: they are written
-    when the span is closed.
+    Args:
+        given: The span that was given.
+        row: The row of the span that was found.
+        keep: Whether properties that were given, and are not the defaults of the class, replace
+            those of the row; they are written when the span is closed.
     """
-    extra = dict(given.extra)
+    extra = dict(given.extra) if keep else {}
     if type(given) is Span:
         found = span_from_row(row)
         found.extra.update(extra)
@@ -199,7 +202,7 @@ def adopted(given: Span, row: list[Any]) -> Span:
     found = span_from_row(row, type(given))
     kept: dict[str, Any] = {}
     for name, property_ in declared_properties(type(given)).items():
-        value = vars(given).get(name)
+        value = vars(given).get(name) if keep else None
         if value is not None and not (property_.has_default and value == property_.default_value()):
             kept[name] = value
     given.__dict__.update(vars(found) | kept)

@@ -189,9 +189,9 @@ def _refuse(cls: type[Any]) -> NoReturn:
     )
     raise _RefusedError(
         f"a value of type {cls.__module__}.{cls.__qualname__} has no serializer; {advice}register "
-        "a serializer for its type, or give the field one: artifact_field(serializer=...). What a "
-        "library saves to a file can be kept as a File; pickle_serializer is for those who trust "
-        "all that is stored (docs/serializers.md)"
+        "a serializer for its type, or give the field one: artifact_field(serializer=...). A file "
+        "that a library saved can be kept as a File; pickle_serializer is for those who trust all "
+        "that is stored (docs/serializers.md)"
     )
 
 

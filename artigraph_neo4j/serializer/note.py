@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any, ClassVar, Generic, TypeVar
 
+from artigraph_neo4j.common.markup import escaped
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import Serializer, exactly, unreadable
 
@@ -45,8 +45,8 @@ class Html:
 
     def _repr_html_(self) -> str:
         return (
-            f'<iframe sandbox srcdoc="{escape(self.text, quote=True)}" '
-            'style="width:100%;height:30em;border:0"></iframe>'
+            f'<iframe sandbox srcdoc="{escaped(self.text)}" '
+            'style="width:100%;height:20em;border:0"></iframe>'
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import struct
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +20,13 @@ _MEDIA_TYPES = {
     "gif": "image/gif",
     "webp": "image/webp",
 }
+
+# After declarations and comments; not an <svg> inside of a page of HTML.
+_SVG = re.compile(
+    rb"(?:\xef\xbb\xbf)?"
+    rb"(?>\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[[^\]]*\]\s*)?>)*+<(?:\w+:)?svg\b",
+    re.DOTALL,
+)
 
 
 class Picture:
@@ -103,8 +111,7 @@ def _format_of(data: bytes) -> str | None:
         return "gif"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
-    start = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip()
-    return "svg" if start.startswith(b"<") and b"<svg" in data[:4000] else None
+    return "svg" if _SVG.match(data[:4000]) else None
 
 
 def _size_of_png(data: bytes) -> tuple[int, int] | None:

@@ -75,7 +75,7 @@ class SparseSerializer(Serializer[Any]):
                 raise DamagedError("it has no shape of two sides")
             shape = tuple(int(side) for side in parts["shape"])
             if min(shape) < 0 or parts["data"].dtype.kind not in "biufc":
-                raise DamagedError("its shape or its numbers are none")
+                raise DamagedError("its sides are negative, or its values are not numbers")
             arrays = [parts[name] for name in _PARTS[form]]
             _check_dimensions(form, arrays, shape, len(data))
             found = _made(form, arrays, shape, is_array=bool(parts["array"]))

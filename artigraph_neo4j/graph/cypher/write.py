@@ -74,12 +74,18 @@ CALL (deletes) {{
 CALL () {{
 {blobs_stay("$leaned_on")}
 }}""",
-    "keys": """
-CALL () {
+    "keys": f"""
+CALL (deletes) {{
   UNWIND $keys AS key
-  MATCH ()-[h:HAS_ARTIFACT {key: key}]->(a)
-  RETURN collect([key, a.node_id, toString(a.recorded_at), a.model, a.model_version]) AS taken
-}""",
+  MATCH ()-[h:HAS_ARTIFACT {{key: key}}]->(a)
+  CALL (deletes, a) {{
+    WITH deletes, a WHERE NOT {artifact_stays("a")}
+    RETURN count(*) > 0 AS doomed
+  }}
+  RETURN collect(
+    [key, a.node_id, toString(a.recorded_at), a.model, a.model_version, doomed]
+  ) AS taken
+}}""",
     "graph": """
 CALL () {
   OPTIONAL MATCH (g:ArtigraphGraph {name: 'artigraph'}) WHERE g.graph_id <> $graph

@@ -21,7 +21,7 @@ from artigraph_neo4j import (
     span_context,
     sync,
 )
-from artigraph_neo4j.errors import FilterError, NotFoundError
+from artigraph_neo4j.errors import ArgumentError, FilterError, NotFoundError
 from artigraph_neo4j.find import F, labeled, span, under
 
 pytestmark = pytest.mark.statements
@@ -173,6 +173,12 @@ async def test_a_table_without_columns_has_everything_and_can_show_what_differs(
     assert typed.columns == ["auc", "took", "at", "day", "per_class", "inner", "odd"]
     assert typed.left_out == {"per_class": 4, "inner": 1, "odd": 1}
     assert "odd: 1 value is not native; read the artifact" in str(typed)
+    first = typed[:1]
+    assert first.left_out == {"per_class": 1, "odd": 1}
+    assert typed.in_order([*typed.ids[::-1], "none"]).ids == typed.ids[::-1]
+    assert typed.in_order(typed.ids[2:3]).left_out == {"per_class": 1, "inner": 1}
+    with pytest.raises(ArgumentError, match="mode takes 'max' or 'min'"):
+        typed.best("auc", "most")  # type: ignore[call-overload,arg-type]
     assert sync.find_spans(Tried, under(top)).table("lr")["lr"] == table["lr"]
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from artigraph_neo4j import engine_context, span_context
-from artigraph_neo4j.graph.cypher.empty import EMPTY
+from artigraph_neo4j.graph.cypher.empty import EMPTY, EMPTY_AT_ONCE
 from artigraph_neo4j.local import LocalStack
+from artigraph_neo4j.pytest_plugin import _check  # pyright: ignore[reportPrivateUsage]
 from tests.graph.models import Part
 
 pytestmark = pytest.mark.statements
@@ -99,12 +100,34 @@ async def test_only_what_identifies_the_graph_stays(killable_stack: LocalStack) 
         before = await engine.graph()
         async with span_context(label="one"):
             await Part(1).create("part", span="current")
-        await engine.write(EMPTY, {})
+        ((deleted,),) = await engine.write(EMPTY, {"limit": 1})
+        assert deleted == 1
+        ((deleted,),) = await engine.write(EMPTY, {"limit": EMPTY_AT_ONCE})
+        assert deleted >= 1
         found = await engine.read("MATCH (n) RETURN DISTINCT labels(n)[0] ", {})
         assert {label for (label,) in found} <= {
             "ArtigraphGraph", "ArtigraphLane", "ArtigraphWriter",
         }  # fmt: skip
         assert (await engine.graph()).graph_id == before.graph_id
+
+
+def test_a_graph_that_others_use_is_not_emptied(tmp_path: Path) -> None:
+    with pytest.raises(pytest.UsageError, match="would empty your own local stack"):
+        _check("local", is_worker=False)
+    _check("bolt://here", is_worker=False)
+    (tmp_path / "test_mine.py").write_text("def test_one(artigraph):\n    pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nartigraph_url = bolt://here\n")
+    as_worker = "def pytest_configure(config):\n    config.workerinput = {}\n"
+    (tmp_path / "conftest.py").write_text(as_worker)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "artigraph_neo4j.pytest_plugin"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "which each worker of pytest-xdist would empty" in done.stdout
 
 
 def test_it_imports_nothing_before_it_is_asked() -> None:

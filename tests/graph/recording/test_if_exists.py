@@ -25,8 +25,9 @@ from artigraph_neo4j import (
     span_context,
     sync,
 )
-from artigraph_neo4j.errors import ArgumentError, DuplicateLabelError
+from artigraph_neo4j.errors import ArgumentError, DuplicateLabelError, RevisionError
 from artigraph_neo4j.graph.cypher.write import is_write
+from artigraph_neo4j.recording import commit
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.engine.test_once import far_away, lost_then
 
@@ -104,6 +105,38 @@ async def test_revisions_at_the_same_time() -> None:
     assert list(found) == ["a", "b"]
     assert {a.n for a in await read_revisions(found["a"])} == {*range(6)}
     assert len(await read_revisions(found["b"])) == 1
+
+
+@pytest.mark.parametrize("how", ["keep", "revise"])
+async def test_an_artifact_that_is_being_deleted(how: Any, engine: Engine, session: Any) -> None:
+    async with span_context(label="doomed") as span:
+        old = await create_span_artifact(span, label="a", data=Part(1))
+        mark = "MATCH (a:ArtigraphNode {node_id: $id}) SET a:ArtigraphDeleting"
+        await session.run(mark, id=old)
+        try:
+            async with asyncio.timeout(20):
+                with pytest.raises(DuplicateLabelError, match="being deleted.*resume_deletes"):
+                    await create_span_artifact(span, label="a", data=Part(2), if_exists=how)
+        finally:
+            await session.run(mark.replace("SET", "REMOVE"), id=old)
+        await create_span_artifact(span, label="a", data=Part(2), if_exists=how)
+    assert await numbers(span) == {"a": 1 if how == "keep" else 2}
+
+
+async def test_others_that_always_revise_first(
+    session: Any, monkeypatch: pytest.MonkeyPatch, statements: list[Any]
+) -> None:
+    monkeypatch.setattr(commit, "TURNS", 6)
+    async with span_context(label="contended") as span:
+        old = await create_span_artifact(span, label="a", data=Part(1))
+        find = "MATCH (a:ArtigraphNode {node_id: $id})"
+        add = f"{find} CREATE (:Tried {{node_id: 'x'}})-[:SUPERSEDES]->(a)"
+        await session.run(add, id=old)
+        statements.clear()
+        with pytest.raises(RevisionError, match="was revised already"):
+            await create_span_artifact(span, label="a", data=Part(2), if_exists="revise")
+        assert sum(is_write(s.text) for s in statements) == 6
+        await session.run("MATCH (t:Tried) DETACH DELETE t")
 
 
 @pytest.mark.parametrize("how", ["error", "keep", "revise"])

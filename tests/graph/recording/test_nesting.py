@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import subprocess
 import sys
 import types
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from artigraph_neo4j import (
+    Engine,
+    batch,
     carry_span,
     create_span_artifact,
+    get_engine,
     parent_environment,
     read_child_spans,
     read_lineage,
@@ -22,6 +27,7 @@ from artigraph_neo4j import (
     span_context,
     sync,
 )
+from artigraph_neo4j.engine.scope import current_cell, innermost_batch
 from artigraph_neo4j.errors import NotFoundError, SpanError
 from tests.graph.recording.nested_work import Done, step
 
@@ -100,6 +106,21 @@ async def test_opentelemetry_is_carried_along(monkeypatch: pytest.MonkeyPatch) -
         assert {*parent_environment()} == {"ARTIGRAPH_PARENT", "TRACEPARENT"}
     context.is_valid = False
     assert parent_environment() == {}
+
+
+async def test_a_carried_async_function_has_span_engine_and_batch(engine: Engine) -> None:
+    found: list[Any] = []
+
+    async def work() -> None:
+        found.append((current_cell(), get_engine(), innermost_batch()))
+
+    async with batch(), span_context(label="outer"):
+        carried = carry_span(work)
+        await work()
+        await asyncio.create_task(carried(), context=Context())
+        await carried()
+    assert found[0][2] is not None
+    assert found == found[:1] * 3
 
 
 async def test_a_carried_function_can_be_sent() -> None:

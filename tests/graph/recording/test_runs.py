@@ -134,6 +134,45 @@ async def test_a_run_that_is_done_is_entered_as_it_is(job: str, statements: list
     assert (await read_span(run.node_id)).status == "ERROR"
 
 
+async def test_a_run_that_is_done_does_not_take_other_properties(
+    job: str, statements: list[Any]
+) -> None:
+    async with span_context(Nightly(label=job, day="Sunday", rows=5), key="29"):
+        pass
+    statements.clear()
+    again = Nightly(label=job, day="Monday", rows=6)
+    more = {"asked": "twice"}
+    async with span_context(again, properties=more, key="29", if_exists="resume") as run:
+        assert run is again
+        assert (run.day, run.rows, run.extra) == ("Sunday", 5, {})
+    assert len(statements) == 1
+    read = await read_span(run.node_id)
+    assert isinstance(read, Nightly)
+    assert (read.day, read.rows, read.extra) == ("Sunday", 5, {})
+
+
+async def test_a_resume_that_is_cancelled_closes_the_run(
+    job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await failed_run(job)
+    once = Engine.once
+
+    async def cancelled(*args: Any, **kwargs: Any) -> Any:
+        """Complete the write, then be cancelled, as ``settle`` does."""
+        await once(*args, **kwargs)
+        monkeypatch.undo()
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(Engine, "once", cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        async with span_context(label=job, key="29", if_exists="resume"):
+            pass
+    read = await read_span(run.node_id)
+    assert (read.status, read.exception_type) == ("ERROR", "asyncio.exceptions.CancelledError")
+    async with span_context(label=job, key="29", if_exists="resume") as again:
+        assert again == run
+
+
 async def test_a_new_attempt_keeps_the_former_ones(job: str) -> None:
     first = await failed_run(job)
     second = await failed_run(job, if_exists="new")

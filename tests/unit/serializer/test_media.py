@@ -145,6 +145,26 @@ def test_a_picture(tmp_path: Path) -> None:
         Picture(b"MZ")
 
 
+@pytest.mark.parametrize(
+    ("start", "is_drawing"),
+    [
+        (b"", True),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- a > b --> <!-- <html> -->\n', True),
+        (b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "a.dtd">\n', True),
+        (b'<!DOCTYPE svg [<!ENTITY n "http://a"> ]>', True),
+        (b"<!DOCTYPE html><p>", False),
+        (b"<p>", False),
+        (b"<!---->" * 500, False),
+    ],
+)
+def test_a_page_with_a_drawing_is_not_a_drawing(start: bytes, is_drawing: bool) -> None:
+    if is_drawing:
+        assert Picture(start + media.SVG).format == "svg"
+    else:
+        with pytest.raises(ValueError, match="not a PNG"):
+            Picture(start + (b"-" if start.startswith(b"<!--") else b"") + media.SVG)
+
+
 def test_a_drawing_and_html_run_no_script_in_a_notebook() -> None:
     """``<img>`` runs none, and a frame with ``sandbox`` neither."""
     drawing = Picture(media.SVG.replace(b"/>", b"><script>alert(1)</script></svg>"))
