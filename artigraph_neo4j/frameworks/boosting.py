@@ -27,17 +27,19 @@ def patch_xgboost(patches: Patches, *, models: bool, metrics: bool) -> None:
         def train(*args: Any, **kwargs: Any) -> Any:
             def begin() -> Record:
                 given = _arguments(original, args, kwargs)
-                made = Record("xgboost", "xgboost.train", _params(given), models=models)
                 data: Any = given["dtrain"]
-                made.params({"rows": data.num_row(), "columns": data.num_col()})
-                return made
+                size = {"rows": data.num_row(), "columns": data.num_col()}
+                params = {**_params(given), **size}
+                return Record("xgboost", "xgboost.train", params, models=models)
 
             def work(made: Record | None) -> Any:
                 if made is None or made.span is None:
                     return original(*args, **kwargs)
-                rounds = _rounds_of_xgboost(package, made)
-                callbacks = [*(kwargs.get("callbacks") or ()), rounds]
-                booster = original(*args, **{**kwargs, "callbacks": callbacks})
+                own = made.attempt(
+                    lambda: _with(original, args, kwargs, _rounds_of_xgboost(package, made))
+                )
+                positional, named = own or (args, kwargs)
+                booster = original(*positional, **named)
                 made.metrics(lambda: _best_of_xgboost(booster))
                 made.model(lambda: booster, "xgboost.Booster")
                 return booster
@@ -57,17 +59,18 @@ def _rounds_of_xgboost(package: Any, made: Record) -> Any:
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
             """See XGBoost; False goes on."""
-            made.step(
-                {
-                    f"{data}-{name}": _last(values)
-                    for data, found in evals_log.items()
-                    for name, values in found.items()
-                },
-                epoch,
-            )
+            made.step(lambda: _metrics_of_xgboost(evals_log), epoch)
             return False
 
     return Rounds()
+
+
+def _metrics_of_xgboost(log: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        f"{data}-{name}": _last(values)
+        for data, found in log.items()
+        for name, values in found.items()
+    }
 
 
 def _last(values: Any) -> float:
@@ -98,12 +101,11 @@ def patch_lightgbm(patches: Patches, *, models: bool, metrics: bool) -> None:
                     return original(*args, **kwargs)
 
                 def after_round(state: Any) -> None:
-                    results: list[Any] = list(state.evaluation_result_list or ())
-                    values = {f"{item[0]}-{item[1]}": item[2] for item in results}
-                    made.step(values, state.iteration)
+                    made.step(lambda: _metrics_of_lightgbm(state), state.iteration)
 
-                callbacks = [*(kwargs.get("callbacks") or ()), after_round]
-                booster = original(*args, **{**kwargs, "callbacks": callbacks})
+                own = made.attempt(lambda: _with(original, args, kwargs, after_round))
+                positional, named = own or (args, kwargs)
+                booster = original(*positional, **named)
                 made.metrics(lambda: {"best_iteration": booster.best_iteration})
                 made.model(booster.model_to_string, "lightgbm.Booster")
                 return booster
@@ -116,6 +118,19 @@ def patch_lightgbm(patches: Patches, *, models: bool, metrics: bool) -> None:
         module = importlib.import_module(owner) if owner != "lightgbm" else package
         if "train" in vars(module):
             patches.replace(module, "train", wrapped)
+
+
+def _metrics_of_lightgbm(state: Any) -> dict[str, Any]:
+    return {f"{item[0]}-{item[1]}": item[2] for item in state.evaluation_result_list or ()}
+
+
+def _with(
+    original: Any, args: tuple[Any, ...], kwargs: dict[str, Any], callback: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments with a callback more, the first: one that stops hides later ones."""
+    bound = inspect.signature(original).bind_partial(*args, **kwargs)
+    bound.arguments["callbacks"] = [callback, *(bound.arguments.get("callbacks") or ())]
+    return bound.args, bound.kwargs
 
 
 def _arguments(original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def _digest(data: Any) -> str | None:
     state = hashlib.sha256()
     if pandas is not None and isinstance(data, (pandas.DataFrame, pandas.Series)):
         hashed = pandas.util.hash_pandas_object(data, index=True)
-        state.update(repr([str(data.shape), str(getattr(data, "columns", ""))]).encode())
+        names = data.columns if data.ndim == 2 else [data.name]
+        state.update(repr([data.shape, [str(name) for name in names]]).encode())
         _add(state, hashed.to_numpy())
     elif numpy is not None and isinstance(data, (numpy.ndarray, list, tuple)):
         array = numpy.asarray(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +36,7 @@ def patch(patches: Patches, *, models: bool, metrics: bool) -> None:
                     _finish(made, self, data, metrics=metrics)
                 return result
 
-            return record(work, begin, nested=_in_a_worker)
+            return record(work, begin)
 
         return fit
 
@@ -56,31 +55,29 @@ def _owners() -> list[type[Any]]:
     return list(found)
 
 
-def _in_a_worker() -> bool:
-    """Tell whether scikit-learn itself calls this from a thread of its own."""
-    frame = sys._getframe(2)  # noqa: SLF001 - a thread tells nothing else of who started it
-    while frame is not None:
-        if frame.f_code.co_filename.replace("\\", "/").endswith("sklearn/utils/parallel.py"):
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
-
-
 def _data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     return {**dict(zip(("X", "y"), args, strict=False)),
             **{name: kwargs[name] for name in ("X", "y") if name in kwargs}}  # fmt: skip
 
 
 def _finish(made: Record, estimator: Any, data: dict[str, Any], *, metrics: bool) -> None:
-    if hasattr(estimator, "best_params_"):
-        made.params({f"best_{name}": value for name, value in estimator.best_params_.items()})
-    if hasattr(estimator, "best_score_"):
-        made.metrics(lambda: {"best_cv_score": estimator.best_score_})
+    """Note what the fitted estimator says of itself, each part by itself."""
+    made.params(lambda: _best_params(estimator))
+    made.metrics(lambda: _best_score(estimator))
     x, y = data.get("X"), data.get("y")
     if metrics and x is not None:
-        for compute in _scores(estimator, x, y):
+        for compute in made.attempt(lambda: _scores(estimator, x, y)) or ():
             made.metrics(compute)
     made.model(lambda: estimator, type(estimator).__name__)
+
+
+def _best_params(estimator: Any) -> dict[str, Any]:
+    found: dict[str, Any] = getattr(estimator, "best_params_", {})
+    return {f"best_{name}": value for name, value in found.items()}
+
+
+def _best_score(estimator: Any) -> dict[str, Any]:
+    return {"best_cv_score": estimator.best_score_} if hasattr(estimator, "best_score_") else {}
 
 
 def _scores(estimator: Any, x: Any, y: Any) -> list[Callable[[], dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,8 +13,9 @@ from typing import Any, TypeVar
 
 from artigraph_neo4j import sync
 from artigraph_neo4j.common.wording import cut
-from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, EngineError
+from artigraph_neo4j.errors import ArtigraphError, EngineError
 from artigraph_neo4j.frameworks.fingerprint import fingerprint
+from artigraph_neo4j.graph.failures import RefusedError
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.serializer.plain import serializer_for
@@ -102,12 +104,15 @@ class Record:
         self._artifacts: dict[str, ArtifactModel] = {}
         self._context: Any = None
         self.span: Training | None = None
-        self._try(lambda: self._open(framework, estimator, params))
+        self.attempt(lambda: self._open(framework, estimator, params))
 
     def _open(self, framework: str, estimator: str, params: Mapping[str, Any]) -> None:
-        plain = {str(name): plain_value(value) for name, value in params.items()}
         made = Training(
-            label=estimator, framework=framework, estimator=estimator, params=plain, metrics={}
+            label=estimator,
+            framework=framework,
+            estimator=estimator,
+            params=_plain(params),
+            metrics={},
         )
         context: Any = sync.span_context(made)
         self.span = context.__enter__()
@@ -116,35 +121,32 @@ class Record:
     def data(self, name: str, value: object) -> None:
         """Note data that is trained on."""
         if value is not None and self.span is not None:
-            self._try(lambda: self._artifacts.update({f"data/{name}": _fingerprint_of(value)}))
+            self.attempt(lambda: self._artifacts.update({f"data/{name}": _fingerprint_of(value)}))
 
-    def params(self, params: Mapping[str, Any]) -> None:
-        """Add parameters."""
+    def params(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        """Add parameters, which a function returns."""
         span = self.span
         if span is not None:
-            plain = {str(name): plain_value(value) for name, value in params.items()}
-            span.params = {**span.params, **plain}
+            self.attempt(lambda: setattr(span, "params", {**span.params, **_plain(make())}))
 
     def metrics(self, make: Callable[[], Mapping[str, Any]]) -> None:
         """Add metrics, which a function computes."""
         span = self.span
         if span is not None:
-            self._try(lambda: setattr(span, "metrics", {**span.metrics, **_numbers(make())}))
+            self.attempt(lambda: setattr(span, "metrics", {**span.metrics, **_numbers(make())}))
 
-    def step(self, values: Mapping[str, Any], number: int) -> None:
-        """Log metrics of one step as a series, and keep the last of each."""
+    def step(self, make: Callable[[], Mapping[str, Any]], number: int) -> None:
+        """Log metrics of one step, which a function returns, as a series; keep the last."""
         span = self.span
-        if span is None:
-            return
-        self.metrics(lambda: values)
-        log: Any = getattr(span, "log", None)
-        if log is not None and values:
-            self._try(lambda: log(dict(values), step=number))
+        values = self.attempt(make) if span is not None else None
+        if span is not None and values:
+            self.metrics(lambda: values)
+            self.attempt(lambda: span.log(values, step=number))
 
     def model(self, make: Callable[[], object], kind: str) -> None:
         """Keep the model, which a function returns."""
         if self._models and self.span is not None:
-            self._try(lambda: self._keep(make(), kind))
+            self.attempt(lambda: self._keep(make(), kind))
 
     def _keep(self, model: object, kind: str) -> None:
         serializer_for(model)  # a package that is missing is named once, here
@@ -157,17 +159,20 @@ class Record:
             return
         for label, artifact in self._artifacts.items():
             # One by one: a model that cannot be stored takes nothing with it.
-            self._try(partial(sync.create_span_artifact, span, label=label, data=artifact))
+            self.attempt(partial(sync.create_span_artifact, span, label=label, data=artifact))
         trace = None if error is None else error.__traceback__
-        self._try(lambda: context.__exit__(None if error is None else type(error), error, trace))
+        self.attempt(lambda: context.__exit__(None if error is None else type(error), error, trace))
 
-    def _try(self, work: Callable[[], object]) -> None:
+    def attempt(self, work: Callable[[], T]) -> T | None:
+        """Return the result of a function; None and a warning if it fails."""
         try:
-            work()
+            return work()
         except Exception as error:  # whatever it is, the training goes on
-            if isinstance(error, (ConnectionFailed, EngineError)):
+            # A value that the database refuses tells nothing of the next one.
+            if isinstance(error, EngineError) and not isinstance(error, RefusedError):
                 _give_up(error)
             warn(error)
+            return None
 
 
 def _give_up(error: ArtigraphError) -> None:
@@ -197,20 +202,17 @@ def warn(error: BaseException) -> None:
 def record(
     work: Callable[[Record | None], T],
     begin: Callable[[], Record],
-    *,
-    nested: Callable[[], bool] = lambda: False,
 ) -> T:
     """Call a function that trains, recorded unless another that is recorded called it.
 
     Args:
         work: The training; it gets the record, or None.
         begin: Opens the record.
-        nested: Tells whether the framework trains a part of something else.
 
     Returns:
         The result of the training; its exceptions are raised as they are.
     """
-    if _inside.get() or is_given_up() or nested():
+    if _inside.get() or is_given_up() or _in_a_worker():
         return work(None)
     token = _inside.set(True)
     try:
@@ -232,16 +234,32 @@ def record(
         _inside.reset(token)
 
 
+def _in_a_worker() -> bool:
+    """Tell whether scikit-learn calls this from a thread of its own, for a part of something."""
+    frame = sys._getframe(1)  # noqa: SLF001 - a thread tells nothing else of who started it
+    while frame is not None:
+        if frame.f_code.co_filename.replace("\\", "/").endswith("sklearn/utils/parallel.py"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name): plain_value(value) for name, value in params.items()}
+
+
 def plain_value(value: object) -> Any:
     """Return a parameter as it is if it is plain, else as text: NaN and infinities too."""
     if type(value) is float and not math.isfinite(value):
         return str(value)
     if type(value) in (bool, int, float, str, type(None)):
         return value if type(value) is not str else cut(value, _CHARACTERS)
-    item: Any = getattr(value, "item", None)
-    if callable(item) and getattr(value, "shape", None) == ():
-        return plain_value(item())
     try:
+        item: Any = getattr(value, "item", None)
+        if callable(item) and getattr(value, "shape", None) == ():
+            plain: object = item()
+            if type(plain) is not type(value):  # a longdouble is its own item
+                return plain_value(plain)
         return cut(repr(value), _CHARACTERS)
     except Exception:  # the code of somebody's class
         return f"(a {type(value).__qualname__})"

@@ -57,10 +57,17 @@ class OnnxSerializer(Serializer[Any]):
 
 
 def _tensors(model: Any) -> list[Any]:
-    """Return the weights of a model's graph; those of attributes are small, and looked at too."""
-    found = list(model.graph.initializer)
-    for node in model.graph.node:
-        found += [attribute.t for attribute in node.attribute if attribute.HasField("t")]
+    """Return the tensors of a model wherever they are: in graphs within nodes and functions too."""
+    found: list[Any] = []
+    todo: list[Any] = [model]
+    while todo:
+        message = todo.pop()
+        if isinstance(message, _onnx.TensorProto):
+            found.append(message)
+            continue
+        for about, value in message.ListFields():
+            if about.message_type is not None:
+                todo += [value] if hasattr(value, "ListFields") else value
     return found
 
 

@@ -1,8 +1,8 @@
 """Estimators of scikit-learn, in the format of skops: no pickle, and only trusted types.
 
 skops loads the types that it knows to be harmless, and those that the reader names. Reading names
-the classes in trusted modules, and trees after their arrays have been checked: scikit-learn follows
-the numbers in them without looking.
+the classes in trusted modules, and trees. The arrays of trees, sparse matrices and support vectors
+are checked: scikit-learn follows the numbers in them without looking.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
+from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 from zipfile import ZipFile
 
@@ -17,13 +18,20 @@ from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import DamagedError, Serializer, unreadable, unwritable
 from artigraph_neo4j.serializer.class_names import trusted_modules
 from artigraph_neo4j.serializer.needed import needed
-from artigraph_neo4j.serializer.numpy import array_of, array_serializer, unzipped_arrays
+from artigraph_neo4j.serializer.numpy import (
+    array_of,
+    array_serializer,
+    unzipped_arrays,
+    zipped_arrays,
+)
+from artigraph_neo4j.serializer.sparse import PARTS, matrix_of
 from artigraph_neo4j.serializer.zipped import unzipped, zipped
 
 __all__ = ["EstimatorSerializer", "estimator_serializer"]
 
 _np: Any = needed("numpy", "sklearn")
 _base: Any = needed("sklearn.base", "sklearn")
+_svm: Any = needed("sklearn.svm._base", "sklearn")
 _io: Any = needed("skops.io", "sklearn")
 _persist: Any = needed("skops.io._persist", "sklearn")
 
@@ -73,6 +81,7 @@ class EstimatorSerializer(Serializer[Any]):
                 _persist.audit_tree(tree, trusted=trusted)
                 _check_trees(tree)
                 found = tree.construct()
+                _check_made(tree)
             if not isinstance(found, _base.BaseEstimator):
                 raise DamagedError("it is not an estimator")
             return found
@@ -124,12 +133,18 @@ def _tidied(data: bytes) -> bytes:
                 suffix = about["file"].rpartition(".")[2]
                 about["file"] = names.setdefault(about["file"], f"{len(names)}.{suffix}")
             todo += reversed(list(about.values()))
-    files = {new: _without_padding(members[old]) for old, new in names.items()}
+    files = {new: _tidied_member(members[old]) for old, new in names.items()}
     return zipped({_SCHEMA: json.dumps(schema, separators=(",", ":")).encode(), **files})
 
 
-def _without_padding(data: bytes) -> bytes:
-    """Return a member; what is between the fields of records is whatever was in memory."""
+def _tidied_member(data: bytes) -> bytes:
+    """Return a member: sparse matrices as they are read back, which is not compressed.
+
+    What is between the fields of records is whatever was in memory.
+    """
+    if data.startswith(b"PK"):
+        with _np.load(io.BytesIO(data), allow_pickle=False) as parts:
+            return zipped_arrays(dict(parts))
     array: Any = array_of(data) if data.startswith(b"\x93NUMPY") else None
     if array is None or not array.dtype.names:
         return data
@@ -145,13 +160,23 @@ def _check_members(members: dict[str, bytes]) -> None:
         if suffix == "npy":
             array_of(data)
         elif suffix == "npz":
-            unzipped_arrays(data)
+            _check_matrix(data)
         elif suffix not in ("bin", "json"):
             raise DamagedError(f"it has a member {name[:80]!r}")
 
 
-def _check_trees(root: Any) -> None:
-    """Refuse decision trees with numbers that lead out of their arrays."""
+def _check_matrix(data: bytes) -> None:
+    """Refuse a sparse matrix, as scipy writes it, with numbers that lead out of it."""
+    parts = unzipped_arrays(data)
+    is_array = bool(parts.pop("_is_array", False))
+    form: str = parts["format"].item().decode("ascii")
+    if form not in PARTS or parts.keys() != {*PARTS[form], "format", "shape"}:
+        raise DamagedError("a sparse matrix has other parts")
+    matrix_of(form, parts, stored=len(data), is_array=is_array)
+
+
+def _nodes(root: Any) -> Iterator[Any]:
+    """Yield the nodes of a file of skops, parents before children."""
     seen: set[int] = set()
     todo: list[Any] = [root]
     while todo:
@@ -162,18 +187,24 @@ def _check_trees(root: Any) -> None:
             todo += cast("list[object]", node)
         elif hasattr(node, "children") and id(node) not in seen:
             seen.add(id(node))
-            if type(node).__name__ == "TreeNode":
-                _check_tree(node.args.construct(), node.attrs.construct())
-            elif getattr(node, "class_name", "").startswith("HistGradientBoosting"):
-                _check_predictors(node.construct())
+            yield node
             todo += node.children.values()
+
+
+def _check_trees(root: Any) -> None:
+    """Refuse decision trees with numbers that lead out of their arrays."""
+    for node in _nodes(root):
+        if type(node).__name__ == "TreeNode":
+            _check_tree(node.args.construct(), node.attrs.construct())
+        elif getattr(node, "class_name", "").startswith("HistGradientBoosting"):
+            _check_predictors(node.construct())
 
 
 def _check_tree(arguments: Any, state: Any) -> None:
     features, classes, outputs = arguments
     nodes, values, count = state["nodes"], state["values"], state["node_count"]
     if not all(type(number) is int for number in (features, outputs, count)):
-        raise DamagedError("a number of a decision tree is none")
+        raise DamagedError("a number of a decision tree is not a whole number")
     right_shape = classes.shape == (outputs,) and classes.dtype.kind == "i" and outputs > 0
     if not right_shape or classes.min() < 1 or nodes.shape != (count,) or count < 1:
         raise DamagedError("the arrays of a decision tree have other lengths")
@@ -206,6 +237,47 @@ def _check_predictors(estimator: Any) -> None:
                 raise DamagedError("a decision tree has other sets of categories")
             if len(sets) and sets.max() >= len(bits):
                 raise DamagedError("a decision tree asks for categories that are not there")
+
+
+def _check_made(root: Any) -> None:
+    """Refuse support vectors of which libsvm would read more than there are."""
+    for node in _nodes(root):
+        made = node.construct() if type(node).__name__ == "ObjectNode" else None
+        if hasattr(made, "indptr"):  # its numbers were not looked at
+            raise DamagedError("a sparse matrix is not stored as one")
+        if isinstance(made, _svm.BaseLibSVM) and hasattr(made, "support_vectors_"):
+            _check_machine(made)
+
+
+def _check_machine(machine: Any) -> None:
+    impl, counts, factors, ends, *chances = (getattr(machine, name) for name in _OF_LIBSVM)
+    support, vectors = machine.support_, machine.support_vectors_
+    count, classes = len(support), len(counts)
+    if impl not in ("c_svc", "nu_svc"):
+        counted = classes == 2  # libsvm does not look at them
+    else:
+        counted = classes > 1 and counts.min() >= 0 and counts.sum() == count
+    if not counted:
+        raise DamagedError("an estimator counts other support vectors than it has")
+    pairs = classes * (classes - 1) // 2
+    if factors.shape != (classes - 1, count) or ends.shape != (pairs,):
+        raise DamagedError("an estimator has other coefficients than support vectors")
+    if any(given.shape not in ((0,), (pairs,)) for given in chances):
+        raise DamagedError("an estimator has other probabilities than classes")
+    sparse = hasattr(vectors, "indptr")
+    if sparse and not vectors.format == factors.format == "csr":
+        raise DamagedError("the support vectors of an estimator are of another format")
+    if machine.kernel == "precomputed" or callable(machine.kernel):
+        known = machine.shape_fit_[0]
+        if sparse or vectors.size or (count and not 0 <= support.min() <= support.max() < known):
+            raise DamagedError("an estimator asks for samples that are not there")
+    elif vectors.shape[0] != count or hasattr(factors, "indptr") != sparse:
+        raise DamagedError("an estimator counts other support vectors than it has")
+    elif sparse and factors.data.size != (classes - 1) * count:
+        raise DamagedError("an estimator has other coefficients than support vectors")
+
+
+_OF_LIBSVM = ("_impl", "_n_support", "_dual_coef_", "_intercept_", "_probA", "_probB")
 
 
 estimator_serializer = EstimatorSerializer().register()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from artigraph_neo4j.errors import SerializationError
@@ -10,18 +11,19 @@ from artigraph_neo4j.serializer.limits import check_decoded
 from artigraph_neo4j.serializer.needed import needed
 from artigraph_neo4j.serializer.numpy import unzipped_arrays, zipped_arrays
 
-__all__ = ["SparseSerializer", "sparse_serializer"]
+__all__ = ["PARTS", "SparseSerializer", "matrix_of", "sparse_serializer"]
 
 _np: Any = needed("numpy", "scipy")
 _sparse: Any = needed("scipy.sparse", "scipy")
 
-_PARTS = {
+PARTS = {
     "csr": ("data", "indices", "indptr"),
     "csc": ("data", "indices", "indptr"),
     "bsr": ("data", "indices", "indptr"),
     "coo": ("data", "row", "col"),
     "dia": ("data", "offsets"),
 }
+"""The arrays of each format."""
 _POINTED = ("csr", "csc", "bsr")
 
 
@@ -40,13 +42,13 @@ class SparseSerializer(Serializer[Any]):
                 dimensions.
         """
         form: str = value.format
-        if form not in _PARTS or len(value.shape) != 2:
+        if form not in PARTS or len(value.shape) != 2:
             raise SerializationError(
                 f"a sparse {form} of {len(value.shape)} dimensions cannot be stored; convert it "
                 "with tocsr() or tocoo()"
             )
         exactly(_class_of(form, isinstance(value, _sparse.sparray)), value)
-        parts = {name: _np.asarray(getattr(value, name)) for name in _PARTS[form]}
+        parts = {name: _np.asarray(getattr(value, name)) for name in PARTS[form]}
         about = {
             "format": _np.array(form),
             "shape": _np.array(value.shape, "<i8"),
@@ -65,23 +67,39 @@ class SparseSerializer(Serializer[Any]):
         with unreadable("a sparse matrix of this library"):
             parts = unzipped_arrays(data)
             form = str(parts["format"])
-            if form not in _PARTS or parts.keys() != {*_PARTS[form], "format", "shape", "array"}:
+            if form not in PARTS or parts.keys() != {*PARTS[form], "format", "shape", "array"}:
                 raise DamagedError(f"its members are {shown(list(parts))}")
-            if (
-                parts["shape"].shape != (2,)
-                or parts["array"].shape
-                or parts["data"].dtype.hasobject
-            ):
-                raise DamagedError("it has no shape of two sides")
-            shape = tuple(int(side) for side in parts["shape"])
-            if min(shape) < 0 or parts["data"].dtype.kind not in "biufc":
-                raise DamagedError("its sides are negative, or its values are not numbers")
-            arrays = [parts[name] for name in _PARTS[form]]
-            _check_dimensions(form, arrays, shape, len(data))
-            found = _made(form, arrays, shape, is_array=bool(parts["array"]))
-            if form in _POINTED:
-                found.check_format(full_check=True)
-            return found
+            if parts["array"].shape:
+                raise DamagedError("it does not say whether it is an array")
+            return matrix_of(form, parts, stored=len(data), is_array=bool(parts["array"]))
+
+
+def matrix_of(form: str, parts: Mapping[str, Any], *, stored: int, is_array: bool) -> Any:
+    """Return the matrix of a shape and the arrays of a format, after a check of each number.
+
+    Args:
+        form: The format, one of ``PARTS``.
+        parts: The arrays by name, and the shape.
+        stored: The length of the stored bytes, which limits what is decoded.
+        is_array: Whether it becomes a sparse array, or a sparse matrix.
+
+    Raises:
+        DamagedError: The arrays do not fit each other, or an index points out of the matrix.
+        ValueError: So says scipy.
+    """
+    if parts["shape"].shape != (2,) or parts["data"].dtype.hasobject:
+        raise DamagedError("it has no shape of two sides")
+    shape = tuple(int(side) for side in parts["shape"])
+    if min(shape) < 0:
+        raise DamagedError("a side of its shape is negative")
+    if parts["data"].dtype.kind not in "biufc":
+        raise DamagedError("its values are not numbers")
+    arrays = [parts[name] for name in PARTS[form]]
+    _check_dimensions(form, arrays, shape, stored)
+    found = _made(form, arrays, shape, is_array=is_array)
+    if form in _POINTED:
+        found.check_format(full_check=True)
+    return found
 
 
 def _check_dimensions(form: str, arrays: list[Any], shape: tuple[int, ...], stored: int) -> None:

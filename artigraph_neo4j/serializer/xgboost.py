@@ -156,7 +156,7 @@ def _numbers(items: Any, count: int, low: int | None = None, high: int = 0) -> N
 
 def _whole(text: Any) -> int:
     if type(text) is not str or not text.isdecimal() or len(text) > 10:
-        raise DamagedError("a text is not a whole number")
+        raise DamagedError("a number is not a whole number")
     return int(text)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from joblib import parallel_backend
 from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
@@ -23,8 +24,10 @@ from sklearn.preprocessing import StandardScaler
 from artigraph_neo4j import autolog, engine_context, set_engine, stop_autolog, sync
 from artigraph_neo4j.errors import ArgumentError
 from artigraph_neo4j.find import under
-from artigraph_neo4j.frameworks import DataFingerprint, FittedModel, Training
-from artigraph_neo4j.frameworks.training import AutologWarning
+from artigraph_neo4j.frameworks import DataFingerprint, FittedModel, Training, boosting
+from artigraph_neo4j.frameworks.fingerprint import fingerprint
+from artigraph_neo4j.frameworks.training import AutologWarning, plain_value
+from artigraph_neo4j.graph.failures import TooLargeError
 from tests.unit.serializer.type_differences import any_difference
 
 X = np.random.default_rng(0).random((60, 3))
@@ -130,6 +133,52 @@ def test_metrics_of_each_round_of_xgboost(run: Any) -> None:
     assert list(series.values) == pytest.approx(seen["train"]["logloss"])
 
 
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_the_round_after_which_a_training_stops_early_is_there(run: Any, library: str) -> None:
+    bad = (np.random.default_rng(1).random(60) > 0.5).astype(int)
+    if library == "xgboost":
+        data, other = xgboost.DMatrix(X, Y), xgboost.DMatrix(X, bad)
+        stop = xgboost.callback.EarlyStopping(rounds=1)
+        xgboost.train({"objective": "binary:logistic"}, data, 20, evals=[(other, "v")],
+                      callbacks=[stop], verbose_eval=False)  # fmt: skip
+        rounds = stop.stopping_history["v"]["logloss"]
+        name = "v-logloss"
+    else:
+        train, valid = lightgbm.Dataset(X, Y), lightgbm.Dataset(X, bad)
+        seen: dict[str, Any] = {}
+        stops = [lightgbm.record_evaluation(seen), lightgbm.early_stopping(1, verbose=False)]
+        settings = {"objective": "binary", "verbose": -1}
+        # By position, as it may be given.
+        lightgbm.train(settings, train, 20, [valid], ["v"], None, None, False, stops)
+        rounds = seen["v"]["binary_logloss"]
+        name = "v-binary_logloss"
+    [training] = trainings(run)
+    assert list(sync.read_series(training)[name].values) == pytest.approx(rounds)
+    assert len(rounds) < 20
+
+
+def test_metrics_that_cannot_be_read_are_a_warning(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boosting, "_last", lambda values: values["none"])
+    data = xgboost.DMatrix(X, Y)
+    with pytest.warns(AutologWarning, match="TypeError"):
+        booster = xgboost.train({}, data, 1, evals=[(data, "v")], verbose_eval=False)
+    monkeypatch.setattr(boosting, "_rounds_of_xgboost", None)
+    with pytest.warns(AutologWarning, match="TypeError"):
+        xgboost.train({}, data, 1)
+    assert booster.num_boosted_rounds() == 1
+    assert [each.status for each in trainings(run)] == ["OK", "OK"]
+
+
+def test_a_training_that_cannot_be_described_leaves_no_span_open(run: Any) -> None:
+    with pytest.warns(AutologWarning, match="dtrain"), pytest.raises(TypeError, match="dtrain"):
+        xgboost.train({})
+    with sync.span_context(label="next") as later:
+        pass
+    assert [span.node_id for span in sync.find_spans(under(run)).read()] == [later.node_id]
+
+
 def test_an_estimator_of_xgboost(run: Any) -> None:
     xgboost.XGBClassifier(n_estimators=2, max_depth=2).fit(X, Y)
     assert [each.framework for each in trainings(run)] == ["xgboost"]
@@ -149,6 +198,74 @@ def test_lightgbm(run: Any) -> None:
 
 class Unstorable(LogisticRegression):
     """Its module is not trusted, so skops does not store it."""
+
+
+class Odd(LogisticRegression):
+    """What it says of itself after the training fails."""
+
+    @property
+    def best_score_(self) -> float:
+        raise RuntimeError("no score")
+
+    @property
+    def best_params_(self) -> Any:
+        raise RuntimeError("no parameters")
+
+
+class OddNumber:
+    shape = ()
+
+    def item(self) -> float:
+        raise RuntimeError("no item")
+
+
+def test_an_estimator_that_cannot_tell_its_results_is_a_warning(run: Any) -> None:
+    with pytest.warns(AutologWarning) as seen:
+        assert hasattr(Odd(verbose=0).fit(X, Y), "coef_")
+    assert {"no score", "no parameters"} <= {str(w.message).rpartition(": ")[2] for w in seen}
+    [training] = trainings(run)
+    assert training.status == "OK"
+    assert "training_score" in training.metrics
+
+
+def test_odd_parameters() -> None:
+    assert plain_value(OddNumber()) == "(a OddNumber)"
+    assert plain_value(np.float32(0.5)) == 0.5
+    assert plain_value(np.longdouble(0.5)) == repr(np.longdouble(0.5))
+
+
+def test_parts_of_a_search_in_threads_are_not_runs(run: Any) -> None:
+    before = sync.find_spans(Training).count()
+    with parallel_backend("threading"):
+        GridSearchCV(xgboost.XGBClassifier(n_estimators=1, nthread=1), {"max_depth": [1, 2]},
+                     cv=2, n_jobs=2).fit(X, Y)  # fmt: skip
+    [training] = trainings(run)
+    assert training.estimator == "GridSearchCV"
+    assert sync.find_spans(Training).count() == before + 1
+
+
+def test_the_digest_knows_every_column() -> None:
+    frame = pd.DataFrame(np.zeros((1, 200)))
+    digests = {fingerprint(frame.rename(columns={100: name}))[2] for name in ("a", "b")} | {
+        fingerprint(frame[0].rename(name))[2] for name in ("a", "b")
+    }
+    assert len(digests) == 4
+    with pd.option_context("display.max_seq_items", 3):
+        assert fingerprint(frame.rename(columns={100: "a"}))[2] in digests
+
+
+def test_a_model_that_the_database_refuses_does_not_end_it(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TooLargeError("it needs more memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sync, "create_span_artifact", refuse)
+        with pytest.warns(AutologWarning, match="more memory"):
+            LogisticRegression().fit(X, Y)
+    LogisticRegression().fit(X, Y)
+    assert "model" in artifacts(trainings(run)[1])
 
 
 def test_a_model_that_cannot_be_stored_is_a_warning(run: Any) -> None:

@@ -14,11 +14,14 @@ import lightgbm
 import matplotlib.figure
 import networkx as nx
 import numpy as np
+import onnx
 import pytest
 import scipy.sparse as sparse
 import xgboost
 from PIL import Image
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from artigraph_neo4j import Html, Markdown, Picture
@@ -226,6 +229,54 @@ def test_a_decision_tree_that_leads_out_of_its_arrays_is_refused(change: Any) ->
         estimator_serializer.deserialize(trees(change))
 
 
+def npz(matrix: Any) -> bytes:
+    sink = io.BytesIO()
+    sparse.save_npz(sink, matrix, compressed=False)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(("name", "value"), [("indices", 7), ("indices", -1), ("indptr", 2**30)])
+def test_a_sparse_part_of_an_estimator_that_leads_out_of_it_is_refused(
+    name: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTIGRAPH_TRUSTED_MODULES", "scipy.sparse")
+    model = LogisticRegression().fit(media.X, media.Y).sparsify()
+    good = estimator_serializer.serialize(model)
+    assert sparse.issparse(estimator_serializer.deserialize(good).coef_)
+    [member] = [n for n in unzipped(good) if n.endswith(".npz")]
+    broken = model.coef_.copy()
+    getattr(broken, name)[-1] = value
+    with pytest.raises(SerializationError, match="skops"):
+        estimator_serializer.deserialize(zipped({**unzipped(good), member: npz(broken)}))
+
+
+@pytest.mark.parametrize("cls", [SVC, NuSVC, SVR, NuSVR, OneClassSVM])
+@pytest.mark.parametrize("form", ["dense", "sparse", "precomputed"])
+def test_a_machine_with_other_support_vectors_is_refused(
+    cls: Any, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTIGRAPH_TRUSTED_MODULES", "scipy.sparse")
+    x = np.random.default_rng(0).random((20, 2))
+    kernel = "precomputed" if form == "precomputed" else "rbf"
+    rows = {"dense": x, "sparse": sparse.csr_array(x), "precomputed": x @ x.T}[form]
+    model = cls(kernel=kernel).fit(rows, np.arange(20) % 2)
+    good = estimator_serializer.serialize(model)
+    assert (estimator_serializer.deserialize(good).predict(rows) == model.predict(rows)).all()
+    changes: dict[str, Any] = {
+        "_n_support": np.repeat(model._n_support, 2),
+        "_intercept_": model._intercept_[:0],
+        "support_": model.support_[:-1],
+        "_probA": np.zeros(2),
+    }
+    if form == "precomputed":
+        changes["support_"] = model.support_ + 20
+    for name, value in changes.items():
+        broken = clone(model)
+        vars(broken).update({**vars(model), name: value})
+        with pytest.raises(SerializationError, match="an estimator"):
+            estimator_serializer.serialize(broken)
+
+
 def test_a_class_of_ones_own_is_stored_once_its_module_is_trusted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -321,3 +372,37 @@ def test_torch() -> None:
             tensor_serializer.serialize(refused)
     with pytest.raises(SerializationError, match=r"state_dict\(\)"):
         module_serializer.serialize(module)
+
+
+def with_graph_inside(tensor: Any) -> list[Any]:
+    """Models that have a tensor elsewhere than among the weights of their graph."""
+    helper, found = onnx.helper, []
+    inner = helper.make_graph([], "inner", [], [], [tensor])
+    sparse_one = onnx.SparseTensorProto(values=tensor, dims=[1])
+    for attributes in (
+        {"then_branch": inner}, {"bodies": [inner]}, {"values": [tensor]}, {"value": sparse_one},
+    ):  # fmt: skip
+        node = helper.make_node("If", ["x"], ["y"], **attributes)
+        found.append(helper.make_model(helper.make_graph([node], "outer", [], [])))
+        function = helper.make_function("own", "f", ["x"], ["y"], [node], [])
+        found.append(helper.make_model(helper.make_graph([], "o", [], []), functions=[function]))
+    found.append(
+        helper.make_model(helper.make_graph([], "o", [], [], [], sparse_initializer=[sparse_one]))
+    )
+    trained = helper.make_model(helper.make_graph([], "outer", [], []))
+    trained.training_info.add().algorithm.CopyFrom(inner)
+    return [*found, trained]
+
+
+def test_a_model_of_onnx_with_weights_in_other_files_is_refused_wherever_they_are() -> None:
+    tensor = onnx.numpy_helper.from_array(np.arange(3, dtype="float32"), "w")
+    for model in with_graph_inside(tensor):
+        assert onnx_serializer.deserialize(onnx_serializer.serialize(model)) == model
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    for model in with_graph_inside(tensor):
+        with pytest.raises(SerializationError, match="weights in other files"):
+            onnx_serializer.serialize(model)
+        with pytest.raises(SerializationError, match="weights in other files"):
+            onnx_serializer.deserialize(model.SerializeToString())
