@@ -282,7 +282,7 @@ def _type(value: object) -> type:
 
 def _comparable(value: Any) -> tuple[type, Any]:
     """Return the type, and something that can be hashed and is the same for equal values."""
-    same = value
+    kind, same = _type(value), value
     if isinstance(value, float) and math.isnan(value):
         same = "nan"
     elif isinstance(value, (list, tuple)):
@@ -295,7 +295,7 @@ def _comparable(value: Any) -> tuple[type, Any]:
             hash(value)
         except TypeError:
             same = repr(value)
-    return type(value), same
+    return kind, same
 
 
 def _dtype(values: list[Any]) -> str | None:
