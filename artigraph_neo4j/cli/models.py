@@ -30,7 +30,7 @@ def models(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Show the models that are stored; or print dataclasses for them."""
+    """Show the models that are stored, or print dataclasses for them."""
     if python:
         source = run(url, python_source, create_schema=False)
         print_json({"python": source}) if json else say(source)
