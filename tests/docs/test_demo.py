@@ -85,9 +85,9 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         'artigraph retain --label "flight delays" --keep-last 1 --delete',
         "model ← tested on months 1 to 4 ← month 1 and 11 more ← sample months ← flights",
         "they parted at tested on months 1 to 4, by its arguments",
-        f"{folds} TrainedModel, {folds} Predictions",
+        f"{folds} Predictions, {folds} TrainedModel",
         "DATA, model ← tested on months 1 to 4 ← month 7",
         "run: tested on months 1 to 4; with 1 newer",
         f"Python {platform.python_version()} on {socket.gethostname()}",
     ):
-        assert text in " ".join(printed.split()), text
+        assert text in " ".join(printed.split()), f"{text}\n{printed}"
