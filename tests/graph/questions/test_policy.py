@@ -145,7 +145,7 @@ async def test_a_write_is_refused_or_warned_of(made: Made, statements: list[Any]
         await create_span_artifact("current", label="good", data=PolicyModel(1))
         use(made.raw)
         await create_span_artifact("current", label="raw", data=PolicyRaw(1))
-        with pytest.raises(PolicyError, match=r"no pii.*raw; no PolicyModel was recorded"):
+        with pytest.raises(PolicyError, match=r"no pii.*raw; the PolicyModel was not recorded"):
             await create_span_artifact("current", label="bad", data=PolicyModel(1))
         async with batch(), span_context(PolicyAnonymize(label="again")):
             use(made.raw)
