@@ -61,16 +61,17 @@ def test_without_the_fixture_there_is_no_graph():
 '''
 
 
-def test_a_session(spare_stack: LocalStack, tmp_path: Path) -> None:
+async def test_a_session(killable_stack: LocalStack, tmp_path: Path) -> None:
     """On a graph that may be emptied: not that of the other tests."""
-    info = spare_stack.up(timeout=180)
+    info = await asyncio.to_thread(killable_stack.up, timeout=180)
     (tmp_path / "test_mine.py").write_text(TESTS)
     url = info.bolt_url.replace("://", f"://{info.username}:{info.password}@")
     settings = ["asyncio_mode = auto", "asyncio_default_fixture_loop_scope = function"]
     text = "\n".join(["[pytest]", *settings, f"artigraph_url = {url}", ""])
     (tmp_path / "pytest.ini").write_text(text)
     environment = {key: value for key, value in os.environ.items() if key != "ARTIGRAPH_HOME"}
-    done = subprocess.run(
+    done = await asyncio.to_thread(
+        subprocess.run,
         [
             sys.executable,
             "-m",
