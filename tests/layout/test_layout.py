@@ -36,6 +36,7 @@ from artigraph_neo4j.graph.names import INDEXED_LABEL, WORDS
 from artigraph_neo4j.graph.schema import SCHEMA_VERSION
 from artigraph_neo4j.local import StackInfo
 from artigraph_neo4j.testing import difference
+from artigraph_neo4j.upkeep import upgrade
 from tests.layout import models
 from tests.layout.write import export
 from tests.services import empty, run
@@ -206,7 +207,11 @@ async def test_empty_newer_and_damaged_databases(
 
 
 @pytest.mark.parametrize("pairs", [10_000, pytest.param(50_000, marks=pytest.mark.long)])
-async def test_many_nodes(pairs: int, version_3: StackInfo, driver: AsyncDriver) -> None:
+async def test_many_nodes(
+    pairs: int, version_3: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upgrade says while it lasts that it goes on, so that no other takes it over."""
+    monkeypatch.setattr(upgrade, "LEASE_SECONDS", 0.4)
     async with driver.session() as session:
         await run(
             session,
@@ -215,10 +220,13 @@ async def test_many_nodes(pairs: int, version_3: StackInfo, driver: AsyncDriver)
             "(a:ArtigraphNode:Artifact {node_id: 'a' + i}) } IN TRANSACTIONS OF 20000 ROWS",
             pairs=pairs,
         )
-        with engine_context():
+        with engine_context() as engine:
+            sent: list[str] = []
+            engine.observers.append(lambda statement: sent.append(statement.text))
             seen: list[tuple[int, int]] = []
             assert await upgrade_schema(progress=lambda *now: seen.append(now)) == 3
         assert len(seen) == 2 * pairs // 10_000 + 2
+        assert upgrade._ALIVE in sent
         rows = await run(
             session,
             "MATCH (a:Artifact)-[:MADE_BY]->(s) WHERE s.node_id = 's' + substring(a.node_id, 1) "
