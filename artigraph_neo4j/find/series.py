@@ -1,4 +1,4 @@
-"""What spans logged, read again: tables of steps and metrics."""
+"""Series that spans logged, read again: tables of steps and metrics."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Plot:
 
 
 class Series:
-    """What a span logged: a row for each call of ``log``, in the order of the calls.
+    """The rows that a span logged: a row for each call of ``log``, in the order of the calls.
 
     ``series["loss"]`` is the curve of one metric: its ``steps`` and ``values``, without the rows
     that do not have it.

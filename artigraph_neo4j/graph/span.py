@@ -53,7 +53,7 @@ def _answered(name: str, line: str) -> staticmethod[..., NoReturn]:
 
 
 class Log(Protocol):
-    """What a span that is open in this process logs to."""
+    """The log of a span that is open in this process."""
 
     known: dict[str, Logged]
     """The summaries of all that was written, by metric."""

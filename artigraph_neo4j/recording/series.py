@@ -87,7 +87,7 @@ class SeriesChunk(ArtifactModel, version=1, name=CHUNK_MODEL):
 
 
 class SpanLog:
-    """What one process logs to one span; ``Span.log`` hands rows to it.
+    """Writer of what one process logs to one span; ``Span.log`` hands rows to it.
 
     Args:
         engine: The graph of the span.
