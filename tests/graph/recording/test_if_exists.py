@@ -30,15 +30,11 @@ from artigraph_neo4j.graph.cypher.write import is_write
 from artigraph_neo4j.recording import commit
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.engine.test_once import far_away, lost_then
+from tests.graph.models import Part
 
 pytestmark = pytest.mark.statements
 
 memory = MemoryStorage("if-exists").register()
-
-
-@dataclass
-class Part(ArtifactModel, version=1):
-    n: int
 
 
 @dataclass
