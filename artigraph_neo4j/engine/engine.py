@@ -114,15 +114,14 @@ class Engine:
 
     # -- reading and writing -------------------------------------------------------------------
 
-    async def read(
-        self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
-    ) -> list[Row]:
+    async def read(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run a reading statement; one round trip, retried while the server is away.
+
+        The current batch is flushed first.
 
         Args:
             text: The Cypher text.
             parameters: Its parameters.
-            after_batch: Whether the current batch is flushed first.
 
         Returns:
             The rows, each a list of values.
@@ -131,12 +130,34 @@ class Engine:
             ConnectionFailed: The database did not answer within ``retry_seconds``.
             EngineError: The database refused the statement.
         """
+        return await self._read(text, parameters, ours=False)
+
+    async def ask(
+        self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
+    ) -> list[Row]:
+        """Run a reading statement of the library, as ``read`` does.
+
+        Args:
+            text: The Cypher text, with parameters where any expression can stand.
+            parameters: Its parameters.
+            after_batch: Whether the current batch is flushed first.
+        """
+        return await self._read(text, parameters, after_batch=after_batch)
+
+    async def _read(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        *,
+        after_batch: bool = True,
+        ours: bool = True,
+    ) -> list[Row]:
         if after_batch:
             await self._write_waiting()
 
         async def work() -> list[Row]:
             connection, _ = await self._contact.opened()
-            return await connection.run(text, parameters, "read")
+            return await connection.run(text, parameters, "read", ours=ours)
 
         return await self.call(work)
 
@@ -229,7 +250,7 @@ class Engine:
             The items of all chunks; None if the statement returned one row ``[null]``, which means
             that its subject does not exist.
         """
-        rows = await self.read(text, parameters, after_batch=after_batch)
+        rows = await self.ask(text, parameters, after_batch=after_batch)
         if rows == [[None]]:
             return None
         return unchunked(rows)

@@ -25,7 +25,7 @@ async def absent(
         node_id: Its id.
         more: Text after the first words, such as ``"; nothing was recorded"``.
     """
-    ((_, is_span, is_artifact),) = await engine.read(parts.KINDS, {"ids": [node_id]})
+    ((_, is_span, is_artifact),) = await engine.ask(parts.KINDS, {"ids": [node_id]})
     if is_span if kind == "span" else is_artifact:
         return NotFoundError(
             f"{kind} {node_id!r} is being deleted{more}; resume_deletes() finishes a delete that "

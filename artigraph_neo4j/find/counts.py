@@ -48,7 +48,7 @@ async def read_span_counts(*spans: AnySpan) -> list[SpanCounts]:
     ids = [given.span_id(span, "spans") for span in spans]
     if not ids:
         return []
-    ((rows,),) = await get_engine().read(summaries.COUNTS_BELOW, {"ids": list(set(ids))})
+    ((rows,),) = await get_engine().ask(summaries.COUNTS_BELOW, {"ids": list(set(ids))})
     counts = {node_id: SpanCounts(*row) for node_id, *row in rows}
     for node_id in ids:
         if node_id not in counts:

@@ -149,7 +149,7 @@ async def inspect_artifact(artifact: AnyArtifact, /) -> StoredArtifact:
         ConnectionFailed: The database stayed out of reach.
     """
     engine, node_id = get_engine(), given.artifact_id(artifact)
-    rows = await engine.read(read.ARTIFACT_BY_ID, {"node_id": node_id})
+    rows = await engine.ask(read.ARTIFACT_BY_ID, {"node_id": node_id})
     if not rows:
         raise await absent(engine, "artifact", node_id)
     ((span_id, label, nodes),), labels = rows[0]

@@ -372,7 +372,7 @@ class Query(Generic[T]):
         text, parameters = (
             self._statement if known else compile_plan(plan, shape, missing=missing, items=items)
         )
-        return await engine.read(text, parameters)
+        return await engine.ask(text, parameters)
 
     async def _rows(self, plan: Plan, shape: Shape) -> list[list[Any]]:
         return unchunked(await self._run(plan, shape))

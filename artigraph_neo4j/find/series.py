@@ -153,7 +153,7 @@ async def read_series(span: AnySpan, /) -> Series:
     engine, span_id = get_engine(), given.span_id(span)
     await flush_logs(engine, span_id)
     for attempt in range(ATTEMPTS):
-        rows = await engine.read(SERIES, {"span": span_id, "model": CHUNK_MODEL})
+        rows = await engine.ask(SERIES, {"span": span_id, "model": CHUNK_MODEL})
         if not rows:
             raise await absent(engine, "span", span_id)
         ((rest, chunks),) = rows

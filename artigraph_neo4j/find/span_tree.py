@@ -111,7 +111,7 @@ async def read_span_tree(
     if limit < 1:
         raise ValueError(f"limit must be 1 or more, not {limit}")
     span_id = given.span_id(span)
-    rows = await get_engine().read(
+    rows = await get_engine().ask(
         span_tree.SPAN_TREE, {"span": span_id, "artifacts": artifacts, "limit": limit}
     )
     if rows[0][1] is None:

@@ -108,7 +108,7 @@ async def read_root_spans(*, limit: int = 100) -> list[Span]:
     """
     if type(limit) is not int or not 0 <= limit < 2**31:
         raise FilterError(f"a limit is an int from 0 to {2**31 - 1:,}, not {limit!r}")
-    ((rows,),) = await get_engine().read(read.SPAN_ROOTS, {"limit": limit})
+    ((rows,),) = await get_engine().ask(read.SPAN_ROOTS, {"limit": limit})
     return ResultList(spans_from_rows(rows))
 
 

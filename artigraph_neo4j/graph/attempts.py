@@ -28,6 +28,7 @@ from artigraph_neo4j.graph.failures import (
     meaning_of,
     our_error,
 )
+from artigraph_neo4j.graph.parameters import with_one_map
 
 __all__ = ["ALLOWANCE", "LOGIN_SECONDS", "Access", "Attempts", "Row", "Statement"]
 
@@ -250,8 +251,18 @@ class Attempts:
         access: Access,
         attempt: int,
         left: float,
+        *,
+        ours: bool = True,
     ) -> list[Row]:
         """Send a statement once, in ``left`` seconds, and return its rows.
+
+        Args:
+            text: The Cypher text.
+            parameters: Its parameters.
+            access: Whether it reads or writes.
+            attempt: The number of the attempt, for observers.
+            left: Seconds after which the server gives it up.
+            ours: Whether it is the library's, with parameters where any expression can stand.
 
         Raises:
             Neo4jError: The server refused it.
@@ -261,13 +272,13 @@ class Attempts:
             raise self._locked_out[1]
         begin = time.perf_counter()
         rows: list[Row] | None = None
+        sent, given = with_one_map(text, parameters) if ours else (text, parameters)
         # If the answer is lost, the server must not run it for longer than the caller waits.
-        query = Query(text, timeout=left)  # pyright: ignore[reportArgumentType] # not literal, but never a user's
+        query = Query(sent, timeout=left)  # pyright: ignore[reportArgumentType] # not literal, but never a user's data
         try:
             async with self.session(access) as session:
-                result = await session.run(
-                    query, cast("dict[str, Any]", parameters)
-                )  # any mapping will do
+                # Any mapping will do.
+                result = await session.run(query, cast("dict[str, Any]", given))
                 rows = await result.values()
                 self._locked_out = None
                 if self._database is None:

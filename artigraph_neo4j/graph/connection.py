@@ -94,6 +94,7 @@ class Connection:
         *,
         deadline: float | None = None,
         fresh: Callable[[], float] | None = None,
+        ours: bool = True,
     ) -> list[Row]:
         """Run one statement that is safe to run twice; return its rows, each a list of values.
 
@@ -105,6 +106,7 @@ class Connection:
                 call ends at most ``ALLOWANCE`` seconds later.
             fresh: Returns the seconds for which the uploads that it refers to surely still exist;
                 called before each attempt. The statement is not sent later than that.
+            ours: Whether it is the library's, not a user's; see ``graph.parameters``.
 
         Raises:
             ConnectionFailed: The database did not answer in time.
@@ -121,7 +123,7 @@ class Connection:
                     "too much time passed between the upload of a value and its commit: garbage "
                     "collection may have deleted it; do it again"
                 )
-            return await self._attempts.send(text, parameters, access, attempt, left)
+            return await self._attempts.send(text, parameters, access, attempt, left, ours=ours)
 
         async def work(end: float) -> list[Row]:
             return await self._attempts.retry(once, access, end)

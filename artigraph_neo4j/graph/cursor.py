@@ -13,6 +13,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from artigraph_neo4j.graph.attempts import ALLOWANCE, Attempts, Row, Statement
 from artigraph_neo4j.graph.failures import our_error
+from artigraph_neo4j.graph.parameters import with_one_map
 
 __all__ = ["Cursor", "unchunked"]
 
@@ -39,9 +40,10 @@ class Cursor:
 
     async def start(self, parameters: Mapping[str, Any]) -> None:
         """Send the statement."""
+        text, given = with_one_map(self._text, parameters)
         self._result = await self._session.run(
-            self._text,  # pyright: ignore[reportArgumentType] - not literal, but never a user's
-            dict(parameters),
+            text,  # pyright: ignore[reportArgumentType] - not literal, but never a user's
+            dict(given),
         )
         await self._result.peek()  # an error in the statement is raised here
 

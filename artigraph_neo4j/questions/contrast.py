@@ -164,7 +164,7 @@ async def contrast(
         for node_id in ids
     ]
     numbers = (len(taken[0]), len(taken[1]))
-    rows = await get_engine().read(
+    rows = await get_engine().ask(
         cypher.contrast(tuple(kind for kind in KINDS if kind in by)),
         {
             "runs": runs,

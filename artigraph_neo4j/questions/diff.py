@@ -45,7 +45,7 @@ async def diff(first: AnySpan, second: AnySpan, /) -> RunDiff:
         ConnectionFailed: The database stayed out of reach.
     """
     ids = [given.span_id(first, "first"), given.span_id(second, "second")]
-    rows = await get_engine().read(TWO_RUNS, {"first": ids[0], "second": ids[1]})
+    rows = await get_engine().ask(TWO_RUNS, {"first": ids[0], "second": ids[1]})
     runs: list[Run] = []
     for node_id in ids:
         mine = [row for row in rows if row[0] == node_id]

@@ -106,7 +106,7 @@ class Impact(Drawable):
 
     async def read_runs(self) -> list[ImpactRun]:
         """Read the runs that were reached, the latest first. One round trip."""
-        rows = await get_engine().read(cypher.runs(self.walk), self.parameters)
+        rows = await get_engine().ask(cypher.runs(self.walk), self.parameters)
         return [ImpactRun(span_from_row(row), spans) for (chunk,) in rows for row, spans in chunk]
 
     async def read_tagged(self, tag: str) -> list[str]:
@@ -118,7 +118,7 @@ class Impact(Drawable):
         Args:
             tag: The tag's name.
         """
-        rows = await get_engine().read(cypher.tagged(self.walk), self.parameters | {"tag": tag})
+        rows = await get_engine().ask(cypher.tagged(self.walk), self.parameters | {"tag": tag})
         return [node_id for (chunk,) in rows for node_id in chunk]
 
     def diagram(self) -> Diagram:
@@ -214,7 +214,7 @@ async def impact(
     parameters: dict[str, Any] = {**found.values, "ids": list(ids)}
     if until is not None:
         parameters["until"] = until.astimezone(UTC).isoformat()
-    ((missing, groups),) = await get_engine().read(cypher.count(walk), parameters)
+    ((missing, groups),) = await get_engine().ask(cypher.count(walk), parameters)
     if missing:
         raise await absent(get_engine(), "artifact", missing[0])
     return _counted(ids, groups, walk, parameters)

@@ -126,13 +126,13 @@ class Policy:
         found, conditions = self._conditions()
         text = broken_by_write(**conditions)
         used = sorted(used)
-        rows = await get_engine().read(text, {**found.values, "span": span_id, "used": used})
+        rows = await get_engine().ask(text, {**found.values, "span": span_id, "used": used})
         return [self._violation(span_id, *row) for row in rows]
 
     async def _broken(self, start: dict[str, Any]) -> list[Violation]:
         found, conditions = self._conditions()
         text = broken(ids="ids" in start, **conditions)
-        rows = await get_engine().read(text, {**found.values, **start})
+        rows = await get_engine().ask(text, {**found.values, **start})
         return [self._violation(*row) for (chunk,) in rows for row in chunk]
 
     def _conditions(self) -> tuple[Parameters, dict[str, str]]:

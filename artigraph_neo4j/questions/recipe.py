@@ -72,7 +72,7 @@ async def read_above(statement: str, ids: list[str], **parameters: Any) -> Ances
         NotFoundError: One of the artifacts does not exist.
         ConnectionFailed: The database stayed out of reach.
     """
-    rows = await get_engine().read(statement, {"ids": ids, **parameters})
+    rows = await get_engine().ask(statement, {"ids": ids, **parameters})
     wholes, runs, _ = rows[0]
     for node_id, whole in wholes:
         if whole is None:

@@ -128,7 +128,7 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
 
 async def _shortest(ends: dict[str, str]) -> tuple[str, str, list[Any]]:
     """Read the ids of both whole nodes, and the rows of one shortest way."""
-    ((later, earlier, rows),) = await get_engine().read(SHORTEST_WAY, ends)
+    ((later, earlier, rows),) = await get_engine().ask(SHORTEST_WAY, ends)
     if later is None:
         raise await absent(get_engine(), "artifact", ends["later"])
     if earlier is None:

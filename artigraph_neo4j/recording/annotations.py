@@ -124,7 +124,7 @@ async def read_annotations(node: AnyNode, /) -> Annotations:
         NotFoundError: There is no such span or artifact.
     """
     node_id = given.node_id(node)
-    rows = await get_engine().read(changes.ANNOTATIONS, {"node_id": node_id})
+    rows = await get_engine().ask(changes.ANNOTATIONS, {"node_id": node_id})
     if not rows:
         raise _missing(node_id)
     ((tags, note, noted_at),) = rows

@@ -197,7 +197,7 @@ def _check(artifacts: Sequence[ModelBase]) -> None:
 
 async def read_one(node_id: str, wanted: type[M]) -> M:
     """Read one artifact by id; see ``ArtifactModel.read``."""
-    rows = await get_engine().read(read.ARTIFACT_BY_ID, {"node_id": node_id})
+    rows = await get_engine().ask(read.ARTIFACT_BY_ID, {"node_id": node_id})
     if not rows:
         raise await absent(get_engine(), "artifact", node_id)
     ((found_span, found_label, nodes),), labels = rows[0]
@@ -211,7 +211,7 @@ async def read_one(node_id: str, wanted: type[M]) -> M:
 async def read_one_by_label(span_id: str, label: Label, wanted: type[M]) -> M:
     """Read the artifact that a span has under a label; see ``read_span_artifact``."""
     label = as_label(label, "an artifact's label")
-    rows = await get_engine().read(
+    rows = await get_engine().ask(
         read.ARTIFACT_BY_LABEL, {"span": span_id, "key": artifact_key(span_id, label)}
     )
     if not rows or not rows[0][2]:
@@ -414,7 +414,7 @@ def _undisturbed(work: Callable[[], T]) -> T:
 
 async def _again(rows: dict[int, Row]) -> dict[int, Row]:
     ids = {at: nodes[0][0].get("node_id") for at, (nodes, _, _) in rows.items()}
-    ((nodes_of,),) = await get_engine().read(migrate.ARTIFACTS_AGAIN, {"ids": list(ids.values())})
+    ((nodes_of,),) = await get_engine().ask(migrate.ARTIFACTS_AGAIN, {"ids": list(ids.values())})
     again = {nodes[0][0]["node_id"]: nodes for nodes in nodes_of}
     for node_id in ids.values():
         if node_id not in again:

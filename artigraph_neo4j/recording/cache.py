@@ -170,7 +170,7 @@ class Memory:
         """
         key = self.key(parts)
         engine = get_engine()
-        for told, span, rows in await engine.read(cypher.RESULTS_OF, {"key": key}):
+        for told, span, rows in await engine.ask(cypher.RESULTS_OF, {"key": key}):
             found = await _whole(engine, told, rows)
             if found is None:
                 continue
@@ -215,13 +215,13 @@ async def explain(memory: Memory, values: Mapping[str, Any]) -> Miss:
     parts = memory.parts(values)
     key = memory.key(parts)
     engine = get_engine()
-    rows = await engine.read(cypher.RESULTS_OF, {"key": key})
+    rows = await engine.ask(cypher.RESULTS_OF, {"key": key})
     for told, span, found in rows:
         if await _whole(engine, told, found) is not None:
             return Miss("hit", told.get("cached_from") or span)
     if rows:
         return Miss("results gone", rows[0][1])
-    calls = await engine.read(cypher.CALLS_OF, {"function": memory.name})
+    calls = await engine.ask(cypher.CALLS_OF, {"function": memory.name})
     nearest: Miss | None = None
     for span, _, other, told in calls:
         if other == key:

@@ -347,7 +347,7 @@ class _Statement:
         """Ask for the element ids of spans whose answer was lost; one round trip for all."""
         ids = [work.span.node_id for work in self.works if isinstance(work, Opening)]
         if ids:
-            ((found,),) = await self.engine.read(
+            ((found,),) = await self.engine.ask(
                 writing.ELEMENT_IDS, {"ids": ids}, after_batch=False
             )
             self._note(dict(found))

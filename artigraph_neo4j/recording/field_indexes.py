@@ -51,6 +51,6 @@ async def ensure(engine: Engine, encoded: Encoded) -> None:
 async def usable(engine: Engine, wanted: set[Index]) -> set[Index]:
     """Return the indexes that are ready in the database; one round trip if that is not known."""
     if wanted and not wanted <= engine.ready_field_indexes:
-        names = {name for (name,) in await engine.read(_ONLINE, {})}
+        names = {name for (name,) in await engine.ask(_ONLINE, {})}
         engine.ready_field_indexes |= {index for index in wanted if _name(index) in names}
     return wanted & engine.ready_field_indexes

@@ -164,7 +164,7 @@ async def _open(
     result = await engine.once(runs.OPEN_RUN, parameters, settle=True, done=done)
     if result.before:
         sought = {"writer": engine.writer.id, "id": opening.span.node_id, "key": key}
-        rows = await engine.read(runs.OPENED_RUN, sought, after_batch=False)
+        rows = await engine.ask(runs.OPENED_RUN, sought, after_batch=False)
         if not rows:
             raise NotFoundError(f"the run {run.key!r} was deleted while it was opened")
         opened.note("resumed", rows[0][0])

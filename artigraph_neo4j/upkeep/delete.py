@@ -146,7 +146,7 @@ async def resume_deletes(*, progress: Progress | None = None) -> DeleteReport:
 
 
 async def _finish(work: Deleter, idle: int | None) -> None:
-    for is_span, ids in await work.engine.read(delete.MARKED, {"idle": idle}):
+    for is_span, ids in await work.engine.ask(delete.MARKED, {"idle": idle}):
         await (work.spans(ids) if is_span else work.artifacts(ids))
 
 
@@ -154,7 +154,7 @@ async def _count(
     engine: Engine, spans: list[str], artifacts: list[str], lenient: bool
 ) -> DeleteReport:
     parameters = {"spans": spans, "artifacts": artifacts}
-    ((*wrong, counts),) = await engine.read(delete.COUNT_DOOMED, parameters)
+    ((*wrong, counts),) = await engine.ask(delete.COUNT_DOOMED, parameters)
     for kind, rows in zip(("span", "artifact"), wrong, strict=True):
         if rows and not lenient:
             raise _refusal(*rows[0], is_span=kind == "span")

@@ -56,11 +56,11 @@ async def _ask(connection: Connection) -> ServerFacts:
 
 async def read_storage_names() -> list[str]:
     """Read the names of all storages that the graph refers to, sorted. One round trip."""
-    ((names,),) = await get_engine().read(blobs.BLOB_STORAGES, {})
+    ((names,),) = await get_engine().ask(blobs.BLOB_STORAGES, {})
     return sorted(names)
 
 
 async def count_unfinished_deletes() -> int:
     """Count the spans and artifacts at the top of abandoned deletes. One round trip."""
-    rows = await get_engine().read(delete.MARKED, {"idle": _IDLE_SECONDS})
+    rows = await get_engine().ask(delete.MARKED, {"idle": _IDLE_SECONDS})
     return sum(len(ids) for _, ids in rows)

@@ -303,7 +303,7 @@ class Uploads:
         ]
         prefix = graph_prefix(await self._graph())
         parameters = {"contents": wanted, "prefix": prefix}
-        ((rows,),) = await self._engine.read(cypher.LIVE_BLOBS, parameters, after_batch=False)
+        ((rows,),) = await self._engine.ask(cypher.LIVE_BLOBS, parameters, after_batch=False)
         found = {(storage, digest, size): blob for storage, digest, size, *blob in rows}
 
         async def look(content: _Content) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
 from artigraph_neo4j import Engine, engine_context, span_context
+from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.local import StackInfo
 from tests.benchmarks import floor, machine
 from tests.benchmarks.outside import Outside
@@ -85,7 +86,7 @@ class Bench:
     async def profile(self, text: str, parameters: dict[str, Any]) -> tuple[int, int]:
         """The database hits of a statement, and the bytes that its transaction held at most."""
         async with self.driver.session(database=self.database) as session:
-            result = await session.run(f"PROFILE {text}", parameters)  # type: ignore[arg-type]
+            result = await session.run(*with_one_map(f"PROFILE {text}", parameters))  # type: ignore[arg-type]
             plan = (await result.consume()).profile
         return (0, 0) if plan is None else (_hits(plan), int(plan["args"].get("GlobalMemory", 0)))
 

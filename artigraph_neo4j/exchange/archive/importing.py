@@ -151,7 +151,7 @@ class _Place:
     @classmethod
     async def of(cls, engine: Engine, header: Line) -> _Place:
         span, parent = header["span"], header["parent"]
-        rows = await engine.read(cypher.EXPORT_ROOT, {"span": parent}) if parent else []
+        rows = await engine.ask(cypher.EXPORT_ROOT, {"span": parent}) if parent else []
         if not rows:
             return cls(span, None, span, -header["depth"])
         root, depth, _ = rows[0]

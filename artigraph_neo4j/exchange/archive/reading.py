@@ -48,7 +48,7 @@ class GraphReader:
         Raises:
             NotFoundError: The span does not exist.
         """
-        rows = await self._engine.read(cypher.EXPORT_ROOT, {"span": self.span_id})
+        rows = await self._engine.ask(cypher.EXPORT_ROOT, {"span": self.span_id})
         if not rows:
             raise await absent(self._engine, "span", self.span_id, "; nothing was exported")
         ((self.root_id, self.depth, self.parent_id),) = rows
@@ -60,7 +60,7 @@ class GraphReader:
         """Yield the spans in order of their ids; one round trip for each batch."""
         after = ""
         while True:
-            ((rows,),) = await self._engine.read(cypher.EXPORT_SPANS, self._page(after))
+            ((rows,),) = await self._engine.ask(cypher.EXPORT_SPANS, self._page(after))
             if rows:
                 yield [_span(*row) for row in rows]
                 after = rows[-1][1]["node_id"]
@@ -91,14 +91,14 @@ class GraphReader:
 
     async def _rows(self, ids: list[str]) -> dict[str, list[Any]]:
         parameters = {"ids": ids, "span": self.span_id, "root": self.root_id}
-        ((rows,),) = await self._engine.read(cypher.EXPORT_ARTIFACTS, parameters)
+        ((rows,),) = await self._engine.ask(cypher.EXPORT_ARTIFACTS, parameters)
         return {row[0][0][0]["node_id"]: row for row in rows}
 
     async def used(self) -> AsyncIterator[list[Line]]:
         """Yield the artifacts that the spans used; one round trip for each batch."""
         after: str | None = ""
         while after is not None:
-            ((after, rows),) = await self._engine.read(cypher.EXPORT_USED, self._page(after))
+            ((after, rows),) = await self._engine.ask(cypher.EXPORT_USED, self._page(after))
             yield [
                 {"kind": "used", "span": span, "artifact": artifact, "at": at}
                 for span, artifact, at in rows

@@ -70,7 +70,7 @@ class BlobWriter:
             return []
         await self._engine.ready()
         ids = [blob["blob_id"] for blob in blobs]
-        ((known,),) = await self._engine.read(KNOWN_BLOBS, {"ids": ids})
+        ((known,),) = await self._engine.ask(KNOWN_BLOBS, {"ids": ids})
         places = {blob_id: (storage, location) for blob_id, storage, location in known}
         self.known = sorted(places)
         rows = [dict(blob) for blob in blobs]

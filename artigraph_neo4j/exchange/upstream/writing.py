@@ -104,7 +104,7 @@ class Writer:
         return counts
 
     async def _known(self, ids: list[str], keys: list[str]) -> tuple[set[str], set[str]]:
-        ((found, taken),) = await self._engine.read(KNOWN, {"ids": ids, "keys": keys})
+        ((found, taken),) = await self._engine.ask(KNOWN, {"ids": ids, "keys": keys})
         return set(found), set(taken)
 
     async def _write(self, artifacts: list[OldArtifact], encoded: list[Encoded]) -> None:

@@ -75,7 +75,7 @@ async def collect_garbage(
 
 
 async def _storages(engine: Engine) -> list[Storage]:
-    ((names,),) = await engine.read(cypher.BLOB_STORAGES, {})
+    ((names,),) = await engine.ask(cypher.BLOB_STORAGES, {})
     found = {} if engine.storage is None else {engine.storage.name: engine.storage}
     unknown: list[str] = []
     for name in names:

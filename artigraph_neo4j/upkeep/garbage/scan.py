@@ -130,7 +130,7 @@ class Collection:
             StorageError: The storage failed, or does not say that the prefix belongs to this graph.
         """
         await self._check_marker()
-        ((blobs,),) = await self._engine.read(cypher.BLOB_COUNT, {})
+        ((blobs,),) = await self._engine.ask(cypher.BLOB_COUNT, {})
         for part in _parts(blobs):
             await self._compare(part)
 
@@ -184,7 +184,7 @@ class Collection:
         for start in range(0, len(seen), BATCH):
             part = seen[start : start + BATCH]
             parameters = {"blob_ids": [item.blob_id for item in part]}
-            ((ids,),) = await self._engine.read(cypher.UNOWNED, parameters)
+            ((ids,),) = await self._engine.ask(cypher.UNOWNED, parameters)
             alone = set(ids)
             report.unowned += len(alone)
             room = EXAMPLES - len(report.unowned_examples)
@@ -205,7 +205,7 @@ class Collection:
                 "storage": self._storage.name,
                 "locations": gone[start : start + BATCH],
             }
-            ((found,),) = await self._engine.read(cypher.REFERENCES_TO, parameters)
+            ((found,),) = await self._engine.ask(cypher.REFERENCES_TO, parameters)
             for rows in filter(None, found):
                 report.dangling += 1
                 room = EXAMPLES - len(report.dangling_examples)

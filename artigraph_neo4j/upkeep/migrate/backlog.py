@@ -51,7 +51,7 @@ async def migration_backlog() -> list[ModelBacklog]:
     Raises:
         ConnectionFailed: The database stayed out of reach.
     """
-    ((rows,),) = await get_engine().read(migrate.BACKLOG, {})
+    ((rows,),) = await get_engine().ask(migrate.BACKLOG, {})
     return [
         ModelBacklog(model, version, artifacts, *_judge(model, version))
         for model, version, artifacts in rows

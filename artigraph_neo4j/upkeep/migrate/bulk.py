@@ -168,7 +168,7 @@ async def _pages(engine: Engine, row: ModelBacklog, batch: int) -> AsyncIterator
         parameters = {
             "model": row.model, "version": row.version, "at": at, "after": after, "size": batch,
         }  # fmt: skip
-        ((page,),) = await engine.read(migrate.OLD_PAGE, parameters)
+        ((page,),) = await engine.ask(migrate.OLD_PAGE, parameters)
         if not page:
             return
         for group in packed(page, lambda row: (row[2], row[3]), (batch, BYTES_AT_ONCE)):

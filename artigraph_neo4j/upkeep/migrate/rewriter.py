@@ -138,7 +138,7 @@ class Rewriter:
     async def _read(self, ids: Sequence[str], tally: Tally) -> tuple[list[OldArtifact], int]:
         """Read the artifacts that are still old, and count the others."""
         parameters = {"ids": list(ids), "model": self._model, "version": self._version}
-        ((rows,),) = await self._engine.read(migrate.OLD_ARTIFACTS, parameters)
+        ((rows,),) = await self._engine.ask(migrate.OLD_ARTIFACTS, parameters)
         resolver = Resolver(self._wanted)
         found: list[OldArtifact] = []
         for nodes in rows:

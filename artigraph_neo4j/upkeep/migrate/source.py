@@ -53,10 +53,10 @@ async def python_source() -> str:
         ConnectionFailed: The database stayed out of reach.
     """
     engine = get_engine()
-    ((rows,),) = await engine.read(migrate.BACKLOG, {})
+    ((rows,),) = await engine.ask(migrate.BACKLOG, {})
     newest = {name: version for name, version, _ in rows}  # by name and version
     parameters = {"models": [[n, v] for n, v in newest.items()], "size": SAMPLE}
-    ((found,),) = await engine.read(migrate.SHAPES, parameters)
+    ((found,),) = await engine.ask(migrate.SHAPES, parameters)
     models = [_Model(*row) for row in found]
     names = _class_names(model.name for model in models)
     return "\n\n".join([_HEAD, *(_class(model, names) for model in models)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +12,19 @@ import pytest
 from artigraph_neo4j import (
     ArtifactModel,
     Engine,
+    F,
     batch,
     create_span_artifact,
     create_span_artifacts,
+    find_artifacts,
     read_child_artifacts,
     span_context,
 )
 from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.find.terms import artifact
+from artigraph_neo4j.graph.attempts import Statement
 from artigraph_neo4j.graph.cypher import lineage, read, span_tree, write
+from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
 pytestmark = pytest.mark.statements
@@ -44,7 +50,7 @@ def profile(session: Any) -> Profile:
     """Runs a statement and tells its database hits and its operators."""
 
     async def run(text: str, parameters: dict[str, Any]) -> tuple[int, list[str]]:
-        result = await session.run("PROFILE " + text, parameters)
+        result = await session.run(*with_one_map("PROFILE " + text, parameters))
         plan = (await result.consume()).profile
         return plans.hits(plan), plans.operators(plan)
 
@@ -152,3 +158,25 @@ async def test_a_write_costs_hits_in_proportion_to_its_rows(
     each = (many - few) / (MANY - FEW)
     assert 1 <= each <= most, costs
     assert few - each * FEW <= 200, "what does not grow with the rows is little"
+
+
+async def test_a_statement_is_planned_once_whatever_it_is_given(
+    session: Any, statements: list[Statement]
+) -> None:
+    async def plans_kept() -> int:
+        """The number of plans that the server has kept since it was asked last."""
+        ((text,),) = await (await session.run("CALL db.clearQueryCaches()")).values()
+        return int(re.findall(r"\d+", text)[0])
+
+    await plans_kept()
+    for count in (1, 3, 12, 120):
+        async with span_context(label="l" * count) as span:
+            wholes = {str(i): CostWhole(i, CostPart(i)) for i in range(count)}
+            await create_span_artifacts("current", wholes)
+        for label in (None, "0", "l" * count):
+            query = find_artifacts(CostWhole, F("n") > count / 2)
+            await (query if label is None else query.where(artifact.label == label)).count()
+        await read_child_artifacts(span)
+    texts = {statement.text for statement in statements}
+    # The heartbeat has two, and may have begun.
+    assert len(texts) <= await plans_kept() <= len(texts) + 3

@@ -28,6 +28,7 @@ from artigraph_neo4j import (
     read_span_artifacts,
     span_context,
 )
+from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 from tests.proxy import Proxy
@@ -191,7 +192,7 @@ async def test_no_statement_scans(graph_service: Any, session_engine: Engine) ->
         }
         for name, text in statements.items():
             async with driver.session(database=graph_service.database) as session:
-                result = await session.run("EXPLAIN " + text, parameters)
+                result = await session.run(*with_one_map("EXPLAIN " + text, parameters))
                 plan = (await result.consume()).plan
             operators = plans.operators(plan)
             scans = [op for op in operators if "Scan" in op and op != may_scan.get(name)]

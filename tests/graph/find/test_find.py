@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -444,6 +444,42 @@ async def test_times_are_ordered_with_and_without_a_zone() -> None:
         page = await query.read_page(1, after=after)
         found += [m.at for m in page.items]
         after = page.cursor
+    assert found == expected
+
+
+@dataclass
+class Sorted(ArtifactModel, version=1):
+    number: float | None
+    text: str | None
+    flag: bool | None
+    day: date | None
+    local: datetime | None
+    took: timedelta | None
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("name", ["number", "text", "flag", "day", "local", "took"])
+async def test_pages_by_every_kind_of_key(name: str, down: bool) -> None:
+    moment = datetime(2020, 1, 2)
+    rows = [
+        Sorted(1.5, "b", True, moment.date(), moment, timedelta(1)),
+        Sorted(0.5, "a", False, date(2019, 1, 1), datetime(2019, 1, 1), timedelta(0)),
+        Sorted(*[None] * 6),
+    ]
+    async with span_context(label="top") as top:
+        await create_span_artifacts("current", {f"{i}": row for i, row in enumerate(rows * 2)})
+    key = F(name).desc() if down else F(name)
+    query = find_artifacts(Sorted, under(top)).order_by(key, artifact.label)
+    wanted = [rows[0], rows[1]] if down else [rows[1], rows[0]]
+    expected = [row for row in [*wanted, rows[2]] for _ in range(2)]
+    assert await query.read() == expected
+    found: list[Sorted] = []
+    page = await query.read_page(1)
+    while True:
+        found += page.items
+        if page.cursor is None:
+            break
+        page = await query.read_page(1, after=page.cursor)
     assert found == expected
 
 

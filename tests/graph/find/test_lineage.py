@@ -25,6 +25,7 @@ from artigraph_neo4j import (
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import lineage
+from artigraph_neo4j.graph.parameters import with_one_map
 from tests.examples import few
 from tests.graph import plans
 
@@ -269,7 +270,7 @@ async def test_forty_layers_fully_linked(engine: Engine, session: Any) -> None:
     ):
         parameters = {"node_id": p + start, "links": False}
         text = lineage.lineage(direction, depth)
-        result = await session.run("PROFILE " + text, parameters)
+        result = await session.run(*with_one_map("PROFILE " + text, parameters))
         profile = (await result.consume()).profile
         assert profile is not None
         # One walk, which prunes: a node is visited once, by whatever way it is reached.

@@ -23,6 +23,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError, SeveralFoundError
 from artigraph_neo4j.find import span
 from artigraph_neo4j.find.named import find_named
+from artigraph_neo4j.graph.parameters import with_one_map
 
 pytestmark = pytest.mark.statements
 
@@ -70,7 +71,7 @@ async def test_the_beginning_of_an_id_a_label_and_latest(engine: Engine) -> None
 async def test_the_beginning_of_an_id_is_found_by_the_index(session: Any) -> None:
     query = find_spans(span.node_id.startswith("0123"))
     text, parameters = query.explain().statement, query.explain().parameters
-    plan = (await (await session.run(f"EXPLAIN {text}", parameters)).consume()).plan
+    plan = (await (await session.run(*with_one_map(f"EXPLAIN {text}", parameters))).consume()).plan
     assert "AllNodesScan" not in str(plan)
     assert "NodeByLabelScan" not in str(plan)
 

@@ -37,6 +37,7 @@ from artigraph_neo4j.graph import indexing as indexing_module
 from artigraph_neo4j.graph.attempts import Attempts
 from artigraph_neo4j.graph.cypher.indexing import COUNT_UNINDEXED, INDEX_WORDS
 from artigraph_neo4j.graph.names import INDEXED_LABEL, UNINDEXED_LABEL
+from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
 pytestmark = pytest.mark.statements
@@ -106,7 +107,7 @@ async def test_many_are_moved_in_parts_at_a_cost_of_what_waits(
     async with span_context(label=word):
         for i in range(5):
             await create_span_artifact("current", label=f"{word} {i}", data=SearchNote())
-    result = await session.run("PROFILE " + INDEX_WORDS, size=3)
+    result = await session.run(*with_one_map("PROFILE " + INDEX_WORDS, {"size": 3}))
     plan = (await result.consume()).profile
     assert plans.hits(plan) < 3 * 20 + 40
     # As after a kill there: some nodes are moved, and the node of the graph says so.

@@ -23,6 +23,7 @@ from artigraph_neo4j import (
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher.diff import TWO_RUNS
+from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
 pytestmark = pytest.mark.statements
@@ -245,7 +246,9 @@ async def test_two_large_runs(engine: Engine, session: Any) -> None:
     assert (only.place, only.name) == ("item#1500", "x.n")
     assert parted is not None
     assert parted.place == "item#1500"
-    result = await session.run("PROFILE " + TWO_RUNS, {"first": first, "second": second})
+    result = await session.run(
+        *with_one_map("PROFILE " + TWO_RUNS, {"first": first, "second": second})
+    )
     profile = (await result.consume()).profile
     rows = 2 * 2 * n  # a span and an artifact each, and each comes back with all its properties
     assert 0 < plans.hits(profile) < 200 + (7 + 10) * rows

@@ -26,6 +26,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import impact as cypher
+from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
@@ -135,7 +136,7 @@ async def test_hits_are_bounded_by_what_is_reached(
     links = width * width * (layers - 1) + width * layers
     walk = cypher.Walk(tree=tree)
     for text, more in ((cypher.count(walk), 0), (cypher.runs(walk), 16 * nodes // 2)):
-        result = await session.run("PROFILE " + text, start)
+        result = await session.run(*with_one_map("PROFILE " + text, start))
         profile = (await result.consume()).profile
         assert plans.walks(profile, "USED") == ["VarLengthExpand(Pruning,BFS,All)"]
         assert "NodeUniqueIndexSeek" in plans.operators(profile)

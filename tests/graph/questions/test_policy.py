@@ -30,6 +30,7 @@ from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import FilterError, PolicyError
 from artigraph_neo4j.graph.cypher.policy import broken
+from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.questions import policy as module
 from tests.graph import plans
 from tests.graph.questions.graphs import ladder
@@ -200,7 +201,7 @@ async def test_the_command(
 async def test_hits_grow_with_what_is_above(engine: Any, session: Any) -> None:
     p = await ladder(engine, 1000, 2)
     text = broken(ids=True, source="f:PolicyRaw", through="n:PolicyAnonymize", inside="false")
-    result = await session.run("PROFILE " + text, {"ids": [f"{p}a999-0"]})
+    result = await session.run(*with_one_map("PROFILE " + text, {"ids": [f"{p}a999-0"]}))
     profile = (await result.consume()).profile
     assert "VarLengthExpand(Pruning,BFS,All)" in plans.walks(profile, "USED")
     assert 0 < plans.hits(profile) < 200 + 9 * 4000

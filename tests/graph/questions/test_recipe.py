@@ -27,6 +27,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher.ancestry import RECIPE, STALE
+from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
@@ -127,7 +128,7 @@ async def test_hits_are_bounded_by_what_is_above(
     last = f"{p}a{layers - 1}-0"
 
     async def hits(text: str, *, code: bool = False) -> int:
-        result = await session.run("PROFILE " + text, {"ids": [last], "code": code})
+        result = await session.run(*with_one_map("PROFILE " + text, {"ids": [last], "code": code}))
         profile = (await result.consume()).profile
         assert "VarLengthExpand(Pruning,BFS,All)" in plans.walks(profile, "USED")
         return plans.hits(profile)

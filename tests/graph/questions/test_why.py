@@ -20,6 +20,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher.why import SHORTEST_WAY
+from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
@@ -98,7 +99,7 @@ async def test_many_ways_cost_what_one_does(
 ) -> None:
     p = await ladder(engine, layers, width)
     ends = {"later": f"{p}a{layers - 1}-0", "earlier": f"{p}a0-0"}
-    result = await session.run("PROFILE " + SHORTEST_WAY, ends)
+    result = await session.run(*with_one_map("PROFILE " + SHORTEST_WAY, ends))
     profile = (await result.consume()).profile
     links = width * width * (layers - 1) + width * layers
     assert 0 < plans.hits(profile) < 200 + 12 * links

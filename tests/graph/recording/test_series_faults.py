@@ -167,7 +167,7 @@ async def test_rows_of_an_atomic_batch_do_not_hold_up_other_work(engine: Any) ->
             run.log(x=1.0)
         engine.later(other)
         for _ in range(100):
-            await engine.read("RETURN 1", {}, after_batch=False)
+            await engine.ask("RETURN 1", {}, after_batch=False)
             if done:
                 break
             await asyncio.sleep(0.01)

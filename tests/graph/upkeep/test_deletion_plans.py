@@ -8,6 +8,7 @@ import pytest
 
 from artigraph_neo4j import create_span_artifact, resume_deletes, span_context
 from artigraph_neo4j.graph.cypher import delete, parts, read
+from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 from tests.graph.models import Part
 
@@ -17,7 +18,7 @@ DEPTH = 20
 
 
 async def _hits(session: Any, text: str, parameters: dict[str, Any]) -> int:
-    result = await session.run("PROFILE " + text, parameters)
+    result = await session.run(*with_one_map("PROFILE " + text, parameters))
     return plans.hits((await result.consume()).profile)
 
 
@@ -64,7 +65,9 @@ async def test_the_statements_of_deletes_start_at_an_index(session: Any) -> None
         "SPANS_TO_DELETE", "SPANS_TO_RETIRE", "UNLINK_ARTIFACTS",
     ):  # fmt: skip
         result = await session.run(
-            "EXPLAIN " + getattr(parts if name == "KINDS" else delete, name), parameters
+            *with_one_map(
+                "EXPLAIN " + getattr(parts if name == "KINDS" else delete, name), parameters
+            )
         )
         operators = plans.operators((await result.consume()).plan)
         assert any("Seek" in operator for operator in operators), (name, operators)
