@@ -21,10 +21,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    # Servers of tests live for minutes: what the second compiler makes never pays for its time,
-    # and without it they need half of the processor.
+    # Servers of tests live for minutes: the second compiler, a collector that works beside the
+    # program, and the check of byte code whose hash was checked never pay for their time.
     os.environ.pop("ARTIGRAPH_STORAGE", None)
-    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+    os.environ.setdefault(
+        "JAVA_TOOL_OPTIONS",
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+        "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
+    )
     statements.configure(config)
 
 

@@ -9,8 +9,13 @@ from typing import TypeAlias, TypeGuard, Unpack
 
 from neo4j import AsyncDriver, Driver
 
-from artigraph_neo4j.engine.engine import OFFLOAD_BYTES, Engine
-from artigraph_neo4j.engine.options import EngineOptions, check_options, given_storage
+from artigraph_neo4j.engine.engine import Engine
+from artigraph_neo4j.engine.options import (
+    EngineOptions,
+    check_options,
+    engine_settings,
+    given_storage,
+)
 from artigraph_neo4j.engine.target import Target, choose_target, stack_target
 from artigraph_neo4j.errors import ArgumentError, EngineError
 from artigraph_neo4j.local import LocalStack, StackInfo
@@ -70,12 +75,7 @@ def make_engine(engine: AnyGraph, options: EngineOptions) -> Engine:
         database=database,
         create_schema=create,
         storage=storage,
-        offload_bytes=options.get("offload_bytes", OFFLOAD_BYTES),
-        on_transfer=options.get("on_transfer"),
-        verify_blobs=options.get("verify_blobs", True),
-        record_used=options.get("record_used", True),
-        record_provenance=options.get("record_provenance", True),
-        retry_seconds=options.get("retry_seconds", 60.0),
+        **engine_settings(options),
     )
 
 

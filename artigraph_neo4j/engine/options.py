@@ -12,10 +12,21 @@ from artigraph_neo4j.errors import ArgumentError, StorageError
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.known import open_storage
 
-__all__ = ["EngineOptions", "check_options", "given_storage"]
+__all__ = ["EngineOptions", "EngineSettings", "check_options", "engine_settings", "given_storage"]
 
 
-class EngineOptions(TypedDict, total=False):
+class EngineSettings(TypedDict, total=False):
+    """Keyword arguments that an engine takes as they are given; it has their defaults."""
+
+    offload_bytes: int
+    on_transfer: OnTransfer | None
+    verify_blobs: bool
+    record_used: bool
+    record_provenance: bool
+    retry_seconds: float
+
+
+class EngineOptions(EngineSettings, total=False):
     """Keyword arguments of ``set_engine`` and ``engine_context``; see ``set_engine``."""
 
     username: str | None
@@ -24,13 +35,7 @@ class EngineOptions(TypedDict, total=False):
     create_schema: bool | None
     create_tables: bool | None
     storage: Storage | str | PathLike[str] | None
-    offload_bytes: int
-    on_transfer: OnTransfer | None
-    verify_blobs: bool
-    record_used: bool
-    record_provenance: bool
     trusted_modules: Sequence[str]
-    retry_seconds: float
 
 
 def _is_text(value: object) -> bool:
@@ -92,6 +97,12 @@ def check_options(options: EngineOptions) -> None:
         if not fits(value):
             shown = f"a {type(value).__name__}" if name == "password" else _shown(value)
             raise ArgumentError(f"{name} takes {expected}, not {shown}")
+
+
+def engine_settings(options: EngineOptions) -> EngineSettings:
+    """Return those of the options that an engine takes as they are given."""
+    taken = EngineSettings.__annotations__
+    return cast("EngineSettings", {k: value for k, value in options.items() if k in taken})
 
 
 def _shown(value: Any) -> str:
