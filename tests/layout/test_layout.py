@@ -41,8 +41,6 @@ from tests.layout import models
 from tests.layout.write import export
 from tests.services import empty, run
 
-pytestmark = pytest.mark.statements
-
 NODES = 29
 """Number of spans, artifacts and nested artifacts in the file."""
 
@@ -97,6 +95,7 @@ async def check_makers(engine: Engine) -> None:
         assert [step.label for step in up.steps] == ["derives", "tree", "first"]
 
 
+@pytest.mark.statements
 async def test_an_older_graph_is_refused_and_upgraded(
     version_3: StackInfo, driver: AsyncDriver
 ) -> None:
@@ -184,6 +183,7 @@ async def test_two_upgraders_do_not_collide(version_3: StackInfo) -> None:
         await check_makers(engine)
 
 
+@pytest.mark.statements
 async def test_empty_newer_and_damaged_databases(
     server: StackInfo, version_3: StackInfo, driver: AsyncDriver
 ) -> None:
@@ -206,6 +206,7 @@ async def test_empty_newer_and_damaged_databases(
                     await call()
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize("pairs", [10_000, pytest.param(50_000, marks=pytest.mark.long)])
 async def test_many_nodes(
     pairs: int, version_3: StackInfo, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch

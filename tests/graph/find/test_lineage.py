@@ -279,6 +279,7 @@ async def test_forty_layers_fully_linked(engine: Engine, session: Any) -> None:
         assert 0 < plans.hits(profile) < 200 + 14 * len(up.steps)
 
 
+@pytest.mark.long
 async def test_a_million_uses(engine: Engine) -> None:
     p = await _layers(engine, 5, 500)
     begin = time.monotonic()

@@ -24,6 +24,7 @@ from artigraph_neo4j import (
     span_context,
     use,
 )
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import impact as cypher
 from artigraph_neo4j.graph.parameters import with_one_map
@@ -69,7 +70,7 @@ async def test_as_a_plain_walk_finds_it(engine: Engine, graph: Derivations, data
     wanted = sorted(graph.name(a) for a in tagged & expected.keys())
     assert await found.read_tagged(tag) == wanted
     text = cypher.tagged(found.walk, at_most=0)  # from the other end
-    rows = await engine.read(text, found.parameters | {"tag": tag})
+    rows = await engine.ask(text, found.parameters | {"tag": tag})
     assert [node_id for (chunk,) in rows for node_id in chunk] == wanted
 
 
@@ -114,6 +115,30 @@ async def test_filters_time_and_what_is_deleted(statements: list[Any]) -> None:
 
     await delete_span(clean.node_id)
     assert (await impact(raw)).total == 0
+
+
+@pytest.mark.parametrize("through", ["span", "tree"])
+async def test_tagged_ones_from_either_end(engine: Engine, through: Any) -> None:
+    tag = new_id()
+    async with span_context(label="load"):
+        starts = [
+            await create_span_artifact("current", label=label, data=ImpactTable(1))
+            for label in ("raw", "more")
+        ]
+    async with span_context(label="outer"):
+        async with span_context(label="inner"):
+            use(starts[0])
+            near = await create_span_artifact("current", label="near", data=ImpactTable(2))
+        far = await create_span_artifact("current", label="far", data=ImpactTable(3))
+    for node_id in (near, far):
+        await add_tags(node_id, tag)
+    found = await impact(*starts, through=through, versions="this")
+    wanted = [near] if through == "span" else sorted([near, far])
+    assert await found.read_tagged(tag) == wanted
+    rows = await engine.ask(cypher.tagged(found.walk, at_most=0), found.parameters | {"tag": tag})
+    assert [node_id for (chunk,) in rows for node_id in chunk] == wanted
+    distances = [step.distance for step in await found.read_steps()]
+    assert distances == ([1, 2] if through == "span" else [1, 2, 2, 3])
 
 
 async def test_wrong_arguments() -> None:

@@ -186,7 +186,7 @@ async def test_a_node_that_is_being_written_is_passed_over(
     engine: Engine, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neo4j applies a commit record by record: first a node, later its properties and links."""
-    seen = engine.read
+    seen = engine.ask
 
     async def read(text: str, parameters: Any, **options: Any) -> Any:
         rows = await seen(text, parameters, **options)
@@ -208,7 +208,7 @@ async def test_a_node_that_is_being_written_is_passed_over(
         {"digest": digest, "id": new_id(), "name": storage.name, "at": location},
     )
     try:
-        monkeypatch.setattr(engine, "read", read)
+        monkeypatch.setattr(engine, "ask", read)
         (report,) = await collect_garbage(storage, dry_run=False, min_age=AT_ONCE)
         assert (report.live.count, report.deleted.count) == (2, 0)
         assert (report.unowned, report.unowned_examples, report.dangling) == (0, [], 0)
@@ -288,12 +288,12 @@ async def test_a_reference_that_comes_between_the_looks_is_seen(
     storage = MemoryStorage(new_id())
     cls = model(storage)
     node_id = await cls("handed over").create()
-    read = engine.read
+    read = engine.ask
 
     async def blind(text: str, parameters: Any, **options: Any) -> Any:
         return [] if text == cypher.REFERENCES else await read(text, parameters, **options)
 
-    monkeypatch.setattr(engine, "read", blind)
+    monkeypatch.setattr(engine, "ask", blind)
     (report,) = await collect_garbage(storage, dry_run=False, min_age=AT_ONCE)
     monkeypatch.undo()
     assert (report.live, report.garbage) == (Tally(1, 11), Tally())
