@@ -170,7 +170,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
             "check NEO4J_USERNAME and NEO4J_PASSWORD" if refused else "see the server's log",
         )  # fmt: skip
         return
-    where = f"{settings.uri} as {settings.username or 'nobody'}"
+    where = f"{settings.shown} as {settings.username or 'nobody'}"
     yield Check("connection", "ok", f"{where}, {server.seconds * 1000:.1f} ms a round trip")
     yield _server(server.version, server.edition)
     yield _clock(server.skew)

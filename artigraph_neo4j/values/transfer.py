@@ -18,6 +18,7 @@ from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, cast
 
+from artigraph_neo4j.common.hiding import chained, hidden
 from artigraph_neo4j.common.progress import reporting
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import BlobNotFoundError, IntegrityError, StorageError
@@ -239,8 +240,9 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
     except Exception as error:
         kind = StalledError if isinstance(error, StalledError) else StorageError
         raise kind(
-            f"{what}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
-        ) from error
+            f"{what}: {content.size} bytes could not be stored in {storage.name!r}: "
+            f"{hidden(str(error))}"
+        ) from chained(error)
 
 
 @asynccontextmanager
@@ -362,11 +364,11 @@ def fetching(what: str, blob: BlobRef) -> Generator[None]:
     except StalledError as error:
         raise StalledError(f"{at} could not be read: {error}") from error
     except BlobNotFoundError as error:
-        raise BlobNotFoundError(f"{at} is gone") from error
+        raise BlobNotFoundError(f"{at} is gone") from chained(error)
     except _SinkError as error:
         raise StorageError(f"{at} could not be written to this machine: {error}") from error
     except Exception as error:
-        raise StorageError(f"{at} could not be read: {error}") from error
+        raise StorageError(f"{at} could not be read: {hidden(str(error))}") from chained(error)
 
 
 def place(what: str, blob: BlobRef) -> str:

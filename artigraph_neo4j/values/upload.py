@@ -20,6 +20,7 @@ from math import inf
 from typing import IO, Any, TypeVar
 from weakref import WeakValueDictionary
 
+from artigraph_neo4j.common.hiding import chained, hidden
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import StorageError
@@ -342,8 +343,8 @@ class Uploads:
             kind = StalledError if isinstance(error, StalledError) else StorageError
             raise kind(
                 f"{content.where}: {content.size} bytes could not be {done} in "
-                f"{content.storage.name!r}: {error}"
-            ) from error
+                f"{content.storage.name!r}: {hidden(str(error))}"
+            ) from chained(error)
 
 
 async def upload(
@@ -363,8 +364,9 @@ async def upload(
     except Exception as error:
         kind = StalledError if isinstance(error, StalledError) else StorageError
         raise kind(
-            f"{where}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
-        ) from error
+            f"{where}: {content.size} bytes could not be stored in {storage.name!r}: "
+            f"{hidden(str(error))}"
+        ) from chained(error)
     return await put(engine, storage, content, key, where)
 
 
