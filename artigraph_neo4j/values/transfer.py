@@ -12,8 +12,8 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterable
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
+from contextlib import aclosing, contextmanager, suppress
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, cast
@@ -24,18 +24,17 @@ from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import BlobNotFoundError, IntegrityError, StorageError
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.values.moving import StalledError, moving
 
 __all__ = [
     "SPOOL_BYTES",
     "TRANSFERS",
     "Content",
     "Spool",
-    "StalledError",
     "download",
     "download_again",
     "fetch",
     "fetching",
-    "moving",
     "place",
     "put",
     "temporary",
@@ -54,10 +53,6 @@ _TAKEN_AT_ONCE = 2 * 1024 * 1024
 
 _HASHED_AT_ONCE = 64 * 1024
 """Maximum bytes that are hashed inline; for more, handing them to a thread is cheaper."""
-
-
-class StalledError(StorageError):
-    """A transfer that made no progress for as long as the engine waits."""
 
 
 class Content:
@@ -223,7 +218,7 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
 
     async def work() -> str:
         with reporting(engine.on_transfer, "upload", what, storage.name, content.size) as step:
-            async with moving(engine) as moved:
+            async with moving(engine, storage, content.size) as moved:
                 if whole and content.data is not None:
                     return await storage.put(content.data, key=key)
 
@@ -245,29 +240,6 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
         ) from chained(error)
 
 
-@asynccontextmanager
-async def moving(engine: Engine) -> AsyncGenerator[Callable[[], None]]:
-    """Cancel the block if nothing moves for as long as the engine waits; on the I/O loop.
-
-    Yields:
-        A function to call whenever bytes have moved.
-
-    Raises:
-        StalledError: Nothing moved for that long.
-    """
-    loop = asyncio.get_running_loop()
-    limit = asyncio.timeout(engine.deadline)
-    try:
-        async with limit:
-            yield lambda: limit.reschedule(loop.time() + engine.deadline)
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise StalledError(
-            f"nothing moved for {engine.deadline:g} s; check the network and the storage"
-        ) from error
-
-
 class _Sink(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
@@ -285,7 +257,7 @@ async def fetch(engine: Engine, storage: Storage, blob: BlobRef, what: str) -> b
 
     async def read() -> bytes:
         with reporting(engine.on_transfer, "download", what, storage.name, blob.size):
-            async with moving(engine):
+            async with moving(engine, storage, blob.size):
                 return await storage.read(blob.location)
 
     with fetching(what, blob):
@@ -318,7 +290,10 @@ async def download(engine: Engine, storage: Storage, blob: BlobRef, what: str, s
         nonlocal size
         held, held_bytes = list[bytes](), 0
         with reporting(engine.on_transfer, "download", what, storage.name, blob.size) as step:
-            async with moving(engine) as moved, aclosing(storage.stream(blob.location)) as chunks:
+            async with (
+                moving(engine, storage, blob.size) as moved,
+                aclosing(storage.stream(blob.location)) as chunks,
+            ):
                 async for chunk in chunks:
                     moved()
                     held.append(chunk)
