@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.cli.output import print_json, say
+from artigraph_neo4j.common.hiding import hidden
 from artigraph_neo4j.errors import ArtigraphError
 
 __all__ = ["COMMANDS", "app"]
@@ -130,6 +131,7 @@ def _told(json: bool) -> Generator[None]:
             say(f" {error}\n", err=True)
         raise typer.Exit(1) from error
     except _UsageError as error:
+        error.message = hidden(error.message)  # it quotes arguments
         if not json:
             raise
         _print_error(error, error.format_message())

@@ -35,6 +35,7 @@ from artigraph_neo4j.storage.known import find_storage, how_to_name
 from artigraph_neo4j.upkeep.health import count_unfinished_deletes, read_server, read_storage_names
 from artigraph_neo4j.upkeep.lost import find_lost_spans, read_open_spans
 from artigraph_neo4j.upkeep.schema import check_schema
+from artigraph_neo4j.values.moving import asked
 
 __all__ = ["Check", "run_checks"]
 
@@ -170,7 +171,7 @@ async def _graph(engine: Engine) -> AsyncIterator[Check]:
             "check NEO4J_USERNAME and NEO4J_PASSWORD" if refused else "see the server's log",
         )  # fmt: skip
         return
-    where = f"{settings.uri} as {settings.username or 'nobody'}"
+    where = f"{settings.shown} as {settings.username or 'nobody'}"
     yield Check("connection", "ok", f"{where}, {server.seconds * 1000:.1f} ms a round trip")
     yield _server(server.version, server.edition)
     yield _clock(server.skew)
@@ -265,7 +266,7 @@ async def _storage(engine: Engine, name: str, given: Storage | None) -> Check:
                 label, "warn", "not named by the environment: its values cannot be read here",
                 how_to_name(name),
             )  # fmt: skip
-        await engine.call(lambda: _look(storage))
+        await asked(engine, storage, lambda: _look(storage))
     except (ArtigraphError, ImportError) as error:
         return Check(
             label, "fail", str(error),
@@ -276,7 +277,8 @@ async def _storage(engine: Engine, name: str, given: Storage | None) -> Check:
 
 async def _look(storage: Storage) -> None:
     """Read one key, and list if the storage can: only listing fails for a missing bucket."""
-    await storage.exists(f"ag/{new_id()}")
+    prefix = getattr(storage, "prefix", "")  # locations in S3 begin with it
+    await storage.exists(f"{prefix}/ag/{new_id()}".lstrip("/"))
     if type(storage).list is not Storage.list:
         try:
             async for _ in storage.list(f"ag/{new_id()}"):

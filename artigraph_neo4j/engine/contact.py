@@ -10,12 +10,15 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from neo4j import AsyncDriver, AsyncGraphDatabase
 from neo4j.api import AsyncBookmarkManager
+from neo4j.exceptions import DriverError
 
 from artigraph_neo4j._version import __version__
 from artigraph_neo4j.common import iothread
+from artigraph_neo4j.common.hiding import chained, told
 from artigraph_neo4j.engine.heartbeat import GOODBYE_SECONDS
 from artigraph_neo4j.engine.scope import enter_batch
 from artigraph_neo4j.engine.target import Target
@@ -258,16 +261,8 @@ class Contact:
             self._found(storage)
             database = self._database or settings.database
             self._settings = settings
-            where = f"Neo4j at {settings.uri}"
-            driver = AsyncGraphDatabase.driver(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
-                settings.uri,
-                auth=settings.auth,
-                max_connection_pool_size=50,
-                connection_acquisition_timeout=30,
-                liveness_check_timeout=60,
-                notifications_min_severity="OFF",
-                user_agent=f"artigraph-neo4j/{__version__}",
-            )
+            where = f"Neo4j at {settings.shown}"
+            driver = _driver(settings)
         else:
             driver, database, where = self._target, self._database, "Neo4j"
         bookmarks: AsyncBookmarkManager = AsyncGraphDatabase.bookmark_manager()
@@ -333,3 +328,23 @@ class Contact:
             self._opening = None
         await self._leave(connection)
         await self._disconnect(connection)
+
+
+def _driver(settings: Settings) -> AsyncDriver:
+    try:
+        return AsyncGraphDatabase.driver(  # pyright: ignore[reportUnknownMemberType] # neo4j leaves the settings untyped
+            settings.uri,
+            auth=settings.auth,
+            max_connection_pool_size=50,
+            connection_acquisition_timeout=30,
+            liveness_check_timeout=60,
+            notifications_min_severity="OFF",
+            user_agent=f"artigraph-neo4j/{__version__}",
+        )
+    except (DriverError, ValueError) as error:
+        query = settings.uri.partition("?")[2]
+        secrets = (query, *(text for pair in parse_qsl(query, True) for text in pair))
+        raise EngineError(
+            f"the driver of Neo4j does not take the address {settings.shown}: "
+            f"{told(error, secrets)}; check what is after its question mark"
+        ) from chained(error, secrets)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from os import PathLike
 from typing import Any, TypedDict, cast
 
+from artigraph_neo4j.common.hiding import hidden
 from artigraph_neo4j.common.progress import OnTransfer
 from artigraph_neo4j.errors import ArgumentError, StorageError
 from artigraph_neo4j.storage.base import Storage
@@ -106,7 +107,9 @@ def engine_settings(options: EngineOptions) -> EngineSettings:
 
 
 def _shown(value: Any) -> str:
-    simple = value is None or isinstance(value, (bool, int, float, str))
+    simple = value is None or isinstance(value, (bool, int, float))
+    if isinstance(value, str):
+        return repr(hidden(value))
     return repr(value) if simple else f"a {type(value).__name__}"
 
 

@@ -49,7 +49,7 @@ def choose_target(
     """
     if url is not None:
         settings = Settings.from_url(url, username=username, password=password, database=database)
-        return Target(settings.uri, lambda: (settings, None))
+        return Target(settings.shown, lambda: (settings, None))
     found = Settings.from_environment()
     if found is not None:
 
@@ -64,7 +64,7 @@ def choose_target(
             )
             return settings, None
 
-        return Target(f"{found.uri} (NEO4J_URI)", resolve)
+        return Target(f"{found.shown} (NEO4J_URI)", resolve)
     stack = running_stack()
     if stack is not None:
         return Target(

@@ -6,6 +6,7 @@ from enum import Enum
 
 from neo4j.exceptions import DriverError, Neo4jError
 
+from artigraph_neo4j.common.hiding import hidden
 from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, EngineError
 
 __all__ = [
@@ -127,7 +128,7 @@ def our_error(error: DriverError | Neo4jError, attempts: int) -> ArtigraphError:
     """Make the error to raise for an error of the driver, after some attempts."""
     if not isinstance(error, Neo4jError):
         return ConnectionFailed(
-            f"Neo4j could not be reached ({attempts} attempts): {error}; "
+            f"Neo4j could not be reached ({attempts} attempts): {hidden(str(error))}; "
             "check that it runs and that the address is right"
         )
     said = f"{error.code}: {error.message}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from artigraph_neo4j.errors import EngineError
@@ -15,12 +15,13 @@ __all__ = ["SCHEMES", "Settings"]
 SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """Address and login of one database.
 
     Attributes:
-        uri: Scheme, host and port, without credentials: ``bolt://127.0.0.1:7687``.
+        uri: Scheme, host and port, without credentials: ``bolt://127.0.0.1:7687``; for ``neo4j``
+            also the parameters of its routing.
         username: The user, or None for a server without authentication.
         password: Never shown by ``repr``.
         database: The database's name, or None for the server's default.
@@ -28,8 +29,17 @@ class Settings:
 
     uri: str
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     database: str | None = None
+
+    def __repr__(self) -> str:
+        login = f"username={self.username!r}, database={self.database!r}"
+        return f"Settings(uri={self.shown!r}, {login})"
+
+    @property
+    def shown(self) -> str:
+        """The address without parameters, which may be secret; for messages."""
+        return self.uri.partition("?")[0]
 
     @property
     def auth(self) -> tuple[str, str] | None:
@@ -61,13 +71,18 @@ class Settings:
             raise EngineError(f"the {scheme}:// URL cannot be read{_ENCODE}") from None
         if "@" in f"{parts.path}{parts.query}{parts.fragment}":
             raise EngineError(f"the password in the {scheme}:// URL ends too early{_ENCODE}")
+        if parts.query and scheme.startswith("bolt"):
+            raise EngineError(
+                f"a {scheme}:// URL takes no parameters after a question mark; pass the login as "
+                "username= and password=, or as NEO4J_USERNAME and NEO4J_PASSWORD"
+            )
         if not parts.hostname:
             raise EngineError(f"a {parts.scheme}:// URL needs a host: {parts.scheme}://host:7687")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         try:
             port = f":{parts.port}" if parts.port else ""
-        except ValueError as error:
-            raise EngineError(f"the port in the {scheme}:// URL is not a number") from error
+        except ValueError:  # its text quotes the port, which may be a password
+            raise EngineError(f"the port in the {scheme}:// URL is not a number{_ENCODE}") from None
         query = f"?{parts.query}" if parts.query else ""
         return cls(
             f"{parts.scheme}://{host}{port}{query}",

@@ -20,7 +20,7 @@ from artigraph_neo4j.graph.span_rows import mark_lost
 from artigraph_neo4j.recording.delivery import Delivery
 from artigraph_neo4j.recording.queue import Item, Queue
 from artigraph_neo4j.recording.work import Closing, Opening, Recording
-from artigraph_neo4j.values.transfer import StalledError
+from artigraph_neo4j.values.moving import StalledError
 from artigraph_neo4j.values.upload import Uploads
 
 __all__ = ["SECONDS", "Batch", "write_first"]

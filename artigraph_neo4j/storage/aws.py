@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from typing import Any, Self
 
+from artigraph_neo4j.common.hiding import secrets_in
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.aws_client import Connection, Patience, Request, close_clients
 from artigraph_neo4j.storage.aws_errors import (
@@ -83,6 +84,7 @@ class S3Storage(Storage):
         timeout: float = 60.0,
         use_environment: bool = True,
     ) -> None:
+        _check_bucket(bucket)
         self.bucket = bucket
         self.prefix = prefix.strip("/")
         if self.prefix:
@@ -369,15 +371,27 @@ class S3Storage(Storage):
         _refuse_dots(location, self.bucket)
         return location
 
+    def _secrets(self) -> tuple[str, ...]:
+        return (*self._connection.secrets(), *secrets_in(self._put_extra_args))
+
     @asynccontextmanager
     async def _request(
         self, action: str, location: str, patience: Patience | None = None
     ) -> AsyncGenerator[Request]:
         what = f"could not {action} {location!r} in bucket {self.bucket!r}"
         turn = self._connection.request(download=action == "read", patience=patience)
-        with mapped_errors(what, self.bucket, location):
+        with mapped_errors(what, self.bucket, location, self._secrets):
             async with turn as request:
                 yield request
+
+
+def _check_bucket(bucket: str) -> None:
+    """Refuse a bucket with a login or a query; the message does not quote it."""
+    if "@" in bucket or "?" in bucket or (":" in bucket and not bucket.startswith("arn:")):
+        raise StorageError(
+            "the bucket is a name alone, as in s3://bucket/prefix; pass a login as access_key= and "
+            "secret_key=, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
 
 
 def _refuse_dots(key: str, bucket: str) -> None:

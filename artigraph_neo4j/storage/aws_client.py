@@ -34,6 +34,7 @@ __all__ = ["Connection", "Patience", "Request", "close_clients"]
 T = TypeVar("T")
 
 _PROXIES = frozenset({"http_proxy", "https_proxy", "no_proxy"})
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _SESSION_FILES = ("config_file", "credentials_file", "ca_bundle")
 
 
@@ -54,7 +55,7 @@ class Connection:
         use_environment: Whether AWS variables, AWS files and proxies of the environment are used.
     """
 
-    endpoint_url: str | None = None
+    endpoint_url: str | None = field(default=None, repr=False)
     region_name: str | None = None
     profile_name: str | None = None
     access_key: str | None = field(default=None, repr=False)
@@ -83,6 +84,12 @@ class Connection:
     async def aclose(self) -> None:
         """Close the client of the running loop once it is idle; the next use opens a new one."""
         await _clients.close(self)
+
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that no message may quote, as given here or in the environment."""
+        given = (self.secret_key, self.session_token)
+        named = map(os.environ.get, _SECRET_VARIABLES if self.use_environment else ())
+        return tuple(str(value) for value in (*given, *named) if value)
 
     def new_session(self) -> Any:
         """Return the session that makes the client: the given one, or a new one of aiobotocore."""
@@ -240,7 +247,7 @@ class _Client:
         """Enter a turn, as soon as the gate has room for one more."""
         self.users += 1  # before the first await: from now on the client is not closed
         try:
-            with mapped_errors("could not set up the S3 client", "", ""):
+            with mapped_errors("could not set up the S3 client", "", "", self.connection.secrets):
                 await self._open()
             if download:
                 async with self._downloads:

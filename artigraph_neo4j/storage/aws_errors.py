@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
+from artigraph_neo4j.common.hiding import chained, told
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 
 try:
@@ -34,7 +34,6 @@ _HINTS = {
     "PermanentRedirect": "the bucket is in another region; set AWS_DEFAULT_REGION or region_name",
     "SlowDown": "the service asks for fewer requests at once; lower max_concurrency",
 }
-_LOGIN_IN_URL = re.compile(r"://[^/@\s]*@")
 
 
 def error_code(error: ClientError) -> str:
@@ -48,15 +47,24 @@ def with_hint(code: str) -> str:
 
 
 @contextmanager
-def mapped_errors(what: str, bucket: str, location: str) -> Generator[None]:
-    """Convert the client's errors into ours, with the next step in the message."""
+def mapped_errors(
+    what: str, bucket: str, location: str, secrets: Callable[[], Iterable[str]] = tuple
+) -> Generator[None]:
+    """Convert the client's errors into ours, with the next step in the message.
+
+    Args:
+        what: What could not be done.
+        bucket: The bucket.
+        location: The key.
+        secrets: Returns the texts that no message may quote; called after an error.
+    """
     try:
         yield
     except ClientError as error:
         code = error_code(error)
         if code in _MISSING:
             raise BlobNotFoundError(f"bucket {bucket!r} has no object {location!r}") from error
-        raise StorageError(f"{what}: {with_hint(code)}") from error
+        raise StorageError(f"{what}: {with_hint(code)}") from chained(error, secrets())
     except NoCredentialsError as error:
         raise StorageError(
             f"{what}: no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
@@ -67,6 +75,7 @@ def mapped_errors(what: str, bucket: str, location: str) -> Generator[None]:
             f"{what}: the service stopped answering; check that it runs and can be reached, or "
             "give S3Storage a larger timeout"
         ) from error
-    except (*CONNECTION_ERRORS, ValueError) as error:
-        text = _LOGIN_IN_URL.sub("://…@", f"{type(error).__name__}: {error}")
-        raise StorageError(f"{what}: {text}; check the endpoint and the AWS_* settings") from error
+    except (*CONNECTION_ERRORS, ValueError, TypeError) as error:
+        raise StorageError(
+            f"{what}: {told(error, secrets())}; check the endpoint and the AWS_* settings"
+        ) from chained(error, secrets())

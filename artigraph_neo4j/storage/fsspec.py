@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self, TypeVar, cast
 
+from artigraph_neo4j.common.hiding import chained, secrets_in, told
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
 from artigraph_neo4j.storage.links import refuse_outside
+from artigraph_neo4j.storage.urls import check_url, secrets_of, shown_url
 
 try:
     import fsspec
@@ -30,7 +31,6 @@ __all__ = ["FsspecStorage"]
 T = TypeVar("T")
 
 _CHUNK = 4 * 1024 * 1024
-_LOGIN = re.compile(r"(?<=://)[^/@]*@")
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
 """Keys under which file systems return the time of a file's last write, without another request."""
 
@@ -48,20 +48,25 @@ class FsspecStorage(Storage):
 
     Args:
         url: The URL of a directory or prefix; chained ones (``simplecache::``) work, too.
-        name: The storage's name in the graph, by default ``fsspec:`` and the URL without a login.
+        name: The storage's name in the graph, by default ``fsspec:`` and the URL without a login
+            or a query.
         **options: Options of the file system; never shown or stored.
     """
 
     def __init__(self, url: str, *, name: str | None = None, **options: Any) -> None:
         self.url = url.rstrip("/") if not url.endswith("://") else url
+        check_url(self.url)
+        self._secrets = (*secrets_in(options), *secrets_of(self.url))
         try:
             found = cast("tuple[Any, str]", fsspec.url_to_fs(self.url, **options))
-        except (ImportError, ValueError) as error:
+        except Exception as error:
+            missing = isinstance(error, (ImportError, ValueError))
             raise StorageError(
-                f"fsspec cannot open {_shown(url)!r}: {error}; install its package"
-            ) from error
+                f"fsspec cannot open {shown_url(url)!r}: {told(error, self._secrets)}; "
+                f"{'install its package' if missing else 'check the address and the options'}"
+            ) from chained(error, self._secrets)
         self._files, self._root = found
-        self.name = f"fsspec:{_shown(self.url)}" if name is None else name
+        self.name = f"fsspec:{shown_url(self.url)}" if name is None else name
 
     @classmethod
     def from_name(cls, rest: str) -> Self | None:
@@ -195,8 +200,25 @@ class FsspecStorage(Storage):
         return f"{self._root.rstrip('/')}/{location}"
 
     async def _call(self, action: str, path: str, work: Callable[[], T]) -> T:
-        with _errors(f"{self.name} could not {action} {path!r}", path):
+        with self._errors(action, path):
             return await asyncio.to_thread(self._inside, path, work)
+
+    @contextmanager
+    def _errors(self, action: str, path: str) -> Generator[None]:
+        """Convert errors of file systems and their clients into ours."""
+        at = path.removeprefix(self._root).lstrip("/")  # the root may contain a login
+        try:
+            yield
+        except StorageError:
+            raise
+        except FileNotFoundError as error:
+            raise BlobNotFoundError(f"{self.name} has no file {at!r}") from chained(
+                error, self._secrets
+            )
+        except Exception as error:
+            raise StorageError(
+                f"{self.name} could not {action} {at!r}: {told(error, self._secrets)}"
+            ) from chained(error, self._secrets)
 
     def _inside(self, path: str, work: Callable[[], T]) -> T:
         if isinstance(self._files, LocalFileSystem):
@@ -206,21 +228,3 @@ class FsspecStorage(Storage):
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _shown(url: str) -> str:
-    return _LOGIN.sub("", url)
-
-
-@contextmanager
-def _errors(what: str, path: str) -> Generator[None]:
-    """Convert errors of file systems and their clients into ours."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except FileNotFoundError as error:
-        raise BlobNotFoundError(f"there is no file {path!r}") from error
-    except Exception as error:
-        text = _LOGIN.sub("…@", f"{type(error).__name__}: {error}")
-        raise StorageError(f"{what}: {text}") from error

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from urllib.parse import unquote
 
+from artigraph_neo4j.common.hiding import hidden
 from artigraph_neo4j.common.registry import load_entry_points
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.storage.base import Storage, living, registered
@@ -83,7 +84,7 @@ def open_storage(name: str | os.PathLike[str]) -> Storage:
     found = find_storage(name) or _made(name)
     if found is None:
         raise StorageError(
-            f"{name!r} does not say where the storage is, as s3://bucket/prefix, /path, "
+            f"{hidden(name)!r} does not say where the storage is, as s3://bucket/prefix, /path, "
             "file:///path and gs://bucket do; or make it in a program and register() it"
         )
     return found
@@ -126,6 +127,11 @@ def _name_of(given: str, *, paths: bool = False) -> str:
     scheme, separator, rest = given.partition("://")
     if not separator or ":" in scheme:
         return given
+    if scheme == "s3" and "?" in rest:
+        raise StorageError(
+            "a URL s3://bucket/prefix takes no options after a question mark; pass them to "
+            "S3Storage, or set the AWS_* variables"
+        )
     if scheme in ("s3", "memory"):
         return f"{scheme}:{rest.rstrip('/')}"
     return f"file:{unquote(rest)}" if scheme == "file" else f"fsspec:{given}"

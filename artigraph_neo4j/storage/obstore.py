@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Self, cast
 from urllib.parse import unquote
 
+from artigraph_neo4j.common.hiding import chained, hidden, secrets_in
 from artigraph_neo4j.errors import BlobNotFoundError, StorageError
 from artigraph_neo4j.storage.base import Storage, StoredBytes, blob_key
 from artigraph_neo4j.storage.links import refuse_outside
 from artigraph_neo4j.storage.names import digest_in
+from artigraph_neo4j.storage.urls import check_url, secrets_of, shown_url
 
 try:
     import obstore
@@ -32,8 +33,6 @@ _WHOLE = 8 * 1024 * 1024
 
 _RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 _LIST = 1000
-_LOGIN = re.compile(r"(?<=://)[^/@]*@")
-_QUERY = re.compile(r"\?\S*")
 _ENDPOINTS = ("endpoint", "endpoint_url", "aws_endpoint", "aws_endpoint_url")
 _SORTED = ("s3:", "s3a:", "gs:")
 """Schemes of services that list keys in order."""
@@ -64,18 +63,25 @@ class ObstoreStorage(Storage):
     Args:
         url: The URL of a bucket or container, with an optional prefix in it; ``file://`` and
             ``memory://`` work, too.
-        name: The storage's name in the graph, by default ``obstore:`` and the URL without a login.
+        name: The storage's name in the graph, by default ``obstore:`` and the URL without a login
+            or a query.
         **options: Options of ``obstore.store.from_url``; never shown or stored.
     """
 
     def __init__(self, url: str, *, name: str | None = None, **options: Any) -> None:
         self.url = url.rstrip("/") if not url.endswith("://") else url
+        check_url(self.url)
+        self._secrets = (*secrets_in(options), *secrets_of(self.url))
         try:
             self._store = _opened(self.url, options)
+        except StorageError:
+            raise
         except Exception as error:
-            raise StorageError(f"obstore cannot open {_shown(url)!r}: {_text(error)}") from error
+            raise StorageError(
+                f"obstore cannot open {shown_url(url)!r}: {self._text(error)}"
+            ) from chained(error, self._secrets)
         self._directory = unquote(self.url[7:]) if self.url.startswith("file:///") else None
-        self.name = f"obstore:{_shown(self.url)}" if name is None else name
+        self.name = f"obstore:{shown_url(self.url)}" if name is None else name
 
     @classmethod
     def from_name(cls, rest: str) -> Self | None:
@@ -235,11 +241,18 @@ class ObstoreStorage(Storage):
         try:
             yield
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise BlobNotFoundError(f"{self.name} keeps nothing at {path!r}") from error
+            raise BlobNotFoundError(f"{self.name} keeps nothing at {path!r}") from chained(
+                error, self._secrets
+            )
         except Exception as error:
             raise StorageError(
-                f"{self.name} could not {action} {path!r}: {_text(error)}"
-            ) from error
+                f"{self.name} could not {action} {path!r}: {self._text(error)}"
+            ) from chained(error, self._secrets)
+
+    def _text(self, error: BaseException) -> str:
+        """The first line of an error, without what may be secret."""
+        line = str(error).strip().partition("\n")[0]
+        return hidden(f"{type(error).__name__}: {line}", self._secrets)
 
 
 def _refuse_after_fork() -> None:
@@ -261,6 +274,7 @@ def _opened(url: str, options: dict[str, Any]) -> Any:
     scheme, _, rest = url.partition("://")
     if endpoint is None or scheme not in ("s3", "s3a"):
         return from_url(url, **options)
+    check_url(str(endpoint))
     given: dict[str, Any] = {
         name: value for name, value in options.items() if name.lower() not in _ENDPOINTS
     }
@@ -268,13 +282,3 @@ def _opened(url: str, options: dict[str, Any]) -> Any:
         given["client_options"] = {"allow_http": True, **(given.get("client_options") or {})}
     bucket, _, prefix = rest.partition("/")
     return S3Store(bucket, prefix=prefix or None, aws_endpoint_url_s3=endpoint, **given)
-
-
-def _shown(url: str) -> str:
-    return _QUERY.sub("", _LOGIN.sub("", url))
-
-
-def _text(error: BaseException) -> str:
-    """The first line of an error, without logins and signatures."""
-    line = str(error).strip().partition("\n")[0]
-    return _QUERY.sub("?…", _LOGIN.sub("…@", f"{type(error).__name__}: {line}"))

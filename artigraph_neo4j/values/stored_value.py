@@ -24,6 +24,7 @@ from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.ranges import RangeFile
 from artigraph_neo4j.values import transfer
+from artigraph_neo4j.values.moving import moving
 
 __all__ = ["StoredValue", "lazy_of", "read_blob"]
 
@@ -210,5 +211,5 @@ class StoredValue(Reference):
 
     async def _range(self, storage: Storage, blob: BlobRef, start: int, stop: int) -> bytes:
         with transfer.fetching(self.where, blob):
-            async with transfer.moving(self._engine or get_engine()):
+            async with moving(self._engine or get_engine(), storage, stop - start):
                 return await storage.read_range(blob.location, start, stop)

@@ -12,29 +12,29 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterable
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
+from contextlib import aclosing, contextmanager, suppress
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, cast
 
+from artigraph_neo4j.common.hiding import chained, hidden
 from artigraph_neo4j.common.progress import reporting
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import BlobNotFoundError, IntegrityError, StorageError
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.values.moving import StalledError, moving
 
 __all__ = [
     "SPOOL_BYTES",
     "TRANSFERS",
     "Content",
     "Spool",
-    "StalledError",
     "download",
     "download_again",
     "fetch",
     "fetching",
-    "moving",
     "place",
     "put",
     "temporary",
@@ -53,10 +53,6 @@ _TAKEN_AT_ONCE = 2 * 1024 * 1024
 
 _HASHED_AT_ONCE = 64 * 1024
 """Maximum bytes that are hashed inline; for more, handing them to a thread is cheaper."""
-
-
-class StalledError(StorageError):
-    """A transfer that made no progress for as long as the engine waits."""
 
 
 class Content:
@@ -222,7 +218,7 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
 
     async def work() -> str:
         with reporting(engine.on_transfer, "upload", what, storage.name, content.size) as step:
-            async with moving(engine) as moved:
+            async with moving(engine, storage, content.size) as moved:
                 if whole and content.data is not None:
                     return await storage.put(content.data, key=key)
 
@@ -239,31 +235,9 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
     except Exception as error:
         kind = StalledError if isinstance(error, StalledError) else StorageError
         raise kind(
-            f"{what}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
-        ) from error
-
-
-@asynccontextmanager
-async def moving(engine: Engine) -> AsyncGenerator[Callable[[], None]]:
-    """Cancel the block if nothing moves for as long as the engine waits; on the I/O loop.
-
-    Yields:
-        A function to call whenever bytes have moved.
-
-    Raises:
-        StalledError: Nothing moved for that long.
-    """
-    loop = asyncio.get_running_loop()
-    limit = asyncio.timeout(engine.deadline)
-    try:
-        async with limit:
-            yield lambda: limit.reschedule(loop.time() + engine.deadline)
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise StalledError(
-            f"nothing moved for {engine.deadline:g} s; check the network and the storage"
-        ) from error
+            f"{what}: {content.size} bytes could not be stored in {storage.name!r}: "
+            f"{hidden(str(error))}"
+        ) from chained(error)
 
 
 class _Sink(Protocol):
@@ -283,7 +257,7 @@ async def fetch(engine: Engine, storage: Storage, blob: BlobRef, what: str) -> b
 
     async def read() -> bytes:
         with reporting(engine.on_transfer, "download", what, storage.name, blob.size):
-            async with moving(engine):
+            async with moving(engine, storage, blob.size):
                 return await storage.read(blob.location)
 
     with fetching(what, blob):
@@ -316,7 +290,10 @@ async def download(engine: Engine, storage: Storage, blob: BlobRef, what: str, s
         nonlocal size
         held, held_bytes = list[bytes](), 0
         with reporting(engine.on_transfer, "download", what, storage.name, blob.size) as step:
-            async with moving(engine) as moved, aclosing(storage.stream(blob.location)) as chunks:
+            async with (
+                moving(engine, storage, blob.size) as moved,
+                aclosing(storage.stream(blob.location)) as chunks,
+            ):
                 async for chunk in chunks:
                     moved()
                     held.append(chunk)
@@ -362,11 +339,11 @@ def fetching(what: str, blob: BlobRef) -> Generator[None]:
     except StalledError as error:
         raise StalledError(f"{at} could not be read: {error}") from error
     except BlobNotFoundError as error:
-        raise BlobNotFoundError(f"{at} is gone") from error
+        raise BlobNotFoundError(f"{at} is gone") from chained(error)
     except _SinkError as error:
         raise StorageError(f"{at} could not be written to this machine: {error}") from error
     except Exception as error:
-        raise StorageError(f"{at} could not be read: {error}") from error
+        raise StorageError(f"{at} could not be read: {hidden(str(error))}") from chained(error)
 
 
 def place(what: str, blob: BlobRef) -> str:

@@ -20,6 +20,7 @@ from math import inf
 from typing import IO, Any, TypeVar
 from weakref import WeakValueDictionary
 
+from artigraph_neo4j.common.hiding import chained, hidden
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import StorageError
@@ -28,14 +29,13 @@ from artigraph_neo4j.model.encode import Pending
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.names import blob_name, graph_prefix, marker, marker_key
+from artigraph_neo4j.values.moving import StalledError, asked
 from artigraph_neo4j.values.stored_value import StoredValue
 from artigraph_neo4j.values.transfer import (
     TRANSFERS,
     Content,
     Spool,
-    StalledError,
     download_again,
-    moving,
     put,
     together,
 )
@@ -311,10 +311,10 @@ class Uploads:
             size, digest = content.size, content.digest
 
             async def holds() -> bool:
-                async with moving(self._engine):
-                    return await content.storage.holds(location, size=size, digest=digest)
+                return await content.storage.holds(location, size=size, digest=digest)
 
-            if await self._on(content, "looked for", self._engine.call(holds)):
+            looking = asked(self._engine, content.storage, holds)
+            if await self._on(content, "looked for", looking):
                 content.leaned_on, content.location = blob_id, location
 
         await together(partial(look, content) for content in contents if content.key in found)
@@ -342,8 +342,8 @@ class Uploads:
             kind = StalledError if isinstance(error, StalledError) else StorageError
             raise kind(
                 f"{content.where}: {content.size} bytes could not be {done} in "
-                f"{content.storage.name!r}: {error}"
-            ) from error
+                f"{content.storage.name!r}: {hidden(str(error))}"
+            ) from chained(error)
 
 
 async def upload(
@@ -363,8 +363,9 @@ async def upload(
     except Exception as error:
         kind = StalledError if isinstance(error, StalledError) else StorageError
         raise kind(
-            f"{where}: {content.size} bytes could not be stored in {storage.name!r}: {error}"
-        ) from error
+            f"{where}: {content.size} bytes could not be stored in {storage.name!r}: "
+            f"{hidden(str(error))}"
+        ) from chained(error)
     return await put(engine, storage, content, key, where)
 
 
@@ -436,16 +437,15 @@ async def _mark(engine: Engine, storage: Storage, graph_id: str) -> None:
     """
     if type(storage).list is Storage.list or (id(storage), graph_id) in _marked:
         return
-    await engine.call(lambda: _put_marker(engine, storage, graph_id))
+    await asked(engine, storage, lambda: _put_marker(storage, graph_id))
     _marked[id(storage), graph_id] = storage
 
 
-async def _put_marker(engine: Engine, storage: Storage, graph_id: str) -> None:
+async def _put_marker(storage: Storage, graph_id: str) -> None:
     key = marker_key(graph_id)
-    async with moving(engine):
-        try:
-            found = [item async for item in storage.list(key)]
-        except StorageError:
-            found = []
-        if not found:
-            await storage.put(marker(graph_id), key=key)
+    try:
+        found = [item async for item in storage.list(key)]
+    except StorageError:
+        found = []
+    if not found:
+        await storage.put(marker(graph_id), key=key)

@@ -82,11 +82,11 @@ async def test_no_symbolic_link_leads_out(tmp_path: Path) -> None:
 async def test_errors_of_a_file_system(tmp_path: Path) -> None:
     storage = FsspecStorage(f"file://{tmp_path}")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(StorageError, match=r"could not read '.*folder': IsADirectoryError"):
+    with pytest.raises(StorageError, match=r"could not read 'folder': IsADirectoryError"):
         await storage.read("folder")
     with pytest.raises(StorageError, match="could not write"):
         await storage.put_stream(slices(b"x", 1), key="folder")
-    with pytest.raises(BlobNotFoundError, match="there is no file"):
+    with pytest.raises(BlobNotFoundError, match="has no file 'gone'"):
         await storage.read("gone")
 
 

@@ -18,6 +18,7 @@ from artigraph_neo4j.exchange.upstream.values import Decode, Undecodable, decode
 from artigraph_neo4j.model.native import NOT_NATIVE, to_native
 from artigraph_neo4j.serializer.plain import serializer_for
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.values.moving import asked
 from artigraph_neo4j.values.transfer import together
 
 __all__ = ["Reader", "Values"]
@@ -99,7 +100,7 @@ class Reader:
                 f"field {row.label!r} is in storage {row.storage!r}; say where that is, with "
                 "storages= or --storage DIRECTORY or s3://BUCKET/PREFIX, and import again"
             )
-        data = await self._engine.call(lambda: storage.read(location))
+        data = await asked(self._engine, storage, lambda: storage.read(location))
         # Artigraph names objects of S3 by their content.
         digest = _SHA512.search(location)
         if digest and hashlib.sha512(data).hexdigest() != digest[0]:

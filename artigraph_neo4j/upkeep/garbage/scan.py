@@ -7,20 +7,24 @@ parts, by the first digits of the digest, and memory stays bounded for a storage
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import product
+from typing import Any, TypeVar
 
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.graph.cypher import blobs as cypher
 from artigraph_neo4j.storage.base import Storage, StoredBytes
 from artigraph_neo4j.storage.names import BlobName, graph_prefix, marker_key
+from artigraph_neo4j.values.moving import asked
 from artigraph_neo4j.values.transfer import together
 
 __all__ = ["EXAMPLES", "BlobReference", "Collection", "GarbageReport", "Tally"]
+
+T = TypeVar("T")
 
 EXAMPLES = 1000
 """Maximum number of examples of each kind in a report; its counts are complete."""
@@ -150,7 +154,7 @@ class Collection:
                     "library put before their first upload; nothing was deleted"
                 )
             return
-        data = await self._engine.call(lambda: self._storage.read(location))
+        data = await self._ask(lambda: self._storage.read(location))
         try:
             owner = json.loads(data)["graph_id"]
         except (ValueError, LookupError, TypeError) as error:
@@ -195,7 +199,7 @@ class Collection:
         gone: list[dict[str, str]] = []
 
         async def look(location: str, digest: str) -> None:
-            if not await self._engine.call(lambda: self._storage.exists(location)):
+            if not await self._ask(lambda: self._storage.exists(location)):
                 gone.append({"location": location, "digest": digest})
 
         await together(partial(look, location, digest) for location, digest in unseen.items())
@@ -253,9 +257,12 @@ class Collection:
         if report.dry_run or not garbage:
             return
         locations = [item.location for item in garbage]
-        await self._engine.call(lambda: self._storage.delete_many(locations))
+        await self._ask(lambda: self._storage.delete_many(locations))
         for item in garbage:
             report.deleted.add(item.size)
+
+    async def _ask(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await asked(self._engine, self._storage, call, limited=False)
 
     async def _list(self, prefix: str) -> AsyncIterator[list[StoredBytes]]:
         """Yield the objects of a prefix in batches, listed on the thread that does the I/O."""
@@ -269,7 +276,7 @@ class Collection:
                     break
             return taken
 
-        while batch := await self._engine.call(take):
+        while batch := await self._ask(take):
             yield batch
 
 
