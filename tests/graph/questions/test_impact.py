@@ -140,6 +140,13 @@ async def test_hits_are_bounded_by_what_is_reached(
         assert plans.walks(profile, "USED") == ["VarLengthExpand(Pruning,BFS,All)"]
         assert "NodeUniqueIndexSeek" in plans.operators(profile)
         assert plans.hits(profile) <= 200 + 5 * nodes + links + more
+        # Each node that is reached passes one step that asks for deletes, not one for each case.
+        asked = [
+            step["operatorType"]
+            for step in plans.steps(profile)
+            if "SemiApply" in step["operatorType"] and step["args"].get("Rows", 0) >= nodes
+        ]
+        assert len(asked) <= 1, asked
         if width == 2 and not more:
             assert plans.hits(profile) <= 200 + 7 * nodes
             # A set of ids, and no list for each node: 841,000 fit into 50 MB.
