@@ -7,11 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from artigraph_neo4j.common.diagram import Diagram, Drawable
+from artigraph_neo4j.common.markup import Html, escaped, joined, table
+from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.errors import FilterError, PolicyError
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Filter
-from artigraph_neo4j.find.lineage import LineageStep, step_from_row, step_name
+from artigraph_neo4j.find.lineage import (
+    LineageStep,
+    step_from_row,
+    step_name,
+    step_sign,
+    step_type,
+    steps_diagram,
+)
 from artigraph_neo4j.find.queries import ArtifactQuery, find_artifacts
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
@@ -20,6 +30,7 @@ from artigraph_neo4j.graph.attempts import Ask
 from artigraph_neo4j.graph.cypher.policy import broken, broken_by_write
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase
+from artigraph_neo4j.questions.why import chain
 from artigraph_neo4j.recording import guards
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.block import batch_for
@@ -29,7 +40,7 @@ __all__ = ["Policy", "Violation", "check_policies", "registered_policies"]
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Drawable):
     """An artifact that breaks a policy.
 
     Attributes:
@@ -50,6 +61,18 @@ class Violation:
             return f"{self.policy}: {self.node_id} did not pass what it has to"
         way = " ← ".join(step_name(step) for step in self.way)
         return f"{self.policy}: {self.node_id} comes from {self.source}: {way}"
+
+    def diagram(self) -> Diagram:
+        """Draw the way; arrows follow the data."""
+        return steps_diagram(self.way, chain(self.way))
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (s.distance, joined(step_sign(s), " ", step_name(s)), step_type(s), time_text(s.at))
+            for s in self.way
+        ]
+        heads = ("hops", "step", "class", "at")
+        return Html(f"<div>{escaped(self)}</div>{table(heads, rows) if rows else ''}")
 
 
 @dataclass(frozen=True, slots=True)

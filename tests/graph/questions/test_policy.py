@@ -99,11 +99,17 @@ async def test_a_forbidden_and_a_demanded_way(made: Made, statements: list[Any])
     assert (found.node_id, found.source) == (made.direct, made.raw)
     assert [s.label for s in found.way] == ["direct", "train directly", "raw"]
     assert str(found).endswith("direct ← train directly ← raw")
+    assert "train directly" in found._repr_html_()
+    assert [(e.source, e.target) for e in found.diagram().edges] == [
+        (found.way[1].node_id, made.direct), (made.raw, found.way[1].node_id),
+    ]  # fmt: skip
     assert await demanded.check() == []
     await add_tags(made.raw, made.tag)
     (missing,) = await demanded.check()
     assert (missing.node_id, missing.source, missing.way) == (made.raw, None, ())
     assert "did not pass" in str(missing)
+    assert "did not pass" in missing._repr_html_()
+    assert missing.to_mermaid().startswith("flowchart")
 
     by_model = Policy(
         "by model", start=find_artifacts(PolicyModel, lambda m: m.n == 2), source=PolicyRaw
