@@ -203,7 +203,7 @@ class _Statements:
         self, span: str, pairs: Sequence[BenchPair], words: bool = True
     ) -> dict[str, Any]:
         """The parameters that write artifacts of a span, with labels that are new to it."""
-        rows = []
+        rows: list[list[Any]] = []
         for i, pair in enumerate(pairs):
             own = {"node_id": str(uuid7()), "step": pair.step, "loss": pair.loss}
             label = "pair" if len(pairs) == 1 else f"{own['node_id']} {i}"
