@@ -16,7 +16,7 @@ from artigraph_neo4j.engine.heartbeat import Writer
 from artigraph_neo4j.engine.scope import current_batch
 from artigraph_neo4j.engine.target import Target
 from artigraph_neo4j.errors import ArtigraphError
-from artigraph_neo4j.graph.attempts import Row, Statement
+from artigraph_neo4j.graph.attempts import Row, Statement, Verify
 from artigraph_neo4j.graph.connection import Connection, Once
 from artigraph_neo4j.graph.cursor import Cursor, unchunked
 from artigraph_neo4j.graph.indexing import count_unindexed, index_words
@@ -198,6 +198,7 @@ class Engine:
         deadline: float | None = None,
         fresh: Callable[[], float] | None = None,
         done: Callable[[Once], object] | None = None,
+        verify: Verify | None = None,
     ) -> Once:
         """Run a write that is applied once, however often it is sent; one round trip.
 
@@ -212,6 +213,7 @@ class Engine:
             fresh: Returns the seconds for which the uploads that it refers to surely still exist;
                 see ``Connection``.
             done: Called with the result as soon as it arrives, even if the caller was cancelled.
+            verify: Called before the commit; see ``Connection``. Two round trips more.
         """
         await self._write_waiting()
         mine = ticket or Ticket()
@@ -220,7 +222,7 @@ class Engine:
             connection, _ = await self._contact.opened()
             try:
                 result = await connection.once(
-                    text, parameters, mine, deadline=deadline, fresh=fresh
+                    text, parameters, mine, deadline=deadline, fresh=fresh, verify=verify
                 )
             except BaseException:
                 if ticket is None and mine.unconfirmed:

@@ -11,12 +11,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
-from neo4j import AsyncDriver, AsyncSession, Query
+from neo4j import AsyncDriver, AsyncSession, AsyncTransaction, Query
 from neo4j.api import READ_ACCESS, WRITE_ACCESS, AsyncBookmarkManager
 from neo4j.exceptions import DriverError, Neo4jError
 
@@ -30,12 +30,28 @@ from artigraph_neo4j.graph.failures import (
 )
 from artigraph_neo4j.graph.parameters import with_one_map
 
-__all__ = ["ALLOWANCE", "LOGIN_SECONDS", "Access", "Attempts", "Row", "Statement"]
+__all__ = [
+    "ALLOWANCE",
+    "LOGIN_SECONDS",
+    "Access",
+    "Ask",
+    "Attempts",
+    "Row",
+    "Statement",
+    "Verify",
+]
 
 logger = logging.getLogger("artigraph_neo4j.cypher")
 
 Access = Literal["read", "write"]
 Row = list[Any]
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[list[Row]]]
+"""A function that runs a reading statement, and returns its rows."""
+
+Verify = Callable[[list[Row], Ask], Awaitable[None]]
+"""A function that looks, before a write is committed, at its rows and at what it has written. It
+refuses the write by raising; it may be called again, for another attempt."""
+
 T = TypeVar("T")
 
 WARN_SECONDS = 5.0
@@ -253,8 +269,11 @@ class Attempts:
         left: float,
         *,
         ours: bool = True,
+        verify: Verify | None = None,
     ) -> list[Row]:
         """Send a statement once, in ``left`` seconds, and return its rows.
+
+        With ``verify`` the transaction takes two round trips more, and what verifying asks.
 
         Args:
             text: The Cypher text.
@@ -263,6 +282,8 @@ class Attempts:
             attempt: The number of the attempt, for observers.
             left: Seconds after which the server gives it up.
             ours: Whether it is the library's, with parameters where any expression can stand.
+            verify: Called with a function that asks within the transaction, and the rows; raises to
+                roll it back.
 
         Raises:
             Neo4jError: The server refused it.
@@ -277,6 +298,13 @@ class Attempts:
         query = Query(sent, timeout=left)  # pyright: ignore[reportArgumentType] # not literal, but never a user's data
         try:
             async with self.session(access) as session:
+                if verify is not None:
+                    transaction = await session.begin_transaction(timeout=left)
+                    async with transaction:  # leaving it without a commit rolls it back
+                        rows = await self._verified(transaction, text, parameters, verify)
+                        await transaction.commit()
+                    self._locked_out = None
+                    return rows
                 # Any mapping will do.
                 result = await session.run(query, cast("dict[str, Any]", given))
                 rows = await result.values()
@@ -293,6 +321,28 @@ class Attempts:
         finally:
             count = None if rows is None else len(rows)
             self.tell(Statement(text, access, attempt, count, time.perf_counter() - begin))
+
+    async def _verified(
+        self,
+        transaction: AsyncTransaction,
+        text: str,
+        parameters: Mapping[str, Any],
+        verify: Verify,
+    ) -> list[Row]:
+        async def run(text: str, parameters: Mapping[str, Any]) -> list[Row]:
+            sent, given = with_one_map(text, parameters)
+            result = await transaction.run(sent, cast("dict[str, Any]", given))  # pyright: ignore[reportArgumentType] # not literal, but never a user's data
+            return await result.values()
+
+        async def ask(text: str, parameters: Mapping[str, Any]) -> list[Row]:
+            begin = time.perf_counter()
+            rows = await run(text, parameters)
+            self.tell(Statement(text, "read", 0, len(rows), time.perf_counter() - begin))
+            return rows
+
+        rows = await run(text, parameters)
+        await verify(rows, ask)
+        return rows
 
 
 def _unsendable(error: UnicodeEncodeError | OverflowError) -> str:

@@ -15,8 +15,8 @@ from neo4j import AsyncDriver
 from neo4j.api import AsyncBookmarkManager
 from neo4j.exceptions import Neo4jError
 
-from artigraph_neo4j.errors import ConnectionFailed
-from artigraph_neo4j.graph.attempts import Access, Attempts, Row, Statement
+from artigraph_neo4j.errors import ConnectionFailed, PolicyError
+from artigraph_neo4j.graph.attempts import Access, Ask, Attempts, Row, Statement, Verify
 from artigraph_neo4j.graph.cursor import Cursor
 from artigraph_neo4j.graph.cypher import once
 from artigraph_neo4j.graph.failures import Meaning, is_certain, meaning_of
@@ -140,6 +140,7 @@ class Connection:
         *,
         deadline: float | None = None,
         fresh: Callable[[], float] | None = None,
+        verify: Verify | None = None,
     ) -> Once:
         """Run a write that is applied once, however often it is sent and whenever it arrives.
 
@@ -151,6 +152,8 @@ class Connection:
             fresh: Returns the seconds for which the uploads that it refers to surely still exist;
                 called before each attempt. Later than that the statement is not sent, nor applied
                 if it arrives.
+            verify: Called before the commit with the statement's row and a function that reads in
+                the same transaction; refuses the write by a ``PolicyError``.
 
         Raises:
             As ``run``. After ``ConnectionFailed``, ``ticket.unconfirmed`` says whether the write
@@ -161,7 +164,7 @@ class Connection:
             left = left if fresh is None else min(left, fresh())
             if left <= 0:
                 return Once([], before=False, stale=True)
-            return await self._send_once(text, parameters, ticket, attempt, left)
+            return await self._send_once(text, parameters, ticket, attempt, left, verify)
 
         async def work(end: float) -> Once:
             while time.monotonic() <= end:
@@ -182,15 +185,30 @@ class Connection:
             self.lanes.give_back(ticket)
 
     async def _send_once(
-        self, text: str, parameters: Mapping[str, Any], ticket: Ticket, attempt: int, left: float
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        ticket: Ticket,
+        attempt: int,
+        left: float,
+        verify: Verify | None,
     ) -> Once | None:
         """Make one attempt; None if it arrived too late by the server's clock, now known better."""
         lane, number = self.lanes.take(ticket)
         until = self.lanes.clock() + int(left * 1000)
         noted = _Noted({**parameters, "once": [lane, number, until]})
         certain = False
+
+        async def of_now(rows: list[Row], ask: Ask) -> None:
+            ((turn, _, *row),) = rows
+            if verify is not None and turn == "now":
+                await verify([row], ask)
+
+        check = None if verify is None else of_now
         try:
-            ((turn, clock, *row),) = await self._attempts.send(text, noted, "write", attempt, left)
+            ((turn, clock, *row),) = await self._attempts.send(
+                text, noted, "write", attempt, left, check
+            )
             certain = True
         except Neo4jError as error:
             certain = is_certain(error)
@@ -198,8 +216,8 @@ class Connection:
             if refused and ticket.unconfirmed and await self._settled(ticket, attempt, left):
                 return Once([], before=True)
             raise
-        except (ValueError, TypeError, OverflowError):
-            certain = True  # a parameter that cannot be sent
+        except (ValueError, TypeError, OverflowError, PolicyError):
+            certain = True  # a parameter that cannot be sent, or a write that was rolled back
             raise
         finally:
             if noted.taken and not certain:

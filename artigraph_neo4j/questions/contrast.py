@@ -165,11 +165,12 @@ async def contrast(
     ]
     numbers = (len(taken[0]), len(taken[1]))
     rows = await get_engine().ask(
-        cypher.contrast(tuple(kind for kind in KINDS if kind in by)),
+        cypher.contrast(tuple(k for k in KINDS if k in by and (models or k != "parameters"))),
         {
             "runs": runs,
             "models": sorted(model_info(model).name for model in models),
             "ours": _OURS,
+            "known": [*_OURS, *PROVENANCE],
             "provenance": list(PROVENANCE),
             "least": _least(*numbers),
         },

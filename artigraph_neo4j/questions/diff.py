@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnySpan
@@ -46,15 +47,18 @@ async def diff(first: AnySpan, second: AnySpan, /) -> RunDiff:
     """
     ids = [given.span_id(first, "first"), given.span_id(second, "second")]
     rows = await get_engine().ask(TWO_RUNS, {"first": ids[0], "second": ids[1]})
-    runs: list[Run] = []
     for node_id in ids:
-        mine = [row for row in rows if row[0] == node_id]
-        if not all(row[1] for row in mine):
+        if not all(row[1] for row in rows if row[0] == node_id):
             raise await absent(get_engine(), "span", node_id)
-        spans = {s[0]: s for row in mine for s in row[2]}
-        contents = {c[0]: c for row in mine for c in row[3]}
-        runs.append(run_from_rows(list(spans.values()), list(contents.values())))
-    return _Comparison(*runs).result()
+    with collector_paused():
+        return _Comparison(*(_run(rows, node_id) for node_id in ids)).result()
+
+
+def _run(rows: list[list[Any]], node_id: str) -> Run:
+    mine = [row for row in rows if row[0] == node_id]
+    spans = {s[0]: s for row in mine for s in row[2]}
+    contents = {c[0]: c for row in mine for c in row[3]}
+    return run_from_rows(list(spans.values()), list(contents.values()))
 
 
 _Pair = tuple[RunSpan | None, RunSpan | None]

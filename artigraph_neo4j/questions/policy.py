@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from artigraph_neo4j.common.diagram import Diagram, Drawable
+from artigraph_neo4j.common.markup import Html, escaped, joined, table
+from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.engine.configure import get_engine
-from artigraph_neo4j.engine.scope import current_batch
 from artigraph_neo4j.errors import FilterError, PolicyError
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
 from artigraph_neo4j.find.filters import Filter
-from artigraph_neo4j.find.lineage import LineageStep, step_from_row, step_name
+from artigraph_neo4j.find.lineage import (
+    LineageStep,
+    step_from_row,
+    step_name,
+    step_sign,
+    step_type,
+    steps_diagram,
+)
 from artigraph_neo4j.find.queries import ArtifactQuery, find_artifacts
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.find.terms import tagged
+from artigraph_neo4j.graph.attempts import Ask
 from artigraph_neo4j.graph.cypher.policy import broken, broken_by_write
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase
+from artigraph_neo4j.questions.why import chain
 from artigraph_neo4j.recording import guards
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
-from artigraph_neo4j.recording.used import used_so_far
+from artigraph_neo4j.recording.block import batch_for
+from artigraph_neo4j.recording.used import used_so_far, write_current_uses
 
 __all__ = ["Policy", "Violation", "check_policies", "registered_policies"]
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Drawable):
     """An artifact that breaks a policy.
 
     Attributes:
@@ -50,6 +62,18 @@ class Violation:
         way = " ← ".join(step_name(step) for step in self.way)
         return f"{self.policy}: {self.node_id} comes from {self.source}: {way}"
 
+    def diagram(self) -> Diagram:
+        """Draw the way; arrows follow the data."""
+        return steps_diagram(self.way, chain(self.way))
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (s.distance, joined(step_sign(s), " ", step_name(s)), step_type(s), time_text(s.at))
+            for s in self.way
+        ]
+        heads = ("hops", "step", "class", "at")
+        return Html(f"<div>{escaped(self)}</div>{table(heads, rows) if rows else ''}")
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -69,8 +93,8 @@ class Policy:
         through: Span classes or models. A way that passes one of them is allowed, or required.
         enforce: Action on a violation, once the policy is registered: ``"refuse"`` raises
             ``PolicyError``, ``"warn"`` warns. ``add_tags`` looks where ``start`` is the tag; where
-            it is a model, recording an artifact of it in a span looks. Other starts cannot be
-            enforced.
+            it is a model, recording an artifact of it in a span looks; an atomic batch looks at
+            its end, and is refused as a whole. Other starts cannot be enforced.
     """
 
     name: str
@@ -123,11 +147,22 @@ class Policy:
         Returns:
             Violations by the span, since the artifact has no id; their ways begin at the span.
         """
+        return await self.check_writes(get_engine().ask, {span_id: used})
+
+    async def check_writes(self, ask: Ask, writes: Mapping[str, Iterable[str]]) -> list[Violation]:
+        """Find violations by artifacts that spans record, as ``check_write``. One round trip.
+
+        Args:
+            ask: The function that runs the statement.
+            writes: Ids of artifacts that each span used, by the span's id.
+        """
         found, conditions = self._conditions()
-        text = broken_by_write(**conditions)
-        used = sorted(used)
-        rows = await get_engine().ask(text, {**found.values, "span": span_id, "used": used})
-        return [self._violation(span_id, *row) for row in rows]
+        pairs = [[span_id, sorted(used)] for span_id, used in sorted(writes.items())]
+        rows = await ask(broken_by_write(**conditions), {**found.values, "writes": pairs})
+        return [
+            self._violation(span_id, source, _from_span(way, step))
+            for span_id, source, way, step in rows
+        ]
 
     async def _broken(self, start: dict[str, Any]) -> list[Violation]:
         found, conditions = self._conditions()
@@ -173,32 +208,76 @@ _registered: dict[str, Policy] = {}
 
 
 async def _guard_tags(node_id: str, names: Iterable[str]) -> None:
-    """Check policies before an artifact gets a tag; concurrent writes are not seen."""
+    """Check policies before an artifact gets a tag; concurrent writes are not seen.
+
+    Uses of the current spans are recorded first, since the artifact may be theirs.
+    """
     wanted = set(names)
-    for policy in registered_policies():
-        if policy.enforce is not None and policy.start in wanted:
-            found = await policy.check_one(node_id)
-            _enforce(policy, found, f"it was not tagged {policy.start!r}")
+    asked = [p for p in registered_policies() if p.enforce is not None and p.start in wanted]
+    batch = batch_for(get_engine()) if asked else None
+    if asked and (batch is None or not batch.atomic):  # spans of an atomic one do not exist yet
+        await write_current_uses(get_engine())
+    for policy in asked:
+        found = await policy.check_one(node_id)
+        _enforce(policy, found, f"it was not tagged {policy.start!r}")
 
 
 async def _guard_artifacts(artifacts: Sequence[ModelBase], span_id: str) -> None:
     """Check policies before artifacts are recorded, by what their span has used so far.
 
     A batch is written first, since the graph has to know the span. Nothing of an atomic batch can
-    be, so what it records is not checked.
+    be, so it is checked at its end: after everything is written, before it is committed.
     """
     for policy in registered_policies():
         start = policy.start
         if policy.enforce is None or not isinstance(start, type):
             continue
         if any(isinstance(artifact, start) for artifact in artifacts):
-            batch = current_batch(get_engine())
+            batch = batch_for(get_engine())
             if batch is not None and batch.atomic:
+                check = batch.checks.setdefault(policy.name, _AtCommit(policy))
+                if isinstance(check, _AtCommit):
+                    check.spans.setdefault(span_id, set()).update(used_so_far(span_id))
                 continue
             if batch is not None:
                 await batch.flush()
             found = await policy.check_write(span_id, used_so_far(span_id))
             _enforce(policy, found[:1], f"the {start.__name__} was not recorded")
+
+
+@dataclass(slots=True, eq=False)
+class _AtCommit:
+    """The check of what an atomic batch has written, by one policy.
+
+    Attributes:
+        policy: The policy.
+        spans: Ids of artifacts that each span with an artifact to check had used, when that was
+            recorded. What the batch itself records of uses is in the graph by then.
+        found: One violation for each span that has any.
+    """
+
+    policy: Policy
+    spans: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    found: list[Violation] = field(default_factory=list[Violation])
+
+    async def verify(self, ask: Ask) -> None:
+        """Refuse the batch if the policy says so."""
+        found = await self.policy.check_writes(ask, self.spans)
+        self.found = list({violation.node_id: violation for violation in reversed(found)}.values())
+        if self.found and self.policy.enforce == "refuse":
+            raise PolicyError(f"{self.found[-1]}; nothing of the atomic batch was recorded")
+
+    def tell(self) -> None:
+        """Warn about each span, in the order of their ids."""
+        for violation in sorted(self.found, key=lambda violation: violation.node_id):
+            warnings.warn(str(violation), stacklevel=4)
+
+
+def _from_span(way: list[Any] | None, span: list[Any]) -> list[Any] | None:
+    """Return a path that begins at a span, from rows of steps that may begin at what it used."""
+    if way is None or way[0][0] == span[0]:
+        return way
+    return [span, *([node_id, distance + 1, *rest] for node_id, distance, *rest in way)]
 
 
 def _enforce(policy: Policy, found: list[Violation], what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -27,7 +28,7 @@ from artigraph_neo4j.find.lineage import (
 from artigraph_neo4j.graph.cypher.why import SHORTEST_WAY
 from artigraph_neo4j.questions.reach import reach
 
-__all__ = ["Way", "why"]
+__all__ = ["Way", "chain", "why"]
 
 SHOWN_STEPS = 100
 
@@ -102,7 +103,7 @@ async def why(later: AnyArtifact, earlier: AnyNode, /, *, all_ways: bool = False
     if not all_ways:
         a, b, rows = await _shortest(parameters)
         steps = [step_from_row(*row) for row in rows]
-        return Way(a, b, steps, _chain(steps)) if steps else None
+        return Way(a, b, steps, chain(steps)) if steps else None
     up = await read_lineage(first, "up")
     start = [] if up.start is None else [up.start]
     steps = [*start, *up.steps]
@@ -136,7 +137,8 @@ async def _shortest(ends: dict[str, str]) -> tuple[str, str, list[Any]]:
     return later, earlier, rows
 
 
-def _chain(steps: list[LineageStep]) -> list[LineageLink]:
+def chain(steps: Sequence[LineageStep]) -> list[LineageLink]:
+    """Return the hops of one way, whose steps begin at its later end."""
     return [
         LineageLink(b.node_id, a.node_id, "HAS_ARTIFACT" if a.kind == "artifact" else "USED")
         for a, b in pairwise(steps)

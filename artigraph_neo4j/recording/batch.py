@@ -18,6 +18,7 @@ from artigraph_neo4j.graph.attempts import ALLOWANCE, LOGIN_SECONDS
 from artigraph_neo4j.graph.failures import LoginError
 from artigraph_neo4j.graph.span_rows import mark_lost
 from artigraph_neo4j.recording.delivery import Delivery
+from artigraph_neo4j.recording.guards import Check
 from artigraph_neo4j.recording.queue import Item, Queue
 from artigraph_neo4j.recording.work import Closing, Opening, Recording
 from artigraph_neo4j.values.moving import StalledError
@@ -42,6 +43,7 @@ class Batch:
         engine: The engine that it writes to.
         atomic: Whether it writes everything or nothing, at its end.
         outer: The batch around it, or None.
+        checks: Looks at what it has written, before it is committed, by names; of an atomic batch.
     """
 
     def __init__(
@@ -53,7 +55,8 @@ class Batch:
         self._seconds = seconds
         self._pid = os.getpid()
         self._queue = Queue(atomic=atomic, limit=rows, added=self._added, share=self._share)
-        self._delivery = Delivery(engine, self._queue, atomic=atomic)
+        self.checks: dict[str, Check] = {}
+        self._delivery = Delivery(engine, self._queue, atomic=atomic, checks=self.checks)
         self._timed = self._kicked = False
         # On the I/O loop only:
         self._writing = asyncio.Lock()
@@ -347,6 +350,8 @@ class Batch:
         if told or self.unconfirmed:
             cause = (told or self.unconfirmed)[0].cause
             raise BatchError(told, self.recorded, self.unconfirmed) from cause
+        for check in self.checks.values():
+            check.tell()
 
     async def _finish(self) -> None:
         try:

@@ -22,7 +22,7 @@ from artigraph_neo4j.errors import (
     RevisionError,
     SpanError,
 )
-from artigraph_neo4j.graph.attempts import Row
+from artigraph_neo4j.graph.attempts import Ask, Row
 from artigraph_neo4j.graph.connection import Once
 from artigraph_neo4j.graph.cypher import write as writing
 from artigraph_neo4j.graph.failures import ConflictError, RefusedError
@@ -37,6 +37,7 @@ from artigraph_neo4j.graph.search import search_text
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ArtifactInfo
 from artigraph_neo4j.model.pending import Node
+from artigraph_neo4j.recording.guards import Check
 from artigraph_neo4j.recording.work import Closing, Opening, Recording, Work
 from artigraph_neo4j.values.upload import stored_parameters
 
@@ -90,11 +91,13 @@ async def write(
     merge: bool = False,
     settle: bool = False,
     deadline: float | None = None,
+    checks: Sequence[Check] = (),
 ) -> tuple[bool, dict[Work, Exception]]:
     """Write works in one statement, all or none.
 
-    One round trip; more when stored values that were reused have been deleted since, or when so
-    much time passes between attempts that garbage collection may have deleted the uploads.
+    One round trip; two more, and one for each check, if there are checks. More when stored values
+    that were reused have been deleted since, or when so much time passes between attempts that
+    garbage collection may have deleted the uploads.
 
     Args:
         engine: The engine that writes.
@@ -103,6 +106,7 @@ async def write(
         merge: Whether some of the works may already be in the graph, under the same ids.
         deadline: Maximum seconds for a statement; by default the engine's.
         settle: Whether the write is completed even when the caller is cancelled.
+        checks: Looks at what was written, before it is committed.
 
     Returns:
         Whether the works were written; if not, the refused works with their reasons. The others can
@@ -111,9 +115,10 @@ async def write(
     Raises:
         ConnectionFailed: The database stayed out of reach.
         EngineError: The database refused the statement.
+        PolicyError: A check refused; nothing was written.
     """
     with collector_paused():
-        statement = _Statement(engine, works, merge=merge)
+        statement = _Statement(engine, works, merge=merge, checks=checks)
     mine = ticket or Ticket()
     try:
         return await _write(statement, mine, settle, deadline)
@@ -187,9 +192,16 @@ class _Statement:
     """The parameters that write some works, and the notes to make on their spans afterwards."""
 
     def __init__(
-        self, engine: Engine, works: Sequence[Work], *, merge: bool, ask_all: bool = False
+        self,
+        engine: Engine,
+        works: Sequence[Work],
+        *,
+        merge: bool,
+        ask_all: bool = False,
+        checks: Sequence[Check] = (),
     ) -> None:
         self.engine = engine
+        self._checks = checks
         self.asks_all = ask_all
         self._merge = merge
         works = [w for w in works if not (isinstance(w, Recording) and w.kept)]
@@ -255,7 +267,9 @@ class _Statement:
 
     def again(self, *, ask_all: bool) -> _Statement:
         """The statement for the same works, as far as they are still to be written."""
-        return _Statement(self.engine, self.works, merge=self._merge, ask_all=ask_all)
+        return _Statement(
+            self.engine, self.works, merge=self._merge, ask_all=ask_all, checks=self._checks
+        )
 
     def _open(self, work: Opening) -> None:
         properties, closed_at = work.properties, None
@@ -333,7 +347,13 @@ class _Statement:
             deadline=deadline,
             fresh=fresh,
             done=done,
+            verify=self._verify if self._checks else None,
         )
+
+    async def _verify(self, rows: list[Row], ask: Ask) -> None:
+        if _is_written(rows[0]):
+            for check in self._checks:
+                await check.verify(ask)
 
     def _note(self, element_ids: Mapping[str, str]) -> None:
         """Note on spans that they were opened or closed, even if the caller was cancelled."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.scope import Share
-from artigraph_neo4j.errors import Lost, NotFoundError
+from artigraph_neo4j.errors import Lost, NotFoundError, PolicyError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.span_rows import mark_lost
 from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
+from artigraph_neo4j.recording.guards import Check
 from artigraph_neo4j.recording.queue import Item, Queue
 from artigraph_neo4j.recording.work import Closing, Opening, closing_of, count_of, losses_of
 
@@ -34,6 +35,7 @@ class Delivery:
         engine: The engine that it writes to.
         queue: The works.
         atomic: Whether it writes everything or nothing.
+        checks: Looks at what an atomic batch has written, before it is committed.
 
     Attributes:
         recorded: Number of spans, ends of spans and artifacts that are in the graph.
@@ -42,7 +44,9 @@ class Delivery:
         progress: Time of the last write or upload, by ``time.monotonic``.
     """
 
-    def __init__(self, engine: Engine, queue: Queue, *, atomic: bool) -> None:
+    def __init__(
+        self, engine: Engine, queue: Queue, *, atomic: bool, checks: Mapping[str, Check]
+    ) -> None:
         self.recorded = 0
         self.lost: list[Lost] = []
         self.unconfirmed: list[Lost] = []
@@ -50,6 +54,7 @@ class Delivery:
         self._engine = engine
         self._queue = queue
         self._atomic = atomic
+        self._checks = checks
         self._lock = threading.Lock()  # callers ask in any thread what was lost
         self._untold: list[tuple[Item, Lost]] = []  # errors not raised yet, each with its item
         self._parts: list[_Part] = []  # taken from the queue, not written yet; the next one last
@@ -150,8 +155,15 @@ class Delivery:
         items = part.items
         try:
             written, refused = await write(
-                self._engine, [item.work for item in items], ticket=part.ticket, deadline=deadline
+                self._engine,
+                [item.work for item in items],
+                ticket=part.ticket,
+                deadline=deadline,
+                checks=list(self._checks.values()),
             )
+        except PolicyError as error:
+            self._drop(items, error)
+            return []
         except UNWRITABLE as error:
             if len(items) > 1 and not self._atomic:
                 half = len(items) // 2  # bisect, to find the item that cannot be stored

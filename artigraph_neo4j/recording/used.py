@@ -12,7 +12,15 @@ from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.scope import Cell, current_cell
 from artigraph_neo4j.graph.cypher import links
 
-__all__ = ["MAX_USED", "note_read", "record_used", "take_used", "used_so_far", "write_used"]
+__all__ = [
+    "MAX_USED",
+    "note_read",
+    "record_used",
+    "take_used",
+    "used_so_far",
+    "write_current_uses",
+    "write_used",
+]
 
 MAX_USED = 10_000
 """Maximum number of used artifacts that wait for the end of their span; more are sent earlier."""
@@ -78,6 +86,15 @@ def take_used(cell: Cell | None, most: int) -> list[list[str]]:
     for key, _ in taken:
         cell.used.pop(key, None)
     return taken
+
+
+async def write_current_uses(engine: Engine) -> None:
+    """Record what the current spans have used so far. One round trip for each that used any."""
+    cell = current_cell()
+    while cell is not None:
+        if not cell.closed and cell.graph in (engine, None):
+            await write_used(engine, cell)
+        cell = cell.outer
 
 
 async def write_used(engine: Engine, cell: Cell, *, leave: int = 0) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,9 @@ from artigraph_neo4j.common.times import epoch
 from artigraph_neo4j.graph.cypher import write
 from artigraph_neo4j.graph.names import INDEXED_LABEL, UNINDEXED_LABEL
 from artigraph_neo4j.recording.work import artifact_key
-from tests.benchmarks import floor
+from tests.benchmarks import floor, machine
 from tests.benchmarks.floor import LEAST, OURS
-from tests.benchmarks.harness import Bench, Side, Workload, timed
+from tests.benchmarks.harness import Bench, Numbers, Side, Workload, timed
 from tests.benchmarks.models import BenchPair
 
 STEPS = {
@@ -29,6 +29,10 @@ STEPS = {
 }
 """What is written by hand. The last one would add to the index of full-text search in the same
 commit; the library does so later, for many at once (``index words`` is that, for a span)."""
+
+
+MADE_BY = "-[:MADE_BY]->(s)"
+"""The part of the statement that leads from an artifact to its maker."""
 
 
 async def one_by_one(bench: Bench, size: int) -> list[Side]:
@@ -111,6 +115,42 @@ async def in_batch(bench: Bench, size: int) -> list[Side]:
     ]
 
 
+async def layouts(bench: Bench, size: int) -> list[Side]:
+    """Artifacts of a span in one statement: as it is, and as it was in the layout before.
+
+    That had no ``MADE_BY``, and no label by which full-text search learns of nodes later.
+    """
+    ours = await bench.span("layouts")
+    statements = _Statements(bench, ours)
+    port = int(bench.info.bolt_url.rpartition(":")[2])
+
+    def side(name: str, left_out: str, words: bool) -> Side:
+        hits: list[int] = []
+
+        def parameters() -> dict[str, Any]:
+            return statements.artifacts(ours, [BenchPair(i, i / 7) for i in range(size)], words)
+
+        async def run() -> Numbers:
+            if not hits:
+                given = parameters()
+                text = write.statement(given).replace(left_out, "")
+                hits.append(await bench.hits(text, statements.once(given)))
+            given = parameters()
+            text = write.statement(given).replace(left_out, "")
+            before = machine.cpu_of(port)
+            seconds, _ = await timed(statements.send(text, given))
+            cpu = machine.cpu_of(port) - before
+            return {"seconds": seconds, "server_cpu": cpu, "hits": hits[0]}
+
+        return Side(name, run)
+
+    return [
+        side("layout 4", "", True),
+        side("without MADE_BY", MADE_BY, True),
+        side("layout 3", MADE_BY, False),
+    ]
+
+
 async def cold(bench: Bench, size: int) -> list[Side]:
     """The first span with an artifact of a process, on a server that has just started."""
 
@@ -154,23 +194,38 @@ class _Statements:
             parents=[[self._parent, [span]]],
             opened=[{"labels": labels, "rows": [[properties, epoch(opened), None]]}],
         )
-        own = {"node_id": str(uuid7()), "step": pair.step, "loss": pair.loss}
-        row = [own, epoch(datetime.now(UTC)), "pair", artifact_key(span, "pair")]
-        labels = ["ArtigraphNode", "Artifact", "BenchPair", UNINDEXED_LABEL]
-        group = {"labels": labels, "model": "BenchPair", "model_version": 1,
-            "codec": floor.codec(), "spans": [[span, [row]]]}  # fmt: skip
-        await self._send(owners=[span], owned=[group])
+        await self._send(**self.artifacts(span, [pair]))
         closed = datetime.now(UTC)
         ends = {"status": "OK", "duration_": (closed - opened).total_seconds()}
         await self._send(owners=[span], closed=[[span, ends, epoch(closed)]])
 
-    async def _send(self, **parameters: Any) -> None:
+    def artifacts(
+        self, span: str, pairs: Sequence[BenchPair], words: bool = True
+    ) -> dict[str, Any]:
+        """The parameters that write artifacts of a span, with labels that are new to it."""
+        rows: list[list[Any]] = []
+        for i, pair in enumerate(pairs):
+            own = {"node_id": str(uuid7()), "step": pair.step, "loss": pair.loss}
+            label = "pair" if len(pairs) == 1 else f"{own['node_id']} {i}"
+            rows.append([own, epoch(datetime.now(UTC)), label, artifact_key(span, label)])
+        labels = ["ArtigraphNode", "Artifact", "BenchPair"] + [UNINDEXED_LABEL] * words
+        group = {"labels": labels, "model": "BenchPair", "model_version": 1,
+            "codec": floor.codec(), "spans": [[span, rows]]}  # fmt: skip
+        return {"owners": [span], "owned": [group]}
+
+    def once(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters, with those by which the next write is applied once."""
         self._number += 1
         until = int(time.time() * 1000) + 60_000
-        text = write.statement(parameters)
+        return {**parameters, "once": [self._lane, self._number, until]}
+
+    async def _send(self, **parameters: Any) -> None:
+        await self.send(write.statement(parameters), parameters)
+
+    async def send(self, text: str, parameters: dict[str, Any]) -> None:
+        """Run a statement of ours by the plain driver."""
         async with self._bench.driver.session(database=self._bench.database) as session:
-            once = [self._lane, self._number, until]
-            result = await session.run(text, {**parameters, "once": once})  # type: ignore[arg-type]
+            result = await session.run(text, self.once(parameters))  # type: ignore[arg-type]
             await result.consume()
 
 
@@ -182,6 +237,10 @@ WORKLOADS = [
     Workload(
         "promises_batch", "each with an artifact, many in a statement", "spans",
         2000, 300, in_batch,
+    ),
+    Workload(
+        "layouts", "of one span in one statement, with and without MADE_BY", "artifacts",
+        2000, 300, layouts, group="layouts", rounds=15,
     ),
     Workload(
         "cold", "the first span with an artifact, on a server that has just started", "span",

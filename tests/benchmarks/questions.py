@@ -99,6 +99,23 @@ WITH t UNWIND range(0, 49) AS i
 MATCH (m:ArtigraphNode {node_id: 'run' + toInteger(i * $step) + 'model'})
 CREATE (m)-[:TAGGED {at: datetime()}]->(t)
 """
+_WIDE = """
+CREATE (r:ArtigraphNode:Span {node_id: $p, root_id: $p, depth: 0, label: 'wide', status: 'OK',
+  opened_at: datetime('2026-03-01T00:00:00Z'), closed_at: datetime('2026-03-02T00:00:00Z')})
+WITH r UNWIND range(1, $spans) AS i
+CREATE (r)-[:PARENT_OF]->(s:ArtigraphNode:Span {node_id: $p + 's' + i, root_id: $p, depth: 1,
+  label: 'item', status: 'OK', closed_at: r.closed_at,
+  opened_at: r.opened_at + duration({seconds: i})})
+CREATE (s)-[:HAS_ARTIFACT {label: 'model'}]->(a:ArtigraphNode:Artifact:BenchModel {
+  node_id: $p + 'a' + i, artifact_label: 'model', model: 'BenchModel', model_version: 1,
+  codec: $codec, n: CASE WHEN i = $differs THEN -1 ELSE i END, recorded_at: s.opened_at})
+CREATE (a)-[:MADE_BY]->(s)
+WITH r, s
+MATCH (feed:ArtigraphNode {node_id: 'feed0'})
+CREATE (s)-[:USED]->(feed)
+"""
+"""A run of many spans, each of which uses one table and makes a model; one may differ."""
+
 _CODEC = '{"class":"tests:Bench","fields":{"n":"int"}}'
 
 
@@ -160,6 +177,10 @@ async def questions(bench: Bench, size: int) -> list[Side]:
     ids = [f"run{r}" for r in chance.sample(range(runs), 2 * half)]
     one, other = f"run{last}", f"run{last - 1}"
 
+    large = min(10_000, size)
+    for name, differs in (("wide", 0), ("wider", large // 2)):
+        await bench.cypher(_WIDE, p=name, spans=large, differs=differs, codec=_CODEC)
+
     async def tagged(start: str) -> list[str]:
         found = impact_cypher.tagged(walk)
         return await bench.engine.read(found, {"ids": [start], "tag": TAG})  # type: ignore[return-value]
@@ -183,6 +204,7 @@ async def questions(bench: Bench, size: int) -> list[Side]:
         ask("stale", lambda: stale(model), ancestry.STALE, ids=[model], code=False),
         ask("replay_plan", lambda: replay_plan(model)),
         ask("diff", lambda: diff(one, other), TWO_RUNS, first=one, second=other),
+        ask("diff_large", lambda: diff("wide", "wider"), TWO_RUNS, first="wide", second="wider"),
         ask("policy", lambda: check_policies(policy)),
         ask("contrast_inputs",
             lambda: contrast(ids[:half], ids[half:], by=["inputs", "provenance"])),

@@ -9,7 +9,7 @@ each property that is returned.
 from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher.lineage import DERIVES
-from artigraph_neo4j.graph.cypher.parts import DELETES, ROOTS_TO_ROWS, artifact_stays, span_stays
+from artigraph_neo4j.graph.cypher.parts import DELETES, ROOTS_TO_ROWS, artifact_stays, node_stays
 
 __all__ = ["RECIPE", "STALE"]
 
@@ -26,7 +26,7 @@ CALL (deletes, starts) {{
   UNWIND starts AS a
   MATCH p = (a)-[:{DERIVES}*0..]->(n)
   WITH deletes, n, min(length(p)) AS distance
-  WHERE deletes = 0 OR n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}"""
+  WHERE {node_stays("n")}"""
 
 _GONE = "needs = [] AND EXISTS { (n)<-[:HAS_ARTIFACT]-() }"
 

@@ -3,6 +3,9 @@
 Counting happens in the database. Each run has a random weight, and each candidate the sum of the
 weights of its runs, so that candidates with the same set of runs can be recognized without sending
 the runs.
+
+Runs are told by their place in a list, which is cheap to compare. Artifacts are counted as nodes,
+and only those that enough runs have are looked at closely.
 """
 
 from __future__ import annotations
@@ -15,34 +18,77 @@ from artigraph_neo4j.graph.cypher.parts import DELETES, span_stays
 
 __all__ = ["KINDS", "contrast"]
 
-_OUTSIDE = """MATCH (r)-[:PARENT_OF*0..]->(s)-[:USED]->(x)
-    WHERE NOT EXISTS { (x)-[:MADE_BY]->(m) WHERE m.root_id = r.root_id }
-    WITH DISTINCT x"""
+_COUNTS = "sum(runs[i][2]) AS failed, sum(1 - runs[i][2]) AS good, sum(runs[i][3]) AS weight"
+_EACH_RUN = "UNWIND range(0, size(runs) - 1) AS i"
+_ENOUGH = "failed + good >= $least"
+
+
+def _artifacts(kind: str, name: str) -> str:
+    return f"""WITH {name}, {_COUNTS}
+    WITH {name}, failed, good, weight WHERE {_ENOUGH}
+    RETURN '{kind}' AS kind, {name}.node_id AS key,
+      coalesce({name}.artifact_label, {name}.model) AS value, toString({name}.recorded_at) AS at,
+      failed, good, weight"""
+
+
+def _values(kind: str) -> str:
+    return f"""WITH key, value, {_COUNTS}
+    WITH key, value, failed, good, weight WHERE {_ENOUGH}
+    RETURN '{kind}' AS kind, key, value, null AS at, failed, good, weight"""
+
+
+_RUNS = f"""{_EACH_RUN}
+    WITH {_COUNTS}
+    RETURN 'run' AS kind, '' AS key, '' AS value, null AS at, failed, good, weight"""
 
 _PARTS = {
-    "inputs": f"""{_OUTSIDE}
-    RETURN 'input' AS kind, x.node_id AS key, coalesce(x.artifact_label, x.model) AS value,
-      toString(x.recorded_at) AS at""",
-    "ancestors": f"""{_OUTSIDE}
-    MATCH (x)-[:{DERIVES}*1..]->(y) WHERE y:Artifact
-    WITH DISTINCT y
-    RETURN 'ancestor' AS kind, y.node_id AS key, coalesce(y.artifact_label, y.model) AS value,
-      toString(y.recorded_at) AS at""",
-    "parameters": """MATCH (r)-[:PARENT_OF*0..]->(s)<-[:MADE_BY]-(x)
-    WHERE x.model IN $models
-    UNWIND keys(x) AS k
-    WITH x.model + '.' + k AS key, toStringOrNull(x[k]) AS value, k
-    WHERE value IS NOT NULL AND NOT k IN $ours
-    RETURN DISTINCT 'parameter' AS kind, key, value, null AS at""",
-    "properties": """MATCH (r)-[:PARENT_OF*0..]->(s)
-    UNWIND keys(s) AS k
-    WITH s, k WHERE NOT k IN $ours AND NOT k IN $provenance
-    WITH coalesce(s.label, 'span') + '.' + k AS key, toStringOrNull(s[k]) AS value
-    WHERE value IS NOT NULL
-    RETURN DISTINCT 'property' AS kind, key, value, null AS at""",
-    "provenance": """UNWIND $provenance AS k
-    WITH k, toStringOrNull(r[k]) AS value WHERE value IS NOT NULL
-    RETURN 'provenance' AS kind, k AS key, value, null AS at""",
+    "inputs": f"""{_EACH_RUN}
+    CALL (i, runs) {{
+      WITH runs[i][0] AS r
+      MATCH (r)-[:PARENT_OF*0..]->()-[:USED]->(x)
+      RETURN DISTINCT x
+    }}
+    WITH x, collect(i) AS users WHERE size(users) >= $least
+    WITH x, users, COLLECT {{ MATCH (x)-[:MADE_BY]->(m) RETURN m.root_id }} AS makers
+    UNWIND users AS i
+    WITH x, makers, i WHERE NOT runs[i][1] IN makers
+    {_artifacts("input", "x")}""",
+    "ancestors": f"""{_EACH_RUN}
+    CALL (i, runs) {{
+      WITH runs[i][0] AS r, runs[i][1] AS root
+      MATCH (r)-[:PARENT_OF*0..]->()-[:USED]->(x)
+      WITH DISTINCT root, x
+      WHERE NOT EXISTS {{ (x)-[:MADE_BY]->(m) WHERE m.root_id = root }}
+      MATCH (x)-[:{DERIVES}*1..]->(y) WHERE y:Artifact
+      RETURN DISTINCT y
+    }}
+    {_artifacts("ancestor", "y")}""",
+    "parameters": f"""{_EACH_RUN}
+    CALL (i, runs) {{
+      WITH runs[i][0] AS r
+      MATCH (r)-[:PARENT_OF*0..]->()<-[:MADE_BY]-(x)
+      WHERE x.model IN $models
+      UNWIND [k IN keys(x) WHERE NOT k IN $ours] AS k
+      WITH x.model + '.' + k AS key, toStringOrNull(x[k]) AS value
+      WHERE value IS NOT NULL
+      RETURN DISTINCT key, value
+    }}
+    {_values("parameter")}""",
+    "properties": f"""{_EACH_RUN}
+    CALL (i, runs) {{
+      WITH runs[i][0] AS r
+      MATCH (r)-[:PARENT_OF*0..]->(s)
+      UNWIND [k IN keys(s) WHERE NOT k IN $known] AS k
+      WITH coalesce(s.label, 'span') + '.' + k AS key, toStringOrNull(s[k]) AS value
+      WHERE value IS NOT NULL
+      RETURN DISTINCT key, value
+    }}
+    {_values("property")}""",
+    "provenance": f"""{_EACH_RUN}
+    WITH i, runs[i][0] AS r
+    UNWIND $provenance AS key
+    WITH i, key, toStringOrNull(r[key]) AS value WHERE value IS NOT NULL
+    {_values("provenance")}""",
 }
 
 KINDS = tuple(_PARTS)
@@ -61,19 +107,18 @@ def contrast(kinds: Collection[str]) -> str:
         candidates that ``$least`` runs have; that of kind ``run`` counts the runs that exist. Its
         parameter ``runs`` holds ``[id, 1 for failed or 0, weight]``.
     """
-    parts = "\n  UNION\n    ".join(f"WITH r\n    {_PARTS[kind]}" for kind in kinds)
+    parts = "\n  UNION ALL\n    ".join([_RUNS, *(_PARTS[kind] for kind in kinds)])
     return f"""
 {DELETES}
-UNWIND $runs AS run
-MATCH (r:ArtigraphNode {{node_id: run[0]}}) USING INDEX SEEK r:ArtigraphNode(node_id)
-WHERE r:Span AND {span_stays("r")}
-CALL (r) {{
-    RETURN 'run' AS kind, '' AS key, '' AS value, null AS at
-  UNION
+CALL (deletes) {{
+  UNWIND $runs AS run
+  MATCH (r:ArtigraphNode {{node_id: run[0]}}) USING INDEX SEEK r:ArtigraphNode(node_id)
+  WHERE r:Span AND {span_stays("r")}
+  RETURN collect([r, r.root_id, run[1], run[2]]) AS runs
+}}
+CALL (runs) {{
     {parts}
 }}
-WITH kind, key, value, at, sum(run[1]) AS failed, sum(1 - run[1]) AS good, sum(run[2]) AS weight
-WHERE failed + good >= $least OR kind = 'run'
 WITH collect([kind, key, value, at, failed, good, weight]) AS found
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]

@@ -2,7 +2,8 @@
 
 A run is a tree, so a plain walk meets each span once and knows its parent. One look at a span's
 relationships tells what it made and what it used: ``MADE_BY`` only ends at spans, and ``USED`` only
-starts there. Hops are element ids, which cost no look at the node.
+starts there. Hops are element ids, which cost no look at the node. Most artifacts are one node,
+which is read without a walk.
 """
 
 from __future__ import annotations
@@ -18,12 +19,10 @@ OPTIONAL MATCH (r:ArtigraphNode {{node_id: id}}) USING INDEX SEEK r:ArtigraphNod
 WHERE r:Span AND {span_stays("r")}
 CALL (r) {{
   MATCH (r)-[below:PARENT_OF*0..]->(s)
-  WITH s, elementId(startNode(last(below))) AS parent
-  CALL (s) {{
-    OPTIONAL MATCH (s)-[k:MADE_BY|USED]-(a)
-    RETURN collect(CASE WHEN startNode(k) = s THEN a END) AS used,
-      collect(CASE WHEN endNode(k) = s AND {is_newest("a")} THEN a END) AS made
-  }}
+  WITH s, elementId(startNode(last(below))) AS parent,
+    [(s)-[k:MADE_BY|USED]-(a) WHERE startNode(k) = s OR {is_newest("a")}
+      | [startNode(k) = s, a]] AS hops
+  WITH s, parent, [h IN hops WHERE h[0] | h[1]] AS used, [h IN hops WHERE NOT h[0] | h[1]] AS made
   RETURN collect([
     elementId(s), s{{.*, opened_at: toString(s.opened_at), closed_at: toString(s.closed_at)}},
     labels(s), parent, [a IN made | elementId(a)], [a IN used | elementId(a)]
@@ -33,7 +32,15 @@ CALL (around) {{
   UNWIND around AS some
   UNWIND some AS a
   WITH DISTINCT a
-  {ROOTS_TO_ROWS}
+  WITH a, EXISTS {{ (a)-[:HAS_FIELD|STORED_IN]->() }} AS has_more
+  CALL (a, has_more) {{
+    WITH a WHERE NOT has_more
+    RETURN [[a{{.*, recorded_at: toString(a.recorded_at)}}, [], []]] AS nodes
+  UNION ALL
+    WITH a WHERE has_more
+    {ROOTS_TO_ROWS}
+    RETURN nodes
+  }}
   RETURN collect([elementId(a), nodes]) AS contents
 }}
 CALL (told, contents) {{

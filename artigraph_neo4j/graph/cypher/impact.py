@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from artigraph_neo4j.graph.cypher.lineage import DERIVES
-from artigraph_neo4j.graph.cypher.parts import DELETES, SPAN_MAP, artifact_stays, span_stays
+from artigraph_neo4j.graph.cypher.parts import DELETES, SPAN_MAP, artifact_stays, node_stays
 
 __all__ = ["TAGGED_AT_MOST", "Walk", "count", "runs", "stream", "tagged"]
 
@@ -65,7 +65,7 @@ def _reached(walk: Walk, test: str = "true") -> str:
     """
     tests = [
         "NOT n IN starts",
-        f"(deletes = 0 OR n:Span AND {span_stays('n')} OR n:Artifact AND {artifact_stays('n')})",
+        node_stays("n"),
         test,
     ]
     if walk.where:

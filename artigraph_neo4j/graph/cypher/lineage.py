@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays, span_stays
+from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays, node_stays
 
 __all__ = ["DERIVES", "UP", "WHOLE", "lineage"]
 
@@ -47,7 +47,7 @@ def lineage(direction: str, depth: int | None) -> str:
 CALL (deletes, a) {{
   MATCH p = (a){tail}[:{DERIVES}*0..{depth or ""}]{head}(n)
   WITH deletes, n, min(length(p)) AS distance
-  WHERE deletes = 0 OR n:Span AND {span_stays("n")} OR n:Artifact AND {artifact_stays("n")}
+  WHERE {node_stays("n")}
   RETURN collect([
     n.node_id, distance, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
     toString(coalesce(n.opened_at, n.recorded_at)), n.status,

@@ -17,6 +17,7 @@ __all__ = [
     "is_newest",
     "lock",
     "mark_closed_as",
+    "node_stays",
     "span_stays",
 ]
 
@@ -106,7 +107,23 @@ def artifact_stays(name: str) -> str:
 
     It is being deleted if it is marked itself, or if all spans that have it are being deleted.
     """
-    return f"""(deletes = 0 OR NOT EXISTS {{
+    return f"(deletes = 0 OR NOT {_doomed_artifact(name)})"
+
+
+def node_stays(name: str) -> str:
+    """Return the condition that a span or an artifact is not being deleted.
+
+    All of it is in one subquery: the planner makes a step of each, and each row would pass the
+    steps even while the count of deletes is 0, which doubled the time of a walk.
+    """
+    return f"""(deletes = 0 OR EXISTS {{
+  MATCH ({name}) WHERE {name}:Span AND NOT {_DOOMED_SPAN.format(name, "")}
+    OR {name}:Artifact AND NOT {_doomed_artifact(name)}
+}})"""
+
+
+def _doomed_artifact(name: str) -> str:
+    return f"""EXISTS {{
   MATCH ({name})<-[:HAS_FIELD*0..]-(whole)
   WHERE NOT EXISTS {{ (whole)<-[:HAS_FIELD]-() }} AND (
     'ArtigraphDeleting' IN labels(whole)
@@ -114,7 +131,7 @@ def artifact_stays(name: str) -> str:
       MATCH (whole)<-[:HAS_ARTIFACT]-(holder) WHERE NOT {_DOOMED_SPAN.format("holder", "")}
     }}
   )
-}})"""
+}}"""
 
 
 def lock(name: str, label: str) -> str:

@@ -48,10 +48,11 @@ RETURN found[i..i + 1000]
 
 
 def broken_by_write(*, source: str, through: str, inside: str) -> str:
-    """Return the statement that tells whether an artifact of a span would break a policy.
+    """Return the statement that tells whether artifacts of spans would break a policy.
 
-    The artifact does not exist yet. It would derive from all that the span ``$span`` used, and from
-    the artifacts ``$used``, of which the span's end will record that it used them.
+    The artifacts do not have to exist yet. ``$writes`` holds pairs of a span's id and ids of
+    artifacts of which the span's end will record that it used them; an artifact of the span derives
+    from these, and from all that the span used before.
 
     Args:
         source: As for ``broken``.
@@ -59,9 +60,9 @@ def broken_by_write(*, source: str, through: str, inside: str) -> str:
         inside: As for ``broken``.
 
     Returns:
-        A text whose rows are ``[id of the source, path]``: a forbidden path for each of these that
-        has one, from the span or the artifact used; or one row of nulls if a required path is
-        missing.
+        A text whose rows are ``[id of the span, id of the source, path, step of the span]``: a
+        forbidden path for the span and each of the artifacts used that has one, from there; or one
+        row with nulls if a required path is missing.
     """
     look = f"""CALL (starts) {{
   UNWIND starts AS d
@@ -74,17 +75,21 @@ RETURN null AS source, null AS way"""
     if source:
         look = f"UNWIND starts AS d\n{_forbidden(source, through, inside, 0)}\nRETURN source, way"
     return f"""
-CALL () {{
-  OPTIONAL MATCH (n:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK n:ArtigraphNode(node_id)
-  RETURN coalesce({through}, false) AS passed
+UNWIND $writes AS w
+CALL (w) {{
+  OPTIONAL MATCH (n:ArtigraphNode {{node_id: w[0]}}) USING INDEX SEEK n:ArtigraphNode(node_id)
+  RETURN coalesce({through}, false) AS passed, {_STEP.replace(" i,", " 0,", 1)} AS step
 }}
-WITH passed WHERE NOT passed
-CALL () {{
-  UNWIND [$span] + $used AS id
+WITH w, step WHERE NOT passed
+CALL (w) {{
+  UNWIND [w[0]] + w[1] AS id
   MATCH (d:ArtigraphNode {{node_id: id}}) USING INDEX SEEK d:ArtigraphNode(node_id)
   RETURN collect(DISTINCT d) AS starts
 }}
+CALL (starts) {{
 {look}
+}}
+RETURN w[0], source, way, step
 """
 
 

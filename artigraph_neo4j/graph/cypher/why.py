@@ -9,13 +9,9 @@ everything uses it meets all its users.
 from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher.lineage import DERIVES
-from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays, span_stays
+from artigraph_neo4j.graph.cypher.parts import DELETES, artifact_stays, node_stays
 
 __all__ = ["SHORTEST_WAY"]
-
-
-def _stays(name: str) -> str:
-    return f"({name}:Span AND {span_stays(name)} OR {name}:Artifact AND {artifact_stays(name)})"
 
 
 def _whole(parameter: str, name: str, condition: str) -> str:
@@ -35,11 +31,11 @@ _LATEST = f"""reduce(latest = null,
 SHORTEST_WAY = f"""
 {DELETES}
 {_whole("later", "a", f"a_:Artifact AND {artifact_stays('a_')}")}
-{_whole("earlier", "b", _stays("b_"))}
+{_whole("earlier", "b", f"(b_:Span OR b_:Artifact) AND {node_stays('b_')}")}
 CALL (deletes, a) {{
   MATCH p = (a)-[:{DERIVES}*1..]->(n)
   WITH deletes, n, min(length(p)) AS distance
-  WHERE deletes = 0 OR {_stays("n")}
+  WHERE {node_stays("n")}
   WITH distance, collect(n) AS layer ORDER BY distance
   RETURN collect(layer) AS layers
 }}

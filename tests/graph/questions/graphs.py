@@ -82,6 +82,17 @@ class Derivations:
             span = parent
         return span
 
+    def doomed(self, span: str) -> set[str]:
+        """What goes if a span is deleted: spans below it, and artifacts that only these have."""
+        gone = {span}
+        for below, parent in self.spans.items():  # a parent comes before its children
+            if parent in gone:
+                gone.add(below)
+        holders: dict[str, set[str]] = {}
+        for holder, artifact in [*self.made, *self.shared]:
+            holders.setdefault(artifact, set()).add(holder)
+        return gone | {artifact for artifact, having in holders.items() if having <= gone}
+
     async def load(self, engine: Engine) -> None:
         """Create it all."""
         depth: dict[str, int] = {}

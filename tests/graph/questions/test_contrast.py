@@ -19,6 +19,8 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
+from artigraph_neo4j.graph.cypher import contrast as cypher
+from tests.graph import plans
 
 pytestmark = pytest.mark.statements
 
@@ -33,6 +35,21 @@ CREATE (s)-[:HAS_ARTIFACT {label: 'p'}]->(:ArtigraphNode:Artifact:ContrastParams
   node_id: r.id + 'p', model: 'ContrastParams', model_version: 1, codec: '{}', rate: r.rate,
   recorded_at: datetime()})-[:MADE_BY]->(s)
 WITH s, r UNWIND r.used AS f MATCH (x:ArtigraphNode {node_id: f}) CREATE (s)-[:USED]->(x)
+"""
+
+
+_WITH_STEPS = """
+CREATE (feed:ArtigraphNode:Artifact:Feed {node_id: $p + 'feed', model: 'Feed', model_version: 1,
+  codec: '{}', recorded_at: datetime('2026-01-01T00:00:00Z')})
+WITH feed UNWIND $runs AS id
+CREATE (r:ArtigraphNode:Span {node_id: id, root_id: id, label: 'run', depth: 0, status: 'OK',
+  opened_at: datetime()})
+CREATE (own:ArtigraphNode:Artifact:Feed {node_id: id + 'own', model: 'Feed', model_version: 1,
+  codec: '{}', recorded_at: datetime()})-[:MADE_BY]->(r)
+WITH feed, r, own, id UNWIND range(1, 10) AS k
+CREATE (r)-[:PARENT_OF]->(s:ArtigraphNode:Span {node_id: id + 's' + k, root_id: id, label: 'step',
+  depth: 1, status: 'OK', opened_at: datetime()})
+CREATE (s)-[:USED]->(own) CREATE (s)-[:USED]->(feed)
 """
 
 
@@ -74,6 +91,21 @@ async def test_a_planted_cause_is_first_and_chance_is_silent(engine: Engine, gra
         silent += not (await contrast(failed, good, models=[ContrastParams])).suspects
     print(f"{graphs} graphs with a cause: first in {first}; {graphs} without: silent in {silent}")
     assert min(first, silent) >= 0.95 * graphs
+
+
+async def test_only_what_enough_runs_have_is_looked_at(engine: Engine, session: Any) -> None:
+    """Most of what a run uses it has made itself, or no other run uses it."""
+    p = new_id()
+    runs = [[f"{p}r{i}", i % 2, 1] for i in range(20)]
+    await engine.write(_WITH_STEPS, {"p": p, "runs": [node_id for node_id, *_ in runs]})
+    parameters = {"runs": runs, "least": 5}
+    result = await session.run("PROFILE " + cypher.contrast(("inputs",)), parameters)
+    rows = await result.values()
+    profile = (await result.consume()).profile
+    found = {row[1]: tuple(row[4:6]) for (chunk,) in rows for row in chunk}
+    assert found == {"": (10, 10), f"{p}feed": (10, 10)}
+    # A run has 10 steps, 20 uses and a table of its own; a look at each table would double it.
+    assert plans.hits(profile) <= 200 + 110 * len(runs)
 
 
 async def test_parameters_ancestors_and_what_the_same_runs_have(statements: list[Any]) -> None:

@@ -39,6 +39,10 @@ class ImpactTable(ArtifactModel, version=1):
     rows: int
 
 
+_MARK = "MATCH (s:ArtigraphNode {node_id: $id}) SET s:ArtigraphDeleting"
+_UNMARK = "MATCH (s:ArtigraphNode {node_id: $id}) REMOVE s:ArtigraphDeleting"
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(graph=random_graphs(), data=st.data())
 async def test_as_a_plain_walk_finds_it(engine: Engine, graph: Derivations, data: Any) -> None:
@@ -62,6 +66,27 @@ async def test_as_a_plain_walk_finds_it(engine: Engine, graph: Derivations, data
     starts = {*given_, *(chain if set(chain) & set(given_) else ())}
     united = await impact(*map(graph.name, given_), versions="all")
     assert united.total == len(reached(starts, graph.down()))
+
+    until = data.draw(st.sampled_from([*graph.spans, *graph.models]).map(graph.at))
+    then = {
+        node: [n for n in others if graph.at(n) <= until]
+        for node, others in graph.down(tree=tree).items()
+    }
+    before = await impact(*map(graph.name, given_), through="tree" if tree else "span", until=until)
+    old = [a for a in given_ if graph.at(a) <= until]
+    expected_then = reached(old, then).keys() - set(given_)
+    steps_then = {s.node_id.removeprefix(graph.prefix) for s in await before.read_steps()}
+    assert steps_then == expected_then
+
+    doomed = data.draw(st.sampled_from(list(graph.spans)))
+    gone = graph.doomed(doomed)
+    if not gone & set(given_):
+        await engine.write(_MARK, {"id": graph.name(doomed)})
+        try:
+            left = await impact(*map(graph.name, given_), through="tree" if tree else "span")
+        finally:
+            await engine.write(_UNMARK, {"id": graph.name(doomed)})
+        assert left.total == len(expected.keys() - gone)
 
     tagged = data.draw(st.sets(st.sampled_from(list(graph.models)), min_size=1, max_size=4))
     tag = graph.prefix
@@ -166,6 +191,13 @@ async def test_hits_are_bounded_by_what_is_reached(
         assert plans.walks(profile, "USED") == ["VarLengthExpand(Pruning,BFS,All)"]
         assert "NodeUniqueIndexSeek" in plans.operators(profile)
         assert plans.hits(profile) <= 200 + 5 * nodes + links + more
+        # Each node that is reached passes one step that asks for deletes, not one for each case.
+        asked = [
+            step["operatorType"]
+            for step in plans.steps(profile)
+            if "SemiApply" in step["operatorType"] and step["args"].get("Rows", 0) >= nodes
+        ]
+        assert len(asked) <= 1, asked
         if width == 2 and not more:
             assert plans.hits(profile) <= 200 + 7 * nodes
             # A set of ids, and no list for each node: 841,000 fit into 50 MB.

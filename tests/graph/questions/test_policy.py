@@ -22,13 +22,14 @@ from artigraph_neo4j import (
     create_span_artifact,
     find_artifacts,
     read_annotations,
+    read_span,
     read_span_artifacts,
     span_context,
     use,
 )
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.common.ids import new_id
-from artigraph_neo4j.errors import FilterError, PolicyError
+from artigraph_neo4j.errors import BatchError, FilterError, NotFoundError, PolicyError
 from artigraph_neo4j.graph.cypher.policy import broken
 from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.questions import policy as module
@@ -99,11 +100,17 @@ async def test_a_forbidden_and_a_demanded_way(made: Made, statements: list[Any])
     assert (found.node_id, found.source) == (made.direct, made.raw)
     assert [s.label for s in found.way] == ["direct", "train directly", "raw"]
     assert str(found).endswith("direct ← train directly ← raw")
+    assert "train directly" in found._repr_html_()
+    assert [(e.source, e.target) for e in found.diagram().edges] == [
+        (found.way[1].node_id, made.direct), (made.raw, found.way[1].node_id),
+    ]  # fmt: skip
     assert await demanded.check() == []
     await add_tags(made.raw, made.tag)
     (missing,) = await demanded.check()
     assert (missing.node_id, missing.source, missing.way) == (made.raw, None, ())
     assert "did not pass" in str(missing)
+    assert "did not pass" in missing._repr_html_()
+    assert missing.to_mermaid().startswith("flowchart")
 
     by_model = Policy(
         "by model", start=find_artifacts(PolicyModel, lambda m: m.n == 2), source=PolicyRaw
@@ -146,7 +153,9 @@ async def test_a_write_is_refused_or_warned_of(made: Made, statements: list[Any]
         await create_span_artifact("current", label="good", data=PolicyModel(1))
         use(made.raw)
         await create_span_artifact("current", label="raw", data=PolicyRaw(1))
-        with pytest.raises(PolicyError, match=r"no pii.*raw; the PolicyModel was not recorded"):
+        with pytest.raises(
+            PolicyError, match=r"no pii.*train ← raw; the PolicyModel was not recorded"
+        ):
             await create_span_artifact("current", label="bad", data=PolicyModel(1))
         async with batch(), span_context(PolicyAnonymize(label="again")):
             use(made.raw)
@@ -154,9 +163,6 @@ async def test_a_write_is_refused_or_warned_of(made: Made, statements: list[Any]
     with pytest.raises(PolicyError, match="train ← raw"):  # the end of the span recorded its uses
         await create_span_artifact(train, label="bad", data=PolicyModel(1))
     assert set(await read_span_artifacts(train)) == {"good", "raw"}
-    async with span_context(label="one"), batch(atomic=True):
-        use(made.raw)
-        await create_span_artifact("current", label="not checked", data=PolicyModel(1))
 
     Policy("no pii", start=PolicyModel, through=[PolicyAnonymize], enforce="warn").register()
     async with span_context(label="from nothing"):
@@ -166,6 +172,66 @@ async def test_a_write_is_refused_or_warned_of(made: Made, statements: list[Any]
         use(made.clean)
         await create_span_artifact("current", label="good", data=PolicyModel(1))
     assert await Policy("all", start=PolicyModel, source=made.pii).check()
+
+
+async def test_an_atomic_batch_is_refused_as_a_whole(made: Made, statements: list[Any]) -> None:
+    Policy(
+        "no pii", start=PolicyModel, source=made.pii, through=[PolicyAnonymize], enforce="refuse"
+    ).register()
+    lost: list[Span] = []
+    async with span_context(label="outer") as outer:
+        with pytest.raises(BatchError, match=r"nothing was recorded.*no pii.*fit ← raw") as caught:
+            async with batch(atomic=True):
+                async with span_context(label="load") as load:
+                    lost.append(load)
+                    table = PolicyRaw(3)
+                    await create_span_artifact("current", label="raw", data=table)
+                async with span_context(label="fit") as fit:
+                    lost.append(fit)
+                    use(table)
+                    await create_span_artifact("current", label="model", data=PolicyModel(1))
+                    use(made.raw)  # after recording: only the end of the batch can know
+        assert isinstance(caught.value.__cause__, PolicyError)
+        assert len(caught.value.lost) == 4
+        assert len(lost) == 2
+        for span in lost:
+            with pytest.raises(NotFoundError):
+                await read_span(span.node_id)
+
+        async with batch(atomic=True):  # what is allowed is recorded, in one transaction
+            statements.clear()
+            async with span_context(PolicyAnonymize(label="anonymize")) as through:
+                use(made.raw)
+                await create_span_artifact("current", label="model", data=PolicyModel(1))
+            async with span_context(label="no model"):
+                use(made.raw)
+        assert [s.access for s in statements] == ["read", "write"]
+        assert set(await read_span_artifacts(through)) == {"model"}
+
+        use(made.raw)  # waits for the end of a span that is outside of the batch
+        with pytest.raises(BatchError, match=r"outer ← raw"):
+            async with batch(atomic=True):
+                await create_span_artifact("current", label="model", data=PolicyModel(1))
+        assert await read_span_artifacts(outer) == {}
+
+    Policy("no pii", start=PolicyModel, through=[PolicyAnonymize], enforce="warn").register()
+    with pytest.warns(UserWarning, match="did not pass"):
+        async with batch(atomic=True), span_context(label="from nothing") as warned:
+            await create_span_artifact("current", label="model", data=PolicyModel(1))
+    assert set(await read_span_artifacts(warned)) == {"model"}
+
+
+async def test_a_tag_sees_what_open_spans_used(made: Made) -> None:
+    Policy("no pii", start=made.tag, source=made.pii, enforce="refuse").register()
+    async with span_context(label="outer"):
+        use(made.raw)
+        made_before = await create_span_artifact("current", label="table", data=PolicyRaw(1))
+        async with span_context(label="train"):
+            use(made_before)
+            model = await create_span_artifact("current", label="model", data=PolicyModel(1))
+            with pytest.raises(PolicyError, match=r"model ← train ← table ← outer ← raw"):
+                await add_tags(model, made.tag)
+    assert (await read_annotations(model)).tags == frozenset()
 
 
 async def test_the_command(
