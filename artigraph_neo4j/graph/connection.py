@@ -207,7 +207,7 @@ class Connection:
         check = None if verify is None else of_now
         try:
             ((turn, clock, *row),) = await self._attempts.send(
-                text, noted, "write", attempt, left, check
+                text, noted, "write", attempt, left, verify=check
             )
             certain = True
         except Neo4jError as error:

@@ -78,20 +78,34 @@ def _class_names(models: Iterable[str]) -> dict[str, str]:
 
 
 def _class(model: _Model, names: dict[str, str]) -> str:
-    codecs: list[dict[str, Any]] = [json.loads(codec)["fields"] for codec in model.codecs]
+    readable = list(map(_entries, model.codecs))
+    codecs = [codec for codec in readable if codec is not None]
     fields = dict.fromkeys(name for codec in codecs for name in codec)
     nested = _nested(model, names)
     lines = [_field(name, [codec.get(name) for codec in codecs], nested) for name in fields]
+    if len(codecs) < len(readable):
+        lines.append("# Damaged artifacts, whose fields are not known, are left out.")
     name = names[model.name]
     called = "" if name == model.name else f", name={model.name!r}"
     return "\n".join(
         [
             "@dataclass(kw_only=True)",
             f"class {name}(ArtifactModel, version={model.version}{called}):",
-            *(f"    {line}" for line in lines or ["pass"]),
+            *(f"    {line}" for line in (lines if fields else [*lines, "pass"])),
             "",
         ]
     )
+
+
+def _entries(codec: str) -> dict[str, Any] | None:
+    """Return the entries of a codec by field; None if it is damaged."""
+    try:
+        found: dict[str, Any] = json.loads(codec)["fields"]
+        for name, entry in found.items():
+            _field(name, [entry], {})
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return found
 
 
 def _nested(model: _Model, names: dict[str, str]) -> dict[str, set[str]]:

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from artigraph_neo4j import ArtifactModel, Lazy, artifact_field, lazy_field
+from artigraph_neo4j import (
+    ArtifactModel,
+    Engine,
+    Lazy,
+    artifact_field,
+    delete_artifacts,
+    lazy_field,
+)
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.upkeep.migrate.source import python_source
@@ -76,3 +83,22 @@ def test_the_command(graph_service: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "@dataclass(kw_only=True)" in done.stdout
     table = CliRunner().invoke(app, ["models", "--json"])
     assert '"status"' in table.stdout
+
+
+@pytest.mark.parametrize(
+    "codec",
+    ["", "{", "[]", "{}", '{"fields": 1}', '{"fields": {"a": 1}}', '{"fields": {"a": []}}',
+     '{"fields": {"a": ["inline"]}}', '{"fields": {"a": {"b": 1}}}'],
+)  # fmt: skip
+async def test_a_damaged_artifact_hides_no_model(engine: Engine, codec: str) -> None:
+    node_id = await SourceLeaf(7).create()
+    await engine.write(
+        "MATCH (n {node_id: $id}) SET n.codec = $codec", {"id": node_id, "codec": codec}
+    )
+    try:
+        source = await python_source()
+    finally:
+        await delete_artifacts(node_id)
+    assert "class SourceLeaf(ArtifactModel, version=2):" in source
+    assert "# Damaged artifacts, whose fields are not known, are left out." in source
+    compile(source, "printed", "exec")

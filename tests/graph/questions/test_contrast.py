@@ -20,6 +20,7 @@ from artigraph_neo4j import (
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import contrast as cypher
+from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
 pytestmark = pytest.mark.statements
@@ -99,7 +100,7 @@ async def test_only_what_enough_runs_have_is_looked_at(engine: Engine, session: 
     runs = [[f"{p}r{i}", i % 2, 1] for i in range(20)]
     await engine.write(_WITH_STEPS, {"p": p, "runs": [node_id for node_id, *_ in runs]})
     parameters = {"runs": runs, "least": 5}
-    result = await session.run("PROFILE " + cypher.contrast(("inputs",)), parameters)
+    result = await session.run(*with_one_map("PROFILE " + cypher.contrast(("inputs",)), parameters))
     rows = await result.values()
     profile = (await result.consume()).profile
     found = {row[1]: tuple(row[4:6]) for (chunk,) in rows for row in chunk}
