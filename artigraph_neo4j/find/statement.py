@@ -97,7 +97,7 @@ def compile_plan(
     bound = [key for key in keys if key.value is not None]
     if not bound:
         tests.extend(later)
-    tests.append(span_stays("n") if plan.target.noun == "span" else artifact_stays("n"))
+    tests.extend(_always(plan, shape))
     where = "".join(f"\n  AND {test}" for test in tests)
     if shape == "stream":
         return f"{DELETES}\n{start}{where}\n{_chunks(plan)}", parameters.values
@@ -120,6 +120,13 @@ def compile_plan(
         f"{found}\n{ordered}\n{_ended(shape, made, cursor_keys, again=not also)}",
         parameters.values,
     )
+
+
+def _always(plan: Plan, shape: Shape) -> list[str]:
+    """Return the conditions on every result."""
+    stays = span_stays("n") if plan.target.noun == "span" else artifact_stays("n")
+    # Pages of columns go on after the last id, which a node of users' own Cypher may lack.
+    return [stays, "n.node_id IS NOT NULL"] if shape == "frame" else [stays]
 
 
 def _ended(shape: Shape, items: str, keys: str, *, again: bool) -> str:

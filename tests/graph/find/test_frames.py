@@ -33,6 +33,7 @@ from artigraph_neo4j import (
     span_context,
     sync,
 )
+from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.find import F, artifact, query, span, under
 from artigraph_neo4j.storage.memory import MemoryStorage
 
@@ -329,6 +330,25 @@ async def test_what_others_changed_in_the_graph_does_not_hide_the_rest(
     assert table["x"].to_pylist() == [None, None, "text", "3.0", "4.0"]
     assert table["day"].to_pylist()[3:] == ["2026-01-01 10:00:00", "2026-01-01"]
     assert "n (2)" in caplog.text
+
+
+async def test_nodes_without_an_id_are_no_results_and_do_not_stop_the_pages(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "PAGE_ROWS", 2)
+    word = new_id()
+    for _ in range(3):
+        async with span_context(Fit(label=word, lr=0.1)):
+            pass
+        text = "CREATE (:Span:Fit {label: $word, label_: $word, opened_at: datetime()}) RETURN 1"
+        await engine.write(text, {"word": word})
+    q = find_spans(Fit, span.label == word)
+    try:
+        assert (await q.order_by("lr").to_arrow()).num_rows == 3
+        assert (await q.to_arrow())["lr"].to_pylist() == [0.1] * 3
+    finally:
+        text = "MATCH (n:Span {label: $word}) WHERE n.node_id IS NULL DELETE n RETURN 1"
+        await engine.write(text, {"word": word})
 
 
 async def test_shared_revised_and_nested_artifacts_have_the_ids_of_their_spans() -> None:
