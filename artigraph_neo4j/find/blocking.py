@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 from artigraph_neo4j.engine.waiting import run
 from artigraph_neo4j.errors import FilterError
@@ -15,6 +15,11 @@ from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.unreadable import Missing, OnError
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.upkeep.delete import DeleteReport, Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 __all__ = ["Results", "find_artifacts", "find_spans"]
 
@@ -132,6 +137,18 @@ class Results(Generic[T]):
     def table(self, *columns: str | Ref | Callable[[Any], object]) -> Table:
         """See ``Query.table``."""
         return run(self._query.table(*columns))
+
+    def to_arrow(self) -> pa.Table:
+        """See ``Query.to_arrow``."""
+        return run(self._query.to_arrow())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """See ``Query.to_pandas``."""
+        return run(self._query.to_pandas())
+
+    def to_polars(self) -> pl.DataFrame:
+        """See ``Query.to_polars``."""
+        return run(self._query.to_polars())
 
     def exists(self) -> bool:
         """See ``Query.exists``."""

@@ -14,9 +14,11 @@ from typing import Any
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.conditions import Parameters, path_to
+from artigraph_neo4j.find.everything import everything
 from artigraph_neo4j.find.filters import Attribute, Field, Labeled, Ref
 from artigraph_neo4j.find.kinds import ANY
 from artigraph_neo4j.find.recorder import as_order
+from artigraph_neo4j.find.table import Row, Table
 from artigraph_neo4j.find.targets import Resolved, SpanTarget, Target
 from artigraph_neo4j.graph.names import entry_property, quoted
 from artigraph_neo4j.graph.span import Span
@@ -24,7 +26,7 @@ from artigraph_neo4j.graph.span_rows import declared_properties
 from artigraph_neo4j.model.native import as_python
 from artigraph_neo4j.model.stored import NO_VALUE, value_of
 
-__all__ = ["Column", "Columns"]
+__all__ = ["Column", "Columns", "table_of_everything"]
 
 Cells = Sequence[Any]
 
@@ -75,6 +77,15 @@ class Columns:
                 raise FilterError(f"the column {column.name} is asked for twice")
             self.columns.append(column)
         return "".join(self._parts) + f"WITH collect([{', '.join(self._cells)}]) AS found"
+
+    def table(self, rows: list[Any]) -> Table:
+        """Return the table of the cells that the statement returned."""
+        found: list[Row] = []
+        for cells in rows:
+            values = {column.name: column.value(cells) for column in self.columns}
+            left_out = [name for name, value in values.items() if value is NO_VALUE]
+            found.append(Row(cells[0], cells[1], values | dict.fromkeys(left_out), left_out))
+        return Table([column.name for column in self.columns], found)
 
     def _cell(self, expression: str) -> int:
         """Add a cell to each result, and return its place."""
@@ -239,3 +250,14 @@ def _one_of(
         return its if mine is None else mine
 
     return value
+
+
+def table_of_everything(rows: list[Any]) -> Table:
+    """Return the table of the cells that ``EVERYTHING`` returned."""
+    values = [everything(cells) for cells in rows]
+    names = list(dict.fromkeys(name for row in values for name in row))
+    found = [
+        Row(cells[0], cells[1], {name: row.get(name) for name in names})
+        for cells, row in zip(rows, values, strict=True)
+    ]
+    return Table(names, found)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.errors import FilterError, NotFoundError, SeveralFoundError
-from artigraph_neo4j.find.columns import Columns
-from artigraph_neo4j.find.everything import EVERYTHING, everything
+from artigraph_neo4j.find.columns import Columns, table_of_everything
+from artigraph_neo4j.find.everything import EVERYTHING
 from artigraph_neo4j.find.filters import And, Filter, Maybe, Order, Ref, separated
+from artigraph_neo4j.find.frames import PAGE_ROWS, Frame, as_pandas, as_polars
 from artigraph_neo4j.find.order import cursor
 from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.recorder import as_filter, as_order
 from artigraph_neo4j.find.statement import Items, Shape, compile_plan, field_indexes, walks
-from artigraph_neo4j.find.table import Row, Table
+from artigraph_neo4j.find.table import Table
 from artigraph_neo4j.graph.cursor import unchunked
 from artigraph_neo4j.graph.search import search_query
-from artigraph_neo4j.model.stored import NO_VALUE
 from artigraph_neo4j.model.unreadable import UnreadableArtifact
 from artigraph_neo4j.recording.artifacts import Leniency
 from artigraph_neo4j.recording.field_indexes import usable
 from artigraph_neo4j.recording.results import ResultList
 from artigraph_neo4j.upkeep.delete import DeleteReport, Progress, delete_nodes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 __all__ = ["STREAM_ROWS", "Explanation", "Page", "Query"]
 
@@ -298,10 +304,62 @@ class Query(Generic[T]):
         """
         if not columns and self._plan.target.noun == "span":
             rows = unchunked(await self._run(self._plan, "columns", lambda _: EVERYTHING))
-            return _of_everything(rows)
+            return table_of_everything(rows)
         wanted = Columns(self._plan.target, columns or self._plan.target.shown())
         rows = unchunked(await self._run(self._plan, "columns", wanted.items))
-        return _of_columns(wanted, rows)
+        return wanted.table(rows)
+
+    async def to_arrow(self) -> pa.Table:
+        """Read results as an Arrow table without making an object of any, in order.
+
+        For many results: this takes a fraction of the time of ``read``. One round trip for every
+        50,000, and none to a storage. Reading does not count as a use of artifacts.
+
+        Artifacts have the columns ``node_id``, ``label``, ``span_id``, ``model`` and
+        ``recorded_at``, spans ``node_id``, ``label``, ``root_id``, ``status``, ``opened_at``,
+        ``closed_at`` and ``duration``. Then follows a column for each field of the model, or
+        property of the span class, that may be native; a field with one of those names gets a ``_``
+        appended. Aware datetimes are in UTC. A column whose values have several types is text.
+
+        Left out are fields that are never native: models, dicts, serialized and lazy values, those
+        in a storage, ``Any``; and properties that neomodel converts. Single values of other columns
+        that are not native (too large, say) are null, and a warning in the log counts them.
+
+        Raises:
+            ModuleNotFoundError: pyarrow is not installed.
+        """
+        frame = Frame(self._plan.target)
+        left, after = self._plan.limit, None
+        while left is None or left > 0:
+            size = PAGE_ROWS if left is None else min(PAGE_ROWS, left)
+            plan = replace(self._plan, limit=size, after=after)
+            is_first = left is None and after is None
+            rows = await self._run(plan, "frame", frame.items, first=is_first)
+            if rows and rows[-1][0][-1] is None:
+                continue  # the last one was deleted meanwhile, so no page can begin after it
+            if await asyncio.to_thread(frame.add, rows) < size:
+                break
+            after = cursor(plan, rows[-1][0])
+            left = None if left is None else left - size
+        return await asyncio.to_thread(frame.table)
+
+    async def to_pandas(self) -> pd.DataFrame:
+        """Read results as a DataFrame, whose index are the ids; see ``to_arrow``.
+
+        Columns of ints or bools with nulls are nullable, so that no value changes.
+
+        Raises:
+            ModuleNotFoundError: pandas or pyarrow is not installed.
+        """
+        return as_pandas(await self.to_arrow())
+
+    async def to_polars(self) -> pl.DataFrame:
+        """Read results as a DataFrame of polars; see ``to_arrow``.
+
+        Raises:
+            ModuleNotFoundError: polars or pyarrow is not installed.
+        """
+        return as_polars(await self.to_arrow())
 
     async def exists(self) -> bool:
         """Tell if there is at least one result. One round trip."""
@@ -357,7 +415,9 @@ class Query(Generic[T]):
             return items
         return [item for item in items if not isinstance(item, UnreadableArtifact)]
 
-    async def _run(self, plan: Plan, shape: Shape, items: Items | None = None) -> list[list[Any]]:
+    async def _run(
+        self, plan: Plan, shape: Shape, items: Items | None = None, *, first: bool = False
+    ) -> list[list[Any]]:
         engine = get_engine()
         if plan.text is not None and (unknown := await engine.index_words()):
             logger.warning(
@@ -370,7 +430,9 @@ class Query(Generic[T]):
         missing = wanted - await usable(engine, wanted) if wanted else wanted
         known = plan is self._plan and shape == "rows" and not missing
         text, parameters = (
-            self._statement if known else compile_plan(plan, shape, missing=missing, items=items)
+            self._statement
+            if known
+            else compile_plan(plan, shape, missing=missing, items=items, first=first)
         )
         return await engine.ask(text, parameters)
 
@@ -385,25 +447,6 @@ class Query(Generic[T]):
     async def _build(self, rows: list[Any], leniency: Leniency | None = None) -> list[T]:
         """Build the results from the rows of a statement, one for each row."""
         raise NotImplementedError
-
-
-def _of_columns(wanted: Columns, rows: list[Any]) -> Table:
-    found: list[Row] = []
-    for cells in rows:
-        values = {column.name: column.value(cells) for column in wanted.columns}
-        left_out = [name for name, value in values.items() if value is NO_VALUE]
-        found.append(Row(cells[0], cells[1], values | dict.fromkeys(left_out), left_out))
-    return Table([column.name for column in wanted.columns], found)
-
-
-def _of_everything(rows: list[Any]) -> Table:
-    values = [everything(cells) for cells in rows]
-    names = list(dict.fromkeys(name for row in values for name in row))
-    found = [
-        Row(cells[0], cells[1], {name: row.get(name) for name in names})
-        for cells, row in zip(rows, values, strict=True)
-    ]
-    return Table(names, found)
 
 
 def _is_first(key: str, seen: set[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any, Literal
 
 from artigraph_neo4j.find.conditions import Parameters, condition, has_label
@@ -24,10 +25,11 @@ from artigraph_neo4j.graph.schema import INDEXES
 
 __all__ = ["Shape", "compile_plan", "field_indexes", "walks"]
 
-Shape = Literal["rows", "ids", "count", "exists", "stream", "columns"]
+Shape = Literal["rows", "ids", "count", "exists", "stream", "columns", "frame"]
 
 Items = Callable[[Parameters], str]
-"""Returns the part of a statement that collects the results, one list for each, as ``found``."""
+"""Returns the part of a statement that collects the results, one list for each, as ``found``; for
+``frame``, the part that returns the columns of the nodes ``found``."""
 
 
 def field_indexes(plan: Plan) -> set[tuple[str, str]]:
@@ -53,6 +55,7 @@ def compile_plan(
     *,
     missing: Collection[tuple[str, str]] = (),
     items: Items | None = None,
+    first: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Return the statement of a query, and its parameters.
 
@@ -60,12 +63,15 @@ def compile_plan(
     and ``exists`` return one row of one value. ``stream``, for queries that walk down, returns
     chunks of ``[item, id]`` in the order of the walk; the id is null unless other spans have the
     item too. ``columns`` returns chunks of lists, one for each result, as ``items`` collects them.
+    ``frame`` returns what ``items`` makes of the nodes ``found`` and the ``keys`` of the last.
 
     Args:
         plan: The query.
         shape: The form of the result.
         missing: The indexes on fields that the database does not have.
-        items: For ``columns``: makes the part after the order, from the node ``n``.
+        items: For ``columns`` and ``frame``: makes the part after the order.
+        first: Whether the limit is the size of a first page, which may well have all results: then
+            the index of the order is not the start, since few of its nodes may be results.
 
     Raises:
         FilterError: A filter, an order or a cursor does not fit.
@@ -77,7 +83,8 @@ def compile_plan(
     if shape == "stream":
         start, rest = _start_stream(plan, parts, place, parameters)
     else:
-        start, rest = _start(plan, parts, place, keys, parameters)
+        begin = replace(plan, limit=None) if first else plan
+        start, rest = _start(begin, parts, place, keys, parameters)
     tests = [condition(part, plan.target, "n", parameters) for part in rest]
     if plan.target.labels:
         tests.append(has_label("n", plan.target.labels, parameters))
@@ -90,7 +97,7 @@ def compile_plan(
     bound = [key for key in keys if key.value is not None]
     if not bound:
         tests.extend(later)
-    tests.append(span_stays("n") if plan.target.noun == "span" else artifact_stays("n"))
+    tests.extend(_always(plan, shape))
     where = "".join(f"\n  AND {test}" for test in tests)
     if shape == "stream":
         return f"{DELETES}\n{start}{where}\n{_chunks(plan)}", parameters.values
@@ -107,13 +114,37 @@ def compile_plan(
     kept += _bound(bound, later, score)
     also = score + "".join(f", {key.text}" for key in bound)
     cursor_keys = ", ".join(returned(key) for key in keys)
-    collected = _items(plan, shape, cursor_keys) if items is None else items(parameters)
+    made = _items(plan, shape, cursor_keys) if items is None else items(parameters)
+    ordered = f"{kept}WITH n{also} ORDER BY {order}{limit}"
     return (
-        f"{found}\n{kept}WITH n{also} ORDER BY {order}{limit}\n"
-        f"{collected}\n"
-        "UNWIND range(0, size(found), 1000) AS i\nRETURN found[i..i + 1000]",
+        f"{found}\n{ordered}\n{_ended(shape, made, cursor_keys, again=not also)}",
         parameters.values,
     )
+
+
+def _always(plan: Plan, shape: Shape) -> list[str]:
+    """Return the conditions on every result."""
+    stays = span_stays("n") if plan.target.noun == "span" else artifact_stays("n")
+    # Pages of columns go on after the last id, which a node of users' own Cypher may lack.
+    return [stays, "n.node_id IS NOT NULL"] if shape == "frame" else [stays]
+
+
+def _ended(shape: Shape, items: str, keys: str, *, again: bool) -> str:
+    """Return the end of the statement, from the nodes in their order.
+
+    Args:
+        shape: The form of the result.
+        items: The part that collects the results, or returns their columns.
+        keys: The keys of the order.
+        again: Whether they can be read from the last node again, which is cheaper than to collect
+            those of all.
+    """
+    if shape != "frame":
+        return f"{items}\nUNWIND range(0, size(found), 1000) AS i\nRETURN found[i..i + 1000]"
+    if again:
+        last = f"WITH found, found[-1] AS n\nWITH found, [{keys}] AS keys"
+        return f"WITH collect(n) AS found\n{last}\n{items}"
+    return f"WITH collect(n) AS found, last(collect([{keys}])) AS keys\n{items}"
 
 
 def _bound(keys: list[Key], later: list[str], score: str) -> str:

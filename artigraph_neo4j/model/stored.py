@@ -18,6 +18,7 @@ __all__ = [
     "NO_VALUE",
     "Entry",
     "Stored",
+    "entries_in",
     "is_entry",
     "native_values",
     "value_of",
@@ -256,7 +257,7 @@ def value_of(codec: str, field: str, raw: Any) -> Any:
         SerializationError: The codec or the value cannot be read.
     """
     try:
-        how = _hows(codec).get(field, "unset")
+        how = entries_in(codec).get(field, "unset")
         if how in ("none", "unset"):
             return None
         return NO_VALUE if how == "model" or _is_apart(how) else from_native(raw, how)
@@ -268,7 +269,7 @@ def value_of(codec: str, field: str, raw: Any) -> Any:
 
 def native_values(codec: str, properties: dict[str, Any]) -> dict[str, Any]:
     """Return the values of the fields of a node whose native properties are given."""
-    known = {name: property_name(name) for name in _hows(codec)}
+    known = {name: property_name(name) for name in entries_in(codec)}
     found = {
         name: value_of(codec, name, properties[key])
         for name, key in known.items()
@@ -278,5 +279,10 @@ def native_values(codec: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4096)
-def _hows(codec: str) -> dict[str, Any]:
+def entries_in(codec: str) -> dict[str, Any]:
+    """Return the entries of a codec by field.
+
+    Raises:
+        Exception: The text is not a codec.
+    """
     return {entry.name: entry.how for entry in _read_codec(codec).fields}

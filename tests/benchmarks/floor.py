@@ -12,8 +12,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
+import pyarrow as pa
 from neo4j import AsyncDriver, AsyncSession
 from uuid_utils import uuid7
 
@@ -135,6 +137,18 @@ MATCH (s)-[h:HAS_ARTIFACT]->(a:Artifact)
 WITH collect([h.label, labels(a), a{.*, recorded_at: toString(a.recorded_at)}]) AS found
 UNWIND range(0, size(found) - 1, 1000) AS i
 RETURN found[i..i + 1000]
+"""
+
+READ_COLUMNS = """
+MATCH (s:ArtigraphNode {node_id: $span}) USING INDEX SEEK s:ArtigraphNode(node_id)
+MATCH (s)-[:HAS_ARTIFACT]->(a:BenchPair)
+WITH s.node_id AS span, collect(a) AS found
+UNWIND range(0, size(found) - 1, 1000) AS i
+WITH span, found[i..i + 1000] AS part
+RETURN [x IN part | x.node_id], [x IN part | x.artifact_label], [x IN part | span],
+  [x IN part | x.model],
+  [x IN part | x.recorded_at.epochSeconds * 1000000 + x.recorded_at.microsecond],
+  [x IN part | x.step], [x IN part | x.loss]
 """
 
 _SPAN_CHUNKS = """
@@ -285,6 +299,19 @@ async def read(
     async with driver.session(database=database) as session:
         result = await session.run(statement, parameters)  # type: ignore[arg-type]
         return [row async for (chunk,) in result for row in chunk]
+
+
+async def read_columns(driver: AsyncDriver, database: str | None, span: str) -> pa.Table:
+    """The artifacts of a span as an Arrow table."""
+    async with driver.session(database=database) as session:
+        result = await session.run(READ_COLUMNS, span=span)
+        chunks = await result.values()
+    columns = [list(chain.from_iterable(parts)) for parts in zip(*chunks, strict=True)]
+    text, time = pa.string(), pa.timestamp("us", tz="UTC")
+    types = [text, text, text, text, time, pa.int64(), pa.float64()]
+    names = ["node_id", "label", "span_id", "model", "recorded_at", "step", "loss"]
+    arrays = [pa.array(cells, of) for cells, of in zip(columns, types, strict=True)]
+    return pa.table(dict(zip(names, arrays, strict=True)))
 
 
 def _times() -> tuple[str, str, float]:

@@ -97,6 +97,8 @@ def _writes(run: Run) -> Iterator[Verdict]:
 def _reads(run: Run) -> Iterator[Verdict]:
     of_artifacts = ratio(run, "read_2000", "library", "floor")
     yield Verdict("2,000 artifacts as model objects: × the floor", of_artifacts, 2.5)
+    columns = ratio(run, "columns_20000", "library", "floor")
+    yield Verdict("20,000 artifacts as an Arrow table: × the floor", columns, 1.1)
     for workload, what in (("tree_100000", "in a tree"), ("wide_100000", "below one span")):
         text = f"100,000 descendants as Span objects, {what}"
         yield Verdict(f"{text}: × the floor", ratio(run, workload, "library", "floor"), 1.8)

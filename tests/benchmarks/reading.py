@@ -16,6 +16,7 @@ from artigraph_neo4j import (
     read_span_artifacts,
 )
 from artigraph_neo4j.find import (
+    find_artifacts,
     find_spans,
 )
 from artigraph_neo4j.find.terms import (
@@ -52,6 +53,25 @@ async def read_artifacts(bench: Bench, size: int) -> list[Side]:
             if name != "aiida"
         ),
     ]
+
+
+async def columns(bench: Bench, size: int) -> list[Side]:
+    """The table has an order, each artifact's codec is looked at, and nothing may be deleted."""
+    span = await bench.span("columns")
+    await create_span_artifacts(span, pairs(size))
+
+    async def library() -> float:
+        seconds, found = await timed(find_artifacts(BenchPair, under(span)).to_arrow())
+        assert found.num_rows == size
+        return seconds
+
+    async def by_hand() -> float:
+        work = floor.read_columns(bench.driver, bench.database, span)
+        seconds, found = await timed(work)
+        assert found.num_rows == size
+        return seconds
+
+    return [Side("library", library), Side("floor", by_hand)]
 
 
 async def descendants(bench: Bench, size: int, *, fan: int = 10) -> list[Side]:
@@ -200,6 +220,8 @@ def _read(name: str, title: str, size: int, quick: int, build: Any, **more: Any)
 
 WORKLOADS = [
     _read("read_2000", "artifacts of one span, as model objects", 2000, 1000, read_artifacts,
+        unit="artifacts", rounds=11),
+    _read("columns_20000", "artifacts of one span, as an Arrow table", 20_000, 2000, columns,
         unit="artifacts", rounds=11),
     _read("tree_11110", "all below, in a tree of four levels", 11_110, 1110, descendants),
     _read("tree_100000", "all below, ten below each", 100_000, 5000, descendants, rounds=5),
