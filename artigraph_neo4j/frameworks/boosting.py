@@ -107,7 +107,7 @@ def patch_lightgbm(patches: Patches, *, models: bool, metrics: bool) -> None:
                 positional, named = own or (args, kwargs)
                 booster = original(*positional, **named)
                 made.metrics(lambda: {"best_iteration": booster.best_iteration})
-                made.model(booster.model_to_string, "lightgbm.Booster")
+                made.model(lambda: booster, "lightgbm.Booster")
                 return booster
 
             return record(work, begin)

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from artigraph_neo4j.errors import ArgumentError
 from artigraph_neo4j.frameworks.boosting import patch_lightgbm, patch_xgboost
+from artigraph_neo4j.frameworks.keras import patch as patch_keras
+from artigraph_neo4j.frameworks.lightning import patch as patch_lightning
 from artigraph_neo4j.frameworks.patching import Patches, when_imported
 from artigraph_neo4j.frameworks.sklearn import patch as patch_sklearn
 from artigraph_neo4j.frameworks.training import begin_again, warn
+from artigraph_neo4j.frameworks.transformers import patch as patch_transformers
 
 __all__ = ["autolog", "stop_autolog"]
 
-_FRAMEWORKS: dict[str, Callable[..., None]] = {
-    "sklearn": patch_sklearn,
-    "xgboost": patch_xgboost,
-    "lightgbm": patch_lightgbm,
+_FRAMEWORKS: dict[str, dict[str, Callable[..., None]]] = {
+    "sklearn": {"sklearn": patch_sklearn},
+    "xgboost": {"xgboost": patch_xgboost},
+    "lightgbm": {"lightgbm": patch_lightgbm},
+    "lightning": {
+        "lightning": partial(patch_lightning, package="lightning.pytorch"),
+        "pytorch_lightning": partial(patch_lightning, package="pytorch_lightning"),
+    },
+    # Its other modules come without its trainer, and are imported with less.
+    "transformers": {"transformers.trainer": patch_transformers},
+    "keras": {"keras": patch_keras},
 }
+"""Functions that patch, by the module that has to be imported."""
 _patches = Patches()
 _waiting: list[Callable[[], None]] = []
 
 
 def autolog(*frameworks: str, models: bool = True, metrics: bool = True) -> None:
-    """Record each training of scikit-learn, XGBoost and LightGBM from now on.
+    """Record each training of the frameworks below from now on.
 
     Each becomes a ``Training`` span below the current span, or a run by itself: with parameters,
     metrics, fingerprints of the data, and the fitted model. Frameworks that are imported later are
@@ -31,9 +43,11 @@ def autolog(*frameworks: str, models: bool = True, metrics: bool = True) -> None
     the database is out of reach nothing more is tried.
 
     Args:
-        *frameworks: ``"sklearn"``, ``"xgboost"``, ``"lightgbm"``; all of them by default.
+        *frameworks: ``"sklearn"``, ``"xgboost"``, ``"lightgbm"``, ``"lightning"``,
+            ``"transformers"``, ``"keras"``; all of them by default.
         models: Whether fitted models are recorded.
-        metrics: Whether metrics on the data of the training are computed, which costs a prediction.
+        metrics: Whether metrics of scikit-learn on the data of the training are computed, which
+            costs a prediction.
 
     Raises:
         ArgumentError: There is no such framework.
@@ -45,15 +59,16 @@ def autolog(*frameworks: str, models: bool = True, metrics: bool = True) -> None
         )
     stop_autolog()
     _waiting.extend(
-        when_imported(name, _starter(name, models=models, metrics=metrics))
+        when_imported(module, _starter(patch, models=models, metrics=metrics))
         for name in frameworks or _FRAMEWORKS
+        for module, patch in _FRAMEWORKS[name].items()
     )
 
 
-def _starter(name: str, **settings: Any) -> Callable[[], None]:
+def _starter(patch: Callable[..., None], **settings: Any) -> Callable[[], None]:
     def start() -> None:
         try:
-            _FRAMEWORKS[name](_patches, **settings)
+            patch(_patches, **settings)
         except Exception as error:  # a version of the framework that is not known
             warn(error)
 

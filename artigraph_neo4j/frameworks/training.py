@@ -45,7 +45,7 @@ class Training(Span):
     """The span of one training, below the current span or by itself.
 
     Attributes:
-        framework: ``"sklearn"``, ``"xgboost"`` or ``"lightgbm"``.
+        framework: The name by which ``autolog`` knows it, such as ``"sklearn"``.
         estimator: The class that was fitted.
         params: The parameters by name; those that are not plain as text.
         metrics: The metrics at the end by name.
@@ -62,7 +62,7 @@ class FittedModel(ArtifactModel, version=1):
     """A fitted model; its label is ``model``.
 
     Attributes:
-        model: The model, or its text where that is what can be kept.
+        model: The model; of PyTorch its state dict, of Keras its ``.keras`` file.
         kind: The class of the model.
     """
 

@@ -285,6 +285,7 @@ _by_type: dict[type[Any], Serializer[Any]] = {}
 _OF_PACKAGE = {
     "PIL": "artigraph_neo4j.serializer.pillow",
     "datetime": "artigraph_neo4j.serializer.datetime",
+    "keras": "artigraph_neo4j.serializer.keras",
     "lightgbm": "artigraph_neo4j.serializer.lightgbm",
     "matplotlib": "artigraph_neo4j.serializer.matplotlib",
     "networkx": "artigraph_neo4j.serializer.networkx",

@@ -18,6 +18,7 @@ from artigraph_neo4j.serializer.needed import needed
 
 __all__ = [
     "ModuleSerializer",
+    "StateDict",
     "StateSerializer",
     "TensorSerializer",
     "module_serializer",
@@ -30,18 +31,44 @@ _safe: Any = needed("safetensors.torch", "torch")
 
 _ORDER = "artigraph"
 """Key of the metadata that keeps the order of the tensors, which safetensors sorts."""
+_VERSIONS = "artigraph.versions"
+"""Key of the metadata that keeps the versions of the modules, by which torch reads old states."""
+_METADATA = "__metadata__"
+"""Name that the format keeps for itself."""
+
+
+class StateDict(OrderedDict[str, Any]):
+    """A state dict that any field stores as safetensors: ``StateDict(module.state_dict())``.
+
+    ``module.load_state_dict`` takes it as it is.
+
+    Args:
+        state: The state dict, or its items.
+        versions: The versions of its modules, if ``state`` does not have them.
+    """
+
+    _metadata: Any  # the name that torch gives it
+
+    def __init__(self, state: Any = (), versions: Any = None) -> None:
+        super().__init__(state)
+        versions = getattr(state, "_metadata", None) if versions is None else versions
+        if versions is not None:
+            self._metadata = versions
 
 
 def _checked(name: str, tensor: Any) -> Any:
     """Return a tensor as it is written: on the CPU, in one piece, with memory of its own."""
     exactly(_torch.Tensor, tensor)
+    if tensor.is_meta:
+        raise SerializationError(f"{name} is on the device 'meta', which holds no numbers")
     if tensor.requires_grad:
         raise SerializationError(f"{name} requires a gradient; store tensor.detach()")
     if tensor.layout is not _torch.strided or tensor.is_quantized or tensor.is_complex():
         raise SerializationError(
             f"{name} is sparse, quantized or complex, which safetensors does not hold; convert it"
         )
-    return tensor.detach().to("cpu").contiguous().clone()
+    with unwritable("a file of safetensors"):
+        return tensor.detach().to("cpu").contiguous().clone()
 
 
 def _dumped(tensors: dict[str, Any], metadata: dict[str, str]) -> bytes:
@@ -87,9 +114,10 @@ class TensorSerializer(Serializer[Any]):
 
 
 class StateSerializer(Serializer[Any]):
-    """A state dict, ``module.state_dict()``: name this serializer for the field."""
+    """A state dict, ``StateDict(module.state_dict())``; any other dict if the field names this."""
 
     name: ClassVar[str] = "torch.state"
+    types: ClassVar[tuple[type[Any], ...]] = (StateDict,)
     heavy: ClassVar[bool] = True
 
     def serialize(self, value: Any, /) -> bytes:
@@ -102,11 +130,18 @@ class StateSerializer(Serializer[Any]):
             raise SerializationError("a state dict is a dict; store module.state_dict()")
         items = cast("dict[str, object]", value)
         names = [exactly(str, name) for name in items]
+        if _METADATA in names:
+            raise SerializationError(f"safetensors keeps the name {_METADATA} for itself")
         tensors = {name: _checked(f"the tensor {name!r}", items[name]) for name in names}
-        return _dumped(tensors, {_ORDER: json.dumps(names)})
+        metadata = {_ORDER: json.dumps(names)}
+        versions: Any = getattr(items, "_metadata", None)
+        if versions is not None:
+            with unwritable("the versions of modules", "store a dict of its items"):
+                metadata[_VERSIONS] = json.dumps(versions)
+        return _dumped(tensors, metadata)
 
-    def deserialize(self, data: bytes, /) -> Any:
-        """Return the state dict, an ``OrderedDict``.
+    def deserialize(self, data: bytes, /) -> StateDict:
+        """Return the state dict.
 
         Raises:
             SerializationError: The bytes are not such a file.
@@ -116,7 +151,12 @@ class StateSerializer(Serializer[Any]):
             names: Any = json.loads(metadata[_ORDER])
             if sorted(names) != sorted(found):
                 raise DamagedError("its names are others")
-            return OrderedDict((name, found[name]) for name in names)
+            versions: Any = json.loads(metadata.get(_VERSIONS, "null"))
+            if versions is not None:
+                if not isinstance(versions, dict):
+                    raise DamagedError("its versions are others")
+                versions = OrderedDict(cast("dict[str, Any]", versions))
+            return StateDict(((name, found[name]) for name in names), versions)
 
 
 class ModuleSerializer(Serializer[Any]):
@@ -132,8 +172,8 @@ class ModuleSerializer(Serializer[Any]):
             SerializationError: Always.
         """
         raise SerializationError(
-            "a module of torch is code; store module.state_dict() in a field with "
-            "serializer=artigraph_neo4j.serializer.torch.state_serializer"
+            "a module of torch is code; store StateDict(module.state_dict()), with "
+            "artigraph_neo4j.serializer.torch.StateDict"
         )
 
     def deserialize(self, data: bytes, /) -> NoReturn:

@@ -57,6 +57,8 @@ WEIGHTS = {
     "xgboost": 6,
     "xgboost.estimator": 3,
     "onnx": 2,
+    "lightgbm": 6,
+    "lightgbm.estimator": 3,
 }
 """Shares of the inputs by serializer; quick ones get more. Files and bytes have no format."""
 

@@ -192,8 +192,9 @@ def test_lightgbm(run: Any) -> None:
     assert "training-binary_logloss" in first.metrics
     assert first.params["objective"] == "binary"
     assert second.framework == "lightgbm"
-    text = artifacts(first)["model"].model
-    assert (lightgbm.Booster(model_str=text).predict(X) == booster.predict(X)).all()
+    found = artifacts(first)["model"].model
+    assert type(found) is lightgbm.Booster
+    assert (found.predict(X) == booster.predict(X)).all()
 
 
 class Unstorable(LogisticRegression):
@@ -254,6 +255,13 @@ def test_the_digest_knows_every_column() -> None:
         assert fingerprint(frame.rename(columns={100: "a"}))[2] in digests
 
 
+def test_a_column_may_have_any_name() -> None:
+    frame = pd.DataFrame({"dataset": [1], "tensors": [2], "indices": [3]})
+    shape, columns, digest = fingerprint(frame)
+    assert (shape, columns) == ([1, 3], ["dataset", "tensors", "indices"])
+    assert digest is not None
+
+
 def test_a_model_that_the_database_refuses_does_not_end_it(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,7 +302,7 @@ def test_it_can_be_stopped(run: Any) -> None:
     assert not hasattr(xgboost.train, "__artigraph__")
     LogisticRegression().fit(X, Y)
     assert trainings(run) == []
-    with pytest.raises(ArgumentError, match="it knows sklearn, xgboost, lightgbm"):
+    with pytest.raises(ArgumentError, match="it knows sklearn, xgboost, lightgbm, lightning"):
         autolog("sckit")
     clone(LogisticRegression())
 

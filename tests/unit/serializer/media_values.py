@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
+import lightgbm
 import matplotlib.figure
 import networkx as nx
 import numpy as np
@@ -150,6 +153,46 @@ def boosting() -> list[Any]:
     ]
 
 
+@cache
+def gradient_boosters() -> list[Any]:
+    """Boosters of LightGBM: with splits by categories, linear leaves, several classes, one leaf."""
+    quiet = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 2, "min_data_per_group": 1,
+             "cat_smooth": 1, "max_cat_to_onehot": 1}  # fmt: skip
+    rows = np.column_stack([THREE, X])
+    names = ["kind", "ü", "b=c", "d"]
+
+    def data(y: Any = Y) -> Any:
+        return lightgbm.Dataset(rows, y, feature_name=names, categorical_feature=[0])
+
+    linear = lightgbm.Dataset(X, X @ [1, 2, 3])
+    stop = lightgbm.early_stopping(2, verbose=False)
+    own: dict[str, Any] = {"objective": lambda found, _: (found, np.ones_like(found))}
+    return [
+        lightgbm.train({**quiet, "objective": "binary", "num_leaves": 4}, data(THREE % 2), 3),
+        lightgbm.train({**quiet, "linear_tree": True, "min_data_in_leaf": 15}, linear, 3),
+        lightgbm.train({**quiet, "objective": "multiclass", "num_class": 3}, data(THREE), 2),
+        lightgbm.train({**quiet, "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5,
+                        "monotone_constraints": [1, 0, -1]}, lightgbm.Dataset(X, Y), 2),
+        lightgbm.train(quiet, lightgbm.Dataset(X, np.zeros(40)), 1),
+        lightgbm.train({**quiet, **own}, data(), 1),
+        lightgbm.train(quiet, data(), 20, valid_sets=[data(1 - Y)], callbacks=[stop]),
+    ]  # fmt: skip
+
+
+@cache
+def gradient_boosting() -> list[Any]:
+    quiet: dict[str, Any] = {"verbose": -1, "n_jobs": 1, "n_estimators": 2, "min_child_samples": 2}
+    words = np.array(["a", "b"], dtype=object)[Y]
+    return [
+        lightgbm.LGBMClassifier(**quiet).fit(X, np.array(list("abc"))[THREE]),
+        lightgbm.LGBMClassifier(class_weight={"a": 1, "b": 2}, **quiet).fit(X, words),
+        lightgbm.LGBMRegressor(**quiet).fit(X, Y),
+        lightgbm.LGBMRegressor(),
+        lightgbm.LGBMRanker(**quiet).fit(X, Y, group=[20, 20]),
+        lightgbm.LGBMModel(objective="regression", **quiet).fit(X, Y),
+    ]
+
+
 def network(operator: str = "Relu", name: str = "g") -> Any:
     ends = [onnx.helper.make_tensor_value_info(end, onnx.TensorProto.FLOAT, [1]) for end in "xy"]
     weights = onnx.numpy_helper.from_array(np.arange(3, dtype="float32"), "w")
@@ -178,6 +221,8 @@ VALUES: dict[str, Any] = {
     "sklearn": estimators,
     "xgboost": boosters,
     "xgboost.estimator": boosting,
+    "lightgbm": gradient_boosters,
+    "lightgbm.estimator": gradient_boosting,
 }
 """Values of each serializer, made when they are asked for."""
 
@@ -200,6 +245,16 @@ STRATEGIES: dict[type[Any], Strategy] = {
         for kind in (
             xgboost.XGBClassifier, xgboost.XGBRegressor, xgboost.XGBRanker,
             xgboost.XGBRFClassifier, xgboost.XGBRFRegressor,
+        )
+    },
+    lightgbm.Booster: st.deferred(lambda: st.sampled_from(gradient_boosters())),
+    **{
+        kind: st.deferred(
+            lambda kind=kind: st.sampled_from([m for m in gradient_boosting() if type(m) is kind])
+        )
+        for kind in (
+            lightgbm.LGBMClassifier, lightgbm.LGBMModel, lightgbm.LGBMRanker,
+            lightgbm.LGBMRegressor,
         )
     },
     **{
@@ -242,6 +297,65 @@ DIFFERENCES: dict[Any, Any] = {
     (sparse.sparray, sparse.spmatrix): matrix_difference,
     xgboost.Booster: _bytes_of("xgboost"),
     xgboost.XGBModel: _bytes_of("xgboost.estimator"),
+    lightgbm.Booster: _bytes_of("lightgbm"),
+    lightgbm.LGBMModel: _bytes_of("lightgbm.estimator"),
     BaseEstimator: _bytes_of("sklearn"),
 }
 """For types that ``==`` says nothing about; the first that fits is used."""
+
+
+# Where they are installed ------------------------------------------------------------------------
+
+if find_spec("torch") and find_spec("safetensors"):
+    from artigraph_neo4j.serializer.torch import StateDict
+
+    torch: Any = importlib.import_module("torch")
+
+    def tensor(name: str, sides: list[int], seed: int) -> Any:
+        made = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, sides))
+        return made.to(getattr(torch, name)).T.contiguous().T
+
+    def module() -> Any:
+        made = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+        for weights in made.parameters():
+            torch.nn.init.constant_(weights, 0.5)
+        return made
+
+    TENSORS = st.builds(
+        tensor,
+        st.sampled_from(["float32", "float64", "bfloat16", "float16", "int8", "uint8", "int64",
+                         "bool", "float8_e4m3fn"]),
+        st.lists(st.integers(0, 3), min_size=2, max_size=2),
+        st.integers(0, 9),
+    )  # fmt: skip
+    NAMED = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+    STRATEGIES[torch.Tensor] = TENSORS
+    STRATEGIES[StateDict] = st.dictionaries(NAMED, TENSORS, max_size=3).map(StateDict)
+    VALUES["torch"] = lambda: (
+        torch.arange(6.0).reshape(2, 3).T,
+        torch.tensor(float("nan")),
+        torch.tensor([-0.0]),
+        torch.zeros(0, 3, dtype=torch.int8),
+        torch.ones(1).expand(5),
+        torch.ones(2, dtype=torch.complex64).imag,
+    )
+    VALUES["torch.state"] = lambda: (
+        StateDict(module().state_dict()),
+        StateDict(),
+    )
+
+    def tensor_difference(left: Any, right: Any) -> str | None:
+        about = [(t.dtype, t.shape, str(t.device), t.requires_grad) for t in (left, right)]
+        parts = [t.contiguous().reshape(-1).view(torch.uint8) for t in (left, right)]
+        return None if about[0] == about[1] and torch.equal(*parts) else "the tensors differ"
+
+    def state_difference(left: Any, right: Any) -> str | None:
+        if list(left) != list(right) or getattr(left, "_metadata", 0) != getattr(
+            right, "_metadata", 0
+        ):
+            return "the names or versions differ"
+        found = (tensor_difference(left[name], right[name]) for name in left)
+        return next(filter(None, found), None)
+
+    DIFFERENCES[torch.Tensor] = tensor_difference
+    DIFFERENCES[StateDict] = state_difference

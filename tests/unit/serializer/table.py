@@ -48,7 +48,11 @@ NOTES = {
         "not `bytearray` (`msgpack` keeps it)",
         "`bytes`, when too long for a property, or lazy",
     ),
-    "file": Note("the content", "the name is not part of it"),
+    "file": Note(
+        "the content",
+        "the name is not part of it; a model of Keras comes back as a `File`",
+        "`artigraph_neo4j.File`, `keras.Model`",
+    ),
     "msgpack": Note(
         "msgpack",
         "subclasses of built-in types are refused; 4 GiB",
@@ -102,15 +106,25 @@ NOTES = {
         "the same; no functions as parameters",
         "`xgboost.XGBClassifier` and the other estimators",
     ),
-    "lightgbm": Note("none", "always refused: store the text of `model_to_string()`"),
+    "lightgbm": Note(
+        "text of LightGBM", "no data of the training; trees of at most 2,000 levels; no parser"
+    ),
+    "lightgbm.estimator": Note(
+        "msgpack: parameters, what was learned, and the model as above",
+        "the same; no functions as parameters; scores come back as plain dicts",
+        "`lightgbm.LGBMClassifier` and the other estimators",
+    ),
     "onnx": Note("ONNX", "no weights in other files; 2 GiB"),
     "torch": Note("safetensors", "detached, dense; comes back on the CPU", "`torch.Tensor`"),
     "torch.state": Note(
         "safetensors",
-        "the same; comes back as an `OrderedDict`",
-        f"`dict` of tensors, {ON_REQUEST}",
+        "the same",
+        "`artigraph_neo4j.serializer.torch.StateDict`; any `dict` of tensors by name of the "
+        "serializer",
     ),
-    "torch.module": Note("none", "always refused: store its `state_dict()`", "`torch.nn.Module`"),
+    "torch.module": Note(
+        "none", "always refused: store `StateDict(module.state_dict())`", "`torch.nn.Module`"
+    ),
     "pickle": Note("pickle, protocol 5", "[read this first](#pickle)", f"anything, {ON_REQUEST}"),
 }
 """In the order of the table."""

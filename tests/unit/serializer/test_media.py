@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,10 +27,15 @@ from sklearn.tree import DecisionTreeClassifier
 
 from artigraph_neo4j import Html, Markdown, Picture
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer import find_serializer, infer_serializer
+from artigraph_neo4j.serializer import base, find_serializer, infer_serializer
 from artigraph_neo4j.serializer import sklearn as of_sklearn
+from artigraph_neo4j.serializer.base import DamagedError
+from artigraph_neo4j.serializer.file import File, file_serializer
 from artigraph_neo4j.serializer.lightgbm import booster_serializer as lightgbm_serializer
+from artigraph_neo4j.serializer.lightgbm import estimator_serializer as lightgbm_estimator
+from artigraph_neo4j.serializer.lightgbm_text import check_ways
 from artigraph_neo4j.serializer.matplotlib import figure_serializer, svg_serializer
+from artigraph_neo4j.serializer.msgpack import pack, unpack
 from artigraph_neo4j.serializer.networkx import graph_serializer
 from artigraph_neo4j.serializer.note import html_serializer, markdown_serializer
 from artigraph_neo4j.serializer.onnx import onnx_serializer
@@ -121,6 +127,25 @@ class TestXgboostEstimators(Conformance):
     serializer = xgboost_serializer
     values: ClassVar[Any] = media.VALUES["xgboost.estimator"]()
     refused = (xgboost.XGBRegressor(objective=lambda a, b: (a, b)),)
+
+
+class TestLightgbm(Conformance):
+    serializer = lightgbm_serializer
+    values: ClassVar[Any] = media.VALUES["lightgbm"]()
+    refused = (
+        lightgbm.Booster({"verbose": -1}, lightgbm.Dataset(media.X, media.Y)),
+        type("Own", (lightgbm.Booster,), {})(model_str=values[0].model_to_string()),
+    )
+    garbage = (b"", b"tree\n", b"tree\nversion=v4\n\nend of trees\n")
+
+
+class TestLightgbmEstimators(Conformance):
+    serializer = lightgbm_estimator
+    values: ClassVar[Any] = media.VALUES["lightgbm.estimator"]()
+    refused = (
+        lightgbm.LGBMRegressor(objective=lambda a, b: (a, b)),
+        type("Own", (lightgbm.LGBMRegressor,), {})(),
+    )
 
 
 def test_a_figure_of_matplotlib_comes_back_as_the_picture_of_it() -> None:
@@ -310,15 +335,95 @@ def test_a_tree_of_xgboost_that_leads_out_of_its_arrays_is_refused(name: str, va
         booster_serializer.deserialize(json.dumps(model).encode())
 
 
-def test_models_of_lightgbm_are_kept_as_text() -> None:
-    data = lightgbm.Dataset(np.vstack([media.X, media.X]), np.tile(media.Y, 2))
-    booster = lightgbm.train({"verbose": -1, "num_threads": 1}, data, 1)
-    assert infer_serializer(lightgbm.LGBMClassifier) is lightgbm_serializer
-    for value in (booster, lightgbm.LGBMClassifier()):
-        with pytest.raises(SerializationError, match=r"model_to_string\(\)"):
-            lightgbm_serializer.serialize(value)
-    with pytest.raises(SerializationError, match="stored as text"):
-        lightgbm_serializer.deserialize(b"tree")
+def test_a_model_of_lightgbm_predicts_as_before_and_is_a_file_of_lightgbm(tmp_path: Path) -> None:
+    stopped = media.gradient_boosters()[-1]
+    assert 0 < stopped.best_iteration < 20
+    data = lightgbm_serializer.serialize(stopped)
+    found = lightgbm_serializer.deserialize(data)
+    rows = np.column_stack([media.THREE, media.X])
+    assert (found.predict(rows) == stopped.predict(rows)).all()
+    assert found.best_score == stopped.best_score
+    (tmp_path / "model.txt").write_bytes(data)
+    elsewhere = lightgbm.Booster(model_file=tmp_path / "model.txt")
+    assert elsewhere.num_trees() == stopped.num_trees()
+    assert elsewhere.model_to_string(num_iteration=-1) == stopped.model_to_string(num_iteration=-1)
+    for model in media.gradient_boosting()[:3]:
+        again = lightgbm_estimator.deserialize(lightgbm_estimator.serialize(model))
+        assert (again.predict(media.X) == model.predict(media.X)).all()
+        assert clone(again).get_params() == model.get_params()
+        assert getattr(again, "classes_", 0) is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "old", "new"),
+    [
+        (0, "num_leaves=3", "num_leaves=4"),
+        (0, "num_leaves=3", "num_leaves=3000000"),
+        (0, "left_child=", "left_child=99 "),
+        (0, "right_child=", "right_child=-99 "),
+        (0, "split_feature=0", "split_feature=4"),
+        (0, "split_feature=0", "split_feature=-1"),
+        (0, "cat_boundaries=0 1", "cat_boundaries=0 9"),
+        (0, "cat_boundaries=0 1", "cat_boundaries=1 1"),
+        (0, "threshold=0 ", "threshold=7 "),
+        (0, "threshold=0 ", "threshold=0.5 "),
+        (0, "num_cat=1", "num_cat=0"),
+        (0, "num_class=1", "num_class=1000000000"),
+        (0, "num_tree_per_iteration=1", "num_tree_per_iteration=0"),
+        (0, "num_tree_per_iteration=1", "num_tree_per_iteration=2"),
+        (0, "max_feature_idx=3", "max_feature_idx=2"),
+        (0, "feature_infos=", "feature_infos=[ "),
+        (0, "objective=binary", "objective=multiclass num_class:3"),
+        (0, "objective=binary", "objective=none-such"),
+        (0, "tree_sizes=", "tree_sizes=1"),
+        (0, "\nversion=v4", ""),
+        (0, "Tree=1", "Tree=2"),
+        (0, "end of trees", "end"),
+        (0, "[boosting: gbdt]", "[boosting]"),
+        (0, "end of parameters", "end of parameters\n\nparser:\nlib.so\nend of parser"),
+        (0, "pandas_categorical:null", "pandas_categorical:[1]"),
+        (0, '"best_iteration": ', '"best_iteration": 9'),
+        (1, "leaf_features=2", "leaf_features=3"),
+        (1, "num_features=", "num_features=9"),
+        (2, "num_class:3", "num_class:2"),
+        (3, "monotone_constraints=1", "monotone_constraints=300"),
+    ],
+)
+def test_a_number_that_leads_out_of_a_model_of_lightgbm_is_refused(
+    model: int, old: str, new: str
+) -> None:
+    text = lightgbm_serializer.serialize(media.gradient_boosters()[model]).decode()
+    assert old in text
+    with pytest.raises(SerializationError, match="text of LightGBM"):
+        lightgbm_serializer.deserialize(text.replace(old, new, 1).encode())
+
+
+def test_a_tree_of_lightgbm_that_goes_in_circles_or_too_deep_is_refused() -> None:
+    text = lightgbm_serializer.serialize(media.gradient_boosters()[0]).decode()
+    [children] = re.findall(r"left_child=(.*)", text)[:1]
+    for circle in ("0", "-1 -1 -1"):
+        broken = text.replace(children, circle + children[len(circle) :], 1)
+        with pytest.raises(SerializationError, match="text of LightGBM"):
+            lightgbm_serializer.deserialize(broken.encode())
+    with pytest.raises(DamagedError, match="levels"):
+        check_ways([-n - 1 for n in range(2001)], [*range(1, 2001), -2002])
+
+
+def test_an_estimator_of_lightgbm_with_other_parts_is_refused() -> None:
+    model = lightgbm.LGBMRegressor(n_estimators=1, verbose=-1).fit(media.X, media.Y)
+    parts: Any = unpack(lightgbm_estimator.serialize(model))
+    for broken in (
+        {**parts, "kind": "os"},
+        {**parts, "learned": {"__class__": int}},
+        {**parts, "learned": {"_n_features": "3"}},
+        {**parts, "classes": [[1]]},
+        {**parts, "more": 1},
+    ):
+        with pytest.raises(SerializationError):
+            lightgbm_estimator.deserialize(pack(broken))
+    model.notes = "mine"
+    with pytest.raises(SerializationError, match="'notes', which would be lost"):
+        lightgbm_estimator.serialize(model)
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -334,7 +439,7 @@ def test_a_sparse_matrix_with_places_out_of_it_is_refused(place: int) -> None:
 
 def test_nothing_of_these_is_imported_before_it_is_needed() -> None:
     heavy = ["PIL", "lightgbm", "matplotlib", "networkx", "onnx", "plotly", "scipy", "skops"]
-    heavy += ["sklearn", "torch", "xgboost", "safetensors"]
+    heavy += ["sklearn", "torch", "xgboost", "safetensors", "keras"]
     script = (
         "import sys, artigraph_neo4j\nfrom artigraph_neo4j import Picture, set_engine\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
@@ -346,6 +451,9 @@ def test_nothing_of_these_is_imported_before_it_is_needed() -> None:
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     monkeypatch.setitem(sys.modules, "torch", None)
+    # Where it is installed, another test may have registered it.
+    monkeypatch.delitem(sys.modules, "artigraph_neo4j.serializer.torch", raising=False)
+    monkeypatch.delitem(base._by_name._items, "torch", raising=False)
     with pytest.raises(
         SerializationError, match=r'pip install torch "artigraph-neo4j\[torch\]".* File'
     ):
@@ -354,24 +462,72 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
 
 def test_torch() -> None:
     torch = pytest.importorskip("torch")
-    from artigraph_neo4j.serializer.torch import (
-        module_serializer,
-        state_serializer,
-        tensor_serializer,
-    )
+    from artigraph_neo4j.serializer import torch as of_torch
 
-    module = torch.nn.Linear(2, 1)
-    state = module.state_dict()
-    found = state_serializer.deserialize(state_serializer.serialize(state))
-    assert list(found) == list(state)
-    assert all(torch.equal(found[name], state[name]) for name in state)
-    tensor = torch.arange(6.0).reshape(2, 3).T
-    assert torch.equal(tensor_serializer.deserialize(tensor_serializer.serialize(tensor)), tensor)
-    for refused in (module.weight, torch.eye(2).to_sparse(), torch.ones(1, requires_grad=True)):
-        with pytest.raises(SerializationError):
-            tensor_serializer.serialize(refused)
-    with pytest.raises(SerializationError, match=r"state_dict\(\)"):
+    class OfTensors(Conformance):
+        serializer = of_torch.tensor_serializer
+        values: ClassVar[Any] = media.VALUES["torch"]()
+        refused = (
+            torch.nn.Parameter(torch.ones(2)),
+            torch.eye(2).to_sparse(),
+            torch.ones(1, requires_grad=True),
+            torch.ones(1, dtype=torch.complex64),
+            torch.ones(2, device="meta"),
+        )
+        garbage = (b"", b"\xff" * 20, of_torch.state_serializer.serialize({}))
+
+    class OfStates(Conformance):
+        serializer = of_torch.state_serializer
+        values: ClassVar[Any] = media.VALUES["torch.state"]()
+        refused = ([1], {"a": 1}, {1: torch.ones(1)}, {"__metadata__": torch.ones(1)},
+                   {"\ud800": torch.ones(1)})  # fmt: skip
+        garbage = (b"", of_torch.tensor_serializer.serialize(torch.ones(1)))
+
+    for tests in (OfTensors(), OfStates()):
+        for name in dir(tests):
+            if name.startswith("test_"):
+                getattr(tests, name)()
+
+
+def test_weights_of_a_module_go_back_into_a_module() -> None:
+    torch = pytest.importorskip("torch")
+    from artigraph_neo4j.serializer.torch import StateDict, module_serializer, state_serializer
+
+    module = media.module()
+    for state in (module.state_dict(), StateDict(module.state_dict())):
+        found = state_serializer.deserialize(state_serializer.serialize(state))
+        assert type(found) is StateDict
+        assert found._metadata == module.state_dict()._metadata
+        again = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+        again.load_state_dict(found)
+        assert torch.equal(again[0].weight, module[0].weight)
+    assert infer_serializer(StateDict) is state_serializer
+    assert infer_serializer(torch.nn.Linear) is module_serializer
+    with pytest.raises(SerializationError, match=r"StateDict\(module.state_dict\(\)\)"):
         module_serializer.serialize(module)
+
+
+@pytest.mark.filterwarnings("ignore")  # what Keras says of its backend
+def test_a_model_of_keras_comes_back_as_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    pytest.importorskip("torch")
+    keras = pytest.importorskip("keras")
+    from artigraph_neo4j.serializer.keras import model_serializer as keras_serializer
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile(optimizer="adam", loss="mse")
+    model.fit(media.X, media.X[:, :2], verbose=0)
+    assert infer_serializer(keras.Sequential) is keras_serializer
+    data = keras_serializer.serialize(model)
+    assert data == keras_serializer.serialize(model)
+    found = keras_serializer.deserialize(data)
+    assert type(found) is File
+    assert keras_serializer.serialize(found) == data  # what an artifact that was read holds
+    again = keras.saving.load_model(found.path)
+    for left, right in zip(again.get_weights(), model.get_weights(), strict=True):
+        assert (left == right).all()
+    assert int(again.optimizer.iterations) == int(model.optimizer.iterations) > 0
+    assert type(file_serializer.deserialize(data)) is File  # reading needs no keras
 
 
 def with_graph_inside(tensor: Any) -> list[Any]:
