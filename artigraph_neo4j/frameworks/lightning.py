@@ -52,7 +52,7 @@ def patch(patches: Patches, *, package: str, models: bool, metrics: bool) -> Non
 
 
 class _Notes:
-    """What a trainer has logged; a copy of it in another process notes nothing."""
+    """Names and values that a trainer has logged; a copy in another process notes nothing."""
 
     def __init__(self, made: Record) -> None:
         self._made = made
