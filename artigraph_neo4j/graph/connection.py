@@ -179,7 +179,7 @@ class Connection:
         except ConnectionFailed as error:
             if ticket.unconfirmed:
                 error.unconfirmed = True
-                error.args = (f"{error}; it may have been recorded all the same",)
+                error.args = (f"{error}; it may have been done all the same",)
             raise
         finally:
             self.lanes.give_back(ticket)

@@ -164,7 +164,12 @@ async def _count(
 async def _mark(engine: Engine, statement: str, ids: Iterable[str], lenient: bool) -> list[str]:
     marked: list[str] = []
     for batch in batches(ids, BATCH):
-        ((wrong, found),) = await engine.write(statement, {"ids": batch, "lenient": lenient})
+        # Once: a copy that the network holds back must not delete what was imported again.
+        done = await engine.once(statement, {"ids": batch, "lenient": lenient})
+        if done.before:
+            marked += batch
+            continue
+        wrong, found = done.row
         if wrong and not lenient:
             raise _refusal(*wrong[0], is_span=statement is delete.MARK_SPANS)
         marked += found

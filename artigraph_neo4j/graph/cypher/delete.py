@@ -13,6 +13,7 @@ delete reads the tree again.
 
 from __future__ import annotations
 
+from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
 from artigraph_neo4j.graph.cypher.parts import _DOOMED_SPAN, lock
 
 __all__ = [
@@ -42,10 +43,13 @@ _WRONG_ARTIFACTS = """
   RETURN collect([id, coalesce(a:Span, false) OR owner IS NOT NULL, owner.node_id]) AS wrong
 """
 
+_MAY = "turn = 'now' AND ($lenient OR size(wrong) = 0)"
+
 MARK_SPANS = f"""
+{ONCE}
 CALL () {{ UNWIND $ids AS id {_WRONG_SPANS} }}
-CALL (wrong) {{
-  UNWIND CASE WHEN $lenient OR size(wrong) = 0 THEN $ids ELSE [] END AS id
+CALL (turn, wrong) {{
+  UNWIND CASE WHEN {_MAY} THEN $ids ELSE [] END AS id
   MATCH (s:ArtigraphNode {{node_id: id}}) WHERE s:Span
   SET s:ArtigraphDeleting, s.marked_at_ = datetime()
   WITH s
@@ -53,13 +57,15 @@ CALL (wrong) {{
   DELETE r
   RETURN collect(DISTINCT s.node_id) AS marked
 }}
-RETURN wrong, marked
+{applied_if(_MAY)}
+RETURN {TURN}, wrong, marked
 """
 
 MARK_ARTIFACTS = f"""
+{ONCE}
 CALL () {{ UNWIND $ids AS id {_WRONG_ARTIFACTS} }}
-CALL (wrong) {{
-  UNWIND CASE WHEN $lenient OR size(wrong) = 0 THEN $ids ELSE [] END AS id
+CALL (turn, wrong) {{
+  UNWIND CASE WHEN {_MAY} THEN $ids ELSE [] END AS id
   MATCH (a:ArtigraphNode {{node_id: id}}) WHERE a:Artifact AND NOT EXISTS {{ ()-[:HAS_FIELD]->(a) }}
   SET a:ArtigraphDeleting, a.marked_at_ = datetime()
   WITH a
@@ -83,7 +89,8 @@ CALL (wrong) {{
   DELETE h
   RETURN collect(DISTINCT a.node_id) AS marked
 }}
-RETURN wrong, marked
+{applied_if(_MAY)}
+RETURN {TURN}, wrong, marked
 """
 """A statement that marks artifacts. If the newest version of an artifact is deleted, the one before
 becomes the newest and gets its label; if one in the middle is, its neighbours are linked."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ from artigraph_neo4j import (
     delete_artifacts,
     delete_spans,
     engine_context,
+    export_graph,
+    find_spans,
+    import_graph,
     link_artifact,
     read_annotations,
     read_child_artifacts,
@@ -34,7 +38,8 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine.options import EngineOptions
-from artigraph_neo4j.errors import ConnectionFailed
+from artigraph_neo4j.errors import ConnectionFailed, NotFoundError
+from artigraph_neo4j.find import under
 from artigraph_neo4j.graph.cypher import once, write
 from artigraph_neo4j.graph.lanes import Ticket
 from tests.proxy import Proxy
@@ -230,6 +235,51 @@ async def test_a_copy_that_arrives_after_the_second_attempt_does_nothing(
         await asyncio.to_thread(proxy.settle)
         assert proxy.held == 1
         assert await read_child_artifacts(span.node_id) == []
+
+
+async def test_a_delete_that_arrives_late_does_nothing(graph_service: Any, engine: Engine) -> None:
+    async with far_away(graph_service, seconds=1.0) as (proxy, far), _here(engine):
+        async with span_context(label="late") as span:
+            made = await create_span_artifact("current", label="a", data=Only(1))
+        for delete in (lambda: delete_spans(span), lambda: delete_artifacts(made)):
+            proxy.hold_seconds, proxy.holding, held = 2.5, 1, proxy.held
+            with engine_context(far), pytest.raises(ConnectionFailed) as caught:
+                proxy.on_write = lambda number: setattr(proxy, "refusing", True)
+                await delete()
+            assert caught.value.unconfirmed
+            proxy.on_write = None
+            await asyncio.to_thread(proxy.settle)
+            proxy.heal()
+            assert proxy.held == held + 1
+            assert await read_span_artifacts(span) == {"a": Only(1)}
+
+
+async def test_a_copy_of_a_delete_leaves_what_was_imported_again(
+    graph_service: Any, engine: Engine, tmp_path: Path
+) -> None:
+    async with far_away(graph_service) as (proxy, far), _here(engine):
+        async with span_context(label="copy") as span:
+            await create_span_artifact("current", label="a", data=Only(1))
+        await export_graph(span, tmp_path / "file")
+        proxy.hold_seconds, proxy.holding = 1.5, 1
+        with engine_context(far):
+            report = await delete_spans(span)
+        assert (report.spans, report.artifacts) == (1, 1)
+        await import_graph(tmp_path / "file")
+        await asyncio.to_thread(proxy.settle)
+        assert proxy.held == 1
+        assert await read_span_artifacts(span) == {"a": Only(1)}
+
+
+async def test_a_delete_whose_answer_was_lost_goes_on(graph_service: Any, engine: Engine) -> None:
+    async with far_away(graph_service) as (proxy, far), _here(engine):
+        async with span_context(label="lost answer") as span:
+            await create_span_artifact("current", label="a", data=Only(1))
+        report = await lost_then(proxy, far, lambda: delete_spans(span), lambda: None)
+        assert (report.spans, report.artifacts) == (1, 1)
+        assert not await find_spans(under(span)).exists()
+        with pytest.raises(NotFoundError):
+            await read_span(span)
 
 
 async def test_a_write_settled_as_not_applied_never_is(engine: Engine, query: Any) -> None:

@@ -278,7 +278,7 @@ async def test_trees_without_depths_go_too(query: Any, engine: Engine, small_bat
 
 async def _cut_short(span_id: str, engine: Engine) -> None:
     """What a delete leaves that was killed after its first transaction."""
-    await engine.write(delete.MARK_SPANS, {"ids": [span_id], "lenient": False})
+    await engine.once(delete.MARK_SPANS, {"ids": [span_id], "lenient": False})
 
 
 async def test_what_is_being_deleted_is_not_found(engine: Engine) -> None:
@@ -350,7 +350,7 @@ async def test_a_later_delete_finishes_what_was_left_for_long(engine: Engine) ->
     async with span_context() as another:
         await create_span_artifact("current", data=Whole(1))
     await _cut_short(made["outer"].node_id, engine)
-    await engine.write(delete.MARK_ARTIFACTS, {"ids": [made["beside"]], "lenient": False})
+    await engine.once(delete.MARK_ARTIFACTS, {"ids": [made["beside"]], "lenient": False})
     report = await delete_span(other.node_id)
     assert (report.spans, report.artifacts) == (1, 0)
     marked = await engine.read(delete.MARKED, {"idle": None})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from artigraph_neo4j import create_span_artifact, resume_deletes, span_context
+from artigraph_neo4j import Engine, create_span_artifact, resume_deletes, span_context
 from artigraph_neo4j.graph.cypher import delete, parts, read
 from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
@@ -22,7 +22,9 @@ async def _hits(session: Any, text: str, parameters: dict[str, Any]) -> int:
     return plans.hits((await result.consume()).profile)
 
 
-async def test_while_nothing_is_deleted_a_statement_costs_one_look_more(session: Any) -> None:
+async def test_while_nothing_is_deleted_a_statement_costs_one_look_more(
+    engine: Engine, session: Any
+) -> None:
     contexts = [span_context(label="deep") for _ in range(DEPTH)]
     spans = [await context.__aenter__() for context in contexts]
     artifact = await create_span_artifact("current", label="a", data=Part(1))
@@ -49,7 +51,7 @@ async def test_while_nothing_is_deleted_a_statement_costs_one_look_more(session:
 
     async with span_context(label="elsewhere") as other:
         pass
-    await session.run(delete.MARK_SPANS, {"ids": [other.node_id], "lenient": False})
+    await engine.once(delete.MARK_SPANS, {"ids": [other.node_id], "lenient": False})
     found = await _hits(session, read.SPAN_BY_ID, parameters)
     assert costs["SPAN_BY_ID"] + DEPTH < found < costs["SPAN_BY_ID"] + 10 * DEPTH
     await resume_deletes()
@@ -59,6 +61,7 @@ async def test_the_statements_of_deletes_start_at_an_index(session: Any) -> None
     parameters = {
         "ids": ["x"], "spans": ["x"], "artifacts": ["x"], "lenient": False, "limit": 1, "links": 1,
         "leaves": False, "label": None, "keep_last": 0, "before": None, "open_too": False,
+        "once": ["x", 1, 0],
     }  # fmt: skip
     for name in (
         "COUNT_DOOMED", "DELETE_ARTIFACTS", "DELETE_SPANS", "KINDS", "MARK_ARTIFACTS", "MARK_SPANS",

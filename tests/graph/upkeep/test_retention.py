@@ -107,7 +107,7 @@ async def test_what_is_open_stays_unless_told(engine: Engine) -> None:
 async def test_what_is_being_deleted_is_not_counted(engine: Engine) -> None:
     label = new_id()
     runs = await _runs(engine, label, [3, 2, 1])
-    await engine.write(delete.MARK_SPANS, {"ids": [runs[2]], "lenient": False})
+    await engine.once(delete.MARK_SPANS, {"ids": [runs[2]], "lenient": False})
     assert await find_retired(label=label, keep_last=1) == [runs[0]]
     await resume_deletes()
 
@@ -193,7 +193,7 @@ def test_the_delete_command(command: Any, engine: Engine) -> None:
     assert "no span or artifact" in command("delete", shared, "--yes", code=1)
     assert "--json cannot ask" in command("delete", third, "--json", code=2)
     assert "give ids, or say which root spans" in command("delete", code=2)
-    asyncio.run(engine.write(delete.MARK_SPANS, {"ids": [third], "lenient": False}))
+    asyncio.run(engine.once(delete.MARK_SPANS, {"ids": [third], "lenient": False}))
     assert json.loads(command("delete", "--resume", "--json"))["spans"] == 1
     assert asyncio.run(_there([third])) == [False]
 

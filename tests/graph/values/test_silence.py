@@ -67,7 +67,11 @@ async def far(
 
 
 async def told(
-    caplog: pytest.LogCaptureFixture, work: Coroutine[Any, Any, object], *, seconds: float = 60
+    caplog: pytest.LogCaptureFixture,
+    work: Coroutine[Any, Any, object],
+    *,
+    heal: Callable[[], object] = lambda: None,
+    seconds: float = 60,
 ) -> str:
     """Start some work, and wait for the warning of its silence; the work is given up."""
     task = asyncio.create_task(work)
@@ -80,6 +84,7 @@ async def told(
                 assert not task.done(), task.result()
                 await asyncio.sleep(0.05)
     finally:
+        heal()  # the end of a batch waits for its values, even if it is cancelled
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     (record,) = said
@@ -148,7 +153,7 @@ async def test_values_in_a_batch_and_many_at_once_are_told_of_once(
             for n in range(10):
                 await Kept(Lazy(b"value %d" % n)).create()
 
-    await told(caplog, record())
+    await told(caplog, record(), heal=proxy.heal)
 
 
 async def test_the_doctor_looks_below_the_prefix_of_a_storage(
