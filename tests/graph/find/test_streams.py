@@ -97,7 +97,7 @@ async def test_a_stream_is_one_statement_of_few_fat_rows(
 
 
 async def test_a_limit_and_an_early_exit_end_it(engine: Engine, statements: list[Any]) -> None:
-    root = await grow(engine, 30_000, fanout=30)
+    root = await grow(engine, 9_000, fanout=30)
     query = find_spans(under(root))
     assert len([item async for item in query.limit(7).stream()]) == 7
     assert len([item async for item in query.limit(2500).stream()]) == 2500
