@@ -16,7 +16,7 @@ from artigraph_neo4j.serializer.base import (
     unwritable,
 )
 from artigraph_neo4j.serializer.held_file import HeldFile
-from artigraph_neo4j.serializer.ipc import check_file
+from artigraph_neo4j.serializer.ipc import check_file, check_schema
 from artigraph_neo4j.serializer.parquet import from_parquet, restored_schema, to_parquet
 
 # After the module above, which explains a missing extra.
@@ -37,6 +37,7 @@ _BATCH_BYTES = 16 * 1024 * 1024
 
 @unwritable("an Arrow file")
 def _write(schema: pa.Schema, content: pa.Table | pa.RecordBatch, sink: IO[bytes]) -> None:
+    check_schema(schema.serialize().to_pybytes())  # what readers refuse is not written
     options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
     with pa.ipc.new_file(sink, schema, options=options) as writer:
         if isinstance(content, pa.Table) and content.nbytes > _BATCH_BYTES:
@@ -90,8 +91,8 @@ class FeatherSerializer(Serializer[pa.Table]):
         """Return the table as an IPC file.
 
         Raises:
-            SerializationError: The table is of a subclass, or has nested dictionaries that differ
-                between chunks.
+            SerializationError: The table is of a subclass, has nested dictionaries that differ
+                between chunks, or decimals of a scale that has more digits than their bits.
         """
         return _bytes(exactly(pa.Table, value).schema, value)
 
@@ -151,7 +152,8 @@ class RecordBatchSerializer(Serializer[pa.RecordBatch]):
         """Return the batch as an IPC file.
 
         Raises:
-            SerializationError: The batch is of a subclass.
+            SerializationError: The batch is of a subclass, or has decimals of a scale that has more
+                digits than their bits.
         """
         return _bytes(exactly(pa.RecordBatch, value).schema, value)
 

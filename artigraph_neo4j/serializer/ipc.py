@@ -24,6 +24,12 @@ _LZ4_EXPANSION = 256
 _MAX_LEVELS = 64
 """Maximum levels of nested types; pyarrow does not write more."""
 
+_DECIMAL = 7
+"""Number of the type of decimals."""
+
+_DECIMAL_DIGITS = {32: 9, 64: 18, 128: 38, 256: 76}
+"""Maximum digits of a decimal, before or after the point, by its bits."""
+
 _DICTIONARY, _RECORD_BATCH = 2, 3
 """Numbers of the kinds of messages."""
 
@@ -46,9 +52,9 @@ class _Table:
     def root(cls, data: bytes) -> _Table:
         return cls(data, _number(data, "<I", 0))
 
-    def number(self, field: int, form: str) -> int:
+    def number(self, field: int, form: str, default: int = 0) -> int:
         at = self._place(field)
-        return 0 if at is None else _number(self._data, form, at)
+        return default if at is None else _number(self._data, form, at)
 
     def table(self, field: int) -> _Table | None:
         at = self._place(field)
@@ -105,8 +111,9 @@ def check_file(file: HeldFile, batches: Sequence[int] | None = None) -> None:
             for the whole file, including bodies.
 
     Raises:
-        DamagedError: A type is nested too deeply, a batch or a buffer is outside of the file or
-            overlaps with another one, or compressed data claims an impossible size.
+        DamagedError: A type is nested too deeply, a decimal has an impossible number of digits, a
+            batch or a buffer is outside of the file or overlaps with another one, or compressed
+            data claims an impossible size.
     """
     footer = _footer(file)
     _check_types(footer.table(1), footer.size)
@@ -121,10 +128,11 @@ def check_file(file: HeldFile, batches: Sequence[int] | None = None) -> None:
 
 
 def check_schema(data: bytes) -> None:
-    """Refuse the bytes of an Arrow schema whose types are nested too deeply.
+    """Refuse the bytes of an Arrow schema with types that are never written.
 
     Raises:
-        DamagedError: The types are nested too deeply, or the bytes are not those of a schema.
+        DamagedError: The types are nested too deeply, a decimal has an impossible number of digits,
+            or the bytes are not those of a schema.
     """
     _check_types(_Table.root(_message(data)).table(2), len(data))
 
@@ -139,19 +147,41 @@ def _footer(file: HeldFile) -> _Table:
 
 
 def _check_types(schema: _Table | None, size: int) -> None:
-    """Refuse types that are nested too deeply, or that share parts many times."""
+    """Refuse impossible decimals, and types nested too deeply or that share parts many times."""
     if schema is None:
         raise DamagedError("the Arrow file has no schema")
     level = list(schema.tables(1))
     left = size // 8  # a field takes more bytes than that
     for _ in range(_MAX_LEVELS):
         left -= len(level)
+        for field in level:
+            _check_decimal(field)
         level = [child for field in level for child in field.tables(5, left)]
         if not level:
             return
         if len(level) > left:
             break
     raise DamagedError("the types of the Arrow file are nested too deeply")
+
+
+def _check_decimal(field: _Table) -> None:
+    """Refuse a decimal with more digits than its bits have, before or after the point.
+
+    pyarrow accepts any scale, and takes powers of ten from a table without checking whether it has
+    that many: a cast of such a column reads any memory of the process, or crashes it.
+    """
+    if field.number(2, "<B") != _DECIMAL:
+        return
+    about = field.table(3)
+    if about is None:
+        raise DamagedError("a decimal of the Arrow schema does not tell its digits")
+    precision, scale = about.number(0, "<i"), about.number(1, "<i")
+    bits = about.number(2, "<i", 128)
+    most = _DECIMAL_DIGITS.get(bits, 0)
+    if not (1 <= precision <= most and -most <= scale <= most):
+        raise DamagedError(
+            f"a decimal of {bits} bits cannot have precision {precision} and scale {scale}"
+        )
 
 
 def _message(data: bytes) -> bytes:

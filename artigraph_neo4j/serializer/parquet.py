@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from typing import IO, Any
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import check_part, shown
+from artigraph_neo4j.serializer.base import DamagedError, check_part, shown
 from artigraph_neo4j.serializer.held_file import HeldFile
 from artigraph_neo4j.serializer.limits import SMALL_BYTES, check_decoded
 
@@ -224,7 +224,58 @@ def _restored(table: pa.Table, written: bytes | None, names: set[str] | None) ->
     wanted = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written, validate=True)))
     if names is not None:
         wanted = pa.schema([field for field in wanted if field.name in names], wanted.metadata)
-    return table if table.schema.serialize() == wanted.serialize() else table.cast(wanted)
+    if table.schema.serialize() == wanted.serialize():
+        return table
+    for there, before in zip(table.schema, wanted, strict=True):
+        if _kept(there.type) != _kept(before.type):
+            raise DamagedError(
+                f"column {shown(there.name)} has {there.type}, and says that it was written as "
+                f"{before.type}, which Parquet stores in another way"
+            )
+    return table.cast(wanted)
+
+
+def _kept(kind: pa.DataType) -> object:
+    """Return the part of a type that Parquet keeps: equal for a type and for how it is read.
+
+    Only types that are equal in this are cast into one another. The bytes choose both, and not all
+    casts of pyarrow check what a type says of itself, such as the scale of a decimal.
+    """
+    if isinstance(kind, pa.BaseExtensionType):
+        return _kept(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return _kept(kind.value_type)
+    if pa.types.is_decimal(kind):
+        return "decimal", kind.precision, kind.scale
+    if pa.types.is_timestamp(kind):
+        return "timestamp", kind.tz is None
+    if pa.types.is_map(kind):
+        return "map", _kept(kind.key_type), _kept(kind.item_type)
+    parts = [(kind.field(i).name, _kept(kind.field(i).type)) for i in range(kind.num_fields)]
+    if pa.types.is_struct(kind):
+        return "struct", parts
+    if pa.types.is_fixed_size_list(kind):
+        return "fixed", kind.list_size, parts[0][1]
+    for name, tests in _FAMILIES.items():
+        if any(test(kind) for test in tests):
+            return name, [part for _, part in parts]
+    return kind
+
+
+_FAMILIES: dict[str, list[Callable[[Any], bool]]] = {
+    "date": [pa.types.is_date],
+    "time": [pa.types.is_time],
+    "text": [pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view],
+    "bytes": [pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view],
+    "integer": [pa.types.is_duration, pa.types.is_int64],  # Parquet has no durations
+    "list": [
+        pa.types.is_list,
+        pa.types.is_large_list,
+        pa.types.is_list_view,
+        pa.types.is_large_list_view,
+    ],
+}
+"""Types that differ in memory, and that Parquet stores in the same way."""
 
 
 def column_to_parquet(array: Any) -> bytes:

@@ -90,11 +90,11 @@ class Structure:
         footer = _footer(file)
         groups: list[Struct] = footer.get(4, [])
         self.group_sizes = [_count(group[3]) for group in groups]
-        self.metadata: dict[bytes, bytes] = {
-            pair[1]: pair.get(2, b"") for pair in footer.get(5, [])
-        }
-        if (written := self.metadata.get(SCHEMA_KEY)) is not None:
-            check_schema(base64.b64decode(written, validate=True))
+        pairs = [(pair[1], pair.get(2, b"")) for pair in footer.get(5, [])]
+        self.metadata: dict[bytes, bytes] = dict(pairs)
+        for key, text in pairs:  # of two schemas, pyarrow takes the first
+            if key == SCHEMA_KEY:
+                check_schema(base64.b64decode(text, validate=True))
         leaves = [leaf for leaf in footer[2][1:] if not leaf.get(5)]
         self._groups = [_chunks(group[1], leaves) for group in groups]
 
