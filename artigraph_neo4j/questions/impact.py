@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ class Impact(Drawable):
         spans: Number of spans that were reached.
         artifacts: Number of artifacts that were reached, without those at the start.
         by_depth: ``(spans, artifacts)`` for each distance, in relationships; nearest first.
-        by_model: Number of artifacts of each stored model, largest first.
+        by_model: Number of artifacts of each stored model, largest first, then by name.
         by_class: Number of spans of each span class, where ``Span`` counts spans without another
             class; and number of artifacts of each model and of the models it inherits from.
     """
@@ -240,8 +240,13 @@ def _counted(
         sum(spans for spans, _ in by_depth.values()),
         sum(found for _, found in by_depth.values()),
         by_depth,
-        dict(models.most_common()),
-        dict(classes.most_common()),
+        _largest_first(models),
+        _largest_first(classes),
         walk,
         parameters,
     )
+
+
+def _largest_first(numbers: Mapping[str, int]) -> dict[str, int]:
+    """Return the numbers sorted, equal ones by name."""
+    return dict(sorted(numbers.items(), key=lambda item: (-item[1], item[0])))

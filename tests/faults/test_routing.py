@@ -56,6 +56,6 @@ async def test_the_router_notices_a_read_without_a_bookmark(place: Place) -> Non
             node_id = await thing("routing/3").create()
         with engine_context(reader):
             await Thing.read(node_id)
-        assert "ArtigraphNode {node_id: $node_id}" in router.stale[-1]
+        assert "ArtigraphNode {node_id: $all_.node_id}" in router.stale[-1]
         await writer.aclose()
         await reader.aclose()

@@ -108,13 +108,13 @@ async def test_an_artifact_that_is_being_deleted(how: Any, engine: Engine, sessi
     async with span_context(label="doomed") as span:
         old = await create_span_artifact(span, label="a", data=Part(1))
         mark = "MATCH (a:ArtigraphNode {node_id: $id}) SET a:ArtigraphDeleting"
-        await session.run(mark, id=old)
+        await (await session.run(mark, id=old)).consume()
         try:
             async with asyncio.timeout(20):
                 with pytest.raises(DuplicateLabelError, match="being deleted.*resume_deletes"):
                     await create_span_artifact(span, label="a", data=Part(2), if_exists=how)
         finally:
-            await session.run(mark.replace("SET", "REMOVE"), id=old)
+            await (await session.run(mark.replace("SET", "REMOVE"), id=old)).consume()
         await create_span_artifact(span, label="a", data=Part(2), if_exists=how)
     assert await numbers(span) == {"a": 1 if how == "keep" else 2}
 
