@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from artigraph_neo4j.serializer.base import DamagedError
 from artigraph_neo4j.serializer.held_file import HeldFile
 
-__all__ = ["check_file", "check_schema"]
+__all__ = ["Spread", "check_file", "check_schema", "spreads"]
 
 _MAGIC = b"ARROW1"
 _LZ4_EXPANSION = 256
@@ -29,6 +29,12 @@ _DECIMAL = 7
 
 _DECIMAL_DIGITS = {32: 9, 64: 18, 128: 38, 256: 76}
 """Maximum digits of a decimal, before or after the point, by its bits."""
+
+_FIXED_SIZE_LIST = 16
+"""Number of the type of lists of a fixed size."""
+
+_LISTS = (12, 17, 21, 25, 26)
+"""Numbers of the types of lists of any size: lists, maps, large lists, and views of either."""
 
 _DICTIONARY, _RECORD_BATCH = 2, 3
 """Numbers of the kinds of messages."""
@@ -135,6 +141,54 @@ def check_schema(data: bytes) -> None:
             or the bytes are not those of a schema.
     """
     _check_types(_Table.root(_message(data)).table(2), len(data))
+
+
+class Spread(NamedTuple):
+    """Numbers of items that a column has at most, if it has lists of a fixed size.
+
+    A missing list of a fixed size takes as much memory as any other, but may not be stored.
+
+    Attributes:
+        row: The number of items for each row, of lists that are not inside lists of any size.
+        value: The number of items for each stored value, of those that are.
+    """
+
+    row: int = 1
+    value: int = 1
+
+
+def spreads(data: bytes) -> list[Spread]:
+    """Return the spread of each column, from the bytes of a schema that was checked.
+
+    Raises:
+        DamagedError: A list has a negative size.
+    """
+    schema = _Table.root(_message(data)).table(2)
+    return [] if schema is None else [_spread(field) for field in schema.tables(1)]
+
+
+def _spread(field: _Table) -> Spread:
+    row = value = 1
+    level = [(field, 1, False)]
+    while level:
+        parts: list[tuple[_Table, int, bool]] = []
+        for part, items, is_listed in level:
+            kind = part.number(2, "<B")
+            if kind == _FIXED_SIZE_LIST:
+                about = part.table(3)
+                size = 0 if about is None else about.number(0, "<i")
+                if size < 0:
+                    raise DamagedError(f"a list of the Arrow schema cannot have {size} items")
+                items *= max(size, 1)
+            elif kind in _LISTS:
+                items, is_listed = 1, True
+            if is_listed:
+                value = max(value, items)
+            else:
+                row = max(row, items)
+            parts += [(child, items, is_listed) for child in part.tables(5)]
+        level = parts
+    return Spread(row, value)
 
 
 def _footer(file: HeldFile) -> _Table:

@@ -57,10 +57,55 @@ def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = No
 
 def _decoded_bytes(column: pa.ChunkedArray) -> int:
     """Return an upper bound of the bytes that ``Structure.check`` counts for a column."""
-    least = VALUE_BYTES * len(column)
     if pa.types.is_primitive(column.type):
-        return max(column.nbytes, least)
-    return column.nbytes + least
+        return max(column.nbytes, VALUE_BYTES * len(column))
+    values = sum(map(_values, column.chunks))
+    texts = sum(lengths for array in column.chunks for lengths in _text_bytes(array))
+    return column.nbytes + texts + VALUE_BYTES * values * _listed(column.type)
+
+
+def _values(array: Any) -> int:
+    """Return the number of values in an array and its parts, those of missing lists included."""
+    kind = array.type
+    if isinstance(array, pa.ExtensionArray):
+        return _values(array.storage)
+    if pa.types.is_fixed_size_list(kind):
+        size = kind.list_size
+        items = array.values.slice(array.offset * size, len(array) * size)
+        return max(_values(items), len(array))
+    if kind.num_fields == 0:
+        return len(array)
+    return len(array) + sum(map(_values, _parts(array)))
+
+
+def _parts(array: Any) -> list[Any]:
+    """Return the arrays inside a list, a map or a struct, as far as its rows have them."""
+    if pa.types.is_struct(array.type):
+        return list(array.flatten())
+    if pa.types.is_map(array.type):
+        start, end = (array.offsets[0].as_py(), array.offsets[-1].as_py()) if len(array) else (0, 0)
+        return [part.slice(start, end - start) for part in (array.keys, array.items)]
+    return [array.flatten()]
+
+
+def _listed(kind: pa.DataType, items: int = 1, *, is_listed: bool = False) -> int:
+    """Return ``Spread.value`` of a type: the items of lists of a fixed size inside other lists."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _listed(kind.storage_type, items, is_listed=is_listed)
+    if pa.types.is_fixed_size_list(kind):
+        items *= kind.list_size
+    elif pa.types.is_nested(kind) and not pa.types.is_struct(kind):
+        items, is_listed = 1, True
+    parts = (kind.field(i).type for i in range(kind.num_fields))
+    most = max((_listed(part, items, is_listed=is_listed) for part in parts), default=1)
+    return max(most, items if is_listed else 1)
+
+
+def _text_bytes(array: Any) -> Iterator[int]:
+    """Yield the bytes of the texts in dictionaries, each as often as a row has it."""
+    for texts in _dictionaries([array]):
+        if _is_text(texts.type.value_type):
+            yield _repeated(texts)
 
 
 def _stored_bytes(written: pq.FileMetaData) -> int:
@@ -187,10 +232,15 @@ class ParquetSource:
         table.validate(full=True)
         total = 0
         for column in table.itercolumns():
-            for texts in _dictionaries(column.chunks):
-                lengths = pc.cast(pc.binary_length(texts.dictionary), pa.int64())
-                total += pc.sum(lengths.take(texts.indices)).as_py() or 0
+            total += sum(map(_repeated, _dictionaries(column.chunks)))
         return total
+
+
+def _repeated(texts: Any) -> int:
+    """Return the bytes of the texts of a dictionary, each as often as a row has it."""
+    lengths = pc.cast(pc.binary_length(texts.dictionary), pa.int64())
+    found: int | None = pc.sum(lengths.take(texts.indices)).as_py()
+    return found or 0
 
 
 def _dictionaries(arrays: Sequence[Any]) -> Iterator[Any]:

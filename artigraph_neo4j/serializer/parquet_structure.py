@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from artigraph_neo4j.serializer.base import DamagedError, shown
 from artigraph_neo4j.serializer.held_file import HeldFile
-from artigraph_neo4j.serializer.ipc import check_schema
+from artigraph_neo4j.serializer.ipc import Spread, check_schema, spreads
 from artigraph_neo4j.serializer.limits import SMALL_BYTES, check_decoded, max_decoded_bytes
 from artigraph_neo4j.serializer.thrift import Struct, read_struct
 
@@ -60,6 +60,7 @@ class Chunk(NamedTuple):
         values: Number of its values, including missing ones.
         start: The offset of its pages in the file.
         size: Number of bytes of its pages.
+        top: Number of the column of the table that it is, or is a part of.
     """
 
     path: tuple[str, ...]
@@ -69,6 +70,7 @@ class Chunk(NamedTuple):
     values: int
     start: int
     size: int
+    top: int
 
 
 class Structure:
@@ -92,10 +94,13 @@ class Structure:
         self.group_sizes = [_count(group[3]) for group in groups]
         pairs = [(pair[1], pair.get(2, b"")) for pair in footer.get(5, [])]
         self.metadata: dict[bytes, bytes] = dict(pairs)
-        for key, text in pairs:  # of two schemas, pyarrow takes the first
+        self._spreads: list[Spread] = []
+        for key, text in pairs:
             if key == SCHEMA_KEY:
-                check_schema(base64.b64decode(text, validate=True))
-        leaves = [leaf for leaf in footer[2][1:] if not leaf.get(5)]
+                schema = base64.b64decode(text, validate=True)
+                check_schema(schema)
+                self._spreads = self._spreads or spreads(schema)  # of two, pyarrow takes the first
+        leaves = _leaves(footer[2])
         self._groups = [_chunks(group[1], leaves) for group in groups]
 
     def check(
@@ -132,7 +137,7 @@ class Structure:
                 self._file.hold(start, size)
         known, most, doubtful = 0, 0, list[tuple[int, Chunk]]()
         for number, chunk in chunks:
-            known += chunk.values * chunk.width
+            known += self._items(number, chunk) * chunk.width
             plain, repeated = self._texts(chunk)
             known += plain
             most += repeated
@@ -141,6 +146,12 @@ class Structure:
         if known + most > max_decoded_bytes(self._file.size):
             most = sum(measure(number, chunk) for number, chunk in doubtful)
         check_decoded(known + most, self._file.size)
+
+    def _items(self, group: int, chunk: Chunk) -> int:
+        """Return the maximum number of values in memory, with those of missing lists."""
+        found = self._spreads[chunk.top] if chunk.top < len(self._spreads) else Spread()
+        rows = self.group_sizes[group] * found.row if found.row > 1 else 0
+        return max(rows, chunk.values * found.value)
 
     def _texts(self, chunk: Chunk) -> tuple[int, int]:
         """Check the pages of a column; return the bytes of plain texts, and of repeated ones."""
@@ -232,14 +243,28 @@ def _count(number: object) -> int:
     return number
 
 
-def _chunks(columns: list[Struct], leaves: list[Struct]) -> list[Chunk]:
+def _leaves(elements: list[Struct]) -> list[tuple[Struct, int]]:
+    """Return the parts of the schema that have values, with the numbers of their columns."""
+    found: list[tuple[Struct, int]] = []
+    top, left = -1, 0
+    for element in elements[1:]:  # each is followed by its parts
+        if not left:
+            top, left = top + 1, 1
+        parts = _count(element.get(5, 0))
+        left += parts - 1
+        if not parts:
+            found.append((element, top))
+    return found
+
+
+def _chunks(columns: list[Struct], leaves: list[tuple[Struct, int]]) -> list[Chunk]:
     """Return the columns of a group of rows."""
     if len(columns) != len(leaves):
         raise DamagedError("a group of rows has more columns than the schema, or fewer")
-    return [_chunk(column[3], leaf) for column, leaf in zip(columns, leaves, strict=True)]
+    return [_chunk(column[3], *leaf) for column, leaf in zip(columns, leaves, strict=True)]
 
 
-def _chunk(about: Struct, leaf: Struct) -> Chunk:
+def _chunk(about: Struct, leaf: Struct, top: int) -> Chunk:
     kind, codec = _count(about[1]), _count(about[4])
     if codec not in (0, _SNAPPY):
         raise DamagedError("a column is compressed in another way than this library does")
@@ -257,6 +282,7 @@ def _chunk(about: Struct, leaf: Struct) -> Chunk:
         _count(about[5]),
         start,
         _count(about[7]),
+        top,
     )
 
 
