@@ -59,6 +59,11 @@ class TestS3StorageInParts(StorageTests):
         yield storage_on(s3_service, f"tests/{new_id()}", multipart_threshold=0)
         await close_clients()
 
+    @pytest.mark.long
+    async def test_list_more_than_a_page(self, storage: S3Storage) -> None:
+        """Listing knows of no parts, and to make as many objects takes long."""
+        await super().test_list_more_than_a_page(storage)
+
 
 @pytest.mark.parametrize("prefix", ["", "p", "p/", "/p/", "a/b"])
 async def test_keys_have_no_empty_parts(s3_service: S3Service, prefix: str) -> None:

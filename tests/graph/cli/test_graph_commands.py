@@ -75,7 +75,6 @@ def command(*arguments: str, code: int = 0) -> str:
     return result.output
 
 
-@pytest.mark.statements
 def test_schema(environment: None, session_engine: Any) -> None:
     with engine_context(session_engine):
         assert f"needed is {SCHEMA_VERSION}" in command("schema", "install")

@@ -45,7 +45,6 @@ class Item(ArtifactModel, version=1):
     nested: Any = None
 
 
-@pytest.mark.statements
 @pytest.mark.parametrize("times", [1, 2])
 async def test_an_answer_lost_after_the_commit_changes_nothing(
     graph_service: Any, session_engine: Engine, times: int, query: Any

@@ -33,8 +33,6 @@ from artigraph_neo4j.errors import ArchiveError, StorageError
 from artigraph_neo4j.exchange.archive.totals import Totals
 from artigraph_neo4j.storage.file import FileSystemStorage
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class CheckedInner(ArtifactModel, version=1):

@@ -48,8 +48,6 @@ from artigraph_neo4j.upstream import (
     storage_name,
 )
 
-pytestmark = pytest.mark.statements
-
 DATA = Path(__file__).parents[2] / "data" / "artigraph-0.0.5"
 FRAME = pd.DataFrame({"x": [1, 2, 3], "y": ["a", "b", None]})
 FILES = "artigraph-file-system-values"
@@ -322,6 +320,7 @@ async def test_what_could_not_be_read_comes_later(
     assert {"filed", "cloud"} <= set(await read_span_artifacts((await roots(source))[1].node_id))
 
 
+@pytest.mark.statements
 async def test_pickles_and_serializers_of_others(
     database: str, source: str, storages: Any, roots: Any
 ) -> None:

@@ -46,8 +46,6 @@ from artigraph_neo4j.find.terms import (
 from artigraph_neo4j.graph.attempts import Statement
 from tests.examples import few
 
-pytestmark = pytest.mark.statements
-
 
 class Colour(Enum):
     RED = 1
@@ -84,6 +82,7 @@ class LongFitSpan(FitSpan):
     pass
 
 
+@pytest.mark.statements
 async def test_by_label() -> None:
     long = "l" * 300
     async with span_context(label="top") as top:
@@ -109,6 +108,7 @@ async def test_labels_of_any_script_are_only_data() -> None:
             assert await find_spans(under(top), span.label == label).count() == 1
 
 
+@pytest.mark.statements
 async def test_by_class() -> None:
     async with span_context(label="top") as top:
         async with span_context(FitSpan(epochs=3)) as one:
@@ -131,6 +131,7 @@ async def test_by_class() -> None:
     assert await find_artifacts(BetterMetrics, lambda m: m.extra == 3).where(under(top)).exists()
 
 
+@pytest.mark.statements
 async def test_by_status_time_and_duration() -> None:
     before = datetime.now(UTC)
     async with span_context(label="top") as top:
@@ -160,6 +161,7 @@ async def test_by_status_time_and_duration() -> None:
     assert broken.extra == {}
 
 
+@pytest.mark.statements
 async def test_up_down_and_across() -> None:
     async with span_context(label="top") as top:
         async with span_context(FitSpan(label="fit", epochs=3)) as fit:
@@ -199,6 +201,7 @@ async def test_nested_models() -> None:
     assert await both.exists()
 
 
+@pytest.mark.statements
 async def test_one_of_many() -> None:
     async with span_context(label="top") as top:
         ids = await create_span_artifacts(
@@ -245,6 +248,7 @@ async def test_each_read_is_one_round_trip(statements: list[Statement]) -> None:
     assert not statements
 
 
+@pytest.mark.statements
 async def test_full_text_search() -> None:
     word = f"w{new_id().replace('-', '')}"
     async with span_context(label=f"Searching {word}") as top:
@@ -378,6 +382,7 @@ async def test_streams_go_on_beyond_a_page() -> None:
     assert len(await find_artifacts(Metrics, under(top)).read()) == 2500
 
 
+@pytest.mark.statements
 async def test_a_migration_keeps_index_and_search_up_to_date() -> None:
     word = f"w{new_id().replace('-', '')}"
     old, new = _versions()
@@ -428,6 +433,7 @@ async def test_results_can_be_deleted() -> None:
         await find_artifacts(Metrics).with_nested().delete()
 
 
+@pytest.mark.statements
 async def test_times_are_ordered_with_and_without_a_zone() -> None:
     @dataclass
     class Moment(ArtifactModel, version=1):
@@ -460,6 +466,7 @@ class Sorted(ArtifactModel, version=1):
     took: timedelta | None
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize("name", ["number", "text", "flag", "day", "local", "took"])
 async def test_pages_by_every_kind_of_key(name: str) -> None:
     moment = datetime(2020, 1, 2)
@@ -493,6 +500,7 @@ class Holding(ArtifactModel, version=1):
     inner: Hyper
 
 
+@pytest.mark.statements
 async def test_entries_of_dicts_are_found_and_ordered_by(query: Any) -> None:
     made: dict[str, dict[str, Any]] = {
         "small": {"max_depth": 2, "optimizer": {"lr": 0.1}},

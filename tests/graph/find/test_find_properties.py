@@ -42,8 +42,6 @@ from artigraph_neo4j.find.terms import (
 )
 from tests.examples import few
 
-pytestmark = pytest.mark.statements
-
 ROWS = 60
 
 
@@ -296,6 +294,7 @@ MAKE: dict[str, Any] = {
 }
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize("operator", MAKE)
 async def test_every_comparison_with_every_value(rows: Any, operator: str) -> None:
     """All in one statement, so that nothing hangs on what was drawn."""

@@ -29,8 +29,6 @@ from artigraph_neo4j.graph.parameters import with_one_map
 from tests.examples import few
 from tests.graph import plans
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class Base(ArtifactModel, version=1, name="LineageBase"):
@@ -256,6 +254,7 @@ async def _layers(engine: Engine, layers: int, width: int) -> str:
     return p
 
 
+@pytest.mark.statements
 async def test_forty_layers_fully_linked(engine: Engine, session: Any) -> None:
     """2^40 ways lead from one end to the other; each node is visited once."""
     p = await _layers(engine, 41, 2)

@@ -25,8 +25,6 @@ from artigraph_neo4j.find import span
 from artigraph_neo4j.find.named import find_named
 from artigraph_neo4j.graph.parameters import with_one_map
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class NamedThing(ArtifactModel, version=1):
@@ -40,6 +38,7 @@ async def test_a_whole_id_is_taken_as_it_is(statements: list[Any]) -> None:
     assert statements == []
 
 
+@pytest.mark.statements
 async def test_the_beginning_of_an_id_a_label_and_latest(engine: Engine) -> None:
     label = f"named {new_id()}"
     async with span_context(label=label) as first:
@@ -68,6 +67,7 @@ async def test_the_beginning_of_an_id_a_label_and_latest(engine: Engine) -> None
         await find_named(artifact[:30], "span")
 
 
+@pytest.mark.statements
 async def test_the_beginning_of_an_id_is_found_by_the_index(session: Any) -> None:
     query = find_spans(span.node_id.startswith("0123"))
     text, parameters = query.explain().statement, query.explain().parameters

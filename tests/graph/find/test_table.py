@@ -24,8 +24,6 @@ from artigraph_neo4j import (
 from artigraph_neo4j.errors import ArgumentError, FilterError, NotFoundError
 from artigraph_neo4j.find import F, labeled, span, under
 
-pytestmark = pytest.mark.statements
-
 
 class Tried(Span):
     lr: float
@@ -68,6 +66,7 @@ async def runs() -> Span:
     return top
 
 
+@pytest.mark.statements
 async def test_a_table_has_a_row_for_each_run_in_one_round_trip(statements: list[Any]) -> None:
     top = await runs()
     query = find_spans(Tried, under(top))
@@ -97,6 +96,7 @@ async def test_a_table_has_a_row_for_each_run_in_one_round_trip(statements: list
     assert [row.node_id for row in table] == await query.read_ids()
 
 
+@pytest.mark.statements
 async def test_the_best_run_and_runs_in_order_of_a_metric_of_their_artifacts() -> None:
     top = await runs()
     query = find_spans(Tried, under(top))
@@ -159,6 +159,7 @@ async def test_a_name_that_may_be_two_things_is_an_error_that_names_both() -> No
         await query.table(labeled("params", Scores).acu)
 
 
+@pytest.mark.statements
 async def test_a_table_without_columns_has_everything_and_can_show_what_differs() -> None:
     top = await runs()
     table = await find_spans(Tried, under(top)).table()
@@ -194,6 +195,7 @@ async def test_entries_of_a_dict_of_a_span_follow_its_changes(query: Any) -> Non
     assert await counted.count() == 1
 
 
+@pytest.mark.statements
 async def test_tables_are_shown_rounded_and_escaped_and_go_to_other_libraries() -> None:
     async with span_context(label="study") as top:
         for label, lr in [("<b>", 0.123456789), ("\x1b[2J", 1234.0)]:

@@ -42,8 +42,6 @@ from artigraph_neo4j.find.terms import (
 from artigraph_neo4j.graph.cypher import span_tree
 from artigraph_neo4j.storage.memory import MemoryStorage
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class TreeLeaf(ArtifactModel, version=3):
@@ -254,6 +252,7 @@ async def test_what_is_not_there() -> None:
         await read_span_tree(span.node_id)
 
 
+@pytest.mark.statements
 async def test_custom_spans_keep_their_class() -> None:
     from neomodel import IntegerProperty
 

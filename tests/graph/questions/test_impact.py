@@ -31,8 +31,6 @@ from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class ImpactTable(ArtifactModel, version=1):
@@ -99,6 +97,7 @@ async def test_as_a_plain_walk_finds_it(engine: Engine, graph: Derivations, data
     assert [node_id for (chunk,) in rows for node_id in chunk] == wanted
 
 
+@pytest.mark.statements
 async def test_filters_time_and_what_is_deleted(statements: list[Any]) -> None:
     async with span_context(label="load") as load:
         raw = await create_span_artifact("current", label="raw", data=ImpactTable(1))
@@ -142,6 +141,7 @@ async def test_filters_time_and_what_is_deleted(statements: list[Any]) -> None:
     assert (await impact(raw)).total == 0
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize("through", ["span", "tree"])
 async def test_tagged_ones_from_either_end(engine: Engine, through: Any) -> None:
     tag = new_id()
@@ -175,6 +175,7 @@ async def test_wrong_arguments() -> None:
         await impact("x", versions="none")  # type: ignore[arg-type]
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize("tree", [False, True])
 @pytest.mark.parametrize(("layers", "width"), [(40, 2), (1000, 2), (5, 60)])
 async def test_hits_are_bounded_by_what_is_reached(

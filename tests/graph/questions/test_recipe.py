@@ -32,8 +32,6 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
-pytestmark = pytest.mark.statements
-
 storage = MemoryStorage(name="recipe-tests").register()
 
 
@@ -120,6 +118,7 @@ async def test_what_it_takes(statements: list[Any]) -> None:
         await recipe("nope")
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize(("layers", "width"), [(40, 2), (1000, 2)])
 async def test_hits_are_bounded_by_what_is_above(
     engine: Engine, session: Any, layers: int, width: int

@@ -27,8 +27,6 @@ from artigraph_neo4j import (
 from artigraph_neo4j.errors import NotFoundError, SpanError
 from tests.graph.questions.graphs import Derivations, random_graphs, reached
 
-pytestmark = pytest.mark.statements
-
 SET_CONTENT = """
 UNWIND $values AS r MATCH (a:ArtigraphNode {node_id: r[0]})
 SET a.n = r[1], a.codec = '{"class":"tests:None","fields":{"n":"int"}}'
@@ -86,6 +84,7 @@ async def test_as_a_plain_evaluation_finds_it(
         assert len(spans) == len(set(spans))
 
 
+@pytest.mark.statements
 async def test_causes_and_what_runs_again(statements: list[Any]) -> None:
     async with span_context(label="load") as load:
         raw = await create_span_artifact("current", label="raw", data=StaleItem(1))

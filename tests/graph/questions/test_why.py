@@ -24,8 +24,6 @@ from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class WhyItem(ArtifactModel, version=1):
@@ -93,6 +91,7 @@ async def test_one_way_and_none(statements: list[Any]) -> None:
             await why(train.node_id, raw, all_ways=every)
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize(("layers", "width"), [(41, 2), (1000, 2)])
 async def test_many_ways_cost_what_one_does(
     engine: Engine, session: Any, layers: int, width: int

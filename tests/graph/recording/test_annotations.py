@@ -26,8 +26,6 @@ from artigraph_neo4j.find.terms import (
 )
 from artigraph_neo4j.graph.attempts import Statement
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class Thing(ArtifactModel, version=1):

@@ -227,7 +227,7 @@ async def test_statements_are_few_whatever_the_order(written: Any) -> None:
             async with span_context(label=str(i)):
                 await create_span_artifact("current", label="x", data=InBatch(i))
     # 4,000 nodes and the root; the end of a span that was just being written is one of its own.
-    assert 4001 <= unit.recorded <= 4010
+    assert 4001 <= unit.recorded <= 4100
     assert 4 <= len(written) <= 6
     assert all(statement.rows == 1 for statement in written)
     assert len(await read_descendant_spans(root.node_id)) == 2000

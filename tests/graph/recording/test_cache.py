@@ -34,8 +34,6 @@ from artigraph_neo4j.recording.cache import Memory
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.sync import explain_miss as explain_miss_now
 
-pytestmark = pytest.mark.statements
-
 storage = MemoryStorage(name="cache-tests").register()
 
 
@@ -113,6 +111,7 @@ async def test_what_is_gone_is_a_miss() -> None:
         assert calls == [n for n in range(what + 1) for _ in range(2)]
 
 
+@pytest.mark.statements
 async def test_failures_dicts_and_functions_that_are_not_async() -> None:
     calls: list[int] = []
 

@@ -19,8 +19,6 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import EngineError, ModelError, SpanError
 
-pytestmark = pytest.mark.statements
-
 
 class Attempt(Span):
     metric = FloatProperty()
@@ -122,6 +120,7 @@ def test_what_neomodel_writes_is_answered_with_the_line_to_write() -> None:
             call({"label": "x"})
 
 
+@pytest.mark.statements
 async def test_a_span_that_exists_takes_new_properties(statements: list[Any]) -> None:
     async with span_context(Attempt(label="later", metric=0.25)) as trial:
         async with span_context(trial):

@@ -32,8 +32,6 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.engine.test_once import far_away, lost_then
 from tests.graph.models import Part
 
-pytestmark = pytest.mark.statements
-
 memory = MemoryStorage("if-exists").register()
 
 
@@ -200,6 +198,7 @@ async def test_after_a_lost_answer(graph_service: Any, engine: Engine) -> None:
         assert len(await read_revisions(revised)) == 2
 
 
+@pytest.mark.statements
 async def test_wrong_arguments() -> None:
     async with span_context(label="x") as span:
         with pytest.raises(ArgumentError, match="if_exists takes one of 'error', 'keep', 'revise'"):

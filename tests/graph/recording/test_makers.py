@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from artigraph_neo4j import (
     ArtifactModel,
     Engine,
@@ -25,8 +23,6 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.graph.cypher import write
-
-pytestmark = pytest.mark.statements
 
 
 @dataclass

@@ -27,8 +27,6 @@ from artigraph_neo4j.find.terms import (
 from artigraph_neo4j.graph.names import SEARCH_LABELS
 from artigraph_neo4j.storage.memory import MemoryStorage
 
-pytestmark = pytest.mark.statements
-
 STORAGE = MemoryStorage("tests-marks").register()
 
 
@@ -69,6 +67,7 @@ async def test_a_failed_span_has_a_label(query: Any) -> None:
     assert await find_spans(under(top), is_a(Span, subclasses=False)).count() == 0
 
 
+@pytest.mark.statements
 async def test_an_open_span_has_a_label(query: Any) -> None:
     async with span_context(label="marks") as top:
         async with span_context(MarkedSpan(label="working")) as span:

@@ -30,8 +30,6 @@ from artigraph_neo4j.find.terms import (
 )
 from artigraph_neo4j.graph.attempts import Statement
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class Revised(ArtifactModel, version=1):
@@ -72,6 +70,7 @@ async def test_a_label_leads_to_the_newest_version() -> None:
     assert (info.node_id, info.label, info.span_id) == (third, "r", span.node_id)
 
 
+@pytest.mark.statements
 async def test_a_revision_costs_one_round_trip(statements: list[Statement]) -> None:
     first = await Revised(1).create(label="alone")
     statements.clear()

@@ -34,8 +34,6 @@ from artigraph_neo4j.errors import ArgumentError, NotFoundError, RunExistsError,
 from artigraph_neo4j.find import span as of_span
 from tests.graph.engine.test_once import far_away, lost_then
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class Row(ArtifactModel, version=1):
@@ -279,6 +277,7 @@ async def test_in_a_batch(job: str) -> None:
                 pass
 
 
+@pytest.mark.statements
 def test_blocking(job: str) -> None:
     with sync.span_context(label=job, key="29"):
         pass
@@ -287,6 +286,7 @@ def test_blocking(job: str) -> None:
         assert sync.read_span("current") == run
 
 
+@pytest.mark.statements
 async def test_a_retry_after_a_lost_answer_finds_its_own_run(
     job: str, graph_service: Any, engine: Engine
 ) -> None:

@@ -37,8 +37,6 @@ from artigraph_neo4j.find import F, logged, span
 from artigraph_neo4j.recording import series
 from artigraph_neo4j.storage.memory import MemoryStorage
 
-pytestmark = pytest.mark.statements
-
 COUNT = """
 MATCH (s:ArtigraphNode {node_id: $id})
 RETURN COUNT { (s)-[:HAS_ARTIFACT]->() }, size(s.log_) > 0,
@@ -46,6 +44,7 @@ RETURN COUNT { (s)-[:HAS_ARTIFACT]->() }, size(s.log_) > 0,
 """
 
 
+@pytest.mark.statements
 async def test_metrics_of_a_span_cost_no_round_trip_and_are_read_again(
     statements: list[Any], query: Any
 ) -> None:
@@ -77,6 +76,7 @@ async def test_metrics_of_a_span_cost_no_round_trip_and_are_read_again(
     assert sync.read_series(run).points == 202
 
 
+@pytest.mark.statements
 async def test_runs_are_found_and_ordered_by_what_they_logged() -> None:
     async with span_context(label="sweep") as top:
         for name, losses in (("a", [3.0, 1.0, 2.0]), ("b", [5.0, 0.5]), ("c", [math.nan])):

@@ -38,8 +38,6 @@ from artigraph_neo4j.errors import (
 from artigraph_neo4j.recording import used as uses_module
 from tests.graph.models import Part, Whole
 
-pytestmark = pytest.mark.statements
-
 
 @pytest.fixture
 def used(query: Any) -> Any:
@@ -80,6 +78,7 @@ async def test_each_way_to_read_records_what_was_read(used: Any) -> None:
         assert await used(span) == expected, name
 
 
+@pytest.mark.statements
 async def test_it_costs_no_round_trip(statements: list[Any], used: Any) -> None:
     source, ids = await _source()
     context = span_context(label="reader")
@@ -153,6 +152,7 @@ async def test_reading_outside_of_spans_records_nothing() -> None:
     assert await Part.read(ids["0"]) == Part(0)
 
 
+@pytest.mark.statements
 async def test_a_span_entered_again_records_what_is_read_in_it(
     used: Any, statements: list[Any]
 ) -> None:

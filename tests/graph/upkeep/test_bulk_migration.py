@@ -38,8 +38,6 @@ from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.testing import difference
 
-pytestmark = pytest.mark.statements
-
 NODE = """
 MATCH (a:ArtigraphNode {node_id: $id})
 RETURN [l IN labels(a) WHERE NOT l IN ['ArtigraphIndexed', 'ArtigraphUnindexed']],
@@ -134,6 +132,7 @@ async def forget(*ids: str) -> None:
     )
 
 
+@pytest.mark.statements
 async def test_what_it_costs_and_how_it_tells_progress(statements: list[Statement]) -> None:
     old = flat(1)
     async with span_context() as span:
@@ -364,6 +363,7 @@ async def set_properties(node_id: str, values: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.statements
 async def test_an_artifact_deleted_while_it_is_read_again_is_not_found() -> None:
     latest = flat(3)
     node_id = await latest(1.0, "x").create()

@@ -30,8 +30,6 @@ from artigraph_neo4j.engine import heartbeat as writer_module
 from artigraph_neo4j.find import span
 from artigraph_neo4j.graph.cypher.heartbeat import ANNOUNCE_WRITER, SPAN_LOST
 
-pytestmark = pytest.mark.statements
-
 PROGRAM = """
 import asyncio, os, sys
 from artigraph_neo4j import *
@@ -323,6 +321,7 @@ asyncio.run(parent())
     await close_lost_spans()
 
 
+@pytest.mark.statements
 async def test_a_span_without_a_writer_node_is_lost_in_time(engine: Engine) -> None:
     async with span_context() as span:
         await engine.write(

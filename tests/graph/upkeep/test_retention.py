@@ -29,8 +29,6 @@ from artigraph_neo4j.engine import configure
 from artigraph_neo4j.graph.cypher import delete
 from tests.graph.models import LINK, Whole
 
-pytestmark = pytest.mark.statements
-
 
 async def _runs(engine: Engine, label: str | None, ages: list[float]) -> list[str]:
     """A closed root span for each age in days, with one artifact."""
@@ -104,6 +102,7 @@ async def test_what_is_open_stays_unless_told(engine: Engine) -> None:
     assert await find_retired(**limits) == [*runs, latest.node_id]
 
 
+@pytest.mark.statements
 async def test_what_is_being_deleted_is_not_counted(engine: Engine) -> None:
     label = new_id()
     runs = await _runs(engine, label, [3, 2, 1])

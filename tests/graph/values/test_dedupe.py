@@ -25,8 +25,6 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.values import upload as uploads_module
 from tests.graph.models import delete
 
-pytestmark = pytest.mark.statements
-
 
 class Counting(MemoryStorage):
     """Keeps a count of what is asked of it."""
@@ -99,6 +97,7 @@ async def test_equal_content_within_a_call_is_uploaded_once(statements: list[Any
     assert await Holder.read(node_id) == Holder([Kept("a", "b"), Kept("b", "a"), Kept("a", "a")])
 
 
+@pytest.mark.statements
 async def test_what_goes_to_no_storage_costs_one_round_trip(statements: list[Any]) -> None:
     await Holder([]).create()
     assert kinds(statements) == ["write"]
