@@ -78,7 +78,11 @@ NOTES = {
     "pandas.period": Note("msgpack: ordinal, freq"),
     "pandas.interval": Note("msgpack: left, right, closed"),
     "pandas.missing": Note("its name"),
-    "arrow.feather": Note("Arrow IPC file (Feather 2), lz4", "chunks are not kept"),
+    "arrow.feather": Note(
+        "Arrow IPC file (Feather 2), lz4",
+        "chunks are not kept; no decimals whose scale exceeds their bits, such as "
+        "`decimal128(5, 40)`",
+    ),
     "arrow.parquet": Note(
         "Parquet",
         "no types that Parquet does not give back, such as unions and `list<null>`",
