@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import importlib
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Container, Generator, Sequence
+from collections.abc import Callable, Container, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any, ClassVar, Generic, Self, TypeVar
 
@@ -25,6 +26,7 @@ __all__ = [
     "serializer_types",
     "shorten_path",
     "shown",
+    "undisturbed",
     "unreadable",
     "unwritable",
 ]
@@ -232,6 +234,30 @@ def unreadable(form: str) -> Generator[None]:
             f"the bytes are not {form} ({_reason(error)}); they were damaged, or written by "
             "something else: restore them from a backup, or record the value again"
         ) from error
+
+
+def undisturbed(call: Callable[[], T]) -> T:
+    """Return the result of a call that parses Python's notation, as the headers of ``.npy`` are.
+
+    CPython 3.11 and 3.12 count for all threads together how deep they are in a syntax tree, so
+    that one of them may fail with a ``SystemError`` because of another
+    (https://github.com/python/cpython/issues/106905). The call is made again then.
+
+    Args:
+        call: Can be made again.
+    """
+    for _ in range(_TRIES):
+        try:
+            return call()
+        except SystemError as error:
+            if "recursion depth" not in str(error):
+                raise
+        time.sleep(0.001)
+    return call()
+
+
+_TRIES = 50
+"""Maximum number of failures because of other threads, one after the other."""
 
 
 @contextmanager

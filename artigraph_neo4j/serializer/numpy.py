@@ -17,6 +17,7 @@ from artigraph_neo4j.serializer.base import (
     Serializer,
     exactly,
     shown,
+    undisturbed,
     unreadable,
     unwritable,
 )
@@ -76,22 +77,27 @@ def _write(value: np.ndarray[Any, Any], sink: IO[bytes]) -> None:
 def _load(source: IO[bytes]) -> np.ndarray[Any, Any]:
     with unreadable("a .npy file"):
         start = source.tell()
-        dtype, shape = _header(source)
-        size = _end(source) - source.tell()
-        if dtype.hasobject:
-            raise DamagedError("it holds Python objects as pickle, which is not read")
-        items = math.prod(shape)
-        if items * dtype.itemsize != size:
-            raise DamagedError(
-                f"an array of shape {shape} and dtype {shown(dtype)} does not take {size} bytes"
-            )
-        check_decoded(items, size)  # of a dtype without bytes
-        source.seek(start)
-        found: np.ndarray[Any, Any] = np.lib.format.read_array(
-            source, allow_pickle=False, max_header_size=_MAX_HEADER
+        return undisturbed(lambda: _array_at(source, start))
+
+
+def _array_at(source: IO[bytes], start: int) -> np.ndarray[Any, Any]:
+    source.seek(start)
+    dtype, shape = _header(source)
+    size = _end(source) - source.tell()
+    if dtype.hasobject:
+        raise DamagedError("it holds Python objects as pickle, which is not read")
+    items = math.prod(shape)
+    if items * dtype.itemsize != size:
+        raise DamagedError(
+            f"an array of shape {shape} and dtype {shown(dtype)} does not take {size} bytes"
         )
-        _check_characters(found)
-        return found
+    check_decoded(items, size)  # of a dtype without bytes
+    source.seek(start)
+    found: np.ndarray[Any, Any] = np.lib.format.read_array(
+        source, allow_pickle=False, max_header_size=_MAX_HEADER
+    )
+    _check_characters(found)
+    return found
 
 
 def _check_characters(array: Any) -> None:

@@ -15,7 +15,13 @@ from typing import Any, ClassVar, cast
 from zipfile import ZipFile
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer.base import DamagedError, Serializer, unreadable, unwritable
+from artigraph_neo4j.serializer.base import (
+    DamagedError,
+    Serializer,
+    undisturbed,
+    unreadable,
+    unwritable,
+)
 from artigraph_neo4j.serializer.class_names import trusted_modules
 from artigraph_neo4j.serializer.needed import needed
 from artigraph_neo4j.serializer.numpy import (
@@ -60,7 +66,7 @@ class EstimatorSerializer(Serializer[Any]):
         """
         with unwritable("a file of skops", _WAY_OUT), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            data = _tidied(_io.dumps(value))
+            data = undisturbed(lambda: _tidied(_io.dumps(value)))
         self.deserialize(data)
         return data
 
@@ -74,17 +80,22 @@ class EstimatorSerializer(Serializer[Any]):
         with unreadable("a file of skops"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of another version of scikit-learn
             _check_members(unzipped(data))
-            with ZipFile(io.BytesIO(data)) as archive:
-                schema, context = _persist.read_schema(archive)
-                trusted = [*_CHECKED, *_trusted(_io.get_untrusted_types(data=data))]
-                tree = _persist.get_tree(schema, context, trusted=trusted)
-                _persist.audit_tree(tree, trusted=trusted)
-                _check_trees(tree)
-                found = tree.construct()
-                _check_made(tree)
+            found = undisturbed(lambda: _estimator(data))
             if not isinstance(found, _base.BaseEstimator):
                 raise DamagedError("it is not an estimator")
             return found
+
+
+def _estimator(data: bytes) -> Any:
+    with ZipFile(io.BytesIO(data)) as archive:
+        schema, context = _persist.read_schema(archive)
+        trusted = [*_CHECKED, *_trusted(_io.get_untrusted_types(data=data))]
+        tree = _persist.get_tree(schema, context, trusted=trusted)
+        _persist.audit_tree(tree, trusted=trusted)
+        _check_trees(tree)
+        found = tree.construct()
+        _check_made(tree)
+        return found
 
 
 _WAY_OUT = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import pickle
 import warnings
@@ -246,3 +247,42 @@ def test_refusals_say_what_to_do() -> None:
 def test_found_by_their_names() -> None:
     for serializer in (array_serializer, masked_array_serializer, scalar_serializer):
         assert find_serializer(serializer.name) is serializer
+
+
+@pytest.mark.parametrize("name", ["array", "masked", "records", "estimator"])
+def test_another_thread_that_parses_python_does_no_harm(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CPython 3.11 counts the depths of all threads together, and lets one of them fail."""
+    linear = pytest.importorskip("sklearn.linear_model")
+    made = {
+        "array": np.arange(3),
+        "masked": np.ma.masked_array([1, 2], [True, False]),
+        "records": np.zeros(2, [("a", "i4")]),
+        "estimator": linear.LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0]),
+    }[name]
+    serializer: Any = infer_serializer(type(made))
+    data = serializer.serialize(made)
+    parse, failures = ast.literal_eval, 2
+
+    def disturbed(text: Any) -> Any:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise SystemError("AST constructor recursion depth mismatch (before=57, after=56)")
+        return parse(text)
+
+    monkeypatch.setattr(ast, "literal_eval", disturbed)
+    found = serializer.deserialize(data)
+    assert failures < 0
+    assert type(found) is type(made)
+
+
+def test_other_errors_of_the_interpreter_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(text: Any) -> Any:
+        raise SystemError("something else")
+
+    data = array_serializer.serialize(np.arange(3))
+    monkeypatch.setattr(ast, "literal_eval", broken)
+    with pytest.raises(SerializationError, match="something else"):
+        array_serializer.deserialize(data)
