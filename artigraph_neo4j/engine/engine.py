@@ -130,21 +130,9 @@ class Engine:
             ConnectionFailed: The database did not answer within ``retry_seconds``.
             EngineError: The database refused the statement.
         """
-        return await self._read(text, parameters, ours=False)
+        return await self.ask(text, parameters, ours=False)
 
     async def ask(
-        self, text: str, parameters: Mapping[str, Any], *, after_batch: bool = True
-    ) -> list[Row]:
-        """Run a reading statement of the library, as ``read`` does.
-
-        Args:
-            text: The Cypher text, with parameters where any expression can stand.
-            parameters: Its parameters.
-            after_batch: Whether the current batch is flushed first.
-        """
-        return await self._read(text, parameters, after_batch=after_batch)
-
-    async def _read(
         self,
         text: str,
         parameters: Mapping[str, Any],
@@ -152,6 +140,14 @@ class Engine:
         after_batch: bool = True,
         ours: bool = True,
     ) -> list[Row]:
+        """Run a reading statement of the library, as ``read`` does.
+
+        Args:
+            text: The Cypher text, with parameters where any expression can stand.
+            parameters: Its parameters.
+            after_batch: Whether the current batch is flushed first.
+            ours: Whether it is the library's, not a user's; see ``graph.parameters``.
+        """
         if after_batch:
             await self._write_waiting()
 

@@ -107,9 +107,9 @@ def engine_settings(options: EngineOptions) -> EngineSettings:
 
 
 def _shown(value: Any) -> str:
-    simple = value is None or isinstance(value, (bool, int, float))
     if isinstance(value, str):
         return repr(hidden(value))
+    simple = value is None or isinstance(value, (bool, int, float))
     return repr(value) if simple else f"a {type(value).__name__}"
 
 

@@ -301,7 +301,7 @@ class Attempts:
                 if verify is not None:
                     transaction = await session.begin_transaction(timeout=left)
                     async with transaction:  # leaving it without a commit rolls it back
-                        rows = await self._verified(transaction, text, parameters, verify)
+                        rows = await self._verified(transaction, sent, given, verify)
                         await transaction.commit()
                     self._locked_out = None
                     return rows
@@ -330,13 +330,12 @@ class Attempts:
         verify: Verify,
     ) -> list[Row]:
         async def run(text: str, parameters: Mapping[str, Any]) -> list[Row]:
-            sent, given = with_one_map(text, parameters)
-            result = await transaction.run(sent, cast("dict[str, Any]", given))  # pyright: ignore[reportArgumentType] # not literal, but never a user's data
+            result = await transaction.run(text, cast("dict[str, Any]", parameters))  # pyright: ignore[reportArgumentType] # not literal, but never a user's data
             return await result.values()
 
         async def ask(text: str, parameters: Mapping[str, Any]) -> list[Row]:
             begin = time.perf_counter()
-            rows = await run(text, parameters)
+            rows = await run(*with_one_map(text, parameters))
             self.tell(Statement(text, "read", 0, len(rows), time.perf_counter() - begin))
             return rows
 
