@@ -10,6 +10,7 @@ from typing import IO, Any
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import DamagedError, check_part, shown
 from artigraph_neo4j.serializer.held_file import HeldFile
+from artigraph_neo4j.serializer.ipc import Spread, spreads
 from artigraph_neo4j.serializer.limits import SMALL_BYTES, check_decoded
 
 try:
@@ -50,18 +51,19 @@ def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = No
             raise SerializationError(f"column {shown(field.name)}: Parquet cannot give back {why}")
     written: list[pq.FileMetaData] = []
     pq.write_table(table, file, row_group_size=row_group_rows, metadata_collector=written)
-    decoded = sum(map(_decoded_bytes, table.itercolumns()))
+    spread = spreads(table.schema.serialize().to_pybytes())
+    decoded = sum(map(_decoded_bytes, table.itercolumns(), spread))
     if decoded > SMALL_BYTES:
         check_decoded(decoded, _stored_bytes(*written))
 
 
-def _decoded_bytes(column: pa.ChunkedArray) -> int:
+def _decoded_bytes(column: pa.ChunkedArray, spread: Spread) -> int:
     """Return an upper bound of the bytes that ``Structure.check`` counts for a column."""
     if pa.types.is_primitive(column.type):
         return max(column.nbytes, VALUE_BYTES * len(column))
     values = sum(map(_values, column.chunks))
     texts = sum(lengths for array in column.chunks for lengths in _text_bytes(array))
-    return column.nbytes + texts + VALUE_BYTES * values * _listed(column.type)
+    return column.nbytes + texts + VALUE_BYTES * values * spread.value
 
 
 def _values(array: Any) -> int:
@@ -86,19 +88,6 @@ def _parts(array: Any) -> list[Any]:
         start, end = (array.offsets[0].as_py(), array.offsets[-1].as_py()) if len(array) else (0, 0)
         return [part.slice(start, end - start) for part in (array.keys, array.items)]
     return [array.flatten()]
-
-
-def _listed(kind: pa.DataType, items: int = 1, *, is_listed: bool = False) -> int:
-    """Return ``Spread.value`` of a type: the items of lists of a fixed size inside other lists."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return _listed(kind.storage_type, items, is_listed=is_listed)
-    if pa.types.is_fixed_size_list(kind):
-        items *= kind.list_size
-    elif pa.types.is_nested(kind) and not pa.types.is_struct(kind):
-        items, is_listed = 1, True
-    parts = (kind.field(i).type for i in range(kind.num_fields))
-    most = max((_listed(part, items, is_listed=is_listed) for part in parts), default=1)
-    return max(most, items if is_listed else 1)
 
 
 def _text_bytes(array: Any) -> Iterator[int]:
