@@ -33,7 +33,7 @@ def patch_xgboost(patches: Patches, *, models: bool, metrics: bool) -> None:
                 return Record("xgboost", "xgboost.train", params, models=models)
 
             def work(made: Record | None) -> Any:
-                if made is None or made.span is None:
+                if made is None:
                     return original(*args, **kwargs)
                 own = made.attempt(
                     lambda: _with(original, args, kwargs, _rounds_of_xgboost(package, made))
@@ -97,7 +97,7 @@ def patch_lightgbm(patches: Patches, *, models: bool, metrics: bool) -> None:
                 return Record("lightgbm", "lightgbm.train", _params(given), models=models)
 
             def work(made: Record | None) -> Any:
-                if made is None or made.span is None:
+                if made is None:
                     return original(*args, **kwargs)
 
                 def after_round(state: Any) -> None:

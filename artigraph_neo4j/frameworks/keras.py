@@ -34,7 +34,7 @@ def patch(patches: Patches, *, models: bool, metrics: bool) -> None:
                 return made
 
             def work(made: Record | None) -> Any:
-                if made is None or made.span is None:
+                if made is None:
                     return original(self, *args, **kwargs)
                 bound = signature.bind(self, *args, **kwargs)
                 watch = made.attempt(lambda: _attach(keras, bound.arguments, made))

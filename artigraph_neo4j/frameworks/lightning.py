@@ -32,7 +32,7 @@ def patch(patches: Patches, *, package: str, models: bool, metrics: bool) -> Non
                 return Record("lightning", type(model).__name__, {}, models=models)
 
             def work(made: Record | None) -> Any:
-                if made is None or made.span is None:
+                if made is None:
                     return original(self, *given, **kwargs)
                 watch = made.attempt(lambda: _attach(lightning, self, made))
                 try:

@@ -206,7 +206,7 @@ def record(
     """Call a function that trains, recorded unless another that is recorded called it.
 
     Args:
-        work: The training; it gets the record, or None.
+        work: The training; it gets the record, or None where nothing is recorded.
         begin: Opens the record.
 
     Returns:
@@ -221,6 +221,8 @@ def record(
             made = begin()
         except Exception as error:  # a description of the estimator failed
             warn(error)
+        if made is not None and made.span is None:  # it could not be opened
+            made = None
         try:
             result = work(made)
         except BaseException as error:
