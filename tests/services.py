@@ -18,6 +18,7 @@ from artigraph_neo4j.local import LocalStack, StackInfo
 from artigraph_neo4j.local.process import Process
 from artigraph_neo4j.local.record import Record
 from artigraph_neo4j.local.s3 import PORTS as s3_ports
+from artigraph_neo4j.storage.aws import S3Storage
 
 DISK = Path(tempfile.gettempdir()) / f"artigraph-tests-{os.getuid()}"
 """Stacks of test runs, a directory each, where the next run finds what a killed one left."""
@@ -66,6 +67,16 @@ class S3Service:
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_DEFAULT_REGION": self.region,
         }
+
+    def storage(self, prefix: str = "", **options: Any) -> S3Storage:
+        """A storage on it; options replace what it would be given."""
+        given: dict[str, Any] = {
+            "endpoint_url": self.endpoint,
+            "region_name": self.region,
+            "access_key": self.access_key,
+            "secret_key": self.secret_key,
+        }
+        return S3Storage(self.bucket, prefix, **(given | options))
 
 
 def new_stack(

@@ -23,21 +23,9 @@ from tests.services import S3Service
 MIB = 1024 * 1024
 
 
-def storage_on(service: S3Service, prefix: str = "", **options: object) -> S3Storage:
-    return S3Storage(
-        service.bucket,
-        prefix,
-        endpoint_url=service.endpoint,
-        region_name=service.region,
-        access_key=service.access_key,
-        secret_key=service.secret_key,
-        **options,  # type: ignore[arg-type]
-    )
-
-
 @pytest.fixture
 async def storage(s3_service: S3Service) -> AsyncIterator[S3Storage]:
-    yield storage_on(s3_service, f"tests/{new_id()}")
+    yield s3_service.storage(f"tests/{new_id()}")
     await close_clients()
 
 
@@ -56,7 +44,7 @@ class TestS3StorageInParts(StorageTests):
 
     @pytest.fixture
     async def storage(self, s3_service: S3Service) -> AsyncIterator[S3Storage]:
-        yield storage_on(s3_service, f"tests/{new_id()}", multipart_threshold=0)
+        yield s3_service.storage(f"tests/{new_id()}", multipart_threshold=0)
         await close_clients()
 
     @pytest.mark.long
@@ -67,7 +55,7 @@ class TestS3StorageInParts(StorageTests):
 
 @pytest.mark.parametrize("prefix", ["", "p", "p/", "/p/", "a/b"])
 async def test_keys_have_no_empty_parts(s3_service: S3Service, prefix: str) -> None:
-    storage = storage_on(s3_service, prefix)
+    storage = s3_service.storage(prefix)
     for key in ("key", "/key", "a/key"):
         location = await storage.put(b"", key=key)
         assert location == "/".join(filter(None, [prefix.strip("/"), key.lstrip("/")]))
@@ -87,7 +75,7 @@ def test_names_are_unambiguous() -> None:
 async def test_settings_the_aws_way(s3_service: S3Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing but a name: what another process needs to read what this one wrote."""
     prefix = f"tests/{new_id()}"
-    location = await storage_on(s3_service, prefix).create(b"content")
+    location = await s3_service.storage(prefix).create(b"content")
     for name, value in s3_service.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ARTIGRAPH_STORAGE", f"s3://{s3_service.bucket}")
@@ -99,7 +87,7 @@ async def test_settings_the_aws_way(s3_service: S3Service, monkeypatch: pytest.M
 
 
 def test_many_loops_one_storage(s3_service: S3Service) -> None:
-    storage = storage_on(s3_service, f"tests/{new_id()}")
+    storage = s3_service.storage(f"tests/{new_id()}")
 
     async def turn(number: int) -> bytes:
         location = await storage.create(str(number).encode())
@@ -135,14 +123,14 @@ async def test_the_service_checks_and_keeps_the_digest(storage: S3Storage) -> No
 
 async def test_extra_arguments_may_choose_another_checksum(s3_service: S3Service) -> None:
     extra = {"ChecksumAlgorithm": "CRC32"}
-    storage = storage_on(s3_service, f"tests/{new_id()}", put_extra_args=extra)
+    storage = s3_service.storage(f"tests/{new_id()}", put_extra_args=extra)
     location = await storage.create(b"content")
     assert await storage.holds(location, size=7, digest="0" * 64)  # of which nothing is known
     await close_clients()
 
 
 async def test_large_values_go_in_parts_with_checksums(s3_service: S3Service) -> None:
-    storage = storage_on(s3_service, f"tests/{new_id()}", multipart_threshold=20 * MIB)
+    storage = s3_service.storage(f"tests/{new_id()}", multipart_threshold=20 * MIB)
     data = os.urandom(40 * MIB + 5)
     location = await storage.create(data)
     assert await storage.read(location) == data
@@ -215,7 +203,7 @@ async def test_copies_do_not_wait_for_each_other(
     """Each reads and writes at once, and all by the same client."""
     monkeypatch.setattr("artigraph_neo4j.storage.aws._PART_BYTES", 5 * MIB)
     monkeypatch.setattr("artigraph_neo4j.storage.aws._PARTS_AT_ONCE", 1)
-    storage = storage_on(s3_service, f"tests/{new_id()}", max_concurrency=2)
+    storage = s3_service.storage(f"tests/{new_id()}", max_concurrency=2)
     data = os.urandom(17 * MIB)
     location = await storage.put(data, key="first")
 
@@ -236,8 +224,7 @@ async def test_lists_more_than_a_page(storage: S3Storage, monkeypatch: pytest.Mo
 
 async def test_extra_arguments_reach_the_service(s3_service: S3Service) -> None:
     for threshold in (0, 64 * MIB):
-        storage = storage_on(
-            s3_service,
+        storage = s3_service.storage(
             f"tests/{new_id()}",
             put_extra_args={"Metadata": {"team": "lab"}},
             multipart_threshold=threshold,
@@ -250,13 +237,7 @@ async def test_extra_arguments_reach_the_service(s3_service: S3Service) -> None:
 
 
 async def test_wrong_secret(s3_service: S3Service) -> None:
-    storage = S3Storage(
-        s3_service.bucket,
-        endpoint_url=s3_service.endpoint,
-        region_name=s3_service.region,
-        access_key=s3_service.access_key,
-        secret_key="not-the-secret-key",
-    )
+    storage = s3_service.storage(secret_key="not-the-secret-key")
     with pytest.raises(StorageError, match="check AWS_SECRET_ACCESS_KEY") as caught:
         await storage.create(b"content")
     assert "not-the-secret-key" not in f"{caught.value}{storage!r}{storage._connection!r}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -15,22 +14,10 @@ from artigraph_neo4j.testing import StorageTests
 from tests.services import S3Service
 
 
-def storage_on(service: S3Service, **more: Any) -> S3Storage:
-    return S3Storage(
-        service.bucket,
-        f"tests/{new_id()}",
-        endpoint_url=service.endpoint,
-        region_name=service.region,
-        access_key=service.access_key,
-        secret_key=service.secret_key,
-        **more,
-    )
-
-
 class TestMoto(StorageTests):
     @pytest.fixture
     async def storage(self, moto_service: S3Service) -> AsyncIterator[S3Storage]:
-        yield storage_on(moto_service)
+        yield moto_service.storage(f"tests/{new_id()}")
         await close_clients()
 
     @pytest.fixture(autouse=True)
@@ -46,7 +33,7 @@ class TestMoto(StorageTests):
 
 
 async def test_parts(moto_service: S3Service) -> None:
-    storage = storage_on(moto_service, multipart_threshold=0)
+    storage = moto_service.storage(f"tests/{new_id()}", multipart_threshold=0)
     data = os.urandom(17 << 20)
     location = await storage.create(data)
     assert await storage.size(location) == len(data)

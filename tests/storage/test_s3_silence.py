@@ -92,13 +92,9 @@ async def muffled(s3_service: S3Service) -> AsyncIterator[tuple[Muffled, S3Stora
     async with way.running() as endpoint:
         yield (
             way,
-            S3Storage(
-                s3_service.bucket,
+            s3_service.storage(
                 f"tests/{new_id()}",
                 endpoint_url=endpoint,
-                region_name=s3_service.region,
-                access_key=s3_service.access_key,
-                secret_key=s3_service.secret_key,
                 multipart_threshold=20 * MIB,
                 max_concurrency=4,
                 timeout=TIMEOUT,

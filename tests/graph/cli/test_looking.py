@@ -386,12 +386,11 @@ async def test_doctor_of_a_new_graph(
 
 
 async def test_doctor_without_a_bucket(engine: Engine, s3_service: Any) -> None:
-    from tests.storage.test_s3 import storage_on
 
-    storage = storage_on(s3_service)
+    storage = s3_service.storage()
     assert (await checks._storage(engine, storage.name, storage)).result == "ok"
     nowhere = replace(s3_service, bucket="no-such-bucket")
-    storage = storage_on(nowhere)
+    storage = nowhere.storage()
     found = await checks._storage(engine, storage.name, storage)
     assert found.result == "fail"
     assert (await checks._storage(engine, "unheard of", None)).result == "warn"

@@ -38,7 +38,6 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import BlobNotFoundError, NotFoundError, StorageError
 from artigraph_neo4j.graph.attempts import Statement
-from artigraph_neo4j.storage.aws import S3Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.upstream import (
     ArtifactMapping,
@@ -139,13 +138,7 @@ def source() -> str:
 
 @pytest.fixture
 async def storages(s3_service: Any, engine: Engine) -> dict[str, Any]:
-    cloud = S3Storage(
-        s3_service.bucket,
-        endpoint_url=s3_service.endpoint,
-        access_key=s3_service.access_key,
-        secret_key=s3_service.secret_key,
-        region_name=s3_service.region,
-    )
+    cloud = s3_service.storage()
     for path in (DATA / "s3").iterdir():
         data, key = path.read_bytes(), f"old/{path.name}"
         # Where the engine does its I/O: clients belong to a loop.

@@ -37,7 +37,6 @@ from artigraph_neo4j.storage.names import blob_name, marker, marker_key
 from artigraph_neo4j.upkeep.garbage import scan as garbage_module
 from artigraph_neo4j.values.upload import MIN_AGE
 from tests.graph.models import delete
-from tests.storage.test_s3 import storage_on
 
 AT_ONCE = timedelta(0)
 
@@ -56,7 +55,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path, s3_service: Any) -> 
         return MemoryStorage(new_id())
     if request.param == "file":
         return FileSystemStorage(tmp_path)
-    return storage_on(s3_service, f"gc/{new_id()}")
+    return s3_service.storage(f"gc/{new_id()}")
 
 
 @pytest.fixture
@@ -341,7 +340,7 @@ def _connect(stack: LocalStack) -> engine_context:
 async def test_two_graphs_and_foreign_files_in_one_bucket(
     engine: Engine, killable_stack: LocalStack, s3_service: Any
 ) -> None:
-    storage = storage_on(s3_service, f"gc/{new_id()}")
+    storage = s3_service.storage(f"gc/{new_id()}")
     cls = model(storage)
     foreign = await engine.call(lambda: storage.put(b"mine", key="thesis.docx"))
     here = await cls("equal content").create()

@@ -34,7 +34,6 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.upkeep.garbage import scan as garbage_module
 from artigraph_neo4j.values import upload as uploads_module
 from tests.graph.models import delete
-from tests.storage.test_s3 import storage_on
 
 FOREIGN = hashlib.sha256(b"foreign").hexdigest()
 
@@ -403,6 +402,6 @@ def test_any_schedule_keeps_what_is_named(stepped: Engine) -> None:
 def test_any_schedule_on_s3(stepped: Engine, s3_service: Any) -> None:
     numbers = itertools.count()
     prefix = f"schedules/{new_id()}"
-    counts = _explore(stepped, lambda: storage_on(s3_service, f"{prefix}/{next(numbers)}"), 6)
+    counts = _explore(stepped, lambda: s3_service.storage(f"{prefix}/{next(numbers)}"), 6)
     # So few schedules may leave nothing to be collected; on memory there are more of them.
     assert counts["creates"], counts

@@ -19,7 +19,6 @@ from artigraph_neo4j import ArtifactModel, Engine, Lazy, engine_context
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import IntegrityError, StorageError
 from artigraph_neo4j.gc import collect_garbage
-from artigraph_neo4j.storage.aws import S3Storage
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
@@ -157,14 +156,7 @@ async def test_a_damaged_object_is_not_shared(
     storage: Storage = {
         "file": lambda: FileSystemStorage(tmp_path / "blobs"),
         "memory": lambda: MemoryStorage(new_id()),
-        "s3": lambda: S3Storage(
-            s3_service.bucket,
-            f"tests/{new_id()}",
-            endpoint_url=s3_service.endpoint,
-            region_name=s3_service.region,
-            access_key=s3_service.access_key,
-            secret_key=s3_service.secret_key,
-        ),
+        "s3": lambda: s3_service.storage(f"tests/{new_id()}"),
     }[kind]()
     async with engine_context(
         graph_service.uri,

@@ -46,14 +46,7 @@ async def far(
     """A real S3 behind a proxy, and an engine with it."""
     proxy = Proxy(s3_service.endpoint)
     with proxy.running() as endpoint:
-        storage = S3Storage(
-            s3_service.bucket,
-            f"tests/{new_id()}",
-            endpoint_url=endpoint,
-            region_name=s3_service.region,
-            access_key=s3_service.access_key,
-            secret_key=s3_service.secret_key,
-        )
+        storage = s3_service.storage(f"tests/{new_id()}", endpoint_url=endpoint)
         async with engine_context(
             graph_service.uri,
             username=graph_service.username,
