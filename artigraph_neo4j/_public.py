@@ -60,13 +60,13 @@ from artigraph_neo4j.recording.links import link_artifact, use
 from artigraph_neo4j.recording.results import ResultList
 from artigraph_neo4j.recording.revisions import read_revisions, revise_artifact
 from artigraph_neo4j.recording.series import log_metrics
-from artigraph_neo4j.recording.spans import (
+from artigraph_neo4j.recording.span_artifacts import (
     create_span_artifact,
     create_span_artifacts,
     read_span_artifact,
     read_span_artifacts,
-    span_context,
 )
+from artigraph_neo4j.recording.spans import span_context
 from artigraph_neo4j.recording.used import record_used
 from artigraph_neo4j.serializer.base import Serializer
 from artigraph_neo4j.serializer.file import File

@@ -30,7 +30,7 @@ from artigraph_neo4j.questions import stale as _stale
 from artigraph_neo4j.questions import why as _why
 from artigraph_neo4j.recording import annotations as _annotations
 from artigraph_neo4j.recording import decorator as _decorator
-from artigraph_neo4j.recording import links, revisions, spans
+from artigraph_neo4j.recording import links, revisions, span_artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.blocking import batch, span_context
 from artigraph_neo4j.recording.work import IfExists
@@ -110,8 +110,8 @@ check_schema = waiting(schema.check_schema)
 close_lost_spans = waiting(lost.close_lost_spans)
 collect_garbage = waiting(collect.collect_garbage)
 contrast = waiting(_contrast.contrast)
-create_span_artifact = waiting(spans.create_span_artifact)
-create_span_artifacts = waiting(spans.create_span_artifacts)
+create_span_artifact = waiting(span_artifacts.create_span_artifact)
+create_span_artifacts = waiting(span_artifacts.create_span_artifacts)
 delete_artifacts = waiting(delete.delete_artifacts)
 delete_span = waiting(delete.delete_span)
 delete_spans = waiting(delete.delete_spans)
@@ -139,7 +139,7 @@ read_revisions = waiting(revisions.read_revisions)
 read_root_spans = waiting(tree.read_root_spans)
 read_series = waiting(_series.read_series)
 read_span = waiting(tree.read_span)
-read_span_artifacts = waiting(spans.read_span_artifacts)
+read_span_artifacts = waiting(span_artifacts.read_span_artifacts)
 read_span_counts = waiting(counts.read_span_counts)
 read_span_tree = waiting(span_tree.read_span_tree)
 recipe = waiting(_recipe.recipe)
@@ -178,7 +178,7 @@ def read_span_artifact(
     span: AnySpan, /, *, label: str, model: type[ArtifactModel] = ArtifactModel
 ) -> Any:
     """Wait for ``artigraph_neo4j.read_span_artifact(...)``; see there."""
-    return run(spans.read_span_artifact(span, label=label, model=model))
+    return run(span_artifacts.read_span_artifact(span, label=label, model=model))
 
 
 def create_artifact(

@@ -28,7 +28,7 @@ from artigraph_neo4j.model.pending import Pending
 from artigraph_neo4j.recording import artifacts
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.links import link_artifact
-from artigraph_neo4j.recording.spans import create_span_artifact
+from artigraph_neo4j.recording.span_artifacts import create_span_artifact
 from artigraph_neo4j.recording.used import record_used
 from artigraph_neo4j.storage.known import find_storage
 

@@ -18,11 +18,8 @@ from artigraph_neo4j.graph.span_rows import declared_properties
 from artigraph_neo4j.recording import blocking
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.cache import Cache, Memory, Miss, explain
-from artigraph_neo4j.recording.spans import (
-    create_span_artifact,
-    create_span_artifacts,
-    span_context,
-)
+from artigraph_neo4j.recording.span_artifacts import create_span_artifact, create_span_artifacts
+from artigraph_neo4j.recording.spans import span_context
 
 __all__ = ["CallArguments", "cached", "explain_miss", "memory_of", "spanned"]
 

@@ -1,26 +1,21 @@
-"""Opening and closing spans, and the artifacts of one span."""
+"""Opening and closing spans: the block that a span lasts for."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-import traceback
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from artigraph_neo4j.common.former import renamed
-from artigraph_neo4j.common.wording import storable
-from artigraph_neo4j.engine import given, provenance
+from artigraph_neo4j.engine import provenance
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.scope import Cell, current_cell, enter
 from artigraph_neo4j.errors import ArgumentError, ArtigraphError, ConnectionFailed, SpanError
-from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.graph.span import Span
@@ -31,33 +26,18 @@ from artigraph_neo4j.graph.span_rows import (
     new_properties,
     seconds_of,
 )
-from artigraph_neo4j.model.unreadable import Missing, OnError
-from artigraph_neo4j.recording import artifacts
-from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.batch import write_first
 from artigraph_neo4j.recording.block import batch_for
 from artigraph_neo4j.recording.commit import UNWRITABLE, write, write_later
+from artigraph_neo4j.recording.outcome import is_success, outcome_of
 from artigraph_neo4j.recording.runs import IfRunExists, RunKey, open_run
 from artigraph_neo4j.recording.series import SpanLog, open_log
 from artigraph_neo4j.recording.used import MAX_USED, take_used, write_used
-from artigraph_neo4j.recording.work import Closing, IfExists, Opening, Work
+from artigraph_neo4j.recording.work import Closing, Opening, Work
 
-__all__ = [
-    "create_span_artifact",
-    "create_span_artifacts",
-    "read_span_artifact",
-    "read_span_artifacts",
-    "span_context",
-]
+__all__ = ["span_context"]
 
 S = TypeVar("S", bound=Span)
-M = TypeVar("M", bound=ArtifactModel)
-
-TRACE_CHARACTERS = 32_768
-"""Maximum characters of a traceback; its end, where the error is, is kept."""
-
-MESSAGE_CHARACTERS = 8_192
-"""Maximum characters of an exception's message; its beginning is kept."""
 
 
 class span_context(Generic[S]):  # noqa: N801 - used like a function
@@ -203,7 +183,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
         except asyncio.CancelledError as cancelled:
             stopped = cancelled  # the span ends all the same
         try:
-            if self._opened or (self._done and error is not None and not _is_success(error)):
+            if self._opened or (self._done and error is not None and not is_success(error)):
                 await _close(engine, self._span, cell, error, seconds, unlogged)
             else:
                 await _leave(engine, self._span, cell)
@@ -286,7 +266,7 @@ async def _close(
             await write_used(engine, cell, leave=MAX_USED)
         except Exception as failed:
             problems.append(failed)
-    outcome = _outcome(span, error)
+    outcome = outcome_of(span, error)
     changed, unstorable = changed_properties(span)
     problems += unstorable
     ended = _end_of(span, seconds)
@@ -344,158 +324,3 @@ def _end_of(span: Span, seconds: float) -> datetime:
     """The current time; if the clock was set back, the start time plus the measured duration."""
     now = datetime.now(UTC)
     return now if now >= span.opened_at else span.opened_at + timedelta(seconds=seconds)
-
-
-def _outcome(span: Span, error: BaseException | None) -> dict[str, Any]:
-    """The properties that say how a span ended."""
-    if error is None or isinstance(error, GeneratorExit) or _is_success(error):
-        # The exception is cleared, since the span may have been marked as lost while it lived.
-        return {
-            "status": "OK" if span.status == "UNSET" else span.status,
-            "exception_type": None,
-            "exception_message": None,
-            "exception_stacktrace": None,
-        }
-    return _failure(error)
-
-
-def _is_success(error: BaseException) -> bool:
-    return isinstance(error, SystemExit) and error.code in (None, 0)
-
-
-def _failure(error: BaseException) -> dict[str, Any]:
-    """The status, and OpenTelemetry's ``exception.type``, ``.message`` and ``.stacktrace``."""
-    kind = type(error)
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    try:
-        message = str(error)
-    except Exception as broken:  # an exception whose ``str`` fails
-        message = f"<no text: {type(broken).__name__}>"
-    trace = None
-    if len(message) <= MESSAGE_CHARACTERS:  # otherwise the message would fill the whole traceback
-        with suppress(Exception):
-            trace = "".join(traceback.format_exception(error))
-    if trace is None:
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        trace += f"{module}{kind.__qualname__}: {_cut(message)}"
-    return {
-        "status": "ERROR",
-        "exception_type": storable(f"{module}{kind.__qualname__}"),
-        "exception_message": storable(_cut(message)),
-        "exception_stacktrace": storable(trace[-TRACE_CHARACTERS:]),
-    }
-
-
-def _cut(message: str) -> str:
-    if len(message) <= MESSAGE_CHARACTERS:
-        return message
-    return f"{message[:MESSAGE_CHARACTERS]}… ({len(message):,} characters)"
-
-
-@renamed(artifact="data")
-async def create_span_artifact(
-    span: AnySpan,
-    /,
-    *,
-    label: Label | None = None,
-    data: ArtifactModel,
-    if_exists: IfExists = "error",
-) -> str:
-    """Record an artifact that a span produced. One round trip.
-
-    Args:
-        span: The span, its id, or ``"current"``.
-        label: The artifact's label, a text or a path, unique within the span; or None.
-        data: The artifact.
-        if_exists: ``"error"``, ``"keep"`` or ``"revise"``, for a label that the span has already:
-            ``"keep"`` records nothing; with ``"revise"`` it becomes the new version of the
-            artifact that has the label. One more round trip then.
-
-    Returns:
-        The artifact's id; that of the one that is kept. In a batch, which cannot know yet, the id
-        that ``data`` got, until ``data.node_id`` tells the one that is kept.
-
-    Raises:
-        SpanError: ``"current"``, and no span is.
-        DuplicateLabelError, NotFoundError, ModelError, SerializationError, StorageError,
-        ConnectionFailed: As ``ArtifactModel.create``.
-    """
-    found = await artifacts.create([data], [label], given.span_id(span), if_exists=if_exists)
-    return found[0]
-
-
-async def create_span_artifacts(
-    span: AnySpan, data: Mapping[Any, ArtifactModel], /, *, if_exists: IfExists = "error"
-) -> dict[str, str]:
-    """Record labeled artifacts of a span, all or none. One round trip in total.
-
-    Args:
-        span: The span, its id, or ``"current"``.
-        data: Artifacts by label.
-        if_exists: As for ``create_span_artifact``, for each of them.
-
-    Returns:
-        Their ids by label, in the same order.
-
-    Raises:
-        SpanError, DuplicateLabelError, NotFoundError, ModelError, SerializationError, StorageError,
-        ConnectionFailed: As ``create_span_artifact``.
-    """
-    labels = list(data)
-    ids = await artifacts.create(
-        list(data.values()), labels, given.span_id(span), if_exists=if_exists
-    )
-    return dict(zip(labels, ids, strict=True))
-
-
-@overload
-async def read_span_artifact(span: AnySpan, /, *, label: Label) -> Any: ...
-@overload
-async def read_span_artifact(span: AnySpan, /, *, label: Label, model: type[M]) -> M: ...
-async def read_span_artifact(
-    span: AnySpan, /, *, label: Label, model: type[ArtifactModel] = ArtifactModel
-) -> Any:
-    """Read the artifact that a span has under a label. One round trip, plus values in storages.
-
-    Args:
-        span: The span, its id, or ``"current"``.
-        label: The artifact's label.
-        model: The class that the artifact must be of. Type checkers infer the result from it, and
-            it decides when several classes fit.
-
-    Returns:
-        The artifact.
-
-    Raises:
-        SpanError: ``"current"``, and no span is.
-        NotFoundError: There is no such span, or it has no artifact with this label.
-        ArtifactTypeError, UnknownModelError, MigrationError, SerializationError, StorageError,
-        ConnectionFailed: As ``ArtifactModel.read``.
-    """
-    return await artifacts.read_one_by_label(given.span_id(span), label, model)
-
-
-async def read_span_artifacts(
-    span: AnySpan, /, *, on_error: OnError = "keep", missing: Missing = "error"
-) -> dict[str, Any]:
-    """Read all labeled artifacts of a span. One round trip, plus values in storages.
-
-    Args:
-        span: The span, its id, or ``"current"``.
-        on_error: Handling of artifacts that cannot be read; see ``read_child_artifacts``.
-        missing: Handling of artifacts of an unknown model; see ``read_child_artifacts``.
-
-    Returns:
-        Artifacts by label, in order of recording. Artifacts without a label are left out;
-        ``read_child_artifacts`` returns them.
-
-    Raises:
-        SpanError, NotFoundError, ConnectionFailed: As ``read_span_artifact``.
-        UnknownModelError, MigrationError, SerializationError, StorageError: Where ``on_error`` is
-            ``"raise"``.
-    """
-    leniency = artifacts.Leniency(on_error, missing)
-    found = await artifacts.read_many(
-        read.ARTIFACTS_OF, given.span_id(span), ArtifactModel, leniency=leniency
-    )
-    return {label: artifact for label, artifact in found if label is not None}

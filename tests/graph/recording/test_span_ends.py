@@ -14,7 +14,7 @@ from neomodel import ArrayProperty, FloatProperty, IntegerProperty, JSONProperty
 
 from artigraph_neo4j import ArtifactModel, BatchError, Engine, Span, batch, read_span, span_context
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.recording import spans
+from artigraph_neo4j.recording import outcome, spans
 
 
 class EndSpan(Span):
@@ -105,8 +105,8 @@ async def test_a_message_of_many_megabytes() -> None:
         assert found.status == "ERROR"
         assert found.exception_message is not None
         assert found.exception_message.endswith("characters)")
-        assert len(found.exception_message) < spans.MESSAGE_CHARACTERS + 100
-        assert len(found.exception_stacktrace or "") <= spans.TRACE_CHARACTERS
+        assert len(found.exception_message) < outcome.MESSAGE_CHARACTERS + 100
+        assert len(found.exception_stacktrace or "") <= outcome.TRACE_CHARACTERS
         assert "test_span_ends.py" in (found.exception_stacktrace or "")
 
 
