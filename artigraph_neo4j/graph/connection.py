@@ -172,7 +172,11 @@ class Connection:
                 if result is not None:
                     ticket.unconfirmed = ticket.unconfirmed and result.stale
                     return result
-            raise ConnectionFailed("the server's clock is not steady: each write came too late")
+            raise ConnectionFailed(
+                "each attempt of this write began after its deadline, by the server's clock: the "
+                "server is overloaded, or its clock is not steady; write again later, or give it "
+                "more time: set_engine(..., retry_seconds=...)"
+            )
 
         try:
             return await self._attempts.in_turn(deadline, work)
