@@ -207,7 +207,7 @@ def _artifacts(run: _Run, several: bool) -> Html:
     rows = [
         [
             artifact.label or faint("(no label)"), span_name(owner), artifact.model,
-            faint(" · ").join(escaped(f"{f.name} {cut(f.text, 80)}") for f in artifact.fields[:10]),
+            faint(" · ").join(escaped(f"{f.name} {cut(f.rounded, 80)}") for f in artifact.fields[:10]),
         ]
         for owner, artifact in found[:MAX_ARTIFACTS]
     ]  # fmt: skip
