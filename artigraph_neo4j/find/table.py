@@ -259,7 +259,7 @@ class Table:
         )
 
     def texts(self, column: str, *, digit: str = " ", point: str = " ") -> list[str]:
-        """Return the values of a column for people; at the right, numbers have their points in line.
+        """Return the values of a column for people; numbers are padded to be put at the right.
 
         Args:
             column: The column.
