@@ -21,7 +21,6 @@ class Html(str):
 
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;border:0"
-_TEXT = f"{_CELL};overflow-wrap:anywhere"
 _NUMBER = (
     "text-align:right;vertical-align:top;padding:2px 10px 2px 0;border:0;white-space:nowrap;"
     "font-variant-numeric:tabular-nums"
@@ -81,6 +80,14 @@ def facts(title: object, rows: Iterable[tuple[object, object]]) -> Html:
     return Html(f"<div>{escaped(title)}</div><table>{body}</table>")
 
 
+_SHORT = 40
+"""Maximum characters of a cell whose words are not broken."""
+
+
+def _style(text: str) -> str:
+    return f"{_CELL};overflow-wrap:{'break-word' if len(text) <= _SHORT else 'anywhere'}"
+
+
 def table(
     heads: Sequence[object],
     rows: Iterable[Sequence[object]],
@@ -96,7 +103,6 @@ def table(
         note: A text below it.
         numbers: The positions of columns with numbers, which are at the right and not broken.
     """
-    styles = [_NUMBER if i in numbers else _TEXT for i in range(len(heads))]
     head = "".join(
         f'<th style="{_NUMBER if i in numbers else _CELL}">{escaped(name)}</th>'
         for i, name in enumerate(heads)
@@ -104,8 +110,8 @@ def table(
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="{style}">{escaped(cell)}</td>'
-            for style, cell in zip(styles, row, strict=True)
+            f'<td style="{_NUMBER if i in numbers else _style(text)}">{text}</td>'
+            for i, text in enumerate(map(escaped, row))
         )
         + "</tr>"
         for row in rows
