@@ -17,7 +17,7 @@ MAX_POINTS = 600
 """Maximum number of positions of a line: of more points, the extremes of each bucket are drawn."""
 
 LINE_COLOURS = (
-    "#4477aa", "#e3566a", "#228833", "#aa8800", "#1f99b8", "#c2509a", "#888888", "#cc6633",
+    "#4a86c5", "#e3566a", "#228833", "#aa8800", "#1f99b8", "#c2509a", "#888888", "#cc6633",
 )  # fmt: skip
 """Colours of lines: each has three times the brightness of a dark page, or a third of a light one,
 as contrast is measured. After the last they come again, dashed."""

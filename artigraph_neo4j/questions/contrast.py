@@ -113,7 +113,8 @@ class Contrast:
             for s in self.suspects[:100]
         ]
         heads = ("kind", "what", "value", "failed", "good", "p", "")
-        return Html(f"<div>{escaped(self)}</div>{table(heads, rows)}")
+        shown = table(heads, rows) if rows else ""
+        return Html(f"<div>{escaped(self)}</div>{shown}")
 
 
 async def contrast(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 from artigraph_neo4j.common.colours import ERROR, OK, UNSET
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, table
-from artigraph_neo4j.common.wording import cut, number_text, visible
+from artigraph_neo4j.common.wording import cut, number_text, size_text, visible
 
 __all__ = ["Cause", "Difference", "Divergence", "Kind", "RunDiff"]
 
@@ -52,6 +53,8 @@ class Difference:
 def _text(value: object, *, whole: bool) -> str:
     if value is None:
         return ""
+    if isinstance(value, (bytes, bytearray)):
+        return f"{size_text(len(value))}, SHA-256 {sha256(value).hexdigest()[:12]}…"
     if type(value) is float and not whole:
         return number_text(value)
     return cut(visible(str(value)), CHARACTERS)

@@ -31,8 +31,8 @@ PROVENANCE = (
 )
 _OURS = {
     *PROVENANCE, *SPAN_PROPERTIES, "node_id", "label", "status", "opened_at", "closed_at",
-    "root_id", "depth", "writer_id", "pid", "exception_type", "exception_message", "exception_stacktrace",
-    "run_key", "run_attempt", "cell",
+    "root_id", "depth", "writer_id", "pid", "exception_type", "exception_message",
+    "exception_stacktrace", "run_key", "run_attempt", "cell",
 }  # fmt: skip
 
 

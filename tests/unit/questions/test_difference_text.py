@@ -16,6 +16,7 @@ from artigraph_neo4j.questions.difference import CHARACTERS, Difference, RunDiff
         (0.85488674, 0.85488675, ("0.85488674", "0.85488675")),
         (1.0, 1, ("1.0", "1")),
         (None, 3, ("", "3")),
+        (b"a", b"b", ("1 bytes, SHA-256 ca978112ca1b…", "1 bytes, SHA-256 3e23e8160039…")),
         ("a\x1b[2J", "b", ("a\\x1b[2J", "b")),
     ],
 )
@@ -24,7 +25,7 @@ def test_values_of_a_difference(first: Any, second: Any, texts: tuple[str, str])
 
 
 def test_long_values_are_cut_and_words_are_whole() -> None:
-    found = Difference("property", "fit/fold", "name", b"\0" * 10_000, "<b>")
+    found = Difference("property", "fit/fold", "name", "x" * 10_000, "<b>")
     assert len(found.texts[0]) == CHARACTERS
     html = RunDiff("1", "2", [found], None, {})._repr_html_()
     assert "&lt;b&gt;" in html
