@@ -140,6 +140,7 @@ class RunDiff(Drawable):
         if parted is not None:
             title += f"; they parted at {parted.place or 'the run itself'}: {parted.cause}"
         rows = [(d.kind, d.place, d.name, *d.texts) for d in self.differences[:100]]
-        note = f"{len(self.differences):,} differences"
+        number = len(self.differences)
+        note = "one difference" if number == 1 else f"{number:,} differences"
         heads = ("kind", "span", "name", "first", "second")
         return Html(f"<div>{escaped(title)}</div>{table(heads, rows, note)}")
