@@ -72,11 +72,12 @@ test-storage: $(STAMP) ## Run the tests of storages, S3 included
 test-local: $(STAMP) ## Run the tests of the local stack
 	$(PYTEST) tests/local
 
-pictures: $(STAMP) ## Take the pictures of Neo4j Browser in the docs anew
+pictures: $(STAMP) ## Take the pictures in the docs anew: Neo4j Browser, then those of the graph of `make up`
 	$(BIN)/python -m tests.browser.pictures
+	$(BIN)/python docs/pictures.py
 
-test-packaging: $(STAMP) ## Build, install and try the distributions: extras, oldest versions, Pythons
-	$(PYTEST) -m packaging tests/packaging
+test-packaging: $(STAMP) ## Build, install and try the distributions: extras, oldest versions, Pythons, a walk
+	$(PYTEST) -m packaging tests/packaging tests/walks
 
 bench: $(STAMP) ## Measure the library beside others; ARGS="--quick" or "--only NAME", --list tells names
 	$(BIN)/python -m tests.benchmarks $(ARGS)

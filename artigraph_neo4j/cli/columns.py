@@ -1,8 +1,8 @@
-"""Tables of runs in the terminal: numbers rounded, the best of a column in bold."""
+"""Tables of runs in the terminal: numbers rounded, with their points in one line."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -57,13 +57,14 @@ def rows_grid(table: Table) -> Grid:
     """Return a table with one line for each run."""
     grid = Grid(
         Column("label", overflow="fold"),
-        *(Column(name, **_layout(table, name)) for name in table.columns),
+        *(_column(table, name) for name in table.columns),
         Column("id", no_wrap=True),
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
-    for row in table:
-        grid.add_row(Text(row.label or ""), *(_cell(row, c) for c in table.columns), row.node_id)
+    columns = [_cells(table, name) for name in table.columns]
+    for row, *cells in zip(table, *columns, strict=True):
+        grid.add_row(Text(row.label or ""), *cells, row.node_id)
     return grid
 
 
@@ -80,9 +81,17 @@ def sides_grid(table: Table) -> Grid:
     return grid
 
 
-def _layout(table: Table, name: str) -> dict[str, Any]:
-    numbers = all(isinstance(value, (int, float, type(None))) for value in table[name])
-    return {"justify": "right", "no_wrap": True} if numbers else {"overflow": "fold"}
+def _column(table: Table, name: str) -> Column:
+    if table.is_numeric(name):
+        return Column(Text(name, justify="right"), no_wrap=True)
+    return Column(Text(name), overflow="fold")
+
+
+def _cells(table: Table, name: str) -> list[Text]:
+    """Return a column; numbers are padded here, since a column at the right cuts spaces off."""
+    texts = [cut(text, _CHARACTERS) for text in table.texts(name)]
+    width = max(map(len, [name, *texts]))
+    return [Text(text.rjust(width) if table.is_numeric(name) else text) for text in texts]
 
 
 def _cell(row: Row, column: str) -> Text:

@@ -8,7 +8,7 @@ import typer
 
 from artigraph_neo4j.cli.columns import Columns, names_of, print_rows, rows_grid, sides_grid
 from artigraph_neo4j.cli.options import SPAN_HELP, Url, run
-from artigraph_neo4j.cli.output import Json, Terminal, say
+from artigraph_neo4j.cli.output import Json, say, wide_terminal
 from artigraph_neo4j.find import Table, find_spans
 from artigraph_neo4j.find.named import find_span_ids
 from artigraph_neo4j.find.terms import one_of
@@ -43,7 +43,7 @@ def compare(
     elif not shown.columns:
         say(f"nothing differs in {len(table.columns)} values; --all shows them\n")
     else:
-        out = Terminal()
+        out = wide_terminal()
         out.print(sides_grid(shown) if len(shown) <= BESIDE else rows_grid(shown))
         for note in shown.notes():
             out.print(note, markup=False)

@@ -70,7 +70,7 @@ def diff(
             for column in table.columns:
                 column.overflow = "fold"
             for item in found.differences[:limit]:
-                told = (item.kind, item.place, item.name, _told(item.first), _told(item.second))
+                told = (item.kind, item.place, item.name, *(cut(text, TEXT) for text in item.texts))
                 table.add_row(*(Text(cell) for cell in told))
             out.print(table)
             if len(found.differences) > limit:
@@ -78,7 +78,3 @@ def diff(
                 out.print(f"… {rest:,} more; --limit shows more", style="dim")
     if found.differences:
         raise typer.Exit(1)
-
-
-def _told(value: object) -> str:
-    return "" if value is None else cut(str(value), TEXT)

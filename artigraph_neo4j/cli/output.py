@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -13,7 +14,10 @@ from rich.segment import Segment
 
 from artigraph_neo4j.common.wording import visible
 
-__all__ = ["Json", "Terminal", "print_json", "say"]
+__all__ = ["Json", "Terminal", "print_json", "say", "wide_terminal"]
+
+PIPED = 160
+"""Width of the output without a terminal, so that ``grep`` finds a run in one line."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, of an error too.")]
 
@@ -38,6 +42,14 @@ class Terminal(Console):
         """See ``Console.render``; control codes of this program itself stay."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else visible(text), style, control)
+
+
+def wide_terminal() -> Terminal:
+    """Return a console that breaks lines by itself, at ``PIPED`` characters without a terminal."""
+    console = Terminal(soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED
+    return console
 
 
 def say(text: str, *, err: bool = False) -> None:

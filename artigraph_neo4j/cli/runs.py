@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ from artigraph_neo4j.cli.filters import (
     Tag,
 )
 from artigraph_neo4j.cli.options import Url, ago, run, span_facts, span_state, span_style
-from artigraph_neo4j.cli.output import Json, Terminal, print_json, say
+from artigraph_neo4j.cli.output import Json, print_json, say, wide_terminal
 from artigraph_neo4j.common.colours import ERROR
 from artigraph_neo4j.common.wording import duration_text
 from artigraph_neo4j.find import SpanQuery
@@ -38,9 +37,6 @@ commands = typer.Typer(add_completion=False)
 
 WIDE = 100
 """Minimum width of a terminal that has room for all columns of the table."""
-
-PIPED = 160
-"""Width of the output without a terminal, so that ``grep`` finds a run in one line."""
 
 
 @commands.command()
@@ -73,7 +69,7 @@ def ls(
     elif not found:
         say("no run fits\n" if chosen else "nothing is recorded yet\n")
     else:
-        console = _console()
+        console = wide_terminal()
         console.print(runs_table(found, wide=console.width >= WIDE))
 
 
@@ -91,14 +87,7 @@ def _with_columns(
     elif not len(table):
         say("no run fits\n")
     else:
-        _console().print(rows_grid(table))
-
-
-def _console() -> Terminal:
-    console = Terminal(soft_wrap=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPED
-    return console
+        wide_terminal().print(rows_grid(table))
 
 
 async def read_runs(query: SpanQuery[Span]) -> list[tuple[Span, SpanCounts]]:

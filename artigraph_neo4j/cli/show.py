@@ -9,7 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from artigraph_neo4j.cli.options import SPAN_HELP, Url, run, span_facts, span_state, span_style
-from artigraph_neo4j.cli.output import Json, Terminal, print_json
+from artigraph_neo4j.cli.output import Json, print_json, wide_terminal
 from artigraph_neo4j.common.colours import ARTIFACT, ERROR
 from artigraph_neo4j.common.wording import cut, duration_text, time_text, visible
 from artigraph_neo4j.find.named import find_named
@@ -53,7 +53,7 @@ def show(
     if json:
         print_json(_facts(tree))
         return
-    console = Terminal()
+    console = wide_terminal()
     console.print(tree_of(tree, ids=ids, fields=fields, artifacts=artifacts))
     if tree.left_out:
         console.print(f"{tree.left_out:,} spans were left out; --limit shows more", style="dim")
@@ -109,7 +109,7 @@ def _artifact_line(summary: ArtifactSummary, with_id: bool) -> Text:
     line = Text.assemble(("◆ ", ARTIFACT.fill), _one_line(summary.label or ""))
     line.append(f"{' ' if summary.label else ''}{summary.model}", ARTIFACT.fill)
     line.append(f" v{summary.model_version}", "dim")
-    shown = [f"{field.name}={cut(_one_line(field.text), 24)}" for field in summary.fields[:4]]
+    shown = [f"{field.name}={cut(_one_line(field.rounded), 24)}" for field in summary.fields[:4]]
     if len(summary.fields) > 4:
         shown.append("…")
     line.append(f"  {', '.join(shown)}", "dim")

@@ -6,7 +6,7 @@ their own, except dots and errors, so that the page is readable in light and in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
 from artigraph_neo4j.common.colours import ERROR, Colour
@@ -21,6 +21,10 @@ class Html(str):
 
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;border:0"
+_NUMBER = (
+    "text-align:right;vertical-align:top;padding:2px 10px 2px 0;border:0;white-space:nowrap;"
+    "font-variant-numeric:tabular-nums"
+)
 _VALUE = f"{_CELL};white-space:pre-wrap;overflow-wrap:anywhere"
 # Characters that change the direction of the text around them could change how it reads.
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -76,12 +80,39 @@ def facts(title: object, rows: Iterable[tuple[object, object]]) -> Html:
     return Html(f"<div>{escaped(title)}</div><table>{body}</table>")
 
 
-def table(heads: Sequence[object], rows: Iterable[Sequence[object]], note: str = "") -> Html:
-    """Return a table, with an optional note below it."""
-    head = "".join(f'<th style="{_CELL}">{escaped(name)}</th>' for name in heads)
+_SHORT = 40
+"""Maximum characters of a cell whose words are not broken."""
+
+
+def _style(text: str) -> str:
+    return f"{_CELL};overflow-wrap:{'break-word' if len(text) <= _SHORT else 'anywhere'}"
+
+
+def table(
+    heads: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    note: str = "",
+    *,
+    numbers: Collection[int] = (),
+) -> Html:
+    """Return a table.
+
+    Args:
+        heads: The titles of the columns.
+        rows: The cells.
+        note: A text below it.
+        numbers: The positions of columns with numbers, which are at the right and not broken.
+    """
+    head = "".join(
+        f'<th style="{_NUMBER if i in numbers else _CELL}">{escaped(name)}</th>'
+        for i, name in enumerate(heads)
+    )
     body = "".join(
         "<tr>"
-        + "".join(f'<td style="{_CELL};overflow-wrap:anywhere">{escaped(c)}</td>' for c in row)
+        + "".join(
+            f'<td style="{_NUMBER if i in numbers else _style(text)}">{text}</td>'
+            for i, text in enumerate(map(escaped, row))
+        )
         + "</tr>"
         for row in rows
     )

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["cut", "duration_text", "place_text", "size_text", "storable", "time_text", "visible"]
+__all__ = [
+    "aligned",
+    "cut",
+    "duration_text",
+    "number_text",
+    "place_text",
+    "size_text",
+    "storable",
+    "time_text",
+    "visible",
+]
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
@@ -16,6 +27,37 @@ def size_text(size: int) -> str:
         value, unit = value / 1000, unit + 1
     number = f"{value:.1f}" if unit and value < 9.95 else f"{value:.0f}"
     return f"{number} {_UNITS[unit]}"
+
+
+def number_text(number: float) -> str:
+    """Return a number rounded to four digits: ``"0.1235"``, ``"3.0"``, ``"1e-05"``, ``"12,000"``.
+
+    An int is not rounded.
+    """
+    if isinstance(number, int):
+        return f"{number:,}" if abs(number) >= 10_000 else str(number)
+    whole = number.is_integer() and abs(number) < 1e6
+    return f"{number:.1f}" if whole else f"{number:.4g}"
+
+
+def aligned(numbers: Sequence[str], *, digit: str = " ", point: str = " ") -> list[str]:
+    """Pad numbers on the right, so that at the right of a column their points are in one line.
+
+    Args:
+        numbers: The numbers as text; an empty text is not padded.
+        digit: A space as wide as a digit.
+        point: A space as wide as a point.
+    """
+    tails = [text[len(text.partition(".")[0].partition("e")[0]) :] for text in numbers]
+    longest = max(map(len, tails), default=0)
+    pads = [
+        (point if longest and not tail.startswith(".") else digit) + digit * (longest - 1)
+        for tail in tails
+    ]
+    return [
+        text and text + pad[: longest - len(tail)]
+        for text, tail, pad in zip(numbers, tails, pads, strict=True)
+    ]
 
 
 def duration_text(duration: timedelta | None) -> str:

@@ -55,6 +55,7 @@ class Cell:
         pid: The process that entered it.
         reader: The process that ``used`` belongs to.
         log: What the span logs to, or None.
+        span: The object of the span, or None if another process entered it.
     """
 
     span_id: str
@@ -66,6 +67,7 @@ class Cell:
     pid: int = field(default_factory=os.getpid)
     reader: int = field(default_factory=os.getpid)
     log: object = None
+    span: object = None
 
     @property
     def is_inherited(self) -> bool:

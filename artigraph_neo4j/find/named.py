@@ -65,7 +65,8 @@ async def find_named(name: str, *kinds: Kind) -> tuple[Kind, str]:
         if found:
             listed = ", ".join(item.text for item in found[:SHOWN])
             more = " and more" if len(found) > SHOWN else ""
-            raise SeveralFoundError(f"{name!r} may mean {listed}{more}; give more of the id")
+            way = "give more of the id" if look is _by_id else "give the id of one of them"
+            raise SeveralFoundError(f"{name!r} may mean {listed}{more}; {way}")
     raise NotFoundError(
         f"there is no {' or '.join(kinds)} with id {name!r}, nor one whose id begins with it, "
         "nor one with this label"

@@ -12,10 +12,11 @@ from typing import Any
 
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.conditions import Parameters, codec_guard, path_to
-from artigraph_neo4j.find.filters import Attribute, Kind, Order
+from artigraph_neo4j.find.filters import Attribute, Field, Kind, Order
 from artigraph_neo4j.find.plan import Plan
-from artigraph_neo4j.find.targets import Resolved, Target
-from artigraph_neo4j.graph.names import quoted
+from artigraph_neo4j.find.targets import Resolved, SpanTarget, Target
+from artigraph_neo4j.graph.names import entry_property, quoted
+from artigraph_neo4j.graph.span import Span
 
 __all__ = [
     "Key",
@@ -107,6 +108,11 @@ def _key(order: Order, target: Target, parameters: Parameters) -> Key:
     key = _key_of(inner, order, kind, resolved, parameters)
     where = " AND ".join(more)
     value = f"head(COLLECT {{ MATCH {path} WHERE {where} RETURN {key.text} }})"
+    if isinstance(target, SpanTarget) and target.cls is Span and isinstance(ref, Field):
+        # It may be an entry of a dict of a class that the query does not name, as in a table.
+        name = entry_property(resolved.label, (*resolved.nested, resolved.field or ""))
+        own = Resolved(name, resolved.kinds, entry=("", ""))
+        value = f"coalesce({_key_of('n', order, kind, own, parameters).text}, {value})"
     return replace(key, text=parameters.variable(), value=value)
 
 

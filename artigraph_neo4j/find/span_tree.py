@@ -286,7 +286,7 @@ def _artifact(artifact: ArtifactSummary) -> Html:
 
 def _field(field: FieldSummary) -> Html:
     if field.storage is None:
-        return joined(faint(f"{field.name} "), cut(field.text, 60))
+        return joined(faint(f"{field.name} "), cut(field.rounded, 60))
     text = field.text
     title = Html(f'<span title="{escaped(text)}">{escaped(cut(text, 40))}</span>')
     return joined(faint(f"{field.name} "), dot(BLOB, "in a storage", "⛁"), " ", title)
@@ -369,7 +369,7 @@ def _artifact_node(artifact: ArtifactSummary) -> DiagramNode:
         "stored_size": artifact.stored_size,
         "fields": {field.name: field.value for field in artifact.fields if field.value is not None},
     }
-    small = [f"{f.name} {f.text}" for f in artifact.fields if f.kind in _NUMBERS][:3]
+    small = [f"{f.name} {f.rounded}" for f in artifact.fields if f.kind in _NUMBERS][:3]
     lines = (artifact.model, " · ".join(small)) if small else (artifact.model,)
     return DiagramNode(artifact.node_id, "artifact", lines, ARTIFACT, attributes)
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from artigraph_neo4j.common.times import instant
-from artigraph_neo4j.common.wording import cut, place_text, size_text, visible
+from artigraph_neo4j.common.wording import cut, number_text, place_text, size_text, visible
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.model.native import from_native, kind_of
 from artigraph_neo4j.model.stored import is_entry
@@ -56,6 +56,11 @@ class FieldSummary:
     def text(self) -> str:
         """The value in a few words, or ``"parquet, 12 MB, s3://bucket/key"``."""
         return visible(self._text())
+
+    @property
+    def rounded(self) -> str:
+        """The same, with a float rounded to four digits."""
+        return number_text(self.value) if type(self.value) is float else self.text
 
     def _text(self) -> str:
         if self.problem is not None:

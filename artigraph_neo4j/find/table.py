@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from artigraph_neo4j.common.markup import Html, escaped, faint
 from artigraph_neo4j.common.markup import table as html_table
-from artigraph_neo4j.common.wording import cut, duration_text, time_text, visible
+from artigraph_neo4j.common.wording import (
+    aligned,
+    cut,
+    duration_text,
+    number_text,
+    time_text,
+    visible,
+)
 from artigraph_neo4j.errors import ArgumentError, FilterError, NotFoundError
 
 if TYPE_CHECKING:
@@ -222,20 +229,48 @@ class Table:
         return f"<Table of {len(self)} rows: {', '.join(self.columns)}>"
 
     def __str__(self) -> str:
-        lines = [["", *self.columns], *(self._texts(row) for row in self._rows[:SHOWN_ROWS])]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        shown = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-        return "\n".join([*shown, *self.notes()])
+        rows = self._rows[:SHOWN_ROWS]
+        columns = [["", *map(_name, rows)]]
+        columns += [_justified([name, *self.texts(name)[: len(rows)]],
+                               right=self.is_numeric(name)) for name in self.columns]  # fmt: skip
+        columns[0] = _justified(columns[0], right=False)
+        lines = ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
+        return "\n".join([*lines, *self.notes()])
 
     def _repr_html_(self) -> str:
         """HTML for notebooks."""
-        rows = [
-            [Html(f'<span title="{escaped(row.node_id)}">{escaped(text[0])}</span>'), *text[1:]]
-            for row in self._rows[:SHOWN_ROWS]
-            for text in [self._texts(row)]
+        shown = self._rows[:SHOWN_ROWS]
+        names = [
+            Html(f'<span title="{escaped(row.node_id)}">{escaped(_name(row))}</span>')
+            for row in shown
         ]
+        spaces = {"digit": "\N{FIGURE SPACE}", "point": "\N{PUNCTUATION SPACE}"}
+        columns = [self.texts(name, **spaces)[: len(shown)] for name in self.columns]
         heads = [faint(self._noun()), *self.columns]
-        return html_table(heads, rows, "; ".join(self.notes()))
+        numbers = {i for i, name in enumerate(self.columns, 1) if self.is_numeric(name)}
+        note = "; ".join(self.notes())
+        return html_table(heads, zip(names, *columns, strict=True), note, numbers=numbers)
+
+    def is_numeric(self, column: str) -> bool:
+        """Tell whether a column has nothing but numbers and lengths of time, or is empty."""
+        return all(
+            isinstance(value, (int, float, timedelta, type(None))) and not isinstance(value, bool)
+            for value in self[column]
+        )
+
+    def texts(self, column: str, *, digit: str = " ", point: str = " ") -> list[str]:
+        """Return the values of a column for people; numbers are padded to be put at the right.
+
+        Args:
+            column: The column.
+            digit: A space as wide as a digit.
+            point: A space as wide as a point.
+        """
+        texts = [cut(value_text(value), _CHARACTERS) for value in self[column]]
+        lengths = any(isinstance(value, timedelta) for value in self[column])
+        if lengths or not self.is_numeric(column):
+            return texts
+        return aligned(texts, digit=digit, point=point)
 
     def notes(self) -> list[str]:
         """Notes, in words, on values that the table as shown leaves out."""
@@ -251,20 +286,22 @@ class Table:
     def _noun(self) -> str:
         return f"{len(self):,} {'row' if len(self) == 1 else 'rows'}"
 
-    def _texts(self, row: Row) -> list[str]:
-        name = row.node_id if row.label is None else cut(visible(row.label), _CHARACTERS)
-        return [name, *(cut(value_text(row[c]), _CHARACTERS) for c in self.columns)]
+
+def _name(row: Row) -> str:
+    return row.node_id if row.label is None else cut(visible(row.label), _CHARACTERS)
+
+
+def _justified(texts: list[str], *, right: bool) -> list[str]:
+    width = max(map(len, texts))
+    return [text.rjust(width) if right else text.ljust(width) for text in texts]
 
 
 def value_text(value: object) -> str:
     """Return a value for people: numbers rounded to four digits, times and durations in words."""
     if value is None:
         return ""
-    if type(value) is float:
-        whole = value.is_integer() and abs(value) < 1e6
-        return f"{value:.1f}" if whole else f"{value:.4g}"
-    if type(value) is int:
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if type(value) is float or type(value) is int:
+        return number_text(value)
     if isinstance(value, timedelta):
         return duration_text(value)
     if isinstance(value, datetime):

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from artigraph_neo4j import sync
 from artigraph_neo4j.common.wording import cut
+from artigraph_neo4j.engine.scope import current_cell
 from artigraph_neo4j.errors import ArtigraphError, EngineError
 from artigraph_neo4j.frameworks.fingerprint import fingerprint
 from artigraph_neo4j.graph.failures import RefusedError
@@ -42,7 +43,11 @@ class AutologWarning(UserWarning):
 
 
 class Training(Span):
-    """The span of one training, below the current span or by itself.
+    """The span of one training: a span of your own, or one that ``autolog`` opens.
+
+    The first training inside of ``span_context(Training(label="trial 1"))`` is recorded in that
+    span, beside what you log and record there. Every other one is below the current span, or a run
+    by itself.
 
     Attributes:
         framework: The name by which ``autolog`` knows it, such as ``"sklearn"``.
@@ -51,8 +56,8 @@ class Training(Span):
         metrics: The metrics at the end by name.
     """
 
-    framework: str
-    estimator: str
+    framework: str = ""
+    estimator: str = ""
     params: dict[str, Any] = field(default_factory=dict[str, Any])
     metrics: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -107,6 +112,11 @@ class Record:
         self.attempt(lambda: self._open(framework, estimator, params))
 
     def _open(self, framework: str, estimator: str, params: Mapping[str, Any]) -> None:
+        made = _own(framework, estimator)
+        if made is not None:
+            self.span = made
+            made.params = {**made.params, **_plain(params)}
+            return
         made = Training(
             label=estimator,
             framework=framework,
@@ -153,13 +163,15 @@ class Record:
         self._artifacts["model"] = FittedModel(model, kind)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Write what was noted, and close the span."""
+        """Write what was noted, and close the span unless its user opened it."""
         span, context = self.span, self._context
-        if span is None or context is None:
+        if span is None:
             return
         for label, artifact in self._artifacts.items():
             # One by one: a model that cannot be stored takes nothing with it.
             self.attempt(partial(sync.create_span_artifact, span, label=label, data=artifact))
+        if context is None:
+            return
         trace = None if error is None else error.__traceback__
         self.attempt(lambda: context.__exit__(None if error is None else type(error), error, trace))
 
@@ -173,6 +185,17 @@ class Record:
                 _give_up(error)
             warn(error)
             return None
+
+
+def _own(framework: str, estimator: str) -> Training | None:
+    """Return the current span if a user opened it for a training, and none was recorded in it."""
+    cell = current_cell()
+    span = None if cell is None or cell.is_inherited else cell.span
+    with _lock:  # two threads that were started in the span may train at once
+        if not isinstance(span, Training) or span.estimator:
+            return None
+        span.framework, span.estimator = framework, estimator
+    return span
 
 
 def _give_up(error: ArtigraphError) -> None:

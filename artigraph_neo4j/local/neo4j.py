@@ -123,16 +123,21 @@ def answers(url: str, password: str) -> bool:
     return True
 
 
-def _log_in(url: str, password: str) -> None:
+def _log_in(url: str, password: str, *, statement: str | None = None) -> None:
     database: Any = GraphDatabase  # the options are untyped
     with database.driver(url, auth=(USER, password), connection_timeout=5) as driver:
         driver.verify_connectivity()
+        if statement is not None:
+            driver.execute_query(statement)
 
 
 def wait_until_ready(
     url: str, password: str, process: Process, ports: Mapping[str, int], log: Path, deadline: float
 ) -> None:
-    """Wait until the server accepts the password and serves Neo4j Browser.
+    """Wait until the server accepts the password, serves Neo4j Browser and executes statements.
+
+    The first statement takes a fresh server seconds, on a busy machine more than a program waits
+    for its first answer. So it is sent here.
 
     Raises:
         LocalStackError: The process ended, refused the password, or did not answer in time.
@@ -144,7 +149,7 @@ def wait_until_ready(
         # First check that the process owns the port: another server must never see our password.
         if all(process.listens(ports[name]) for name in PORTS):
             try:
-                return _log_in(url, password)
+                return _log_in(url, password, statement="MATCH (n) RETURN count(n)")
             except AuthError as refused:
                 raise LocalStackError(
                     f"Neo4j at {url} refused the password in credentials.json: either is from "

@@ -97,7 +97,8 @@ class Contrast:
             size += f" (a sample of {self.given[0]:,} and {self.given[1]:,})"
         if not self.suspects:
             return f"nothing tells {size} apart; {self.tested:,} candidates were tested"
-        return f"{len(self.suspects):,} suspects in {size}; {self.tested:,} candidates were tested"
+        noun = "suspect" if len(self.suspects) == 1 else "suspects"
+        return f"{len(self.suspects):,} {noun} in {size}; {self.tested:,} candidates were tested"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -113,7 +114,8 @@ class Contrast:
             for s in self.suspects[:100]
         ]
         heads = ("kind", "what", "value", "failed", "good", "p", "")
-        return Html(f"<div>{escaped(self)}</div>{table(heads, rows)}")
+        shown = table(heads, rows) if rows else ""
+        return Html(f"<div>{escaped(self)}</div>{shown}")
 
 
 async def contrast(

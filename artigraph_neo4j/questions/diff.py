@@ -114,7 +114,12 @@ class _Comparison:
             yield Difference("class", text, "", list(x.classes), list(y.classes))
         if x.status != y.status:
             yield Difference("status", text, "", _status(x), _status(y))
-        yield from _unequal("property", text, x.properties, y.properties)
+        found = list(_unequal("property", text, x.properties, y.properties))
+        names = [one.name for one in found]
+        for one in found:
+            # The text of a dict is left out if its entries tell the difference.
+            if not any(name.startswith(f"{one.name}.") for name in names):
+                yield one
         yield from self._arguments(text, x, y)
         yield from self._inputs(text, x, y)
         yield from self._outputs(text, x, y)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 from artigraph_neo4j.common.colours import ERROR, OK, UNSET
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, table
+from artigraph_neo4j.common.wording import cut, number_text, size_text, visible
 
 __all__ = ["Cause", "Difference", "Divergence", "Kind", "RunDiff"]
 
 Kind = Literal["only", "class", "status", "input", "arguments", "output", "property", "provenance"]
+CHARACTERS = 200
+"""Maximum characters of a value that is shown."""
+
 Cause = Literal["code", "nondeterminism", "arguments", "input"]
 
 
@@ -35,6 +40,24 @@ class Difference:
     name: str
     first: Any
     second: Any
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both values for people: short, and floats rounded unless that hides the difference."""
+        rounded = _text(self.first, whole=False), _text(self.second, whole=False)
+        if rounded[0] != rounded[1]:
+            return rounded
+        return _text(self.first, whole=True), _text(self.second, whole=True)
+
+
+def _text(value: object, *, whole: bool) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (bytes, bytearray)):
+        return f"{size_text(len(value))}, SHA-256 {sha256(value).hexdigest()[:12]}…"
+    if type(value) is float and not whole:
+        return number_text(value)
+    return cut(visible(str(value)), CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +139,8 @@ class RunDiff(Drawable):
         title = "the runs are equal" if not self.differences else "the runs differ"
         if parted is not None:
             title += f"; they parted at {parted.place or 'the run itself'}: {parted.cause}"
-        rows = [(d.kind, d.place, d.name, d.first, d.second) for d in self.differences[:100]]
-        note = f"{len(self.differences):,} differences"
+        rows = [(d.kind, d.place, d.name, *d.texts) for d in self.differences[:100]]
+        number = len(self.differences)
+        note = "one difference" if number == 1 else f"{number:,} differences"
         heads = ("kind", "span", "name", "first", "second")
         return Html(f"<div>{escaped(title)}</div>{table(heads, rows, note)}")

@@ -44,6 +44,9 @@ MAX_ARTIFACTS = 200
 MAX_FIGURES = 24
 """Maximum number of images of a run."""
 
+NOTE_CHARACTERS = 20_000
+"""Maximum characters of a note on the page."""
+
 FIGURE_BYTES = 4 * 1024 * 1024
 """Maximum bytes of an image on the page."""
 
@@ -60,6 +63,7 @@ class _Run:
     series: Series | None
     lineage: Lineage | None
     figures: list[Html]
+    notes: list[Html]
 
     @property
     def span(self) -> Span:
@@ -74,8 +78,9 @@ class _Run:
 async def report(*runs: AnySpan, title: str | None = None) -> str:
     """Make a page about runs: an HTML file without scripts that needs nothing from elsewhere.
 
-    It has the tree of spans, parameters, what was logged as plots, images, the artifacts, where the
-    latest of them came from, and for several runs what differs. It is readable in light and dark.
+    It has the tree of spans, parameters, what was logged as plots, images, notes in Markdown as
+    text, the artifacts, where the latest of them came from, and for several runs what differs. It
+    is readable in light and dark.
     Everything recorded is escaped.
 
     Six round trips a run, one more for each artifact that may be an image, and its bytes.
@@ -108,6 +113,7 @@ async def report(*runs: AnySpan, title: str | None = None) -> str:
             _values(values, found),
             section("Metrics", *_plots(found), of="plots"),
             section("Figures", *(figure for run in found for figure in run.figures), of="figures"),
+            section("Notes", *(note for run in found for note in run.notes), of="figures"),
             section("Steps", *(_tree(run, len(found) > 1) for run in found)),
             section("Artifacts", *(_artifacts(run, len(found) > 1) for run in found)),
             section("Lineage", *map(_lineage, found)),
@@ -121,13 +127,13 @@ async def _read(run_id: str) -> _Run:
     for _, node in tree.walk():
         node.artifacts[:] = [a for a in node.artifacts if a.model != CHUNK_MODEL]
     series = await read_series(run_id) if tree.span.logged else None
-    run = _Run(tree, await read_annotations(run_id), series, None, [])
+    run = _Run(tree, await read_annotations(run_id), series, None, [], [])
     latest = sorted(run.artifacts(), key=lambda pair: pair[1].recorded_at, reverse=True)
     for _, artifact in latest[:1]:
         run.lineage = await read_lineage(artifact.node_id, "up", depth=12)
     for owner, artifact in run.artifacts():
         if len(run.figures) < MAX_FIGURES and _may_be_image(artifact):
-            run.figures += await _figures(owner, artifact)
+            await _add_figures(run, owner, artifact)
     return run
 
 
@@ -162,8 +168,12 @@ def _values(values: Table, runs: Sequence[_Run]) -> Html:
     return section(
         "Comparison",
         _scroll(table(heads, _sides(differing))) if differing.columns else faint("nothing differs"),
-        details(f"{len(same.columns)} values are the same", rest) if same.columns else Html(""),
+        details(_same(len(same.columns)), rest) if same.columns else Html(""),
     )
+
+
+def _same(number: int) -> str:
+    return "one value is the same" if number == 1 else f"{number:,} values are the same"
 
 
 def _sides(values: Table) -> list[list[str]]:
@@ -175,7 +185,8 @@ def _filled(rows: Sequence[list[str]]) -> list[list[str]]:
 
 
 def _scroll(content: Html) -> Html:
-    return Html(f'<div class="scroll">{content}</div>')
+    # With a place in the order of Tab, so that it can be scrolled without a mouse.
+    return Html(f'<div class="scroll" tabindex="0">{content}</div>')
 
 
 def _plots(runs: Sequence[_Run]) -> list[Html]:
@@ -207,7 +218,9 @@ def _artifacts(run: _Run, several: bool) -> Html:
     rows = [
         [
             artifact.label or faint("(no label)"), span_name(owner), artifact.model,
-            faint(" · ").join(escaped(f"{f.name} {cut(f.text, 80)}") for f in artifact.fields[:10]),
+            faint(" · ").join(
+                joined(faint(f"{f.name} "), cut(f.rounded, 80)) for f in artifact.fields[:10]
+            ),
         ]
         for owner, artifact in found[:MAX_ARTIFACTS]
     ]  # fmt: skip
@@ -240,36 +253,47 @@ def _lineage(run: _Run) -> Html:
 # -- images --------------------------------------------------------------------------------------
 
 
+_SHOWN = frozenset({"picture", "pillow", "bytes", "str", "file", "markdown", "plotly", "html"})
+"""The ways of storing, of which some values are images or notes; no others are fetched."""
+
+_ELSEWHERE = {"plotly": "a figure of plotly", "html": "a page of HTML"}
+"""Values that only scripts and styles of their own can show."""
+
+
 def _may_be_image(artifact: ArtifactSummary) -> bool:
     return any(
-        field.kind not in _NEVER and 0 < (field.size or 0) <= FIGURE_BYTES
-        for field in artifact.fields
+        field.kind in _SHOWN and 0 < (field.size or 0) <= FIGURE_BYTES for field in artifact.fields
     )
 
 
-_NEVER = frozenset(
-    {"bool", "int", "float", "none", "unset", "model", "tree", "list", "date", "datetime",
-     "instant", "timedelta", "json", "unreadable", "arrow.feather", "pandas.parquet"}
-)  # fmt: skip
-
-
-async def _figures(owner: Span, artifact: ArtifactSummary) -> list[Html]:
-    """Return the images among the fields of an artifact, as figures with the bytes in them."""
-    found: list[Html] = []
+async def _add_figures(run: _Run, owner: Span, artifact: ArtifactSummary) -> None:
+    """Add the images and notes among the fields of an artifact."""
     try:
         stored = await inspect_artifact(artifact.node_id)
         for field in stored.fields:
-            if field.size > FIGURE_BYTES or field.kind in _NEVER:
+            kind = field.serializer or field.kind
+            if field.size > FIGURE_BYTES or kind not in _SHOWN:
+                continue
+            if kind in _ELSEWHERE:
+                hint = faint(f"{_ELSEWHERE[kind]}, which is not shown here")
+                run.figures.append(_figure(owner, artifact, field, hint))
                 continue
             data = await _bytes_of(stored.handle(field.path))
+            if kind == "markdown":
+                text = escaped(cut(data.decode("utf-8", "replace"), NOTE_CHARACTERS))
+                note = Html(f'<div class="note">{text}</div>')
+                run.notes.append(_figure(owner, artifact, field, note))
+                continue
             try:
                 picture = Picture(data)
             except ValueError:
                 continue  # not an image
-            found.append(_figure(owner, artifact, field, picture))
+            alt = f"{artifact.label or artifact.model}, {field.path}, of {span_name(owner)}"
+            # SVG in an image neither runs scripts nor loads anything.
+            image = Html(f'<img alt="{escaped(alt)}" src="{picture.url}">')
+            run.figures.append(_figure(owner, artifact, field, image))
     except ArtigraphError as problem:
-        found.append(Html(f"<figure>{error(cut(str(problem), 300))}</figure>"))
-    return found
+        run.figures.append(Html(f"<figure>{error(cut(str(problem), 300))}</figure>"))
 
 
 async def _bytes_of(value: StoredValue) -> bytes:
@@ -280,11 +304,9 @@ async def _bytes_of(value: StoredValue) -> bytes:
         content.close()
 
 
-def _figure(owner: Span, artifact: ArtifactSummary, field: StoredField, picture: Picture) -> Html:
-    """Return an image with its bytes in it; SVG in an image neither runs scripts nor loads."""
+def _figure(owner: Span, artifact: ArtifactSummary, field: StoredField, content: Html) -> Html:
     name = artifact.label or artifact.model
     return Html(
-        f'<figure><img alt="{escaped(name)}" src="{picture.url}">'
-        f"<figcaption>{escaped(name)} {faint(field.path)} {faint(span_name(owner))}</figcaption>"
-        "</figure>"
+        f"<figure>{content}<figcaption>{escaped(name)} {faint(field.path)} "
+        f"{faint(span_name(owner))}</figcaption></figure>"
     )

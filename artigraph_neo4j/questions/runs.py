@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from artigraph_neo4j.common.times import instant
-from artigraph_neo4j.graph.names import users_labels
+from artigraph_neo4j.graph.names import SPAN_PROPERTIES, users_labels
 from artigraph_neo4j.questions.content import Content, content_from_rows
 
 __all__ = ["PROVENANCE", "Run", "RunSpan", "run_from_rows"]
@@ -30,10 +30,9 @@ PROVENANCE = (
     "library_version",
 )
 _OURS = {
-    *PROVENANCE, "node_id", "label", "label_", "status", "opened_at", "closed_at", "root_id",
-    "depth", "duration_", "writer_id", "pid", "exception_type", "exception_message",
-    "exception_stacktrace", "imported_id_", "marked_at_", "gone_", "run_key", "run_attempt", "key_",
-    "cell",
+    *PROVENANCE, *SPAN_PROPERTIES, "node_id", "label", "status", "opened_at", "closed_at",
+    "root_id", "depth", "writer_id", "pid", "exception_type", "exception_message",
+    "exception_stacktrace", "run_key", "run_attempt", "cell",
 }  # fmt: skip
 
 

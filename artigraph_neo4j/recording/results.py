@@ -9,7 +9,7 @@ from typing import Any, Self, SupportsIndex, TypeVar, cast, overload
 
 from artigraph_neo4j.common.colours import ARTIFACT
 from artigraph_neo4j.common.markup import Html, details, dot, escaped, facts, faint, joined, table
-from artigraph_neo4j.common.wording import cut, size_text, time_text
+from artigraph_neo4j.common.wording import cut, number_text, size_text, time_text
 from artigraph_neo4j.graph.span import Span, own_facts, span_title
 from artigraph_neo4j.model.base import ModelBase, artifact_info
 from artigraph_neo4j.model.lazy import Lazy
@@ -192,4 +192,6 @@ def _declared(span: Span) -> Iterable[tuple[str, object]]:
 
 
 def _cell(value: object) -> str:
+    if type(value) is float:
+        return number_text(value)
     return value_text(value, _CELL_CHARACTERS)

@@ -160,6 +160,7 @@ class span_context(Generic[S]):  # noqa: N801 - used like a function
             if self._opened:
                 span.__dict__["_held"] = os.getpid()
         self._cell = enter(span.node_id, self._engine, root_id=span.root_id, depth=span.depth)
+        self._cell.span = span
         self._cell.log = self._log = open_log(self._engine, span)
         return self._span  # type: ignore[no-any-return]
 

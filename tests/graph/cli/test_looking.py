@@ -122,6 +122,16 @@ async def test_runs_side_by_side(run: Any) -> None:
     assert "no run fits" in await run("ls", "--label", f"{label}?", "--columns", "lr")
 
 
+async def test_a_tree_in_a_pipe_is_whole_and_has_rounded_numbers(run: Any) -> None:
+    async with span_context(label=f"{new_id()} {'long ' * 10}") as made:
+        score = LookedScore(0.123456789, {"lr": 0.1, "a long name of a parameter": 3})
+        await create_span_artifact("current", label=f"metrics {'of the test ' * 3}", data=score)
+    line = next(line for line in (await run("show", made.node_id)).splitlines() if "◆" in line)
+    assert "auc=0.1235, params=" in line
+    assert line.endswith("…")
+    assert made.node_id in await run("compare", made.node_id, "--all")
+
+
 async def test_ls(
     run: Any, tmp_path: Path, statements: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

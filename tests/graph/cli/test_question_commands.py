@@ -133,7 +133,7 @@ async def test_contrast(asked: Asked, command: Any) -> None:
         except ValueError:
             pass
     text = await command("contrast", "--label", label)
-    assert "1 suspects" in text
+    assert "1 suspect in" in text
     assert asked.raw in text
     told = json.loads(await command("contrast", "--label", label, "--json"))
     assert told["suspects"][0]["key"] == asked.raw

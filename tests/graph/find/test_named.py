@@ -98,7 +98,7 @@ async def test_commands_take_them(
         assert artifact in said
         assert "commanded \\x1b[31m" in said
     assert "exported 1 spans" in await run("export", label, str(tmp_path / "x.jsonl"))
-    assert "give more of the id" in await run("delete", label, "--yes", code=1)
+    assert "give the id of one of them" in await run("delete", label, "--yes", code=1)
     assert "may be another one" in " ".join(
         (await run("delete", "latest", "--yes", code=2)).split()
     )

@@ -126,6 +126,11 @@ async def test_the_best_run_and_runs_in_order_of_a_metric_of_their_artifacts() -
     assert [s.label for s in await query.where(auc.is_null()).read()] == ["d", "e"]
     assert [s.label for s in await query.where(F("params.depth") > 3).read()] == ["b"]
     assert await query.order_by("metrics.auc").count() == 5
+    for untyped in (find_spans(under(top)), find_spans(under(top)).where(span.label != "e")):
+        deepest = untyped.order_by(F("params.depth").desc())  # an entry of a class not named
+        assert [s.label for s in await deepest.limit(2).read()] == ["b", "a"]
+        best_of_all = untyped.order_by(F("metrics.auc").desc()).limit(2)
+        assert [s.label for s in await best_of_all.read()] == ["b", "a"]
     depth = query.order_by(F("params.depth").desc()).limit(1)
     assert [s.label for s in await depth.read()] == ["b"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from artigraph_neo4j import autolog, engine_context, set_engine, stop_autolog, sync
+from artigraph_neo4j import autolog, carry_span, engine_context, set_engine, stop_autolog, sync
 from artigraph_neo4j.errors import ArgumentError
 from artigraph_neo4j.find import under
 from artigraph_neo4j.frameworks import DataFingerprint, FittedModel, Training, boosting
@@ -108,6 +109,42 @@ def test_a_fit_by_itself_is_a_run_of_its_own() -> None:
     [new] = [span for span in sync.read_root_spans() if span.node_id not in before]
     assert type(new) is Training
     assert new.status == "OK"
+
+
+def test_the_first_fit_in_a_training_of_ones_own_is_recorded_in_it(run: Any) -> None:
+    with sync.span_context(Training(label="trial", params={"split": 3, "C": 9})) as trial:
+        model = LogisticRegression(C=0.5).fit(X, Y)
+        trial.metrics["test_auc"] = 0.9
+        LogisticRegression(C=0.1).fit(X, Y)
+    found, second = trainings(run)
+    assert found.node_id == trial.node_id
+    assert (found.label, found.framework, found.estimator) == (
+        "trial", "sklearn", "LogisticRegression",
+    )  # fmt: skip
+    assert (found.params["C"], found.params["split"]) == (0.5, 3)
+    assert found.metrics["test_auc"] == 0.9
+    assert found.metrics["training_score"] == model.score(X, Y)
+    assert artifacts(found).keys() == {"model", "data/X", "data/y"}
+    assert second.params["C"] == 0.1
+    assert sync.read_parent_span(second) == found
+
+
+def test_a_fit_that_fails_in_a_training_of_ones_own_leaves_it_open(run: Any) -> None:
+    with sync.span_context(Training(label="trial")) as trial:
+        with pytest.raises(ValueError, match="NaN"):
+            LogisticRegression().fit(X * np.nan, Y)
+        trial.metrics["tried"] = 1.0
+    [found] = trainings(run)
+    assert (found.status, found.estimator) == ("OK", "LogisticRegression")
+    assert found.metrics == {"tried": 1.0}
+
+
+def test_one_of_several_threads_trains_in_the_span(run: Any) -> None:
+    with sync.span_context(Training(label="trial")) as trial, ThreadPoolExecutor(4) as pool:
+        fits = [LogisticRegression(C=c) for c in (0.1, 0.2, 0.3, 0.4)]
+        list(pool.map(carry_span(lambda model: model.fit(X, Y)), fits))
+    assert len(trainings(run)) == 4
+    assert len(sync.read_child_spans(trial)) == 3
 
 
 def test_a_fit_that_fails_fails_as_it_does_without(run: Any) -> None:

@@ -134,7 +134,7 @@ async def test_parameters_ancestors_and_what_the_same_runs_have(statements: list
         ("parameter", "ContrastParams.rate", "0.5"),
     }  # fmt: skip
     assert (suspect.key, suspect.failed, suspect.good) == (far, 6, 0)
-    assert "1 suspects" in str(found)
+    assert "1 suspect in" in str(found)
     assert "far" in found._repr_html_()
     none = await contrast(runs[:6], runs[6:])
     assert none.suspects == []

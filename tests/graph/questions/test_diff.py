@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -177,6 +177,26 @@ async def store(engine: Engine, run: Planned, outside: list[str], chance: random
     await engine.write(_GROW, parameters)
     await engine.write(_JOIN, parameters)
     return f"{p}0"
+
+
+class DiffLogged(Span):
+    params: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+async def test_what_runs_logged_is_told_by_its_summaries_and_dicts_by_their_entries() -> None:
+    made: list[Span] = []
+    for number in (1, 2):
+        params = {"lr": number, "kept": 3}
+        async with span_context(DiffLogged(label="logged", params=params)) as run:
+            run.log(step=0, loss=number / 3)
+        made.append(run)
+    names = [found.name for found in (await diff(*made)).of_kind("property")]
+    assert names == ["log.loss.last", "log.loss.max", "log.loss.mean", "log.loss.min", "params.lr"]
+    async with span_context(DiffLogged(label="logged", params={"lr": [1], "kept": 3})) as other:
+        pass
+    async with span_context(DiffLogged(label="logged", params={"lr": [2], "kept": 3})) as last:
+        pass
+    assert [found.name for found in (await diff(other, last)).of_kind("property")] == ["params"]
 
 
 async def test_planted_divergences_are_named(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from artigraph_neo4j import (
     ArgumentError,
     ArtifactModel,
+    Markdown,
     NotFoundError,
     Span,
     add_tags,
@@ -25,6 +26,7 @@ from artigraph_neo4j import (
     sync,
     write_note,
 )
+from artigraph_neo4j import Html as HtmlNote
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.recording import series
@@ -48,6 +50,8 @@ class Output(ArtifactModel, version=1):
     auc: float
     image: bytes = b""
     drawn: str = ""
+    note: Markdown | None = None
+    page: HtmlNote | None = None
 
 
 def png() -> bytes:
@@ -73,20 +77,30 @@ async def runs(monkeypatch: pytest.MonkeyPatch) -> list[Span]:
             for step in range(30):
                 run.log(step=step, **{EVIL: step * lr})
             svg = f"<svg xmlns='http://www.w3.org/2000/svg'>{EVIL}</svg>"
-            await create_span_artifact("current", label=EVIL, data=Output(lr, png(), svg))
+            await create_span_artifact("current", label=EVIL, data=Output(lr / 3, png(), svg))
+            notes = Output(lr, note=Markdown(f"# {EVIL}\n* one"), page=HtmlNote(EVIL))
+            await create_span_artifact("current", label="W" * 300, data=notes)
         made.append(run)
     with pytest.raises(ValueError, match="no"):
-        async with span_context(Reported(label="failed", lr=0.3)) as failed:
+        async with span_context(Reported(label="failed" + "W" * 300, lr=0.3)) as failed:
             raise ValueError(f"no {EVIL}")
     await add_tags(made[0], EVIL)
     await write_note(made[0], f"note {EVIL}")
     return [*made, failed]  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
-def look(path: Path, program: str) -> dict[str, Any]:
+SPACE = "[...document.querySelectorAll('details *')].filter(e => !e.closest('summary'))"
+HIDDEN = f"{SPACE}.filter(e => !e.checkVisibility({{contentVisibilityAuto: true}})).length"
+TABBED = """() => { const found = [];
+  for (const e of document.querySelectorAll('a, summary, [tabindex]'))
+    if (e.tabIndex >= 0) found.push(e.tagName);
+  return [...new Set(found)].sort(); }"""
+
+
+def look(path: Path, program: str, width: int = 1400) -> dict[str, Any]:
     """Open the page as a person does; return what is seen, and what the page asked for."""
     asked: list[str] = []
-    with page_of(program) as page:
+    with page_of(program, width=width) as page:
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: asked.append(message.text))
         page.on("dialog", lambda dialog: asked.append(dialog.message))
@@ -98,10 +112,12 @@ def look(path: Path, program: str) -> dict[str, Any]:
         widths = "[...document.images].map(image => image.naturalWidth)"
         sections = "[...document.querySelectorAll('section')].map(s => s.id)"
         tall = "document.documentElement.scrollWidth <= innerWidth"
-        found |= {
-            n: page.evaluate(c)
-            for n, c in {"widths": widths, "ids": sections, "fits": tall}.items()
-        }
+        asking = {"widths": widths, "ids": sections, "fits": tall, "hidden": HIDDEN,
+                  "tabbed": TABBED}  # fmt: skip
+        found |= {n: page.evaluate(c) for n, c in asking.items()}
+        page.emulate_media(media="print", color_scheme="dark")
+        found["printed"] = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        found["hidden in print"] = page.evaluate(HIDDEN)
     return found | {"asked": [a for a in asked if not a.startswith(("file:", "data:"))]}
 
 
@@ -109,12 +125,16 @@ async def test_a_page_about_several_runs(monkeypatch: pytest.MonkeyPatch, tmp_pa
     made = await runs(monkeypatch)
     text = await report(*made)
     assert "<script" not in text
-    assert not re.findall(r'(?:src|href)="(?!data:image/)', text)
+    assert not re.findall(r'(?:src|href)="(?!data:image/|#)', text)
     assert text.count("<polyline") == 2  # a line for each run that logged
     assert "ArtigraphSeries" not in text
     assert text.count("data:image/png;base64,") == 2
     assert text.count("data:image/svg+xml;base64,") == 2
     assert "what " in text
+    assert '<div class="note"># &lt;script&gt;' in text
+    assert text.count("a page of HTML, which is not shown here") == 2
+    assert "0.06667" in text  # rounded
+    assert not re.findall(r"<img(?![^>]* alt=\"[^\"]+\")", text)
     (tmp_path / "run.html").write_text(text)
     program = chromium()
     if program is None:
@@ -128,12 +148,18 @@ async def test_a_page_about_several_runs(monkeypatch: pytest.MonkeyPatch, tmp_pa
         "comparison",
         "metrics",
         "figures",
+        "notes",
         "steps",
         "artifacts",
         "lineage",
     ]
     assert seen["widths"][0] == 2
     assert all(width > 0 for width in seen["widths"])
+    assert seen["hidden"] > 0  # tracebacks, and what is the same
+    assert (seen["hidden in print"], seen["printed"]) == (0, seen["light"])
+    assert seen["tabbed"] == ["A", "DIV", "SUMMARY"]  # links, what unfolds, what scrolls
+    narrow = await asyncio.to_thread(look, tmp_path / "run.html", program, 400)
+    assert narrow["fits"]
 
 
 async def test_a_page_about_one_run_and_the_command(

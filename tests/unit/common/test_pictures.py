@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from artigraph_neo4j.common.colours import ARTIFACT
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode
 from artigraph_neo4j.common.drawing import drawing
-from artigraph_neo4j.common.plot import MAX_POINTS, Curve, line_plot
+from artigraph_neo4j.common.plot import LINE_COLOURS, MAX_POINTS, Curve, line_plot
 
 
 @given(st.lists(st.floats(), max_size=20), st.booleans())
@@ -41,6 +41,23 @@ def test_many_points_keep_their_extremes_and_several_lines_their_names() -> None
     assert len(points.split()) <= MAX_POINTS
     assert min(float(p.partition(",")[2]) for p in points.split()) == 24.0
     assert "&lt;b&gt;" in text
+
+
+def brightness(colour: str) -> float:
+    """The relative luminance of WCAG."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    light = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2]
+
+
+def test_lines_are_seen_on_light_and_on_dark_and_apart_from_each_other() -> None:
+    for colour in LINE_COLOURS:
+        for paper in ("#ffffff", "#f6f7f9", "#16181c", "#1e2126"):
+            low, high = sorted((brightness(colour), brightness(paper)))
+            assert (high + 0.05) / (low + 0.05) >= 3, (colour, paper)
+    text = line_plot("x", [Curve(str(i), [0, 1], [i, i + 1]) for i in range(20)])
+    lines = re.findall(r'stroke="(#\w+)" stroke-width="1.6" stroke-linejoin="round"(.*?)/>', text)
+    assert len(lines) == len(set(lines)) == 20
 
 
 NAMES = st.sampled_from("abcdefg")
