@@ -112,7 +112,9 @@ class Contrast(Drawable):
     def diagram(self) -> Diagram:
         """Draw both groups of runs, and an arrow from each suspect to the runs that have it."""
         nodes = [
-            DiagramNode("failed", "span", (f"{self.failed:,} failed",), ERROR, {"runs": self.failed}),
+            DiagramNode(
+                "failed", "span", (f"{self.failed:,} failed",), ERROR, {"runs": self.failed}
+            ),
             DiagramNode("good", "span", (f"{self.good:,} good",), OK, {"runs": self.good}),
         ]
         edges: list[DiagramEdge] = []
