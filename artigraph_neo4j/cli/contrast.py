@@ -74,21 +74,10 @@ def contrast(
         raise typer.BadParameter(f"--by is one of {', '.join(KINDS)}, not {unknown[0]}")
 
     async def work() -> Contrast:
-        groups = [await find_span_ids(*(failed or ())), await find_span_ids(*(good or ()))]
         if label is not None:
-            place = span.depth == 0
-            if below is not None:
-                (above,) = await find_span_ids(below)
-                place = under(above)
-            runs = find_spans(span.label == label, place).limit(RUNS)
-            groups = [
-                await runs.where(span.status == status).read_ids() for status in ("ERROR", "OK")
-            ]
-            if not all(groups):
-                raise FilterError(
-                    f"there are {len(groups[0])} failed and {len(groups[1])} good runs labeled "
-                    f"{label!r}; contrast needs some of both"
-                )
+            groups = await _labeled(label, below)
+        else:
+            groups = [await find_span_ids(*(failed or ())), await find_span_ids(*(good or ()))]
         chosen = tuple(kind for kind in KINDS if kind in kinds)
         return await ask(*groups, by=chosen, sample=sample, limit=limit)  # type: ignore[arg-type]
 
@@ -114,6 +103,22 @@ def contrast(
             )
             table.add_row(*(Text(cell) for cell in told))
         out.print(table)
+
+
+async def _labeled(label: str, below: str | None) -> list[list[str]]:
+    """Find the failed and the good spans of a label: runs, or spans below one."""
+    place = span.depth == 0
+    if below is not None:
+        (above,) = await find_span_ids(below)
+        place = under(above)
+    runs = find_spans(span.label == label, place).limit(RUNS)
+    groups = [await runs.where(span.status == status).read_ids() for status in ("ERROR", "OK")]
+    if not all(groups):
+        raise FilterError(
+            f"there are {len(groups[0])} failed and {len(groups[1])} good runs labeled "
+            f"{label!r}; contrast needs some of both"
+        )
+    return groups
 
 
 def _share(number: int, of: int) -> str:

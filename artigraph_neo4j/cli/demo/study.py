@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -160,13 +161,15 @@ async def _check_nights(months: list[str]) -> None:
         ids = await create_span_artifacts("current", feeds)
         for night in range(18):
             name = tuple(feeds)[night % 3]
-            try:
+            with suppress(ValueError):  # the span has the error; the next night is checked anyhow
                 async with span_context(label=CHECK):
                     use(months[night % 12], ids[name])
-                    if not feeds[name].rows:
-                        raise ValueError("no rows")
-            except ValueError:
-                pass  # the span has the error; the next night is checked all the same
+                    _join(feeds[name])
+
+
+def _join(weather: FlightTable) -> None:
+    if not weather.rows:
+        raise ValueError(f"{weather.source} has no rows")
 
 
 @cached(label="late by the hour")
