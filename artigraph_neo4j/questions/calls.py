@@ -1,4 +1,4 @@
-"""Calls of cached functions: which ran, which were answered from the cache, and what differed."""
+"""Calls of cached functions: which ran, which were remembered, and what differed."""
 
 from __future__ import annotations
 
