@@ -35,6 +35,12 @@ from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.lazy import Lazy, lazy_field
 from artigraph_neo4j.model.steps import migration
 from artigraph_neo4j.model.unreadable import ArtifactRecord, UnreadableArtifact
+from artigraph_neo4j.questions.calls import (
+    CachedCall,
+    CachedCalls,
+    CachedFunction,
+    read_cached_calls,
+)
 from artigraph_neo4j.questions.contrast import Contrast, Suspect, contrast
 from artigraph_neo4j.questions.diff import diff
 from artigraph_neo4j.questions.difference import Difference, Divergence, RunDiff
@@ -107,6 +113,9 @@ __all__ = [
     "Batch",
     "BatchError",
     "Cache",
+    "CachedCall",
+    "CachedCalls",
+    "CachedFunction",
     "CallArguments",
     "CallKey",
     "Cause",
@@ -199,6 +208,7 @@ __all__ = [
     "parent_environment",
     "read_ancestor_spans",
     "read_annotations",
+    "read_cached_calls",
     "read_child_artifacts",
     "read_child_spans",
     "read_descendant_artifacts",

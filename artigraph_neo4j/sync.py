@@ -20,6 +20,7 @@ from artigraph_neo4j.exchange import archive
 from artigraph_neo4j.find import counts, lineage, span_tree, tree
 from artigraph_neo4j.find import series as _series
 from artigraph_neo4j.find.blocking import Results, find_artifacts, find_spans
+from artigraph_neo4j.questions import calls as _calls
 from artigraph_neo4j.questions import contrast as _contrast
 from artigraph_neo4j.questions import diff as _diff
 from artigraph_neo4j.questions import impact as _impact
@@ -71,6 +72,7 @@ __all__ = [
     "read_ancestor_spans",
     "read_annotations",
     "read_artifact",
+    "read_cached_calls",
     "read_child_artifacts",
     "read_child_spans",
     "read_descendant_artifacts",
@@ -128,6 +130,7 @@ migrate_artifacts = waiting(bulk.migrate_artifacts)
 migration_backlog = waiting(backlog.migration_backlog)
 read_ancestor_spans = waiting(tree.read_ancestor_spans)
 read_annotations = waiting(_annotations.read_annotations)
+read_cached_calls = waiting(_calls.read_cached_calls)
 read_child_artifacts = waiting(tree.read_child_artifacts)
 read_child_spans = waiting(tree.read_child_spans)
 read_descendant_artifacts = waiting(tree.read_descendant_artifacts)

@@ -37,6 +37,7 @@ COMMANDS = {
     "contrast": ("contrast", "Show what failed runs have in common that good ones lack."),
     "stale": ("stale", "Show which artifacts are stale, why, and what to run again."),
     "check": ("check", "Show artifacts that come from what a policy forbids."),
+    "cache": ("cache", "Show calls of cached functions: which ran, and which were remembered."),
     "export": ("portable", "Write a span, all below it, and their artifacts to a file."),
     "import": ("portable", "Bring exported JSON lines into a graph."),
     "import-artigraph": ("upstream", "Import a database of Artigraph 0.0.x."),

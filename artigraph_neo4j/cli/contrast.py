@@ -16,6 +16,7 @@ from artigraph_neo4j.common.wording import cut
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find import find_spans, span
 from artigraph_neo4j.find.named import find_span_ids
+from artigraph_neo4j.find.terms import under
 from artigraph_neo4j.questions.contrast import KINDS, Contrast
 from artigraph_neo4j.questions.contrast import contrast as ask
 
@@ -26,11 +27,20 @@ commands = typer.Typer(add_completion=False)
 RUNS = 20_000
 """Maximum number of runs of each group, the latest, from which the sample is taken."""
 
+BAR = 10
+"""Number of characters of a bar that means all runs."""
+
 
 @commands.command()
 def contrast(
     label: Annotated[
         str | None, typer.Option("--label", help="Compare runs of this label: failed and good.")
+    ] = None,
+    below: Annotated[
+        str | None,
+        typer.Option(
+            "--under", metavar="SPAN", help="With --label: spans below it, not only runs."
+        ),
     ] = None,
     failed: Annotated[
         list[str] | None,
@@ -56,23 +66,18 @@ def contrast(
     """Show what failed runs have in common that good ones lack. Says how sure that is."""
     if (label is None) == (not failed or not good):
         raise typer.BadParameter("give --label, or --failed and --good")
+    if below is not None and label is None:
+        raise typer.BadParameter("--under goes with --label")
     kinds: list[str] = list(by or ("inputs", "properties", "provenance"))
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise typer.BadParameter(f"--by is one of {', '.join(KINDS)}, not {unknown[0]}")
 
     async def work() -> Contrast:
-        groups = [await find_span_ids(*(failed or ())), await find_span_ids(*(good or ()))]
         if label is not None:
-            runs = find_spans(span.label == label, span.depth == 0).limit(RUNS)
-            groups = [
-                await runs.where(span.status == status).read_ids() for status in ("ERROR", "OK")
-            ]
-            if not all(groups):
-                raise FilterError(
-                    f"there are {len(groups[0])} failed and {len(groups[1])} good runs labeled "
-                    f"{label!r}; contrast needs some of both"
-                )
+            groups = await _labeled(label, below)
+        else:
+            groups = [await find_span_ids(*(failed or ())), await find_span_ids(*(good or ()))]
         chosen = tuple(kind for kind in KINDS if kind in kinds)
         return await ask(*groups, by=chosen, sample=sample, limit=limit)  # type: ignore[arg-type]
 
@@ -91,10 +96,32 @@ def contrast(
                 item.kind,
                 item.key,
                 cut(item.value, 60),
-                f"{item.failed:,}",
-                f"{item.good:,}",
+                _share(item.failed, found.failed),
+                _share(item.good, found.good),
                 f"{item.corrected:.2g}",
                 f"+ {len(item.same):,} in the same runs" if item.same else "",
             )
             table.add_row(*(Text(cell) for cell in told))
         out.print(table)
+
+
+async def _labeled(label: str, below: str | None) -> list[list[str]]:
+    """Find the failed and the good spans of a label: runs, or spans below one."""
+    place = span.depth == 0
+    if below is not None:
+        (above,) = await find_span_ids(below)
+        place = under(above)
+    runs = find_spans(span.label == label, place).limit(RUNS)
+    groups = [await runs.where(span.status == status).read_ids() for status in ("ERROR", "OK")]
+    if not all(groups):
+        raise FilterError(
+            f"there are {len(groups[0])} failed and {len(groups[1])} good runs labeled "
+            f"{label!r}; contrast needs some of both"
+        )
+    return groups
+
+
+def _share(number: int, of: int) -> str:
+    """Return a bar and the numbers."""
+    bar = "█" * round(BAR * number / of)
+    return f"{bar:<{BAR}} {number:,} of {of:,}"

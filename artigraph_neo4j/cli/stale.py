@@ -11,6 +11,7 @@ from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, Terminal, print_json
 from artigraph_neo4j.cli.steps import step_facts, step_line, steps_facts
 from artigraph_neo4j.common.colours import ERROR, OK
+from artigraph_neo4j.find.lineage import step_name
 from artigraph_neo4j.find.named import find_artifact_ids
 from artigraph_neo4j.questions.stale import ReplayPlan, Staleness
 from artigraph_neo4j.questions.stale import replay_plan as ask_plan
@@ -71,9 +72,9 @@ def _say(found: list[Staleness], plans: list[ReplayPlan]) -> None:
         out.print(Text.assemble(state, f"  {item.node_id}"))
         for cause in item.causes:
             newer = f"  newer: {cause.newest}" if cause.newest else ""
-            hops = len(cause.way) - 1
             line = Text.assemble(f"  {cause.kind}  ", step_line(cause.step))
-            out.print(line.append(f"  {hops} hops away{newer}", "dim"))
+            out.print(line.append(newer, "dim"))
+            out.print(Text(f"        {' ← '.join(map(step_name, cause.way))}", "dim"))
     for plan in plans:
         out.print(f"to make {plan.node_id} again:", markup=False)
         for number, step in enumerate(plan.spans, start=1):

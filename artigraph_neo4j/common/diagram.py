@@ -46,7 +46,8 @@ class DiagramEdge:
     Attributes:
         source: The id of the node where it starts.
         target: The id of the node where it ends.
-        type: Its type in the graph.
+        type: Its type in the graph; ``OCCURS_IN``, which the graph does not have, leads from a
+            feature to the runs that have it.
         label: The text on it.
     """
 

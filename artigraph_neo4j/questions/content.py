@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +29,9 @@ class Content:
     @property
     def digest(self) -> str:
         """The SHA-256 of model and fields; equal content has equal digests."""
-        told = [self.model, sorted((path, text_of(v)) for path, v in self.fields.items())]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        told = sorted([(path, text_of(v)) for path, v in self.fields.items()])
+        # Texts in quotes, with escapes for quotes in them: nothing else has the same text.
+        return hashlib.sha256(repr((self.model, told)).encode("utf-8", "replace")).hexdigest()
 
 
 def content_from_rows(nodes: list[list[Any]]) -> Content:
@@ -41,7 +41,12 @@ def content_from_rows(nodes: list[list[Any]]) -> Content:
         TornReadError: The artifact was being migrated while it was read.
     """
     stored = Stored(nodes, None, None)
-    fields: dict[str, Any] = {}
+    if len(nodes) == 1:  # most artifacts, and a run may have many
+        fields = stored.root.field_properties()
+        for name, blob in stored.root.blobs.items():
+            fields[name] = f"sha256:{blob.digest}"
+        return Content(stored.root.model, stored.root.version, fields)
+    fields = dict[str, Any]()
     work: list[tuple[StoredNode, str]] = [(stored.root, "")]
     while work:
         node, prefix = work.pop()

@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from artigraph_neo4j.common.colours import ARTIFACT, ERROR, OK
+from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, table
+from artigraph_neo4j.common.wording import cut
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnySpan
@@ -68,9 +71,16 @@ class Suspect:
     corrected: float
     same: tuple[tuple[str, str, str], ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The name to show: the label or model of an artifact, else name and value."""
+        if self.kind in ("input", "ancestor"):
+            return self.value
+        return f"{self.key} = {cut(self.value, 60)}"
+
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
+class Contrast(Drawable):
     """The features in which two groups of runs differ.
 
     Attributes:
@@ -99,6 +109,29 @@ class Contrast:
             return f"nothing tells {size} apart; {self.tested:,} candidates were tested"
         noun = "suspect" if len(self.suspects) == 1 else "suspects"
         return f"{len(self.suspects):,} {noun} in {size}; {self.tested:,} candidates were tested"
+
+    def diagram(self) -> Diagram:
+        """Draw both groups of runs, and an arrow from each suspect to the runs that have it."""
+        nodes = [
+            DiagramNode(
+                "failed", "span", (f"{self.failed:,} failed",), ERROR, {"runs": self.failed}
+            ),
+            DiagramNode("good", "span", (f"{self.good:,} good",), OK, {"runs": self.good}),
+        ]
+        edges: list[DiagramEdge] = []
+        for suspect in self.suspects:
+            name = f"{suspect.kind} {suspect.key} {suspect.value}"
+            more = (f"+ {len(suspect.same):,} in the same runs",) if suspect.same else ()
+            facts = {"p": suspect.corrected, "lift": suspect.lift, "key": suspect.key}
+            lines = (suspect.name, suspect.kind, *more)
+            nodes.append(DiagramNode(name, "artifact", lines, ARTIFACT, facts))
+            for group, number, of in (
+                ("failed", suspect.failed, self.failed),
+                ("good", suspect.good, self.good),
+            ):
+                if number:
+                    edges.append(DiagramEdge(name, group, "OCCURS_IN", f"{number:,} of {of:,}"))
+        return Diagram(nodes, edges, "right")
 
     def _repr_html_(self) -> str:
         rows = [

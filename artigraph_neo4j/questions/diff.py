@@ -76,16 +76,18 @@ class _Comparison:
             theirs = {} if y is None else y.children
             pairs += [(mine.get(step), theirs.get(step)) for step in {**mine, **theirs}]
         self.pairs = sorted(pairs, key=self._opened)
+        self._labels: dict[str, dict[str, str]] = {}
         self.both = [(x, y) for x, y in self.pairs if x is not None and y is not None]
 
     def _opened(self, pair: _Pair) -> Any:
         """Return the time from the start of the run to the opening of a span, in the sooner run."""
-        times = [
-            span.opened_at - run.root.opened_at
-            for run, span in zip((self.a, self.b), pair, strict=True)
-            if span is not None
-        ]
-        return (min(times), next(span.step for span in pair if span is not None))
+        x, y = pair
+        if x is not None and y is not None:
+            times = (x.opened_at - self.a.root.opened_at, y.opened_at - self.b.root.opened_at)
+            return (min(times), x.step)
+        if x is not None:
+            return (x.opened_at - self.a.root.opened_at, x.step)
+        return y and (y.opened_at - self.b.root.opened_at, y.step)
 
     def result(self) -> RunDiff:
         durations = {
@@ -125,6 +127,8 @@ class _Comparison:
         yield from self._outputs(text, x, y)
 
     def _arguments(self, place: str, x: RunSpan, y: RunSpan) -> Iterator[Difference]:
+        if not x.arguments and not y.arguments:
+            return
         fields = [
             {k: v for a in span.arguments for k, v in run.contents[a].fields.items()}
             for run, span in ((self.a, x), (self.b, y))
@@ -132,6 +136,8 @@ class _Comparison:
         yield from _unequal("arguments", place, *fields)
 
     def _inputs(self, place: str, x: RunSpan, y: RunSpan) -> Iterator[Difference]:
+        if x.used == y.used:
+            return
         mine, theirs = _by_digest(self.a, x.used), _by_digest(self.b, y.used)
         for digest in sorted(mine.keys() ^ theirs.keys()):
             run, ids = (self.a, mine) if digest in mine else (self.b, theirs)
@@ -141,7 +147,7 @@ class _Comparison:
                 yield Difference("input", place, name, *sides)
 
     def _outputs(self, place: str, x: RunSpan, y: RunSpan) -> Iterator[Difference]:
-        mine, theirs = _labeled(self.a, x), _labeled(self.b, y)
+        mine, theirs = self._labeled(self.a, x), self._labeled(self.b, y)
         for label in sorted({*mine, *theirs}):
             one, other = mine.get(label), theirs.get(label)
             if one is None or other is None:
@@ -154,6 +160,17 @@ class _Comparison:
                     yield Difference(
                         "output", place, f"{label}.{found.name}", found.first, found.second
                     )
+
+    def _labeled(self, run: Run, span: RunSpan) -> dict[str, str]:
+        """Return the artifacts of a span by label, computed once."""
+        found = self._labels.get(span.node_id)
+        if found is None:
+            found = self._labels[span.node_id] = _labeled(run, span)
+        return found
+
+    def _has_equal(self, mine: list[str], theirs: list[str]) -> bool:
+        """True if artifacts of the first run have the same contents as those of the second."""
+        return mine == theirs or _digests(self.a, mine) == _digests(self.b, theirs)
 
     # -- the divergence ------------------------------------------------------------------------
 
@@ -170,14 +187,14 @@ class _Comparison:
             cause: Cause = "nondeterminism" if is_same else "code"
             return Divergence(cause, x.place, x.node_id, y.node_id)
         for x, y in self.both:
-            if _digests(self.a, x.arguments) != _digests(self.b, y.arguments):
+            if not self._has_equal(x.arguments, y.arguments):
                 inputs = (*x.arguments, *y.arguments)
                 return Divergence("arguments", x.place, x.node_id, y.node_id, inputs)
             outside = [
-                _digests(run, [used for used in span.used if used not in run.makers])
+                [used for used in span.used if used not in run.makers]
                 for run, span in ((self.a, x), (self.b, y))
             ]
-            if outside[0] != outside[1]:
+            if not self._has_equal(*outside):
                 differ = tuple(d.first or d.second for d in self._inputs(x.place, x, y))
                 return Divergence("input", x.place, x.node_id, y.node_id, differ)
         return None
@@ -189,7 +206,7 @@ class _Comparison:
         while work:
             x, y = work.pop()
             (own, all_), (others, all_others) = inputs[0][x.node_id], inputs[1][y.node_id]
-            if own != others or _digests(self.a, x.arguments) != _digests(self.b, y.arguments):
+            if own != others or not self._has_equal(x.arguments, y.arguments):
                 continue
             if all_ == all_others:
                 yield x, y
@@ -202,7 +219,7 @@ class _Comparison:
     def _parted(self, x: RunSpan, y: RunSpan) -> timedelta | None:
         """Return the time in the run when the outcomes of a span differ; None if they do not."""
         times: list[timedelta] = []
-        mine, theirs = _labeled(self.a, x), _labeled(self.b, y)
+        mine, theirs = self._labeled(self.a, x), self._labeled(self.b, y)
         for label in {*mine, *theirs}:
             one, other = mine.get(label), theirs.get(label)
             if one and other and self.a.digest(one) == self.b.digest(other):
@@ -233,9 +250,12 @@ def _inputs_of(run: Run) -> dict[str, tuple[int, int]]:
     depths = {span.node_id: depth for span, depth in order}
     own = dict.fromkeys(depths, 0)
     total = dict.fromkeys(depths, 0)
+    numbers: dict[str, int] = {}
     for span, _ in order:
         for used in span.used:
-            number = int(run.digest(used), 16)
+            number = numbers.get(used)
+            if number is None:
+                number = numbers[used] = int(run.digest(used), 16)
             meeting = _meeting(span, run.makers.get(used), depths)
             total[span.node_id] += number
             if meeting is not None:
@@ -267,6 +287,8 @@ def _status(span: RunSpan) -> str:
 
 
 def _unequal(kind: Kind, place: str, a: dict[str, Any], b: dict[str, Any]) -> Iterator[Difference]:
+    if not a and not b:
+        return
     for name in sorted({*a, *b}):
         x, y = a.get(name), b.get(name)
         if text_of(x) != text_of(y):
@@ -287,12 +309,13 @@ def _by_digest(run: Run, ids: list[str]) -> dict[str, list[str]]:
 def _labeled(run: Run, span: RunSpan) -> dict[str, str]:
     """Return the artifacts of a span by label; without one, by model and order of content."""
     found: dict[str, str] = {}
-    ranks: Counter[str] = Counter()
-    for node_id in sorted(span.made, key=run.digest):
+    ranks: dict[str, int] = {}
+    made = span.made if len(span.made) < 2 else sorted(span.made, key=run.digest)
+    for node_id in made:
         label = run.labels[node_id]
         if label is None:
             model = run.contents[node_id].model
-            label = f"({model} {ranks[model] + 1})"
-            ranks[model] += 1
+            ranks[model] = ranks.get(model, 0) + 1
+            label = f"({model} {ranks[model]})"
         found[label] = node_id
     return found

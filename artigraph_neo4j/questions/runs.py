@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from artigraph_neo4j.common.times import instant
@@ -128,24 +128,29 @@ def run_from_rows(spans: list[list[Any]], contents: list[list[Any]]) -> Run:
     for _, nodes in contents:
         properties = nodes[0][0]
         node_id = properties["node_id"]
-        run.contents[node_id] = content_from_rows(nodes)
-        run.digests[node_id] = run.contents[node_id].digest
+        content = run.contents[node_id] = content_from_rows(nodes)
+        run.digests[node_id] = content.digest
         run.labels[node_id] = properties.get("artifact_label")
         run.at[node_id] = instant(properties["recorded_at"])
-    ranks: dict[str, Counter[str]] = {}
+    ranks: dict[tuple[str, str], int] = {}
     for span in sorted(found, key=lambda span: (span.opened_at, span.node_id)):
-        span.arguments = [a for a in span.made if run.contents[a].model == ARGUMENTS]
-        run.makers.update(dict.fromkeys(span.made, span))
-        span.made = [
-            a for a in span.made if a not in span.arguments and run.contents[a].model != KEY
-        ]
+        for made in span.made:
+            run.makers[made] = span
+        if any(run.contents[a].model in (ARGUMENTS, KEY) for a in span.made):
+            span.arguments = [a for a in span.made if run.contents[a].model == ARGUMENTS]
+            span.made = [a for a in span.made if run.contents[a].model not in (ARGUMENTS, KEY)]
         if span.parent is not None:
             name = span.label or next(iter(span.classes), "span")
-            count = ranks.setdefault(span.parent, Counter())
-            span.step, span.above = (name, count[name]), by_id[span.parent]
+            rank = ranks.get((span.parent, name), 0)
+            span.step, span.above = (name, rank), by_id[span.parent]
             span.above.children[span.step] = span
-            count[name] += 1
+            ranks[span.parent, name] = rank + 1
     return run
+
+
+@lru_cache(maxsize=1024)
+def _classes(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(users_labels(labels)))
 
 
 def _span(
@@ -155,7 +160,7 @@ def _span(
     return RunSpan(
         facts["node_id"],
         facts.get("label"),
-        tuple(sorted(users_labels(labels))),
+        _classes(tuple(labels)),
         (
             facts.get("status", "UNSET"),
             facts.get("exception_type"),
@@ -164,7 +169,7 @@ def _span(
         instant(facts["opened_at"]),
         None if closed is None else instant(closed),
         facts.get("duration_"),
-        {name: value for name, value in facts.items() if name not in _OURS},
+        {name: facts[name] for name in facts.keys() - _OURS},
         facts,
         parent,
         made,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
-from artigraph_neo4j.common.diagram import Diagram, Drawable
+from artigraph_neo4j.common.colours import ARTIFACT, ERROR
+from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, joined, table
 from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.engine import given
@@ -23,6 +24,7 @@ from artigraph_neo4j.graph.cypher import ancestry
 from artigraph_neo4j.questions.content import content_from_rows
 from artigraph_neo4j.questions.reach import in_order, reach
 from artigraph_neo4j.questions.recipe import Ancestry, read_above
+from artigraph_neo4j.questions.why import chain
 from artigraph_neo4j.recording.decorator import memory_of
 
 __all__ = ["Cause", "Code", "ReplayPlan", "Staleness", "replay_plan", "stale"]
@@ -56,7 +58,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Staleness:
+class Staleness(Drawable):
     """The staleness of an artifact, with its causes.
 
     Attributes:
@@ -69,6 +71,34 @@ class Staleness:
 
     def __bool__(self) -> bool:
         return bool(self.causes)
+
+    def diagram(self) -> Diagram:
+        """Draw the way to each cause, which is red, and newer versions; arrows follow the data."""
+        steps = {step.node_id: step for cause in self.causes for step in cause.way}
+        links = dict.fromkeys(link for cause in self.causes for link in chain(cause.way))
+        drawn = steps_diagram(steps.values(), links)
+        if not steps:
+            fresh = (self.node_id, "fresh")
+            drawn.nodes.append(DiagramNode(self.node_id, "artifact", fresh, ARTIFACT))
+        kinds = {cause.step.node_id: cause.kind for cause in self.causes}
+        drawn.nodes = [
+            replace(node, lines=(*node.lines, kinds[node.node_id]), colour=ERROR)
+            if node.node_id in kinds
+            else node
+            for node in drawn.nodes
+        ]
+        known = set(steps)
+        for cause in self.causes:
+            if cause.newest is None:
+                continue
+            if cause.newest not in known:
+                known.add(cause.newest)
+                lines = (step_name(cause.step), "newest version")
+                drawn.nodes.append(DiagramNode(cause.newest, "artifact", lines, ARTIFACT))
+            drawn.edges.append(
+                DiagramEdge(cause.newest, cause.step.node_id, "SUPERSEDES", "newer than")
+            )
+        return drawn
 
     def _repr_html_(self) -> str:
         rows = [

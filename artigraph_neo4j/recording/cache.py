@@ -32,7 +32,7 @@ from artigraph_neo4j.recording.span_artifacts import create_span_artifact
 from artigraph_neo4j.recording.used import record_used
 from artigraph_neo4j.storage.known import find_storage
 
-__all__ = ["Cache", "CallKey", "Memory", "Miss", "explain"]
+__all__ = ["Cache", "CallKey", "Memory", "Miss", "differing", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,14 +226,21 @@ async def explain(memory: Memory, values: Mapping[str, Any]) -> Miss:
     for span, _, other, told in calls:
         if other == key:
             return Miss("failed", span)
-        theirs: dict[str, str] = json.loads(told)
-        names = {*parts, *theirs}
-        differs = tuple(
-            sorted(name.removesuffix("=") for name in names if parts.get(name) != theirs.get(name))
-        )
+        differs = differing(parts, json.loads(told))
         if nearest is None or len(differs) < len(nearest.differs):
             nearest = Miss("differs", span, differs)
     return nearest or Miss("never called")
+
+
+def differing(parts: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of arguments that differ between the parts of two keys, in order."""
+    return tuple(
+        sorted(
+            name.removesuffix("=")
+            for name in {*parts, *theirs}
+            if parts.get(name) != theirs.get(name)
+        )
+    )
 
 
 async def _whole(

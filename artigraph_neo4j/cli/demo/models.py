@@ -16,6 +16,7 @@ __all__ = [
     "Conclusion",
     "FlightTable",
     "FoldScore",
+    "LateByHour",
     "Predictions",
     "TrainedModel",
     "Trial",
@@ -59,6 +60,13 @@ class FoldScore(ArtifactModel, version=1):
     train_rows: int
     test_rows: int
     seconds: float
+
+
+@dataclass
+class LateByHour(ArtifactModel, version=1):
+    """The share of late flights in each hour of the day, as a series."""
+
+    share: pd.Series[float]
 
 
 @dataclass

@@ -16,6 +16,7 @@ from artigraph_neo4j import (
     F,
     Span,
     artifact_info,
+    contrast,
     diff,
     find_artifacts,
     find_spans,
@@ -25,6 +26,7 @@ from artigraph_neo4j import (
     migration_backlog,
     read_ancestor_spans,
     read_annotations,
+    read_cached_calls,
     read_child_spans,
     read_descendant_artifacts,
     read_lineage,
@@ -37,8 +39,16 @@ from artigraph_neo4j import (
     stale,
 )
 from artigraph_neo4j import find as query
-from artigraph_neo4j.cli.demo.models import Baseline, Conclusion, FlightTable, Predictions, Trial
-from artigraph_neo4j.cli.demo.study import CORRECTED
+from artigraph_neo4j.cli.demo import policies
+from artigraph_neo4j.cli.demo.models import (
+    Baseline,
+    Conclusion,
+    FlightTable,
+    Predictions,
+    TrainedModel,
+    Trial,
+)
+from artigraph_neo4j.cli.demo.study import CHECK, CORRECTED, late_by_hour
 from artigraph_neo4j.cli.show import tree_of
 from artigraph_neo4j.common.wording import cut
 from artigraph_neo4j.find.lineage import LineageStep
@@ -69,6 +79,8 @@ async def report(study_id: str, console: Console) -> None:
     await _failures(study_id, console)
     console.rule("How does the failed trial differ from the good one?")
     await _difference(trials, console)
+    console.rule("What do the nights that failed have in common?")
+    await _contrast(study_id, console)
     (month,) = await find_artifacts(
         FlightTable, query.artifact.label == f"month {CORRECTED}", under(study_id)
     ).read_ids()
@@ -76,6 +88,10 @@ async def report(study_id: str, console: Console) -> None:
     await _reach(month, console)
     console.rule("What is out of date, since they were corrected?")
     await _stale(best, console)
+    console.rule("What in production comes from withdrawn data?")
+    await _policy(study_id, console)
+    console.rule("What did not have to be computed again?")
+    await _cache(console)
     console.rule("What is kept, and where?")
     console.print(await _storage(study_id))
     console.rule("What was written by an older version?")
@@ -140,6 +156,7 @@ async def _provenance(best: Span, console: Console) -> None:
         top = sorted(zip(model.weights, model.columns, strict=True), reverse=True)[:3]
         weights = ", ".join(f"{name} {weight:.3f}" for weight, name in top)
         console.print(f"  {fold.label}: most important {weights}")
+    _more(console, f"recipe {await _id_of_model(best)}")
 
 
 def _by_distance(steps: Sequence[LineageStep]) -> list[list[LineageStep]]:
@@ -167,12 +184,28 @@ async def _difference(trials: Sequence[Any], console: Console) -> None:
             values = (cut(str(value), 40) for value in (item.first, item.second))
             table.add_row(item.kind, item.place or "(the trial)", item.name, *values)
     console.print(table)
+    _more(console, f"diff {failed.node_id} {good.node_id}")
+
+
+async def _contrast(study_id: str, console: Console) -> None:
+    checks = find_spans(query.span.label == CHECK, under(study_id))
+    groups = [await checks.where(query.span.status == s).read_ids() for s in ("ERROR", "OK")]
+    found = await contrast(*groups)
+    console.print(str(found))
+    for suspect in found.suspects:
+        source = (await FlightTable.read(suspect.key)).source
+        console.print(
+            f"  [red]{source}[/red]: used by {suspect.failed} of {found.failed} that failed and "
+            f"{suspect.good} of {found.good} others, p = {suspect.corrected:.1g}"
+        )
+    _more(console, f'contrast --label "{CHECK}" --under {study_id}')
 
 
 async def _reach(month: str, console: Console) -> None:
     found = await impact(month, versions="all")  # it was corrected; the old version was used
     models = ", ".join(f"{number} {model}" for model, number in found.by_model.items())
     console.print(f"{found.spans} spans and {found.artifacts} artifacts: {models}")
+    _more(console, f"impact {month} --versions")
 
 
 async def _stale(best: Span, console: Console) -> None:
@@ -186,6 +219,36 @@ async def _stale(best: Span, console: Console) -> None:
         plan = await replay_plan(model)
         spans = ", ".join(str(span.label) for span in plan.spans)
         console.print(f"  to make the first one again, run: {spans}; with {len(plan.inputs)} newer")
+    _more(console, f"stale {models[0].node_id} --plan")
+
+
+async def _policy(study_id: str, console: Console) -> None:
+    mine = set(await find_artifacts(TrainedModel, under(study_id)).read_ids())
+    found = [item for item in await policies.policy.check() if item.node_id in mine]
+    console.print(f"{policies.policy.name}: [red]{len(found)} models break it[/red]")
+    for item in found[:1]:
+        console.print(f"  {' ← '.join(str(step.label) for step in item.way)}")
+    _more(console, f"check {policies.__name__}")
+
+
+async def _cache(console: Console) -> None:
+    for item in (await read_cached_calls(late_by_hour)).functions:
+        console.print(
+            f"late by the hour, of all studies: computed {item.ran} times, "
+            f"{item.hits} times from the cache"
+        )
+        _more(console, f"cache {item.function}")
+
+
+async def _id_of_model(trial: Span) -> str:
+    fold, *_ = await read_child_spans(trial.node_id)
+    model = await read_span_artifact(fold.node_id, label="model", model=TrainedModel)
+    return str(model.node_id)
+
+
+def _more(console: Console, arguments: str) -> None:
+    """Print a command that shows more."""
+    console.print(f"[dim]{command()} {arguments}[/dim]", soft_wrap=True, highlight=False)
 
 
 async def _failures(study_id: str, console: Console) -> None:

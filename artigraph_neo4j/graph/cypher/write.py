@@ -119,26 +119,29 @@ def _time(name: str) -> str:
     return f"datetime.fromepoch({name}[0], {name}[1])"
 
 
-_SPAN_SET = f"""n = r[0], n.opened_at = {_time("r[1]")},
-      n.closed_at = CASE WHEN r[2] IS NOT NULL THEN {_time("r[2]")} END, n:$(g.labels)"""
-_ARTIFACT_SET = f"""a = r[0], a.recorded_at = {_time("r[1]")}, a.artifact_label = r[2],
+# A new node gets its properties by ``+=``, since ``=`` removes what it had before, which is a hit.
+_SPAN_SET = f"""n += r[0], n.opened_at = {_time("r[1]")},
+      n.closed_at = CASE WHEN r[2] IS NOT NULL THEN {_time("r[2]")} END"""
+_ARTIFACT_SET = f"""a += r[0], a.recorded_at = {_time("r[1]")}, a.artifact_label = r[2],
       a.label_ = coalesce(r[0].label_, r[2]), a.model = g.model,
-      a.model_version = g.model_version, a.codec = g.codec, a:$(g.labels)"""
+      a.model_version = g.model_version, a.codec = g.codec"""
 
+# All labels in the pattern: to set one on a node is a hit more, even if it has it.
 _CREATE = {
-    "span": f"CREATE (n:ArtigraphNode)\n  SET {_SPAN_SET}",
-    "owned": "CREATE (s)-[:HAS_ARTIFACT {label: r[2], key: r[3]}]->(a:ArtigraphNode)"
+    "span": f"CREATE (n:ArtigraphNode:$(g.labels))\n  SET {_SPAN_SET}",
+    "owned": "CREATE (s)-[:HAS_ARTIFACT {label: r[2], key: r[3]}]->(a:ArtigraphNode:$(g.labels))"
     f"-[:MADE_BY]->(s)\n  SET {_ARTIFACT_SET}",
-    "other": f"CREATE (a:ArtigraphNode)\n  SET {_ARTIFACT_SET}",
+    "other": f"CREATE (a:ArtigraphNode:$(g.labels))\n  SET {_ARTIFACT_SET}",
     "link": "CREATE",
 }
 _MERGE = {
-    "span": f"MERGE (n:ArtigraphNode {{node_id: r[0].node_id}})\n    ON CREATE SET {_SPAN_SET}",
+    "span": "MERGE (n:ArtigraphNode {node_id: r[0].node_id})\n"
+    f"    ON CREATE SET {_SPAN_SET}, n:$(g.labels)",
     "owned": "MERGE (a:ArtigraphNode {node_id: r[0].node_id})\n"
-    f"    ON CREATE SET {_ARTIFACT_SET}\n  MERGE (s)-[h:HAS_ARTIFACT]->(a)\n"
+    f"    ON CREATE SET {_ARTIFACT_SET}, a:$(g.labels)\n  MERGE (s)-[h:HAS_ARTIFACT]->(a)\n"
     "    ON CREATE SET h.label = r[2], h.key = r[3]\n  MERGE (a)-[:MADE_BY]->(s)",
     "other": "MERGE (a:ArtigraphNode {node_id: r[0].node_id})\n"
-    f"    ON CREATE SET {_ARTIFACT_SET}",
+    f"    ON CREATE SET {_ARTIFACT_SET}, a:$(g.labels)",
     "link": "MERGE",
 }
 

@@ -1,4 +1,4 @@
-"""``artigraph impact``, ``why``, ``recipe``, ``diff``, ``contrast`` and ``stale``."""
+"""``artigraph impact``, ``why``, ``recipe``, ``diff``, ``contrast``, ``stale`` and ``cache``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from artigraph_neo4j import (
     ArtifactModel,
     add_tags,
+    cached,
     create_span_artifact,
     revise_artifact,
     span_context,
@@ -66,6 +67,43 @@ async def asked() -> Asked:
     return made
 
 
+async def test_contrast_of_spans_below_one(asked: Asked, command: Any) -> None:
+    async with span_context(label="nights") as nights:
+        for i in range(14):
+            try:
+                async with span_context(label="night"):
+                    if i % 2:
+                        use(asked.raw)
+                        raise ValueError("bad")
+            except ValueError:
+                pass
+    words = ("contrast", "--label", "night", "--under", nights.node_id)
+    told = json.loads(await command(*words, "--json"))
+    assert (told["failed"], told["good"]) == (7, 7)
+    assert told["suspects"][0]["key"] == asked.raw
+    await command("contrast", "--under", nights.node_id, "--failed", "x", "--good", "y", code=2)
+
+
+async def test_cache(command: Any) -> None:
+    @cached(version=new_id())
+    async def twice(n: int) -> AskedItem:
+        return AskedItem(2 * n)
+
+    for n in (1, 2, 1):
+        await twice(n)
+    name = f"{twice.__module__}.{twice.__qualname__}"
+    text = await command("cache", name, "-n", "3")
+    assert f"{name}  2 ran, 1 from the cache" in text
+    assert "ran: other n" in text
+    assert "results of" in text
+    assert name in await command("cache")
+    told = json.loads(await command("cache", name, "-n", "3", "--json"))
+    assert [(f["function"], f["ran"], f["hits"]) for f in told["functions"]] == [(name, 2, 1)]
+    assert [call["differs"] for call in told["calls"]] == [[], ["n"], []]
+    assert told["calls"][0]["cached_from"] == told["calls"][2]["node_id"]
+    assert "no calls of nobody.knows are in the cache" in await command("cache", "nobody.knows")
+
+
 async def test_impact(asked: Asked, command: Any) -> None:
     tag = new_id()
     await add_tags(asked.models[1], tag)
@@ -116,6 +154,7 @@ async def test_stale(asked: Asked, command: Any) -> None:
     newer = await revise_artifact(asked.raw, AskedItem(9))
     text = await command("stale", asked.models[0], "--plan", code=1)
     assert "DATA" in text
+    assert "model ← train [red] ← raw" in text
     assert f"with {newer} in place of {asked.raw}" in text
     told: Any = json.loads(await command("stale", asked.models[0], "--plan", "--json", code=1))
     assert told["artifacts"][0]["causes"][0]["newest"] == newer
@@ -135,6 +174,8 @@ async def test_contrast(asked: Asked, command: Any) -> None:
     text = await command("contrast", "--label", label)
     assert "1 suspect in" in text
     assert asked.raw in text
+    assert "██████████ 7 of 7" in text
+    assert " 0 of 7" in text
     told = json.loads(await command("contrast", "--label", label, "--json"))
     assert told["suspects"][0]["key"] == asked.raw
     assert "no" in await command("contrast", "--label", "nobody has this", code=1)

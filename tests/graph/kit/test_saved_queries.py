@@ -18,10 +18,12 @@ from artigraph_neo4j import (
     Span,
     add_tags,
     artifact_field,
+    cached,
     create_span_artifact,
     get_engine,
     read_span,
     read_span_artifact,
+    revise_artifact,
     span_context,
 )
 from artigraph_neo4j.common.ids import new_id
@@ -33,6 +35,7 @@ from tests.graph import plans
 pytestmark = pytest.mark.statements
 
 STORAGE = MemoryStorage("tests-saved-queries").register()
+GIVEN = {"id": "x", "tag": "x", "origin": "x", "source": "x"}
 QUERIES = {query.name: query for query in saved_queries()}
 
 
@@ -161,6 +164,67 @@ async def test_what_an_artifact_came_from(run: Recorded) -> None:
     assert len(ids) == 4
 
 
+async def test_how_an_artifact_came_from_another(run: Recorded, query: Any) -> None:
+    ((table,),) = await query(
+        "MATCH (:ArtigraphNode {node_id: $id})-[:HAS_ARTIFACT {label: 'table'}]->(a) "
+        "RETURN a.node_id",
+        id=run.ids["top"],
+    )
+    name = "How an artifact came from another"
+    ((way,),) = [list(row.values()) for row in await rows(name, id=run.ids["score"], origin=table)]
+    assert [node["node_id"] for node in way.nodes] == [run.ids["score"], run.ids["fit"], table]
+    assert await rows(name, id=table, origin=run.ids["score"]) == []
+
+
+async def test_newer_versions_of_what_an_artifact_came_from(run: Recorded, query: Any) -> None:
+    name = "Newer versions of what an artifact came from"
+    assert await rows(name, id=run.ids["score"]) == []
+    ((table,),) = await query(
+        "MATCH (:ArtigraphNode {node_id: $id})-[:HAS_ARTIFACT {label: 'table'}]->(a) "
+        "RETURN a.node_id",
+        id=run.ids["top"],
+    )
+    newer = await revise_artifact(table, SavedTable("corrected"))
+    found = await rows(name, id=run.ids["score"])
+    # Not the span that made the table: it does not come from it.
+    assert {row["node"]["node_id"] for row in found} == {run.ids["score"], run.ids["fit"], table}
+    assert [r["version"]["node_id"] for r in found if r["version"] is not None] == [newer]
+    assert sorted(r["link"].type for r in found if r["link"] is not None) == ["MADE_BY", "USED"]
+    # A newer version of the artifact itself is a revision, and nothing above it is old.
+    await revise_artifact(run.ids["score"], SavedScore(0.6))
+    assert await rows(name, id=newer) == []
+
+
+async def test_what_with_a_tag_came_from_what_with_another(run: Recorded, query: Any) -> None:
+    ((table,),) = await query(
+        "MATCH (:ArtigraphNode {node_id: $id})-[:HAS_ARTIFACT {label: 'table'}]->(a) "
+        "RETURN a.node_id",
+        id=run.ids["top"],
+    )
+    tag, source = new_id(), new_id()
+    await add_tags(run.ids["score"], tag)
+    name = "What with a tag came from what with another"
+    assert await rows(name, tag=tag, source=source) == []
+    await add_tags(table, source)
+    ((way,),) = [list(row.values()) for row in await rows(name, tag=tag, source=source)]
+    assert [node["node_id"] for node in way.nodes] == [run.ids["score"], run.ids["fit"], table]
+
+
+async def test_calls_that_were_remembered() -> None:
+    calls: list[int] = []
+
+    @cached(version=new_id())
+    async def make(n: int) -> SavedScore:
+        calls.append(n)
+        return SavedScore(n)
+
+    for n in (1, 2, 1):
+        await make(n)
+    found = await rows("Calls that were remembered")
+    (mine,) = [row for row in found if row["function"].endswith("remembered.<locals>.make")]
+    assert (len(calls), mine["ran"] >= 2, mine["from_the_cache"] >= 1) == (2, True, True)
+
+
 async def test_models_by_version(run: Recorded) -> None:
     found = await rows("Models by version")
     (mine,) = [row for row in found if row["model"] == "SavedTable"]
@@ -207,7 +271,7 @@ async def test_queries_start_at_an_index_and_are_bounded(graph_service: Any) -> 
     ):
         for name, query in QUERIES.items():
             assert "LIMIT" in query.text
-            result = await session.run("EXPLAIN " + query.text, {"id": "x", "tag": "x"})  # type: ignore[arg-type]
+            result = await session.run("EXPLAIN " + query.text, GIVEN)  # type: ignore[arg-type]
             found = plans.operators((await result.consume()).plan)
             by_parameter = "$id" in query.text or "$tag" in query.text
             assert {f for f in found if "Scan" in f} <= (set() if by_parameter else scans), name
@@ -217,15 +281,15 @@ async def test_queries_start_at_an_index_and_are_bounded(graph_service: Any) -> 
                 assert any("Seek" in operator for operator in found), name
 
 
-def test_there_are_eleven_in_files_that_both_apps_import(tmp_path: Path) -> None:
+def test_there_are_fifteen_in_files_that_both_apps_import(tmp_path: Path) -> None:
     kit = write_kit(tmp_path / "new", spans=["Trial", "a span"], models=["Zebra", "Ärger"])
-    assert len(QUERIES) == 11
+    assert len(QUERIES) == 15
     with kit.csv.open(newline="", encoding="utf-8") as file:
         folder, *lines = csv.DictReader(file)
     assert list(folder) == ["name", "description", "query", "id", "parentId", "isFolder"]
     assert (folder["isFolder"], folder["parentId"]) == ("true", "")
     assert [line["name"] for line in lines] == list(QUERIES)
-    assert len({line["id"] for line in (folder, *lines)}) == 12
+    assert len({line["id"] for line in (folder, *lines)}) == 16
     assert {line["parentId"] for line in lines} == {folder["id"]}
     assert all(line["description"] and len(line["name"]) < 500 for line in lines)
     with zipfile.ZipFile(io.BytesIO(kit.zip.read_bytes())) as archive:

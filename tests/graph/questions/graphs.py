@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from artigraph_neo4j import Engine
 from artigraph_neo4j.common.ids import new_id
 
-__all__ = ["Derivations", "ladder", "random_graphs", "reached"]
+__all__ = ["Derivations", "circle", "ladder", "random_graphs", "reached"]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -181,6 +181,23 @@ UNWIND range(1, $layers - 1) AS i UNWIND range(0, $width - 1) AS j
 MATCH (a:ArtigraphNode {node_id: $p + 'a' + (i - 1) + '-' + j})
 UNWIND range(0, $width - 1) AS k
 MATCH (s:ArtigraphNode {node_id: $p + 's' + i + '-' + k})
+CREATE (s)-[:USED]->(a)
+"""
+
+
+async def circle(engine: Engine, spans: int) -> str:
+    """Spans that each make an artifact and use that of the one before, the first that of the last.
+
+    Returns:
+        What all ids begin with; artifacts are ``a0-0``, ``a1-0`` after it.
+    """
+    p = await ladder(engine, spans, 1)
+    await engine.write(_CLOSE, {"first": f"{p}s0-0", "last": f"{p}a{spans - 1}-0"})
+    return p
+
+
+_CLOSE = """
+MATCH (s:ArtigraphNode {node_id: $first}) MATCH (a:ArtigraphNode {node_id: $last})
 CREATE (s)-[:USED]->(a)
 """
 

@@ -109,6 +109,28 @@ async def test_only_what_enough_runs_have_is_looked_at(engine: Engine, session: 
     assert plans.hits(profile) <= 200 + 110 * len(runs)
 
 
+async def test_parts_of_one_run_and_what_another_part_made() -> None:
+    parts: list[Span] = []
+    async with span_context(label="study"):
+        async with span_context(label="load"):
+            raw = await create_span_artifact("current", label="raw", data=ContrastParams(0))
+        async with span_context(label="clean"):
+            use(raw)
+            bad = await create_span_artifact("current", label="bad", data=ContrastParams(0))
+        for i in range(12):
+            async with span_context(label="night") as night:
+                own = await create_span_artifact("current", label="own", data=ContrastParams(i))
+                async with span_context(label="inner"):
+                    use(own)
+                    if i % 2:
+                        use(bad)
+            parts.append(night)
+    for by, cause in (("inputs", bad), ("ancestors", raw)):
+        found = await contrast(parts[1::2], parts[::2], by=[by])  # type: ignore[list-item]
+        (suspect,) = found.suspects
+        assert (suspect.key, suspect.failed, suspect.good, suspect.same) == (cause, 6, 0, ())
+
+
 async def test_parameters_ancestors_and_what_the_same_runs_have(statements: list[Any]) -> None:
     async with span_context(label="far"):
         far = await create_span_artifact("current", label="far", data=ContrastParams(0))
