@@ -77,8 +77,8 @@ WITH collect([a.node_id, nodes]) AS found
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]
 """
-"""A statement that reads ids of artifacts and of parts of spans. An artifact that several exported spans share comes
-once, with the span that made it. Older versions come before newer ones."""
+"""A statement that reads ids of artifacts and of parts of spans. An artifact that several exported
+spans share comes once, with the span that made it. Older versions come before newer ones."""
 
 _ROWS = artifact_rows(
     "labels(x)",

@@ -144,8 +144,9 @@ CALL (found) {{
 }}
 RETURN doomed, kept, links = $limit AS more
 """
-"""A statement that unlinks artifacts from spans, and parts of spans. An artifact without any span left becomes a marked
-root itself; one that only spans outside of all deletes still have counts as kept."""
+"""A statement that unlinks artifacts from spans, and parts of spans. An artifact without any span
+left becomes a marked root itself; one that only spans outside of all deletes still have counts as
+kept."""
 
 DELETE_ARTIFACTS = f"""
 UNWIND $ids AS id
