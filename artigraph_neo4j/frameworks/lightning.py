@@ -78,7 +78,7 @@ class _Notes:
         }
         if found:  # as often as the trainer logs: to look at a number waits for the device
             self._of_steps.update(found)
-            self._made.step(lambda: _numbers(found), trainer.global_step)
+            self._made.step(lambda: found, trainer.global_step)
 
     def epoch(self, trainer: Any) -> None:
         """Note the metrics of an epoch, which are not of steps; those of the validation too."""
@@ -86,7 +86,7 @@ class _Notes:
             known = self._of_steps
             found = self._made.attempt(lambda: _new(trainer.callback_metrics, known)) or {}
             self._of_epochs.update(found)
-            self._made.step(lambda: _numbers(found), trainer.current_epoch)
+            self._made.step(lambda: found, trainer.current_epoch)
             self.steps(trainer)
 
     def _is_here(self, trainer: Any) -> bool:
@@ -123,10 +123,6 @@ def _attach(lightning: Any, trainer: Any, made: Record) -> Any:
 
 def _new(metrics: Any, known: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metrics.items() if name not in known}
-
-
-def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items()}
 
 
 def _params(trainer: Any, module: Any) -> dict[str, Any]:

@@ -130,18 +130,24 @@ class Record:
             self.attempt(lambda: setattr(span, "params", {**span.params, **_plain(make())}))
 
     def metrics(self, make: Callable[[], Mapping[str, Any]]) -> None:
-        """Add metrics, which a function computes."""
+        """Add metrics, which a function computes: numbers, also as scalars of the framework."""
         span = self.span
-        if span is not None:
-            self.attempt(lambda: setattr(span, "metrics", {**span.metrics, **_numbers(make())}))
+        values = self.attempt(lambda: _numbers(make())) if span is not None else None
+        if span is not None and values:
+            self._keep_last(span, values)
 
     def step(self, make: Callable[[], Mapping[str, Any]], number: int) -> None:
-        """Log metrics of one step, which a function returns, as a series; keep the last."""
+        """Log metrics of one step, as ``metrics`` takes them, as a series; keep the last."""
         span = self.span
-        values = self.attempt(make) if span is not None else None
+        values = self.attempt(lambda: _numbers(make())) if span is not None else None
         if span is not None and values:
-            self.metrics(lambda: values)
+            self._keep_last(span, values)
             self.attempt(lambda: span.log(values, step=number))
+
+    def _keep_last(self, span: Training, values: Mapping[str, float]) -> None:
+        """Keep metrics that a property of the span can hold; a series keeps all of them."""
+        finite = {name: number for name, number in values.items() if math.isfinite(number)}
+        self.attempt(lambda: setattr(span, "metrics", {**span.metrics, **finite}))
 
     def model(self, make: Callable[[], object], kind: str) -> None:
         """Keep the model, which a function returns."""
@@ -268,9 +274,7 @@ def plain_value(value: object) -> Any:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metrics that a property of a span can hold; a series keeps all of them."""
-    found = {str(name): float(value) for name, value in values.items()}
-    return {name: number for name, number in found.items() if math.isfinite(number)}
+    return {str(name): float(value) for name, value in values.items()}
 
 
 def _fingerprint_of(value: object) -> DataFingerprint:
