@@ -25,7 +25,7 @@ def patch(patches: Patches, *, package: str, models: bool, metrics: bool) -> Non
         def fit(self: Any, model: Any = None, *args: Any, **kwargs: Any) -> Any:
             # Options may be by name; without a model the error is Lightning's.
             given = args if model is None else (model, *args)
-            if model is None or not getattr(self, "is_global_zero", True):
+            if model is None:
                 return original(self, *given, **kwargs)
 
             def begin() -> Record:
@@ -44,7 +44,7 @@ def patch(patches: Patches, *, package: str, models: bool, metrics: bool) -> Non
                     made.model(lambda: state_of(model), type(model).__name__)
                 return result
 
-            return record(work, begin)
+            return record(work, begin, first=getattr(self, "is_global_zero", True))
 
         return fit
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import sys
 import threading
 import warnings
@@ -208,12 +209,17 @@ def warn(error: BaseException) -> None:
 def record(
     work: Callable[[Record | None], T],
     begin: Callable[[], Record],
+    *,
+    first: bool = True,
 ) -> T:
     """Call a function that trains, recorded unless another that is recorded called it.
+
+    Of several processes that train together only the first records, also what it trains besides.
 
     Args:
         work: The training; it gets the record, or None where nothing is recorded.
         begin: Opens the record.
+        first: Whether this process is the first, as far as the framework knows.
 
     Returns:
         The result of the training; its exceptions are raised as they are.
@@ -224,7 +230,7 @@ def record(
     try:
         made = None
         try:
-            made = begin()
+            made = begin() if first and not _is_another_process() else None
         except Exception as error:  # a description of the estimator failed
             warn(error)
         if made is not None and made.span is None:  # it could not be opened
@@ -240,6 +246,17 @@ def record(
         return result
     finally:
         _inside.reset(token)
+
+
+def _is_another_process() -> bool:
+    """Tell if a launcher such as torchrun started this process to help the first one.
+
+    It runs the whole program, so without this each training of it would be recorded several times.
+    """
+    if "WORLD_SIZE" not in os.environ:
+        return False
+    ranks = ("RANK",) if "RANK" in os.environ else ("NODE_RANK", "LOCAL_RANK")
+    return any(os.environ.get(name, "0") not in ("", "0") for name in ranks)
 
 
 def _in_a_worker() -> bool:

@@ -21,9 +21,6 @@ def patch(patches: Patches, *, models: bool, metrics: bool) -> None:
 
     def wrapped(original: Any) -> Any:
         def train(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self.is_world_process_zero():
-                return original(self, *args, **kwargs)
-
             def begin() -> Record:
                 made = Record("transformers", _named(self.model), _params(self), models=models)
                 made.data("train", self.train_dataset)
@@ -43,7 +40,7 @@ def patch(patches: Patches, *, models: bool, metrics: bool) -> None:
                     made.model(lambda: state_of(self.model), _named(self.model))
                 return result
 
-            return record(work, begin)
+            return record(work, begin, first=self.is_world_process_zero())
 
         return train
 

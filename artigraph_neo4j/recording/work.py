@@ -116,7 +116,7 @@ class Recording:
     @property
     def links(self) -> list[list[Any]]:
         """``[id, id of a part, path]`` of all models nested in others, and of parts of the span."""
-        found = [list(link) for link in self.encoded.links]
+        found: list[list[Any]] = [list(link) for link in self.encoded.links]
         if self.part_of is not None:
             found += [[self.span_id, node.node_id, self.part_of] for node in self.encoded.roots]
         return found

@@ -171,8 +171,7 @@ def _artifact(record: Line) -> None:
 
 def _is_pair(value: Any) -> bool:
     """Tell if a value is the id of a span with the path of a part of it."""
-    pair = cast("list[Any]", value) if isinstance(value, list) else []
-    return len(pair) == 2 and all(isinstance(part, str) and part for part in pair)
+    return _rows(2).fits([value]) and all(isinstance(part, str) and part for part in value)
 
 
 _BLOB = ("field", "storage", "location", "digest", "blob_id")

@@ -1,4 +1,4 @@
-"""A program that trains in two processes, each of which reads the graph and logs meanwhile.
+"""A program that trains in two processes, each of which reads the graph meanwhile.
 
 ``python distributed.py lightning`` starts the other process itself; for ``transformers`` torchrun
 starts both.
@@ -15,8 +15,9 @@ from tests.data.autolog import trainings
 
 
 def read(seen: list[int]) -> None:
-    """Read the graph, as a training does that takes its data from artifacts."""
+    """Read the graph, as a training does that takes its data from artifacts, and fit a model."""
     seen.append(sync.find_spans().limit(5).count())
+    importlib.import_module("sklearn.linear_model").LinearRegression().fit(trainings.X, trainings.Y)
 
 
 def lightning() -> int:
