@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +17,7 @@ from artigraph_neo4j.common.wording import cut, duration_text, time_text, visibl
 from artigraph_neo4j.find.named import find_named
 from artigraph_neo4j.find.span_tree import SpanTree, outline, read_span_tree
 from artigraph_neo4j.find.summary import ArtifactSummary
+from artigraph_neo4j.graph.logged import Logged, logged_text
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.span import Span
 
@@ -69,6 +72,8 @@ def tree_of(
         line = _span_line(item.span, ids or depth == 0)
         drawing = Tree(line, guide_style="dim") if depth == 0 else drawn[depth - 1].add(line)
         drawn[depth:] = [drawing]
+        if logged := logged_text(item.span.logged):
+            drawing.add(Text.assemble("~ logged  ", (_one_line(logged), "dim")))
         for summary in branch.artifacts:
             leaf = drawing.add(_artifact_line(summary, ids))
             for field in summary.fields if fields else ():
@@ -139,12 +144,21 @@ def _facts(tree: SpanTree) -> dict[str, Any]:
                 "parent": above[depth - 1] if depth else None,
                 "depth": depth,
                 "labels": list(item.span.node_labels),
+                "logged": {name: _logged_facts(s) for name, s in item.span.logged.items()},
                 "artifacts": [_artifact_facts(summary) for summary in item.artifacts],
                 "more_artifacts": item.more_artifacts,
                 "more_children": item.more_children,
             }
         )
     return {"spans": spans, "left_out": tree.left_out}
+
+
+def _logged_facts(summary: Logged) -> dict[str, Any]:
+    # JSON has no NaN and no infinity.
+    return {
+        name: value if value is None or math.isfinite(value) else str(value)
+        for name, value in asdict(summary).items()
+    }
 
 
 def _artifact_facts(summary: ArtifactSummary) -> dict[str, Any]:

@@ -153,12 +153,12 @@ async def read_series(span: AnySpan, /) -> Series:
     engine, span_id = get_engine(), given.span_id(span)
     await flush_logs(engine, span_id)
     for attempt in range(ATTEMPTS):
-        rows = await engine.ask(SERIES, {"span": span_id, "model": CHUNK_MODEL})
+        rows = await engine.ask(SERIES, {"span": span_id})
         if not rows:
             raise await absent(engine, "span", span_id)
         ((rest, chunks),) = rows
         strict = replace(STRICT, missing="error")
-        found = await from_rows([row for row, _ in chunks], SeriesChunk, strict)
+        found = await from_rows(chunks, SeriesChunk, strict)
         tables = [chunk.table for _, chunk in found]
         try:
             tables += [] if rest is None else [await asyncio.to_thread(series.load, rest)]
@@ -189,8 +189,9 @@ def _together(tables: list[Any]) -> Any:
         for start, table in sorted(parts, key=lambda part: (part[0], -part[1].num_rows)):
             if start > end:
                 raise SerializationError(
-                    f"rows {end} to {start} of a series are missing: their artifact was deleted; "
-                    f'find the others: find_artifacts(artifact.model == "{CHUNK_MODEL}")'
+                    f"rows {end} to {start} of a series are missing: their node was deleted; read "
+                    f"the others with find_artifacts(artifact.model == {CHUNK_MODEL!r})"
+                    ".with_nested()"
                 )
             if start + table.num_rows > end:
                 kept.append(table.slice(end - start))

@@ -17,6 +17,7 @@ from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.find.summary import ArtifactSummary, FieldSummary
 from artigraph_neo4j.graph.cypher import span_tree
+from artigraph_neo4j.graph.logged import logged_text
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.span import Span, exception_name, own_facts, span_name, span_title
 from artigraph_neo4j.graph.span_rows import seconds_of, span_from_row
@@ -257,13 +258,15 @@ def _line(content: Html) -> str:
 
 
 def _body(branch: Branch) -> str:
-    """Return a span's error and artifacts as HTML."""
+    """Return a span's error, summary of its series and artifacts as HTML."""
     node, span = branch.tree, branch.tree.span
     lines: list[str] = []
     # An exception that passed through several spans is shown where it began.
     passed = any(child.span.exception_message == span.exception_message for child in node.children)
     if span.status == "ERROR" and span.exception_message and not passed:
         lines.append(_line(error(cut(span.exception_message, 500))))
+    if text := logged_text(span.logged):
+        lines.append(_line(joined(faint("logged "), cut(text, 500))))
     lines += [_line(_artifact(artifact)) for artifact in branch.artifacts]
     if branch.more_artifacts:
         lines.append(_line(faint(f"… {branch.more_artifacts:,} more artifacts")))
@@ -303,6 +306,8 @@ def tree_text(tree: SpanTree) -> str:
         )
         line = visible(f"{indent}{span_name(span)}  {span.status}  {took}{failed}".rstrip())
         lines.append(cut(line, 500))
+        if text := logged_text(span.logged):
+            lines.append(cut(visible(f"{indent}  logged {text}"), 200))
         lines += [
             cut(visible(f"{indent}  - {artifact.label or ''} {artifact.model}"), 200)
             for artifact in branch.artifacts
@@ -356,6 +361,8 @@ def _span_node(span: Span) -> DiagramNode:
         "exception_message": span.exception_message,
         "classes": ["Span", *users_labels(span.node_labels)],
     }
+    if span.logged:
+        attributes["logged"] = {name: found.last for name, found in span.logged.items()}
     lines = (span_name(span), " · ".join(words)) if words else (span_name(span),)
     return DiagramNode(span.node_id, "span", lines, STATUS.get(span.status, UNSET), attributes)
 

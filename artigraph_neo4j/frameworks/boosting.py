@@ -65,7 +65,7 @@ def _rounds_of_xgboost(package: Any, made: Record) -> Any:
     return Rounds()
 
 
-def _metrics_of_xgboost(log: Mapping[str, Any]) -> dict[str, float]:
+def _metrics_of_xgboost(log: Mapping[str, Any]) -> dict[str, Any]:
     return {
         f"{data}-{name}": _last(values)
         for data, found in log.items()
@@ -73,9 +73,9 @@ def _metrics_of_xgboost(log: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _last(values: Any) -> float:
+def _last(values: Any) -> Any:
     last: Any = values[-1]
-    return float(last[0] if hasattr(last, "__len__") else last)
+    return last[0] if hasattr(last, "__len__") else last
 
 
 def _best_of_xgboost(booster: Any) -> dict[str, Any]:

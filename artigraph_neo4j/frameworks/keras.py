@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
 from typing import Any, cast
 
 from artigraph_neo4j.frameworks.patching import Patches
@@ -62,11 +61,13 @@ def _attach(keras: Any, given: dict[str, Any], made: Record) -> Any:
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             """See Keras."""
-            made.step(lambda: _numbers(logs), epoch)
+            made.step(lambda: logs or {}, epoch)
 
         def on_test_end(self, logs: Any = None) -> None:
             """See Keras; the last of these that MLflow knows by this name."""
-            made.metrics(lambda: _numbers(logs, "validation_"))
+            made.metrics(
+                lambda: {f"validation_{name}": value for name, value in (logs or {}).items()}
+            )
 
     watch = Watch()
     callbacks: Any = given.get("callbacks")
@@ -86,10 +87,6 @@ def _detach(callbacks: Any, watch: Any) -> None:
     items = getattr(callbacks, "callbacks", callbacks)
     if watch in items:
         items.remove(watch)
-
-
-def _numbers(logs: Mapping[str, Any] | None, prefix: str = "") -> dict[str, float]:
-    return {f"{prefix}{name}": float(value) for name, value in (logs or {}).items()}
 
 
 def _params(model: Any, given: dict[str, Any]) -> dict[str, Any]:

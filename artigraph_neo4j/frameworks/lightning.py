@@ -25,7 +25,7 @@ def patch(patches: Patches, *, package: str, models: bool, metrics: bool) -> Non
         def fit(self: Any, model: Any = None, *args: Any, **kwargs: Any) -> Any:
             # Options may be by name; without a model the error is Lightning's.
             given = args if model is None else (model, *args)
-            if model is None or not getattr(self, "is_global_zero", True):
+            if model is None:
                 return original(self, *given, **kwargs)
 
             def begin() -> Record:
@@ -44,7 +44,7 @@ def patch(patches: Patches, *, package: str, models: bool, metrics: bool) -> Non
                     made.model(lambda: state_of(model), type(model).__name__)
                 return result
 
-            return record(work, begin)
+            return record(work, begin, first=getattr(self, "is_global_zero", True))
 
         return fit
 
@@ -78,7 +78,7 @@ class _Notes:
         }
         if found:  # as often as the trainer logs: to look at a number waits for the device
             self._of_steps.update(found)
-            self._made.step(lambda: _numbers(found), trainer.global_step)
+            self._made.step(lambda: found, trainer.global_step)
 
     def epoch(self, trainer: Any) -> None:
         """Note the metrics of an epoch, which are not of steps; those of the validation too."""
@@ -86,7 +86,7 @@ class _Notes:
             known = self._of_steps
             found = self._made.attempt(lambda: _new(trainer.callback_metrics, known)) or {}
             self._of_epochs.update(found)
-            self._made.step(lambda: _numbers(found), trainer.current_epoch)
+            self._made.step(lambda: found, trainer.current_epoch)
             self.steps(trainer)
 
     def _is_here(self, trainer: Any) -> bool:
@@ -123,10 +123,6 @@ def _attach(lightning: Any, trainer: Any, made: Record) -> Any:
 
 def _new(metrics: Any, known: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metrics.items() if name not in known}
-
-
-def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items()}
 
 
 def _params(trainer: Any, module: Any) -> dict[str, Any]:

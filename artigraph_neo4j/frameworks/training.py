@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import sys
 import threading
 import warnings
@@ -140,18 +141,24 @@ class Record:
             self.attempt(lambda: setattr(span, "params", {**span.params, **_plain(make())}))
 
     def metrics(self, make: Callable[[], Mapping[str, Any]]) -> None:
-        """Add metrics, which a function computes."""
+        """Add metrics, which a function computes: numbers, also as scalars of the framework."""
         span = self.span
-        if span is not None:
-            self.attempt(lambda: setattr(span, "metrics", {**span.metrics, **_numbers(make())}))
+        values = self.attempt(lambda: _numbers(make())) if span is not None else None
+        if span is not None and values:
+            self._keep_last(span, values)
 
     def step(self, make: Callable[[], Mapping[str, Any]], number: int) -> None:
-        """Log metrics of one step, which a function returns, as a series; keep the last."""
+        """Log metrics of one step, as ``metrics`` takes them, as a series; keep the last."""
         span = self.span
-        values = self.attempt(make) if span is not None else None
+        values = self.attempt(lambda: _numbers(make())) if span is not None else None
         if span is not None and values:
-            self.metrics(lambda: values)
+            self._keep_last(span, values)
             self.attempt(lambda: span.log(values, step=number))
+
+    def _keep_last(self, span: Training, values: Mapping[str, float]) -> None:
+        """Keep metrics that a property of the span can hold; a series keeps all of them."""
+        finite = {name: number for name, number in values.items() if math.isfinite(number)}
+        self.attempt(lambda: setattr(span, "metrics", {**span.metrics, **finite}))
 
     def model(self, make: Callable[[], object], kind: str) -> None:
         """Keep the model, which a function returns."""
@@ -225,12 +232,17 @@ def warn(error: BaseException) -> None:
 def record(
     work: Callable[[Record | None], T],
     begin: Callable[[], Record],
+    *,
+    first: bool = True,
 ) -> T:
     """Call a function that trains, recorded unless another that is recorded called it.
+
+    Of several processes that train together only the first records, also what it trains besides.
 
     Args:
         work: The training; it gets the record, or None where nothing is recorded.
         begin: Opens the record.
+        first: Whether this process is the first, as far as the framework knows.
 
     Returns:
         The result of the training; its exceptions are raised as they are.
@@ -241,7 +253,7 @@ def record(
     try:
         made = None
         try:
-            made = begin()
+            made = begin() if first and not _is_another_process() else None
         except Exception as error:  # a description of the estimator failed
             warn(error)
         if made is not None and made.span is None:  # it could not be opened
@@ -257,6 +269,17 @@ def record(
         return result
     finally:
         _inside.reset(token)
+
+
+def _is_another_process() -> bool:
+    """Tell if a launcher such as torchrun started this process to help the first one.
+
+    It runs the whole program, so without this each training of it would be recorded several times.
+    """
+    if "WORLD_SIZE" not in os.environ:
+        return False
+    ranks = ("RANK",) if "RANK" in os.environ else ("NODE_RANK", "LOCAL_RANK")
+    return any(os.environ.get(name, "0") not in ("", "0") for name in ranks)
 
 
 def _in_a_worker() -> bool:
@@ -291,9 +314,7 @@ def plain_value(value: object) -> Any:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metrics that a property of a span can hold; a series keeps all of them."""
-    found = {str(name): float(value) for name, value in values.items()}
-    return {name: number for name, number in found.items() if math.isfinite(number)}
+    return {str(name): float(value) for name, value in values.items()}
 
 
 def _fingerprint_of(value: object) -> DataFingerprint:

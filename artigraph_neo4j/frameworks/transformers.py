@@ -21,9 +21,6 @@ def patch(patches: Patches, *, models: bool, metrics: bool) -> None:
 
     def wrapped(original: Any) -> Any:
         def train(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self.is_world_process_zero():
-                return original(self, *args, **kwargs)
-
             def begin() -> Record:
                 made = Record("transformers", _named(self.model), _params(self), models=models)
                 made.data("train", self.train_dataset)
@@ -43,7 +40,7 @@ def patch(patches: Patches, *, models: bool, metrics: bool) -> None:
                     made.model(lambda: state_of(self.model), _named(self.model))
                 return result
 
-            return record(work, begin)
+            return record(work, begin, first=self.is_world_process_zero())
 
         return train
 
@@ -59,7 +56,7 @@ def _attach(module: Any, trainer: Any, made: Record) -> Any:
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             """See Transformers."""
             del args, control
-            made.step(lambda: _numbers(logs or {}), state.global_step)
+            made.step(lambda: _metrics(logs or {}), state.global_step)
 
     watch = Watch()
     trainer.add_callback(watch)
@@ -77,9 +74,10 @@ def _params(trainer: Any) -> dict[str, Any]:
     return {**of_model, **trainer.args.to_dict()}
 
 
-def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name, value in logs.items():
-        if isinstance(value, Real) or getattr(value, "numel", lambda: 0)() == 1:
-            found[name] = float(value)
-    return found
+def _metrics(logs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is one number; a trainer logs texts and lists too."""
+    return {
+        name: value
+        for name, value in logs.items()
+        if isinstance(value, Real) or getattr(value, "numel", lambda: 0)() == 1
+    }

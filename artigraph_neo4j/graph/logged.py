@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from artigraph_neo4j.graph.names import LOGGED
 
-__all__ = ["STATISTICS", "Logged", "logged_property", "taken_from"]
+__all__ = ["STATISTICS", "Logged", "logged_property", "logged_text", "taken_from"]
 
 STATISTICS = ("last", "min", "max", "mean", "count")
 """The values that a span keeps of each metric, each as a property of its own."""
@@ -35,6 +36,23 @@ class Logged:
 def logged_property(metric: str, statistic: str) -> str:
     """Return the property of a span that holds a statistic of a metric."""
     return f"{LOGGED}{metric}.{statistic}"
+
+
+def logged_text(logged: Mapping[str, Logged], *, metrics: int = 5) -> str:
+    """Return what a span logged in one line: last values, and the number of all.
+
+    Args:
+        logged: The summaries by metric.
+        metrics: Maximum number of metrics that are named.
+
+    Returns:
+        Such as ``loss 0.25, val/acc 0.9, … 3 more; 1,200 values``; empty if there is nothing.
+    """
+    if not logged:
+        return ""
+    shown = [f"{name} {found.last:.4g}" for name, found in list(logged.items())[:metrics]]
+    shown += [f"… {len(logged) - metrics:,} more"] if len(logged) > metrics else []
+    return f"{', '.join(shown)}; {sum(found.count for found in logged.values()):,} values"
 
 
 def taken_from(properties: dict[str, Any]) -> dict[str, Logged]:

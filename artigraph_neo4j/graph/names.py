@@ -15,6 +15,7 @@ __all__ = [
     "INDEX_PROPERTIES",
     "LABEL_CHARACTERS",
     "LOGGED",
+    "LOG_FIELD",
     "MARKS",
     "OPEN_LABEL",
     "RESERVED_LABELS",
@@ -90,6 +91,10 @@ LABEL_CHARACTERS = 256
 
 LOGGED = "log."
 """Beginning of the properties of a span that summarize what it logged: ``log.loss.min``."""
+
+LOG_FIELD = "log"
+"""``HAS_FIELD.path`` from a span to each artifact with rows that it logged: they are parts of the
+span, as nested models are parts of an artifact, and not artifacts of it."""
 
 INDEX_PROPERTIES = frozenset(
     {"label_", "duration_", "key_", "gone_", "log_", "log_of_", "marked_at_", "search_"}

@@ -15,7 +15,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.common.markup import Html, details, dot, error, facts, faint, joined
 from artigraph_neo4j.common.wording import cut, duration_text, time_text
 from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.graph.logged import Logged
+from artigraph_neo4j.graph.logged import Logged, logged_text
 from artigraph_neo4j.graph.names import (
     MARKS,
     SEARCH_LABELS,
@@ -388,6 +388,7 @@ def span_html(span: Span) -> Html:
         trace = Html(f"<pre>{joined(span.exception_stacktrace)}</pre>")
         rows.append(("", details("traceback", trace)))
     rows += [(name, cut(str(value), _TEXT_CHARACTERS)) for name, value in own_facts(span).items()]
+    rows += [("logged", logged_text(span.logged))] if span.logged else []
     return facts(span_title(span), rows)
 
 

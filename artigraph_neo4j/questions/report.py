@@ -26,7 +26,6 @@ from artigraph_neo4j.find.terms import span as span_
 from artigraph_neo4j.graph.span import Span, span_name, span_title
 from artigraph_neo4j.questions.page import page, section
 from artigraph_neo4j.recording.annotations import Annotations, read_annotations
-from artigraph_neo4j.recording.series import CHUNK_MODEL
 from artigraph_neo4j.serializer.picture import Picture
 from artigraph_neo4j.values.stored_value import StoredValue
 
@@ -124,8 +123,6 @@ async def report(*runs: AnySpan, title: str | None = None) -> str:
 
 async def _read(run_id: str) -> _Run:
     tree = await read_span_tree(run_id)
-    for _, node in tree.walk():
-        node.artifacts[:] = [a for a in node.artifacts if a.model != CHUNK_MODEL]
     series = await read_series(run_id) if tree.span.logged else None
     run = _Run(tree, await read_annotations(run_id), series, None, [], [])
     latest = sorted(run.artifacts(), key=lambda pair: pair[1].recorded_at, reverse=True)

@@ -234,7 +234,7 @@ class _Statement:
             "children": [group for group in below if group[0] in opened],
             "owned": list(self._owned.values()),
             "others": list(self._others.values()),
-            "fields": [list(link) for work in self.recordings for link in work.encoded.links],
+            "fields": [link for work in self.recordings for link in work.links],
             "revises": [
                 {"old": work.revises, "new": work.encoded.roots[0].node_id}
                 for work in self.recordings
@@ -294,7 +294,8 @@ class _Statement:
     def _record(self, work: Recording) -> None:
         """Add the nodes of a call; values shared with other nodes are sent once."""
         encoded = work.encoded
-        alone = work.revises is not None  # it takes over span, label and key of the other
+        # It takes over span, label and key of the other, or its link has a type of its own.
+        alone = work.revises is not None or work.part_of is not None
         for node, label, key in zip(encoded.roots, work.labels, work.keys, strict=True):
             row = [_own_properties(node, label), epoch(node.recorded_at), label, key]
             if alone:

@@ -1,8 +1,8 @@
 """Metrics that a span logs as they come: buffered, and written behind the program's back.
 
 Rows are collected in memory and written a few seconds later, or when there are many. The latest are
-bytes on the span, which each write replaces; many of them become an artifact of the span, of which
-the span keeps nothing but the summaries.
+bytes on the span, which each write replaces; many of them become a part of the span, stored as
+artifacts are, of which the span keeps nothing but the summaries. No read of artifacts returns it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from artigraph_neo4j.errors import (
 from artigraph_neo4j.graph.cypher.series import LOG
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.logged import STATISTICS, Logged, logged_property
+from artigraph_neo4j.graph.names import LOG_FIELD
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.encode import encode
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
@@ -353,7 +354,8 @@ class SpanLog:
         chunk = SeriesChunk(session, start, table.num_rows, _points(table), table)
         encoded = await asyncio.to_thread(encode, [chunk], inline_bytes=self._engine.inline_bytes)
         uploads = Uploads(self._engine, encoded.pending) if encoded.pending else None
-        await record_alone(self._engine, [Recording(encoded, [None], self._span_id, uploads)])
+        work = Recording(encoded, [None], self._span_id, uploads, part_of=LOG_FIELD)
+        await record_alone(self._engine, [work])
 
 
 def _no_log() -> None:

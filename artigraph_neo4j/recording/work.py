@@ -89,6 +89,8 @@ class Recording:
         revises: The id of the artifact of which the only one is a new version.
         if_exists: The handling of a label that is taken; one artifact only, unless ``"error"``.
         objects: The objects that it was made from, for which ``kept`` is noted.
+        part_of: The field of the span whose parts the artifacts become; None for artifacts of the
+            span, which reads return.
         kept: The artifact that has the label already and is kept, so that nothing is written.
         keys: What makes each label unique within the span; None where there is no label.
     """
@@ -100,6 +102,7 @@ class Recording:
     revises: str | None = None
     if_exists: IfExists = "error"
     objects: list[ModelBase] = field(default_factory=list[ModelBase])
+    part_of: str | None = None
     kept: ArtifactInfo | None = None
     keys: list[str | None] = field(init=False)
 
@@ -109,6 +112,14 @@ class Recording:
             None if span_id is None or label is None else artifact_key(span_id, label)
             for label in self.labels
         ]
+
+    @property
+    def links(self) -> list[list[Any]]:
+        """``[id, id of a part, path]`` of all models nested in others, and of parts of the span."""
+        found: list[list[Any]] = [list(link) for link in self.encoded.links]
+        if self.part_of is not None:
+            found += [[self.span_id, node.node_id, self.part_of] for node in self.encoded.roots]
+        return found
 
     @property
     def asks(self) -> bool:

@@ -39,7 +39,7 @@ class Verdict:
 
 def verdicts(run: Run) -> list[Verdict]:
     """All limits. A quick run has smaller sizes, so it only shows that the machinery works."""
-    parts = (_writes, _reads, _growth, _questions, _stream, _s3)
+    parts = (_writes, _reads, _growth, _questions, _runs, _stream, _s3)
     return [verdict for part in parts for verdict in part(run)]
 
 
@@ -121,6 +121,27 @@ def _questions(run: Run) -> Iterator[Verdict]:
     most = max((s["median"].get("server_mb", 0) for s in sides.values()), default=None)
     yield Verdict("the slowest question about 1,000,000 nodes: seconds", slowest, 1.0)
     yield Verdict("the same: MB of memory of a transaction, at most", most, 50)
+
+
+def _runs(run: Run) -> Iterator[Verdict]:
+    faster = ratio(run, "table_1000", "mlflow", "library")
+    yield Verdict("1,000 runs as a table: × faster than MLflow", faster, 1, at_least=True)
+    point = each(run, "series_log", "library")
+    speed = None if not point else 1e6 / point
+    yield Verdict("1,000,000 points of a series: points a second", speed, 200_000, at_least=True)
+    points, nodes = _items(run, "series_log"), _number(run, "series_log", "library", "nodes")
+    dense = None if points is None or nodes is None else nodes / points * 10_000
+    yield Verdict("the same: nodes for 10,000 points", dense, 1)
+    for workload, what in (("series_log", "a point logged"), ("series_read", "a point read")):
+        faster = ratio(run, workload, "mlflow", "library")
+        yield Verdict(f"{what}: × faster than MLflow", faster, 1, at_least=True)
+
+
+def _items(run: Run, workload: str) -> int | None:
+    found: int | None = (
+        run["workloads"].get(workload, {}).get("sides", {}).get("library", {}).get("items")
+    )
+    return found
 
 
 def _stream(run: Run) -> Iterator[Verdict]:

@@ -40,6 +40,7 @@ def check_file(path: Path) -> Line:
                 tree.add(number, record)
             elif record["kind"] == "artifact":
                 _check_keys(record)
+                tree.hold(record)
         except (ValueError, TypeError) as error:
             raise ArchiveError(f"{path}, line {number}: {error}; nothing was imported") from error
     if (problem := tree.problem()) is not None:
@@ -89,6 +90,12 @@ class _Tree:
                 raise ValueError(f"span {node_id} is at another place than the header says")
         elif self._depths.get(parent) != depth - 1:
             self._waiting.append((number, node_id, parent, depth))
+
+    def hold(self, record: Line) -> None:
+        """Check that an artifact which is part of a span comes after that span."""
+        inside = record["nodes"][0].get("in")
+        if inside is not None and inside[0] not in self._depths:
+            raise ValueError(f"a part of span {inside[0]}, which is not before it")
 
     def problem(self) -> str | None:
         """Return the first span whose place is wrong, in words; None where all are right."""

@@ -221,7 +221,7 @@ class _Batch:
         for node in record["nodes"]:
             node_id = node["properties"]["node_id"]
             self._node(node, "Artifact")
-            if "in" in node and node is not record["nodes"][0]:
+            if "in" in node:
                 owner, path = node["in"]
                 self.fields.append([owner, node_id, path])
             self.blobs += [{"owner": node_id, **blob} for blob in node["blobs"]]

@@ -159,12 +159,19 @@ def _artifact(record: Line) -> None:
             if len(node["in"]) != 2 or node["in"][0] not in known:
                 node_id = node["properties"]["node_id"]
                 raise _BrokenError(f"node {node_id} is nested in a node that is not before it")
+        elif "in" in node and not _is_pair(node["in"]):
+            raise _BrokenError("a part of a span that names no span")
         known.add(node["properties"]["node_id"])
         for held in node["blobs"]:
             blob = _as_object(held, "blob")
             _fields(blob, {**dict.fromkeys(_BLOB, _text), "size": _whole})
             if len(blob["digest"]) != 64 or not set(blob["digest"]) <= set("0123456789abcdef"):
                 raise _BrokenError(f"{blob['digest']!r} is not a SHA-256")
+
+
+def _is_pair(value: Any) -> bool:
+    """Tell if a value is the id of a span with the path of a part of it."""
+    return _rows(2).fits([value]) and all(isinstance(part, str) and part for part in value)
 
 
 _BLOB = ("field", "storage", "location", "digest", "blob_id")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -48,7 +48,7 @@ _ARTIFACTS = {
 }  # fmt: skip
 _KEYS = ("node_id", "span_id", "label", "model_version", "recorded_at")
 
-_SPAN_COLUMNS = {*_SPANS, "label_", "duration_", "exception_stacktrace"}
+_SPAN_COLUMNS = {*_SPANS, "label_", "duration_", "exception_stacktrace", "log_", "log_of_"}
 
 _TYPES: dict[type[Any], Any] = {
     bool: pa.bool_(),
@@ -70,18 +70,27 @@ async def write_tables(
         ArchiveError: The tables cannot be written.
     """
     types = _Types()
-    async for _, artifacts in reader.pages():
+    async for _, artifacts in _pages(reader):
         types.learn(artifacts)
     try:
         with ExitStack() as open_files:
             tables = _Tables(report.path, types, open_files)
-            async for spans, artifacts in reader.pages():
+            async for spans, artifacts in _pages(reader):
                 await asyncio.to_thread(tables.write, spans, artifacts)
                 report.count([*spans, *artifacts])
                 if progress is not None:
                     progress(report)
     except (OSError, pa.ArrowException) as error:
         raise ArchiveError(f"{report.path} cannot be written: {error}") from error
+
+
+async def _pages(reader: GraphReader) -> AsyncIterator[tuple[list[Line], list[Line]]]:
+    """Yield the same as ``GraphReader.pages`` without parts of spans, whose rows are stored values.
+
+    The table of spans has the summaries of what they logged.
+    """
+    async for spans, artifacts in reader.pages():
+        yield spans, [record for record in artifacts if "in" not in record["nodes"][0]]
 
 
 class _Types:

@@ -158,6 +158,7 @@ def _node(
     labels: list[str],
     tags: list[list[str]],
     notes: list[list[str]],
+    spans: list[list[str]],
 ) -> Line:
     properties.pop(SEAL, None)
     names = ("field", "storage", "location", "digest", "size", "blob_id")
@@ -168,8 +169,8 @@ def _node(
         "tags": sorted(tags),
         "note": notes[0] if notes else [],
     }
-    if owners:
-        found["in"] = owners[0]
+    if inside := owners or spans:
+        found["in"] = inside[0]
     return found
 
 

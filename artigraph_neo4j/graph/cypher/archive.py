@@ -63,10 +63,10 @@ EXPORT_ARTIFACT_IDS = f"""
 {DELETES}
 UNWIND $spans AS id
 MATCH (s:ArtigraphNode {{node_id: id}}) USING INDEX SEEK s:ArtigraphNode(node_id)
-MATCH (s)-[h:HAS_ARTIFACT]->(a) WHERE {artifact_stays("a")}
+MATCH (s)-[h:HAS_ARTIFACT|HAS_FIELD]->(a) WHERE {artifact_stays("a")}
 CALL (s, a) {{
-  MATCH (x:Span)-[k:HAS_ARTIFACT]->(a)
-  WHERE COUNT {{ ()-[:HAS_ARTIFACT]->(a) }} = 1
+  MATCH (x:Span)-[k:HAS_ARTIFACT|HAS_FIELD]->(a)
+  WHERE COUNT {{ ()-[:HAS_ARTIFACT|HAS_FIELD]->(a) }} = 1
     OR $span IN [(x)<-[:PARENT_OF*0..]-(p) | p.node_id]
   WITH s, x ORDER BY k.linked_at IS NOT NULL, x.opened_at, x.node_id LIMIT 1
   RETURN x = s AS first
@@ -77,10 +77,16 @@ WITH collect([a.node_id, nodes]) AS found
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]
 """
-"""A statement that reads ids of artifacts. An artifact that several exported spans share comes
-once, with the span that made it. Older versions come before newer ones."""
+"""A statement that reads ids of artifacts and of parts of spans. An artifact that several exported
+spans share comes once, with the span that made it. Older versions come before newer ones."""
 
-_ROWS = artifact_rows("labels(x)", _said("x"), properties="properties(x)", blob_ids=True)
+_ROWS = artifact_rows(
+    "labels(x)",
+    _said("x"),
+    "[(s:Span)-[f:HAS_FIELD]->(x) | [s.node_id, f.path]]",
+    properties="properties(x)",
+    blob_ids=True,
+)
 
 EXPORT_ARTIFACTS = f"""
 UNWIND $ids AS id

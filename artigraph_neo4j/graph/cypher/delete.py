@@ -124,7 +124,7 @@ chain of 10,000 spans a path has 10,000 relationships."""
 
 UNLINK_ARTIFACTS = f"""
 UNWIND $ids AS id
-MATCH (:ArtigraphNode {{node_id: id}})-[h:HAS_ARTIFACT]->(a)
+MATCH (:ArtigraphNode {{node_id: id}})-[h:HAS_ARTIFACT|HAS_FIELD]->(a)
 WITH h, a LIMIT $limit
 {lock("a", "Artifact")}
 DELETE h
@@ -144,8 +144,9 @@ CALL (found) {{
 }}
 RETURN doomed, kept, links = $limit AS more
 """
-"""A statement that unlinks artifacts from spans. An artifact without any span left becomes a marked
-root itself; one that only spans outside of all deletes still have counts as kept."""
+"""A statement that unlinks artifacts from spans, and parts of spans. An artifact without any span
+left becomes a marked root itself; one that only spans outside of all deletes still have counts as
+kept."""
 
 DELETE_ARTIFACTS = f"""
 UNWIND $ids AS id
@@ -204,7 +205,7 @@ CALL (nodes) {{
 }}
 CALL (nodes) {{
   UNWIND nodes AS s
-  MATCH (s)-[r]-() WHERE NOT type(r) IN ['PARENT_OF', 'HAS_ARTIFACT']
+  MATCH (s)-[r]-() WHERE NOT type(r) IN ['PARENT_OF', 'HAS_ARTIFACT', 'HAS_FIELD']
   WITH DISTINCT r LIMIT $links
   DELETE r
   RETURN count(*) AS links
@@ -239,7 +240,7 @@ CALL () {{
 CALL () {{
   CALL () {{
     {_DOOMED_ROOTS}
-    MATCH (s)-[:HAS_ARTIFACT]->(a)
+    MATCH (s)-[:HAS_ARTIFACT|HAS_FIELD]->(a)
     RETURN a
   UNION
     UNWIND $artifacts AS id

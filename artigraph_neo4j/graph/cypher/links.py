@@ -20,13 +20,13 @@ def used_artifacts(pairs: str, scope: str = "n") -> str:
         scope: The variables that it needs, ``n`` first.
 
     A nested artifact counts as the whole that it is part of. Artifacts deleted since are left out,
-    and so are those that the span made itself: reading them back is not a use.
+    and so are parts of spans, and those that the span made itself: reading them back is not a use.
     """
     return f"""\
 CALL ({scope}) {{
   UNWIND {pairs} AS u
   MATCH (x:ArtigraphNode {{node_id: u[0]}}) WHERE x:Artifact
-  MATCH (x)<-[:HAS_FIELD*0..]-(a) WHERE NOT EXISTS {{ (a)<-[:HAS_FIELD]-() }}
+  MATCH (x)<-[:HAS_FIELD*0..]-(a:Artifact) WHERE NOT EXISTS {{ (a)<-[:HAS_FIELD]-() }}
   WITH n, a, min(u[1]) AS at
   WHERE NOT EXISTS {{ (n)-[h:HAS_ARTIFACT]->(a) WHERE h.linked_at IS NULL }}
   MERGE (n)-[r:USED]->(a)

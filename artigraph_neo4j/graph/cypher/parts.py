@@ -105,7 +105,8 @@ def span_stays(name: str) -> str:
 def artifact_stays(name: str) -> str:
     """Return the condition that an artifact, or a model nested in one, is not being deleted.
 
-    It is being deleted if it is marked itself, or if all spans that have it are being deleted.
+    It is being deleted if it is marked itself, if it is a part of a span that is being deleted, or
+    if all spans that have it are being deleted.
     """
     return f"(deletes = 0 OR NOT {_doomed_artifact(name)})"
 
@@ -126,7 +127,7 @@ def _doomed_artifact(name: str) -> str:
     return f"""EXISTS {{
   MATCH ({name})<-[:HAS_FIELD*0..]-(whole)
   WHERE NOT EXISTS {{ (whole)<-[:HAS_FIELD]-() }} AND (
-    'ArtigraphDeleting' IN labels(whole)
+    {_DOOMED_SPAN.format("whole", "")}
     OR EXISTS {{ (whole)<-[:HAS_ARTIFACT]-() }} AND NOT EXISTS {{
       MATCH (whole)<-[:HAS_ARTIFACT]-(holder) WHERE NOT {_DOOMED_SPAN.format("holder", "")}
     }}

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from artigraph_neo4j.graph.cypher.once import ONCE, TURN, applied_if
-from artigraph_neo4j.graph.cypher.parts import (
-    DELETES,
-    OWNER,
-    ROOTS_TO_ROWS,
-    artifact_stays,
-    lock,
-    span_stays,
-)
+from artigraph_neo4j.graph.cypher.parts import DELETES, ROOTS_TO_ROWS, lock, span_stays
+from artigraph_neo4j.graph.names import LOG_FIELD
 
 __all__ = ["LOG", "SERIES"]
 
@@ -60,11 +54,10 @@ SERIES = f"""
 {DELETES}
 MATCH (n:ArtigraphNode {{node_id: $span}}) USING INDEX SEEK n:ArtigraphNode(node_id)
 WHERE n:Span AND {span_stays("n")}
-CALL (n, deletes) {{
-  MATCH (n)-[:HAS_ARTIFACT]->(a:Artifact) WHERE a.model = $model AND {artifact_stays("a")}
-  {OWNER}
+CALL (n) {{
+  MATCH (n)-[:HAS_FIELD {{path: '{LOG_FIELD}'}}]->(a)
   {ROOTS_TO_ROWS}
-  RETURN collect([[owner, label, nodes], null]) AS chunks
+  RETURN collect([n.node_id, null, nodes]) AS chunks
 }}
 RETURN n.log_, chunks
 """

@@ -51,7 +51,7 @@ def train_lightning(package: Any, **settings: Any) -> Any:
     return module, trainer
 
 
-def train_transformers(**settings: Any) -> Any:
+def train_transformers(*, callbacks: Any = (), **settings: Any) -> Any:
     """Return a trainer of Transformers that has trained a tiny model."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
@@ -69,7 +69,9 @@ def train_transformers(**settings: Any) -> Any:
         more = {"eval_strategy": "epoch", **given, **quiet, **settings}
         arguments = TrainingArguments(folder, **more)
         model = BertForSequenceClassification(config)
-        trainer = Trainer(model, arguments, train_dataset=rows, eval_dataset=rows)
+        trainer = Trainer(
+            model, arguments, train_dataset=rows, eval_dataset=rows, callbacks=list(callbacks)
+        )
         trainer.train()
     return trainer
 

@@ -103,6 +103,25 @@ def test_only_the_outermost_fit_is_recorded(run: Any, make: Any) -> None:
     assert training.estimator == type(model).__name__
 
 
+@pytest.mark.parametrize(
+    ("ranks", "recorded"),
+    [
+        ({"RANK": "1", "LOCAL_RANK": "0"}, False),
+        ({"LOCAL_RANK": "1"}, False),
+        ({"NODE_RANK": "1", "LOCAL_RANK": "0"}, False),
+        ({"RANK": "0", "LOCAL_RANK": "0"}, True),
+        ({}, True),
+    ],
+)
+def test_of_processes_that_a_launcher_started_the_first_records(
+    run: Any, ranks: dict[str, str], recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"WORLD_SIZE": "2", **ranks}.items():
+        monkeypatch.setenv(name, value)
+    LogisticRegression().fit(X, Y)
+    assert len(trainings(run)) == recorded
+
+
 def test_a_fit_by_itself_is_a_run_of_its_own() -> None:
     before = {span.node_id for span in sync.read_root_spans()}
     LogisticRegression().fit(X, Y)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from artigraph_neo4j import autolog, stop_autolog, sync
-from artigraph_neo4j.frameworks import lightning
+from artigraph_neo4j.frameworks import Training, lightning, training
 from artigraph_neo4j.frameworks.fingerprint import fingerprint
 from artigraph_neo4j.frameworks.training import AutologWarning
 from tests.data.autolog import trainings
@@ -28,6 +28,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what the frameworks use of one another
 
+ROOT = Path(__file__).parents[3]
 FRAMEWORKS = ("lightning", "transformers", "keras")
 
 
@@ -171,12 +172,12 @@ def test_a_training_goes_on_whatever_fails(
 ) -> None:
     need(name)
     module = importlib.import_module(f"artigraph_neo4j.frameworks.{name}")
-    for part in ("_numbers", "_params", "_attach"):
+    for owner, part in ((training, "_numbers"), (module, "_params"), (module, "_attach")):
         with monkeypatch.context() as patch:
-            patch.setattr(module, part, _broken)
+            patch.setattr(owner, part, _broken)
             with pytest.warns(AutologWarning, match="broken"):
                 train_anyhow(name)
-    assert all(training.status == "OK" for training in recorded(run))
+    assert all(each.status == "OK" for each in recorded(run))
 
 
 def _broken(*_: Any, **__: Any) -> Any:
@@ -215,6 +216,37 @@ def test_another_process_of_a_training_records_nothing(
     watch.on_train_start(trainer, None)
     watch.on_train_batch_start(trainer)
     watch.on_train_epoch_end(trainer)
+
+
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+@pytest.mark.timeout(600)  # it imports the framework in two more processes
+@pytest.mark.parametrize("name", ["lightning", "transformers"])
+def test_of_two_processes_that_train_together_the_first_records(
+    name: str, graph_service: Any
+) -> None:
+    need(name)
+    before = {span.node_id for span in sync.read_root_spans()}
+    start = TORCHRUN if name == "transformers" else ()
+    done = subprocess.run(
+        [sys.executable, *start, str(Path(__file__).with_name("distributed.py")), name],
+        env=os.environ | graph_service.environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(line for line in done.stdout.splitlines() if line.startswith("rank")) == [
+        "rank 0 is done",
+        "rank 1 is done",
+    ]
+    assert "AutologWarning" not in done.stderr
+    [training] = [span for span in sync.read_root_spans() if span.node_id not in before]
+    assert isinstance(training, Training)
+    assert (training.framework, training.status) == (name, "OK")
+    assert artifacts(training).keys() == {"model", "data/train"}
+    steps = sync.read_series(training)["loss" if name == "transformers" else "loss_step"].steps
+    assert steps == sorted(set(steps))
+    assert len(steps) == {"lightning": 4, "transformers": 2}[name]
 
 
 def test_patches_are_undone(run: Any) -> None:

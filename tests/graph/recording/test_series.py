@@ -9,6 +9,7 @@ import os
 import pickle
 import sys
 import threading
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +20,45 @@ from hypothesis import strategies as st
 
 from artigraph_neo4j import (
     ArgumentError,
+    ArtifactModel,
     Span,
+    artifact_info,
     batch,
+    create_span_artifact,
+    delete_artifacts,
     delete_spans,
     export_graph,
     find_spans,
     import_graph,
     log_metrics,
+    read_child_artifacts,
+    read_descendant_artifacts,
     read_series,
     read_span,
+    read_span_artifacts,
+    read_span_tree,
     span_context,
     spanned,
     sync,
 )
-from artigraph_neo4j.errors import SpanError
-from artigraph_neo4j.find import F, logged, span
+from artigraph_neo4j.errors import ArtifactTypeError, SpanError
+from artigraph_neo4j.find import F, artifact, find_artifacts, logged, span, under
 from artigraph_neo4j.recording import series
 from artigraph_neo4j.storage.memory import MemoryStorage
 
+
+@dataclass
+class Fitted(ArtifactModel, version=1):
+    score: float
+
+
+PARTS = "MATCH (s:ArtigraphNode {node_id: $id}) RETURN [(s)-[:HAS_FIELD]->(a) | a.node_id]"
+USED = "MATCH (:ArtigraphNode {node_id: $id})-[:USED]->(a) RETURN a.node_id"
+LEFT = "MATCH (a:ArtigraphNode) WHERE a.node_id IN $ids RETURN a.node_id"
 COUNT = """
 MATCH (s:ArtigraphNode {node_id: $id})
-RETURN COUNT { (s)-[:HAS_ARTIFACT]->() }, size(s.log_) > 0,
-  COUNT { (s)-[:HAS_ARTIFACT]->()-[:STORED_IN]->() }
+RETURN COUNT { (s)-[:HAS_FIELD]->() }, size(s.log_) > 0,
+  COUNT { (s)-[:HAS_FIELD]->()-[:STORED_IN]->() }
 """
 
 
@@ -126,6 +144,57 @@ async def test_many_values_become_artifacts_with_few_nodes(
     again = await read_series(run.node_id)
     assert again.to_arrow().equals(found.to_arrow())
     assert dict((await read_span(run.node_id)).logged) == dict(run.logged)
+
+
+@pytest.mark.statements
+async def test_no_read_of_artifacts_returns_the_parts_of_a_series(
+    query: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(series, "CHUNK_POINTS", 100)
+    async with span_context(label="top") as top:
+        async with span_context(label="long") as run:
+            made = await create_span_artifact("current", label="model", data=Fitted(0.5))
+            for step in range(300):
+                run.log(step=step, loss=float(step))
+                if step % 150 == 149:
+                    await read_series(run)
+    ((parts,),) = await query(PARTS, id=run.node_id)
+    assert len(parts) == 2
+    for span_id, read in (
+        (run.node_id, read_child_artifacts),
+        (top.node_id, read_descendant_artifacts),
+    ):
+        assert [info.node_id for info in map(artifact_info, await read(span_id))] == [made]
+    assert list(await read_span_artifacts(run)) == ["model"]
+    for found in (find_artifacts(under(top)), find_artifacts(under(run))):
+        assert await found.read_ids() == [made]
+    assert not set(parts) & set(
+        await find_artifacts().order_by(artifact.recorded_at.desc()).read_ids()
+    )
+    assert not await find_artifacts(artifact.model == series.CHUNK_MODEL).exists()
+    tree = await read_span_tree(top)
+    assert [a.model for _, node in tree.walk() for a in node.artifacts] == ["Fitted"]
+    assert "logged loss 299; 300 values" in str(tree)
+    assert "300 values" in tree._repr_html_()
+    assert "300 values" in (await read_span(run.node_id))._repr_html_()
+    report = await export_graph(top, tmp_path / "tables", format="parquet")
+    assert (report.spans, report.artifacts) == (2, 1)
+    assert sorted(file.name for file in (tmp_path / "tables" / "models").iterdir()) == [
+        "Fitted.parquet"
+    ]
+    # Who asks for them gets them, and they go with their span only.
+    whole = find_artifacts(series.SeriesChunk).with_nested()
+    assert set(parts) <= set(await whole.read_ids())
+    assert (await series.SeriesChunk.read(parts[0])).rows in (150, 300)
+    with pytest.raises(ArtifactTypeError, match="is nested in"):
+        await delete_artifacts(parts[0])
+    async with span_context(label="reader") as reader:
+        await series.SeriesChunk.read(parts[0])
+    assert (await query(USED, id=reader.node_id)) == []
+    expected = await delete_spans(top, dry_run=True)
+    done = await delete_spans(top)
+    assert replace(expected, dry_run=False) == done
+    assert await query(LEFT, ids=parts) == []
 
 
 async def test_a_span_that_is_entered_again_and_two_processes_keep_all_rows(query: Any) -> None:
