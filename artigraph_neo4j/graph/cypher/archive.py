@@ -26,6 +26,8 @@ __all__ = [
     "EXPORT_USED",
     "IMPORT_BATCH",
     "KNOWN_BLOBS",
+    "PAGE",
+    "said",
 ]
 
 EXPORT_ROOT = f"""
@@ -35,7 +37,7 @@ WHERE s:Span AND {span_stays("s")}
 RETURN s.root_id, s.depth, [(p:Span)-[:PARENT_OF]->(s) | p.node_id][0]
 """
 
-_PAGE = f"""
+PAGE = f"""
 {DELETES}
 MATCH (s:Span) USING INDEX SEEK s:Span(root_id, node_id)
 WHERE s.root_id = $root AND s.node_id > $after AND {span_stays("s")}
@@ -45,17 +47,17 @@ WITH s ORDER BY s.node_id LIMIT $size
 """Part that walks up from each span; from the exported span each page would walk its whole tree."""
 
 
-def _said(name: str) -> str:
+def said(name: str) -> str:
     """Return expressions for the tags and the note of a node."""
     return f"""[({name})-[t:TAGGED]->(g:ArtigraphTag) | [g.name, toString(t.at)]],
     [({name})-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toString(o.written_at)]]"""
 
 
 EXPORT_SPANS = f"""
-{_PAGE}
+{PAGE}
 WITH s AS n
 RETURN collect([
-  labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {_said("n")}
+  labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {said("n")}
 ])
 """
 
@@ -80,7 +82,7 @@ RETURN found[i..i + 1000]
 """A statement that reads ids of artifacts. An artifact that several exported spans share comes
 once, with the span that made it. Older versions come before newer ones."""
 
-_ROWS = artifact_rows("labels(x)", _said("x"), properties="properties(x)", blob_ids=True)
+_ROWS = artifact_rows("labels(x)", said("x"), properties="properties(x)", blob_ids=True)
 
 EXPORT_ARTIFACTS = f"""
 UNWIND $ids AS id
@@ -101,7 +103,7 @@ RETURN collect([
 them."""
 
 EXPORT_USED = f"""
-{_PAGE}
+{PAGE}
 WITH collect(s) AS spans
 WITH spans, CASE WHEN size(spans) = $size THEN spans[-1].node_id END AS last
 UNWIND CASE WHEN size(spans) = 0 THEN [null] ELSE spans END AS s
