@@ -22,7 +22,7 @@ from typing import Any
 from artigraph_neo4j.local import LocalStack, StackInfo
 from artigraph_neo4j.local.record import Record
 from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
-from tests.benchmarks import large, machine, promises, questions, reading, recording
+from tests.benchmarks import large, machine, promises, questions, reading, recording, upkeep
 from tests.benchmarks.harness import Report, Workload, bench_on, measure
 from tests.benchmarks.limits import verdicts
 from tests.benchmarks.outside import PEERS, Outside, start_all
@@ -35,6 +35,7 @@ WORKLOADS = [
     *reading.WORKLOADS,
     *large.WORKLOADS,
     *questions.WORKLOADS,
+    *upkeep.WORKLOADS,
 ]
 
 

@@ -88,15 +88,13 @@ def origins(links: pl.DataFrame, start: str) -> set[str]:
     return set(seen["id"]) - {start}
 
 
-ORIGINS = """
-WITH RECURSIVE up(id) AS (
-  SELECT $start
-  UNION
-  SELECT r.to_id FROM up JOIN relationships r ON r.from_id = up.id
-  WHERE r.type IN ('MADE_BY', 'USED')
-)
-SELECT id FROM up WHERE id <> $start
-"""
+DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
+
+
+def asked(number: int, tables_in: Path) -> str:
+    """A question of the page about tables, for the tables of a directory."""
+    text = DOCUMENT.read_text().split("```sql\n")[number + 1].split("```")[0]
+    return text.replace("'tables/", f"'{tables_in}/")
 
 
 async def told_by_graph(node_id: str) -> set[str]:
@@ -115,14 +113,14 @@ async def test_duckdb_tells_the_origins_that_the_graph_tells(made: Any, tmp_path
     duckdb = pytest.importorskip("duckdb")
     _, ids = made
     await export_tables(tmp_path)
+    question, average = asked(0, tmp_path), asked(1, tmp_path)
     with duckdb.connect() as db:
-        db.execute(
-            "CREATE VIEW relationships AS "
-            f"SELECT * FROM read_parquet('{tmp_path}/relationships/*/*.parquet')"
-        )
         for node_id in ids:
-            found = {row[0] for row in db.execute(ORIGINS, {"start": node_id}).fetchall()}
+            found = {row[0] for row in db.execute(question, {"start": node_id}).fetchall()}
             assert found == await told_by_graph(node_id)
+        rows = average.replace("Column", "TableRow").replace("rows", "number")
+        ((_, count, mean),) = db.execute(rows).fetchall()
+        assert (count, mean) == (36, pytest.approx(11 / 6))
 
 
 async def test_each_node_and_relationship_is_there_once(
