@@ -63,10 +63,10 @@ _known: WeakKeyDictionary[type[ModelBase], dict[int, tuple[int, Step]]] = WeakKe
 
 
 def _steps(cls: type[ModelBase]) -> dict[int, tuple[int, Step]]:
-    found = _known.get(cls)
-    if found is not None:
-        return found
-    found = {}
+    known = _known.get(cls)
+    if known is not None:
+        return known
+    found: dict[int, tuple[int, Step]] = {}
     for base in reversed(cls.__mro__):
         for value in vars(base).values():
             mark = getattr(getattr(value, "__func__", None), _MARK, None)

@@ -214,19 +214,17 @@ async def collect(bench: Bench, size: int) -> list[Side]:
 
 
 async def _objects(bench: Bench, storage: S3Storage, graph_id: str, size: int) -> None:
-    names = []
-    for i in range(size):
-        digest = hashlib.sha256(str(i).encode()).hexdigest()
-        names.append((new_id(), digest, f"{graph_prefix(graph_id)}{digest}-{new_id()}"))
-
     async def put_all() -> list[list[str]]:
         await storage.put(marker(graph_id), key=marker_key(graph_id))
-        rest = iter(names)
+        numbers = iter(range(size))
         done: list[list[str]] = []
 
         async def worker() -> None:
-            for blob_id, digest, name in rest:
-                done.append([blob_id, digest, await storage.put(b"x", key=name)])
+            for number in numbers:
+                data = str(number).encode()
+                digest = hashlib.sha256(data).hexdigest()
+                key = f"{graph_prefix(graph_id)}{digest}-{new_id()}"
+                done.append([new_id(), digest, await storage.put(data, key=key)])
 
         await asyncio.gather(*(worker() for _ in range(32)))
         return done

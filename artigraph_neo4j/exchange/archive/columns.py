@@ -11,18 +11,13 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
-from artigraph_neo4j.errors import ArchiveError, ArtigraphError
+import pyarrow as pa
+
+from artigraph_neo4j.errors import ArtigraphError
 from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.graph.names import property_name
 from artigraph_neo4j.graph.properties import from_json
 from artigraph_neo4j.model.native import from_native, kind_of
-
-try:
-    import pyarrow as pa
-except ImportError as error:
-    raise ArchiveError(
-        'Parquet tables need pyarrow: pip install "artigraph-neo4j[arrow]"'
-    ) from error
 
 __all__ = ["TIME", "Types", "cell", "native_fields"]
 
@@ -133,13 +128,14 @@ def cell(value: Any, type_: Any) -> Any:
     return value if _type(value) == type_ else None
 
 
-def _type(value: object) -> Any:
+def _type(value: Any) -> Any:
     if isinstance(value, datetime):
         return pa.timestamp("us") if value.tzinfo is None else TIME
-    if isinstance(value, list) and value:
-        found = _TYPES.get(type(cast("list[object]", value)[0]))
-        return None if found is None else pa.list_(found)
-    return _TYPES.get(type(value))
+    if not isinstance(value, list):
+        return _TYPES.get(type(value))
+    items = cast("list[Any]", value)
+    found = _TYPES.get(type(items[0])) if items else None
+    return None if found is None else pa.list_(found)
 
 
 def _is_serialized(entry: Any) -> bool:

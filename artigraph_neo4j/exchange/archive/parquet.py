@@ -11,19 +11,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from artigraph_neo4j.common.files import replacing
 from artigraph_neo4j.errors import ArchiveError
-from artigraph_neo4j.exchange.archive.columns import TIME, Types, cell, native_fields
 from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.exchange.archive.reading import GraphReader
 from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.properties import from_json
 from artigraph_neo4j.model.native import as_python
 
-__all__ = ["Tables", "write_tables", "writing"]
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from artigraph_neo4j.exchange.archive.columns import TIME, Types, cell, native_fields
+except ImportError as error:
+    raise ArchiveError(
+        'Parquet tables need pyarrow: pip install "artigraph-neo4j[arrow]"'
+    ) from error
+
+__all__ = ["Tables", "Types", "write_tables", "writing"]
 
 ROWS = 50_000
 """Maximum rows that wait for a table, and are then written as one row group."""

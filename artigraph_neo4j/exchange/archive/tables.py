@@ -78,7 +78,7 @@ async def export_tables(
         ArchiveError: A file cannot be written, or pyarrow is not installed.
         ConnectionFailed: The database stayed out of reach. Days written so far stay.
     """
-    from artigraph_neo4j.exchange.archive.columns import Types  # needs pyarrow
+    from artigraph_neo4j.exchange.archive.parquet import Types  # needs pyarrow
 
     first = "0001-01-01" if since is None else _day(since.astimezone(UTC).isoformat())
     last = "9999-12-31" if before is None else _day(before.astimezone(UTC).isoformat())
