@@ -52,7 +52,7 @@ def questions(runs: int) -> Asked:
     run = runs // 2 - runs // 2 % loading.PROJECTS + 3
     root, model = loading.root_of(run), loading.artifact_of(run, loading.STEPS - 1, 0)
     step = f"{root}s3"
-    best = find_artifacts(BenchPair, lambda a: a.loss > 0.9, under(root))
+    best = find_artifacts(BenchPair, lambda a: a.step > 3, under(root))
     newest = find_spans(span.depth == 0).order_by(span.opened_at.desc()).limit(20)
     labeled = find_spans(span.label == "project 3").order_by(span.opened_at.desc()).limit(20)
     failed = find_spans(span.status == "ERROR").order_by(span.opened_at.desc()).limit(20)

@@ -128,12 +128,12 @@ def cell(value: Any, type_: Any) -> Any:
     return value if _type(value) == type_ else None
 
 
-def _type(value: Any) -> Any:
+def _type(value: object) -> Any:
     if isinstance(value, datetime):
         return pa.timestamp("us") if value.tzinfo is None else TIME
     if not isinstance(value, list):
         return _TYPES.get(type(value))
-    items = cast("list[Any]", value)
+    items = cast("list[object]", value)
     found = _TYPES.get(type(items[0])) if items else None
     return None if found is None else pa.list_(found)
 
