@@ -11,7 +11,13 @@ from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.engine.neomodel import bind_neomodel
 from artigraph_neo4j.engine.scope import get_current_span_id
 from artigraph_neo4j.errors import ArgumentError, ArtigraphError, BatchError, Lost, NotFoundError
-from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
+from artigraph_neo4j.exchange.archive import (
+    ExportReport,
+    ImportReport,
+    export_graph,
+    export_tables,
+    import_graph,
+)
 from artigraph_neo4j.find import find_artifacts, find_spans
 from artigraph_neo4j.find.counts import SpanCounts, read_span_counts
 from artigraph_neo4j.find.lineage import Lineage, LineageLink, LineageStep, read_lineage
@@ -189,6 +195,7 @@ __all__ = [
     "engine_context",
     "explain_miss",
     "export_graph",
+    "export_tables",
     "find_artifacts",
     "find_lost_spans",
     "find_retired",

@@ -58,6 +58,7 @@ __all__ = [
     "diff",
     "explain_miss",
     "export_graph",
+    "export_tables",
     "find_artifacts",
     "find_lost_spans",
     "find_retired",
@@ -120,6 +121,7 @@ delete_spans = waiting(delete.delete_spans)
 diff = waiting(_diff.diff)
 explain_miss = waiting(_decorator.explain_miss)
 export_graph = waiting(archive.export_graph)
+export_tables = waiting(archive.export_tables)
 find_lost_spans = waiting(lost.find_lost_spans)
 find_retired = waiting(_retain.find_retired)
 impact = waiting(_impact.impact)

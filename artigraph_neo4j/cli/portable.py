@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -17,7 +18,13 @@ from artigraph_neo4j.cli.options import Url, run
 from artigraph_neo4j.cli.output import Json, print_json, say
 from artigraph_neo4j.common.bar import progress_bars
 from artigraph_neo4j.common.wording import size_text
-from artigraph_neo4j.exchange.archive import ExportReport, ImportReport, export_graph, import_graph
+from artigraph_neo4j.exchange.archive import (
+    ExportReport,
+    ImportReport,
+    export_graph,
+    export_tables,
+    import_graph,
+)
 from artigraph_neo4j.find.named import find_named
 from artigraph_neo4j.storage.known import open_storage
 
@@ -44,7 +51,11 @@ def export(
         ),
     ],
     everything: Annotated[
-        bool, typer.Option("--all", help="Write every run, each into a file of its own in OUT.")
+        bool,
+        typer.Option(
+            "--all",
+            help="Write every run into OUT: each into a file of its own; as tables, by day.",
+        ),
     ] = False,
     label: Label = None,
     since: Since = None,
@@ -75,17 +86,9 @@ def export(
                 return await export_graph(
                     node_id, out, format=as_format.value, blobs=blobs, progress=shown
                 )
-            total = ExportReport(out)
-            for node_id in reversed(await chosen.query().read_ids()):
-                name = node_id if as_format is Format.parquet else f"{node_id}.jsonl"
-                _add(
-                    total,
-                    await export_graph(
-                        node_id, out / name, format=as_format.value, blobs=blobs,
-                        progress=lambda part: shown(_add(replace(total), part)),
-                    ),
-                )  # fmt: skip
-            return total
+            if as_format is Format.parquet:
+                return await _tables(out, chosen, shown)
+            return await _each(out, chosen, blobs, shown)
 
         report = run(url, write)
     if json:
@@ -97,6 +100,23 @@ def export(
         say(f"{report.blobs:,} references to stored values{more}\n")
     if report.open:
         say(f"{report.open:,} spans are still open\n")
+
+
+async def _tables(out: Path, chosen: Chosen, shown: _Shown) -> ExportReport:
+    now = datetime.now(UTC)
+    since, before = (None if age is None else now - age for age in (chosen.since, chosen.before))
+    return await export_tables(out, label=chosen.label, since=since, before=before, progress=shown)
+
+
+async def _each(out: Path, chosen: Chosen, blobs: bool, shown: _Shown) -> ExportReport:
+    total = ExportReport(out)
+    for node_id in reversed(await chosen.query().read_ids()):
+        part = await export_graph(
+            node_id, out / f"{node_id}.jsonl", blobs=blobs,
+            progress=lambda part: shown(_add(replace(total), part)),
+        )  # fmt: skip
+        _add(total, part)
+    return total
 
 
 @commands.command("import")
@@ -146,6 +166,8 @@ def import_(
             say(f"{count:,} {text}\n")
 
 
+_Shown = Callable[[ExportReport | ImportReport], object]
+
 R = TypeVar("R", ExportReport, ImportReport)
 
 
@@ -165,7 +187,7 @@ def _counts(report: ExportReport | ImportReport) -> str:
 
 
 @contextmanager
-def _shown(what: str, quiet: bool) -> Generator[Callable[[ExportReport | ImportReport], object]]:
+def _shown(what: str, quiet: bool) -> Generator[_Shown]:
     """Show counts on standard error, in a terminal."""
     with progress_bars(SpinnerColumn(), TimeElapsedColumn(), quiet=quiet) as bar:
         task = bar.add_task(what, total=None)

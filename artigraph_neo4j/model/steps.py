@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from artigraph_neo4j.errors import MigrationError
 from artigraph_neo4j.model.base import ModelBase, model_info
@@ -57,13 +58,21 @@ def migration(from_version: int, *, to_version: int | None = None) -> Callable[[
     return mark
 
 
+_known: WeakKeyDictionary[type[ModelBase], dict[int, tuple[int, Step]]] = WeakKeyDictionary()
+"""The steps of classes that were migrated before; to look for them takes longer than a step."""
+
+
 def _steps(cls: type[ModelBase]) -> dict[int, tuple[int, Step]]:
+    known = _known.get(cls)
+    if known is not None:
+        return known
     found: dict[int, tuple[int, Step]] = {}
     for base in reversed(cls.__mro__):
         for value in vars(base).values():
             mark = getattr(getattr(value, "__func__", None), _MARK, None)
             if mark is not None:
                 found[mark[0]] = (mark[1], value.__func__)
+    _known[cls] = found
     return found
 
 

@@ -296,8 +296,8 @@ class Deleter:
         while more:
             row = await self._run(delete.UNLINK_ARTIFACTS, spans)
             if row is not None:
-                doomed, kept, more = row
-                self._count(kept=kept)
+                doomed, kept, more, artifacts, blobs, size, uses = row
+                self._count(kept=kept, artifacts=artifacts, blobs=blobs, bytes=size, uses=uses)
                 await self.artifacts(doomed)
 
     async def artifacts(self, ids: Sequence[str]) -> None:
@@ -313,7 +313,10 @@ class Deleter:
 
     async def _run(self, statement: str, ids: Sequence[str]) -> list[Any] | None:
         """Return the row of a statement; None when it has to be tried again, perhaps with less."""
-        parameters = {"ids": list(ids), "limit": self._size, "links": LINKS_EACH * self._size}
+        parameters = {
+            "ids": list(ids), "limit": self._size, "each": LINKS_EACH,
+            "links": LINKS_EACH * self._size,
+        }  # fmt: skip
         try:
             (row,) = await self.engine.write(statement, parameters)
         except ConflictError as error:  # another program writes below; its nodes are deleted next

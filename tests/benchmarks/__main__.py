@@ -22,7 +22,16 @@ from typing import Any
 from artigraph_neo4j.local import LocalStack, StackInfo
 from artigraph_neo4j.local.record import Record
 from artigraph_neo4j.local.s3 import PORTS as S3_PORTS
-from tests.benchmarks import large, machine, promises, questions, reading, recording, runs
+from tests.benchmarks import (
+    large,
+    machine,
+    promises,
+    questions,
+    reading,
+    recording,
+    runs,
+    upkeep,
+)  # fmt: skip
 from tests.benchmarks.harness import Report, Workload, bench_on, measure
 from tests.benchmarks.limits import verdicts
 from tests.benchmarks.outside import PEERS, Outside, start_all
@@ -36,6 +45,7 @@ WORKLOADS = [
     *large.WORKLOADS,
     *questions.WORKLOADS,
     *runs.WORKLOADS,
+    *upkeep.WORKLOADS,
 ]
 
 

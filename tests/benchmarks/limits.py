@@ -39,7 +39,7 @@ class Verdict:
 
 def verdicts(run: Run) -> list[Verdict]:
     """All limits. A quick run has smaller sizes, so it only shows that the machinery works."""
-    parts = (_writes, _reads, _growth, _questions, _runs, _stream, _s3)
+    parts = (_writes, _reads, _growth, _questions, _runs, _stream, _upkeep, _s3)
     return [verdict for part in parts for verdict in part(run)]
 
 
@@ -150,6 +150,28 @@ def _stream(run: Run) -> Iterator[Verdict]:
     yield Verdict(
         "the stream's first result: ms", _number(run, "stream", "library", "first_ms"), 100
     )
+
+
+def _upkeep(run: Run) -> Iterator[Verdict]:
+    for workload, text, limit in (
+        ("migrate", "1,000,000 artifacts migrated: × plain Cypher", 4),
+        ("delete", "1,000,000 nodes deleted: × plain Cypher", 2),
+        ("import", "1,000,000 nodes imported: × plain Cypher", 3),
+        ("upgrade", "1,000,000 nodes upgraded: × plain Cypher", 3),
+        ("gc", "garbage collected among 100,000 objects: × listing them", 2),
+    ):
+        yield Verdict(text, ratio(run, workload, "library", "floor"), limit)
+    yield Verdict(
+        "1,000,000 nodes deleted: seconds", _number(run, "delete", "library", "seconds"), 150
+    )
+    for workload, what in (("export_lines", "as lines"), ("export_tables", "as Parquet tables")):
+        text = f"1,000,000 nodes exported {what}"
+        yield Verdict(f"{text}: seconds", _number(run, workload, "library", "seconds"), 300)
+        yield Verdict(
+            f"{text}: MiB that the process grew",
+            _number(run, workload, "library", "grown_mib"),
+            300,
+        )
 
 
 def _s3(run: Run) -> Iterator[Verdict]:

@@ -87,8 +87,8 @@ async def export_graph(
     Args:
         span: The span, its id, or ``"current"``.
         path: The file; it is compressed if its name ends in ``.gz``. For Parquet, a directory to
-            create: ``spans.parquet``, ``artifacts.parquet``, and in ``models`` a table for each
-            model.
+            create: ``spans.parquet``, ``artifacts.parquet``, ``relationships.parquet``, and in
+            ``models`` a table for each model.
         format: ``"jsonl"`` for JSON lines, which ``import_graph`` reads; ``"parquet"`` for tables
             to analyse.
         blobs: Whether to write the bytes of values in storages too, into a directory with the

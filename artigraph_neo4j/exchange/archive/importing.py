@@ -239,7 +239,10 @@ class _Batch:
         properties = record["properties"]
         zoned = zoned_properties(properties)
         node_id = properties["node_id"]
-        values = {name: from_json(value) for name, value in properties.items()}
+        values = {
+            name: value if type(value) in (str, int) else from_json(value)
+            for name, value in properties.items()
+        }
         has_words = any(name in properties for name in WORDS)
         self.nodes.append(
             {

@@ -1,219 +1,252 @@
-"""Parquet tables: one of spans, one of artifacts, and one of native fields for each model.
-
-A column of a table has one type, but a property of a graph may have several: a field may be an int
-in one artifact and a str in the next. So the graph is read twice: to learn the types, and to write.
-"""
+"""Parquet tables: spans, artifacts, relationships, and one of native fields for each model."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from artigraph_neo4j.errors import ArchiveError, ArtigraphError
+from artigraph_neo4j.common.files import replacing
+from artigraph_neo4j.errors import ArchiveError
 from artigraph_neo4j.exchange.archive.lines import Line
-from artigraph_neo4j.exchange.archive.reading import GraphReader
-from artigraph_neo4j.graph.names import property_name, users_labels
+from artigraph_neo4j.exchange.archive.reading import GraphReader, is_part
+from artigraph_neo4j.graph.names import users_labels
 from artigraph_neo4j.graph.properties import from_json
-from artigraph_neo4j.model.native import as_python, from_native, kind_of
+from artigraph_neo4j.model.native import as_python
 
 try:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from artigraph_neo4j.exchange.archive.columns import TIME, Types, cell, native_fields
 except ImportError as error:
     raise ArchiveError(
         'Parquet tables need pyarrow: pip install "artigraph-neo4j[arrow]"'
     ) from error
 
-__all__ = ["write_tables"]
+__all__ = ["Tables", "Types", "write_tables", "writing"]
 
-_TIME = pa.timestamp("us", tz="UTC")
+ROWS = 50_000
+"""Maximum rows that wait for a table, and are then written as one row group."""
+
 _SPANS = {
     "node_id": pa.string(), "parent_id": pa.string(), "root_id": pa.string(), "depth": pa.int64(),
-    "label": pa.string(), "class": pa.string(), "status": pa.string(), "opened_at": _TIME,
-    "closed_at": _TIME, "seconds": pa.float64(), "exception_type": pa.string(),
+    "label": pa.string(), "class": pa.string(), "status": pa.string(), "opened_at": TIME,
+    "closed_at": TIME, "seconds": pa.float64(), "exception_type": pa.string(),
     "exception_message": pa.string(), "tags": pa.list_(pa.string()), "note": pa.string(),
     "properties": pa.string(),
 }  # fmt: skip
 _ARTIFACTS = {
     "node_id": pa.string(), "span_id": pa.string(), "label": pa.string(), "model": pa.string(),
-    "model_version": pa.int64(), "recorded_at": _TIME, "supersedes": pa.string(),
+    "model_version": pa.int64(), "recorded_at": TIME, "supersedes": pa.string(),
     "in_artifact": pa.string(), "path": pa.string(), "stored_bytes": pa.int64(),
     "tags": pa.list_(pa.string()), "note": pa.string(),
+}  # fmt: skip
+_RELATIONSHIPS = {
+    "from_id": pa.string(), "type": pa.string(), "to_id": pa.string(), "label": pa.string(),
+    "at": TIME,
 }  # fmt: skip
 _KEYS = ("node_id", "span_id", "label", "model_version", "recorded_at")
 
 _SPAN_COLUMNS = {*_SPANS, "label_", "duration_", "exception_stacktrace", "log_", "log_of_"}
 
-_TYPES: dict[type[Any], Any] = {
-    bool: pa.bool_(),
-    int: pa.int64(),
-    float: pa.float64(),
-    str: pa.string(),
-    bytes: pa.binary(),
-    date: pa.date32(),
-    timedelta: pa.duration("us"),
-}
-
 
 async def write_tables(
     reader: GraphReader, report: Any, progress: Callable[[Any], object] | None
 ) -> None:
-    """Write the tables into the directory ``report.path``. It reads the artifacts twice.
+    """Write the tables of a span and all below it into the directory ``report.path``.
 
     Raises:
         ArchiveError: The tables cannot be written.
     """
-    types = _Types()
-    async for _, artifacts in _pages(reader):
-        types.learn(artifacts)
+    types = Types()
+    async for kinds in reader.kinds():
+        types.learn(kinds)
+    with writing(report.path), ExitStack() as files:
+        tables = Tables(report.path, types, files)
+        tables.begin_all()
+
+        async def add(records: list[Line]) -> None:
+            await asyncio.to_thread(tables.write, records)
+            report.count(records)
+            if progress is not None:
+                progress(report)
+
+        async for spans, artifacts in reader.pages():
+            await add(spans or [a for a in artifacts if not is_part(a)])
+        async for used in reader.used():
+            await add(used)
+        await asyncio.to_thread(tables.flush)
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Raise an ``ArchiveError`` for what goes wrong with the files of a block."""
     try:
-        with ExitStack() as open_files:
-            tables = _Tables(report.path, types, open_files)
-            async for spans, artifacts in _pages(reader):
-                await asyncio.to_thread(tables.write, spans, artifacts)
-                report.count([*spans, *artifacts])
-                if progress is not None:
-                    progress(report)
+        yield
     except (OSError, pa.ArrowException) as error:
-        raise ArchiveError(f"{report.path} cannot be written: {error}") from error
+        raise ArchiveError(f"{path} cannot be written: {error}") from error
 
 
-async def _pages(reader: GraphReader) -> AsyncIterator[tuple[list[Line], list[Line]]]:
-    """Yield the same as ``GraphReader.pages`` without parts of spans, whose rows are stored values.
+class Tables:
+    """The open files of a directory, or of one partition of its tables.
 
-    The table of spans has the summaries of what they logged.
+    A file takes the place of an older one when the block of ``files`` ends well.
+
+    Args:
+        directory: The directory.
+        types: The types of the columns of each model.
+        files: Closes the files.
+        place: The path of a file in the directory, by the name of its table.
     """
-    async for spans, artifacts in reader.pages():
-        yield spans, [record for record in artifacts if "in" not in record["nodes"][0]]
 
-
-class _Types:
-    """The type of each column of each model's table."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, dict[str, Any]] = {}
-
-    def learn(self, artifacts: list[Line]) -> None:
-        for record in artifacts:
-            for node in record["nodes"]:
-                columns = self.of.setdefault(node["properties"]["model"], {})
-                for name, value in _fields(node).items():
-                    found = _type(value)
-                    columns[name] = _common(columns.get(name), found)
-
-
-def _type(value: object) -> Any:
-    """Return the Arrow type of a native value; None for None."""
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return pa.timestamp("us") if value.tzinfo is None else _TIME
-    if isinstance(value, list):
-        return pa.list_(_TYPES[type(cast("list[object]", value)[0])])
-    return _TYPES[type(value)]
-
-
-def _common(before: Any, new: Any) -> Any:
-    """Return a type that holds both; text with JSON where no other type does."""
-    if before is None or new is None or before == new:
-        return new if before is None else before
-    numbers = (pa.int64(), pa.float64())
-    if before in numbers and new in numbers:
-        return pa.float64()
-    return pa.string()
-
-
-def _fields(node: Line) -> dict[str, Any]:
-    """Return the native fields of a node as values of Python, with those that are None."""
-    properties = node["properties"]
-    found: dict[str, Any] = {}
-    try:
-        for name, entry in json.loads(properties["codec"])["fields"].items():
-            if entry in ("none", "unset"):
-                found[name] = None
-            elif entry != "model" and not _is_serialized(entry):
-                plain = kind_of(entry) if isinstance(entry, str) else entry  # no scalars in columns
-                value = from_native(from_json(properties[property_name(name)]), plain)
-                found[name] = value.astimezone(UTC) if _has_zone(value) else value
-    except _UNREADABLE:
-        pass  # the node keeps its row, with the readable fields
-    return found
-
-
-_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArtigraphError)
-
-
-def _is_serialized(entry: Any) -> bool:
-    return isinstance(entry, list) and entry[0] in ("inline", "blob")
-
-
-def _has_zone(value: Any) -> bool:
-    return isinstance(value, datetime) and value.tzinfo is not None
-
-
-class _Tables:
-    """The open files of a directory, and the columns of each."""
-
-    def __init__(self, directory: Path, types: _Types, files: ExitStack) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        types: Types,
+        files: ExitStack,
+        place: Callable[[str], str] = "{}.parquet".format,
+    ) -> None:
         self._directory = directory
         self._types = types
         self._files = files
-        self._names: dict[str, str] = {}
-        self._spans = self._open("spans", pa.schema(_SPANS))
-        self._artifacts = self._open("artifacts", pa.schema(_ARTIFACTS))
-        self._models = {model: self._model(model) for model in types.of}
+        self._place = place
+        self._names = _file_names(types.of)
+        self._open: dict[str, _Table] = {}
+        self.paths: set[Path] = set()
 
-    def _open(self, name: str, schema: Any) -> Any:
-        path = self._directory / f"{name}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return self._files.enter_context(pq.ParquetWriter(path, schema))
+    def begin_all(self) -> None:
+        """Open all tables now, so that those without rows are there too."""
+        for name, columns in (
+            ("spans", _SPANS), ("artifacts", _ARTIFACTS), ("relationships", _RELATIONSHIPS)
+        ):  # fmt: skip
+            self._table(name, columns)
+        for model in self._types.of:
+            self._model(model)
 
-    def _model(self, model: str) -> tuple[Any, dict[str, str]]:
-        """Return the file of a model, and the column of each field."""
-        name = re.sub(r"[^\w.-]", "_", model)[:100].lstrip(".") or "_"
-        while name.lower() in self._names:  # for file systems that ignore case
-            name += "_"
-        self._names[name.lower()] = model
-        columns = {f: f"{f}_" if f in _KEYS else f for f in self._types.of[model]}
+    def _table(self, name: str, columns: dict[str, Any]) -> _Table:
+        if name not in self._open:
+            path = self._directory / self._place(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made = self._files.enter_context(replacing(path))
+            writer = self._files.enter_context(
+                pq.ParquetWriter(made, pa.schema(columns), compression="zstd")
+            )
+            self._open[name] = _Table(writer)
+            self.paths.add(path)
+        return self._open[name]
+
+    def _model(self, model: str) -> tuple[_Table, dict[str, str]]:
+        """Return the table of a model, and the column of each field."""
+        types = self._types.of[model]
+        columns = {f: f"{f}_" if f in _KEYS else f for f in types}
         while len(set(columns.values())) < len(columns):
             columns = {f: f if f not in _KEYS else f"{columns[f]}_" for f in columns}
-        fields = {columns[f]: t or pa.null() for f, t in self._types.of[model].items()}
-        schema = pa.schema({**{key: _ARTIFACTS[key] for key in _KEYS}, **fields})
-        return self._open(f"models/{name}", schema), columns
+        fields = {columns[f]: t or pa.null() for f, t in types.items()}
+        schema = {**{key: _ARTIFACTS[key] for key in _KEYS}, **fields}
+        return self._table(f"models/{self._names[model]}", schema), columns
 
-    def write(self, spans: list[Line], artifacts: list[Line]) -> None:
-        """Write a batch of spans and a batch of artifacts."""
-        if spans:
-            _add(self._spans, [_span_row(span) for span in spans])
-        rows = [row for record in artifacts for row in _artifact_rows(record)]
-        if not rows:
-            return
-        _add(self._artifacts, [row for row, _ in rows])
-        of_model: dict[str, list[dict[str, Any]]] = {}
+    def write(self, records: list[Line]) -> None:
+        """Write records: spans, artifacts, and what spans used."""
+        kinds: dict[str, list[Line]] = {}
+        for record in records:
+            kinds.setdefault(record["kind"], []).append(record)
+        if spans := kinds.get("span"):
+            self._table("spans", _SPANS).add(map(_span_row, spans))
+        links = [_link(r["span"], "USED", r["artifact"], at=r["at"]) for r in kinds.get("used", ())]
+        rows = [row for record in kinds.get("artifact", ()) for row in _artifact_rows(record)]
+        if rows:
+            self._table("artifacts", _ARTIFACTS).add(row for row, _ in rows)
+            self._write_models(rows)
+            links += [link for record in kinds["artifact"] for link in _links(record)]
+        if links:
+            self._table("relationships", _RELATIONSHIPS).add(links)
+        if sum(table.waiting for table in self._open.values()) > 2 * ROWS:
+            self.flush()
+
+    def _write_models(self, rows: list[tuple[dict[str, Any], Line]]) -> None:
+        of_model: dict[str, list[tuple[dict[str, Any], Line]]] = {}
         for row, node in rows:
-            columns = self._models[row["model"]][1]
-            types = self._types.of[row["model"]]
-            values = {columns[n]: _cell(v, types[n]) for n, v in _fields(node).items()}
-            keys = {key: row[key] for key in _KEYS}
-            of_model.setdefault(row["model"], []).append(keys | values)
+            if row["model"] in self._types.of:  # else recorded since the types were learned
+                of_model.setdefault(row["model"], []).append((row, node))
         for model, found in of_model.items():
-            _add(self._models[model][0], found)
+            table, columns = self._model(model)
+            types = self._types.of[model]
+            table.add(
+                {key: row[key] for key in _KEYS}
+                | {
+                    columns[name]: cell(value, types[name])
+                    for name, value in native_fields(node).items()
+                    if name in types
+                }
+                for row, node in found
+            )
+
+    def flush(self) -> None:
+        """Write the rows that wait."""
+        for table in self._open.values():
+            table.flush()
 
 
-def _add(writer: Any, rows: list[dict[str, Any]]) -> None:
-    writer.write_table(pa.Table.from_pylist(rows, schema=writer.schema))
+class _Table:
+    """An open file, and rows that wait for it."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        self._parts: list[Any] = []
+        self.waiting = 0
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        part = pa.Table.from_pylist(list(rows), schema=self._writer.schema)
+        self._parts.append(part)
+        self.waiting += part.num_rows
+        if self.waiting >= ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._parts:
+            self._writer.write_table(pa.concat_tables(self._parts), row_group_size=ROWS)
+            self._parts, self.waiting = [], 0
 
 
-def _cell(value: Any, type_: Any) -> Any:
-    if value is None or type_ != pa.string() or isinstance(value, str):
-        return float(value) if value is not None and type_ == pa.float64() else value
-    return json.dumps(value, default=str, ensure_ascii=False)
+def _file_names(models: Iterable[str]) -> dict[str, str]:
+    """Return a name of a file for each model, also for file systems that ignore case."""
+    taken: set[str] = set()
+    names: dict[str, str] = {}
+    for model in models:
+        name = re.sub(r"[^\w.-]", "_", model)[:100].lstrip(".") or "_"
+        while name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        names[model] = name
+    return names
+
+
+def _link(
+    from_id: str, type_: str, to_id: str, *, label: str | None = None, at: str | None = None
+) -> dict[str, Any]:
+    time = None if at is None else datetime.fromisoformat(at)
+    return {"from_id": from_id, "type": type_, "to_id": to_id, "label": label, "at": time}
+
+
+def _links(record: Line) -> Iterable[dict[str, Any]]:
+    """Yield the relationships of an artifact with the spans that have it and with what it revises.
+
+    Each relationship is told once: ``USED`` with its span, ``SUPERSEDES`` with the newer version.
+    """
+    node_id = record["nodes"][0]["properties"]["node_id"]
+    for span, label, _, linked_at in record["spans"]:
+        yield _link(span, "HAS_ARTIFACT", node_id, label=label, at=linked_at)
+        if linked_at is None:
+            yield _link(node_id, "MADE_BY", span)
+    if record["supersedes"]:
+        older, at = record["supersedes"]
+        yield _link(node_id, "SUPERSEDES", older, at=at)
 
 
 def _span_row(span: Line) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import ArchiveError, SerializationError
 from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.graph.cypher import archive as cypher
+from artigraph_neo4j.graph.cypher import tables
 from artigraph_neo4j.graph.names import SEARCH_LABELS
 from artigraph_neo4j.graph.properties import to_json
 from artigraph_neo4j.model.seal import SEAL, TornReadError
 from artigraph_neo4j.model.stored import Stored
 from artigraph_neo4j.recording.artifacts import until_whole
 
-__all__ = ["NODES", "SPANS", "GraphReader"]
+__all__ = ["NODES", "SPANS", "GraphReader", "artifact_record", "is_part", "span_record"]
 
 SPANS = 500
 """Maximum number of spans to read at once."""
@@ -62,7 +63,7 @@ class GraphReader:
         while True:
             ((rows,),) = await self._engine.ask(cypher.EXPORT_SPANS, self._page(after))
             if rows:
-                yield [_span(*row) for row in rows]
+                yield [span_record(*row) for row in rows]
                 after = rows[-1][1]["node_id"]
             if len(rows) < SPANS:
                 return
@@ -84,7 +85,7 @@ class GraphReader:
 
     async def _artifacts(self, ids: list[str]) -> list[Line]:
         try:
-            records = await until_whole(await self._rows(ids), _artifact, self._rows)
+            records = await until_whole(await self._rows(ids), artifact_record, self._rows)
         except TornReadError as error:
             raise ArchiveError(f"{error}; nothing was exported") from error
         return [records[node_id] for node_id in ids if node_id in records]
@@ -93,6 +94,18 @@ class GraphReader:
         parameters = {"ids": ids, "span": self.span_id, "root": self.root_id}
         ((rows,),) = await self._engine.ask(cypher.EXPORT_ARTIFACTS, parameters)
         return {row[0][0][0]["node_id"]: row for row in rows}
+
+    async def kinds(self) -> AsyncIterator[list[list[Any]]]:
+        """Yield how artifacts are stored: ``[model, codec, types of lists]``, once in a batch.
+
+        One round trip for every ten batches of spans.
+        """
+        after: str | None = ""
+        while after is not None:
+            page = self._page(after) | {"size": 10 * SPANS}
+            ((kinds, last, seen),) = await self._engine.ask(tables.TABLE_KINDS_BELOW, page)
+            yield kinds
+            after = last if seen == 10 * SPANS else None
 
     async def used(self) -> AsyncIterator[list[Line]]:
         """Yield the artifacts that the spans used; one round trip for each batch."""
@@ -105,13 +118,14 @@ class GraphReader:
             ]
 
 
-def _span(
+def span_record(
     labels: list[str],
     properties: dict[str, Any],
     parents: list[str],
     tags: list[list[str]],
     notes: list[list[str]],
 ) -> Line:
+    """Return the record of a span."""
     properties.pop("writer_id", None)  # it names a process of this graph only
     return {
         "kind": "span",
@@ -123,7 +137,12 @@ def _span(
     }
 
 
-def _artifact(row: list[Any]) -> Line:
+def artifact_record(row: list[Any]) -> Line:
+    """Return the record of an artifact.
+
+    Raises:
+        TornReadError: It was being migrated while it was read.
+    """
     nodes, spans, older, newer, users = row
     with suppress(SerializationError, ValueError, TypeError, AttributeError):
         # Only to see if it is whole: unreadable values are copied as they are.
@@ -136,6 +155,11 @@ def _artifact(row: list[Any]) -> Line:
         "superseded": sorted(newer),
         "used_by": sorted(users),
     }
+
+
+def is_part(record: Line) -> bool:
+    """Tell if the record of an artifact is a part of a span, such as rows that it logged."""
+    return "in" in record["nodes"][0]
 
 
 def _in_order(nodes: list[Line]) -> list[Line]:

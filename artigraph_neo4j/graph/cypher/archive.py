@@ -26,6 +26,9 @@ __all__ = [
     "EXPORT_USED",
     "IMPORT_BATCH",
     "KNOWN_BLOBS",
+    "NODE_ROWS",
+    "PAGE",
+    "said",
 ]
 
 EXPORT_ROOT = f"""
@@ -35,7 +38,7 @@ WHERE s:Span AND {span_stays("s")}
 RETURN s.root_id, s.depth, [(p:Span)-[:PARENT_OF]->(s) | p.node_id][0]
 """
 
-_PAGE = f"""
+PAGE = f"""
 {DELETES}
 MATCH (s:Span) USING INDEX SEEK s:Span(root_id, node_id)
 WHERE s.root_id = $root AND s.node_id > $after AND {span_stays("s")}
@@ -45,17 +48,17 @@ WITH s ORDER BY s.node_id LIMIT $size
 """Part that walks up from each span; from the exported span each page would walk its whole tree."""
 
 
-def _said(name: str) -> str:
+def said(name: str) -> str:
     """Return expressions for the tags and the note of a node."""
     return f"""[({name})-[t:TAGGED]->(g:ArtigraphTag) | [g.name, toString(t.at)]],
     [({name})-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toString(o.written_at)]]"""
 
 
 EXPORT_SPANS = f"""
-{_PAGE}
+{PAGE}
 WITH s AS n
 RETURN collect([
-  labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {_said("n")}
+  labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {said("n")}
 ])
 """
 
@@ -80,9 +83,9 @@ RETURN found[i..i + 1000]
 """A statement that reads ids of artifacts and of parts of spans. An artifact that several exported
 spans share comes once, with the span that made it. Older versions come before newer ones."""
 
-_ROWS = artifact_rows(
+NODE_ROWS = artifact_rows(
     "labels(x)",
-    _said("x"),
+    said("x"),
     "[(s:Span)-[f:HAS_FIELD]->(x) | [s.node_id, f.path]]",
     properties="properties(x)",
     blob_ids=True,
@@ -91,7 +94,7 @@ _ROWS = artifact_rows(
 EXPORT_ARTIFACTS = f"""
 UNWIND $ids AS id
 MATCH (a:ArtigraphNode {{node_id: id}}) USING INDEX SEEK a:ArtigraphNode(node_id)
-{_ROWS}
+{NODE_ROWS}
 RETURN collect([
   nodes,
   [(s:Span)-[h:HAS_ARTIFACT]->(a) | [s.node_id, h.label, h.key, toString(h.linked_at)]],
@@ -107,7 +110,7 @@ RETURN collect([
 them."""
 
 EXPORT_USED = f"""
-{_PAGE}
+{PAGE}
 WITH collect(s) AS spans
 WITH spans, CASE WHEN size(spans) = $size THEN spans[-1].node_id END AS last
 UNWIND CASE WHEN size(spans) = 0 THEN [null] ELSE spans END AS s

@@ -122,31 +122,80 @@ children of any depth.
 ``DISTINCT`` drops the paths, which Neo4j 5.26 would keep through a sort: for the last span of a
 chain of 10,000 spans a path has 10,000 relationships."""
 
+_NOTE_USE = f"""
+  FOREACH (_ IN CASE WHEN used THEN [1] ELSE [] END |
+    SET other.gone_ = coalesce(other.gone_, [])[..{MAX_GONE}] + [x.node_id])
+  DELETE r"""
+"""Part that deletes a relationship ``r`` of an artifact ``x``; a remaining span that used the
+artifact keeps its id."""
+
+_USED_BY = f"type(r) = 'USED' AND NOT {_DOOMED_SPAN.format('other', '')}"
+
 UNLINK_ARTIFACTS = f"""
-UNWIND $ids AS id
-MATCH (:ArtigraphNode {{node_id: id}})-[h:HAS_ARTIFACT|HAS_FIELD]->(a)
-WITH h, a LIMIT $limit
-{lock("a", "Artifact")}
-DELETE h
-WITH collect(DISTINCT a) AS found, count(*) AS links
-CALL (found) {{
-  UNWIND found AS a
+CALL () {{
+  UNWIND $ids AS id
+  MATCH (:ArtigraphNode {{node_id: id}})-[u:USED]->()
+  WITH u LIMIT $links
+  DELETE u
+  RETURN count(*) AS own
+}}
+CALL (own) {{
+  UNWIND $ids AS id
+  MATCH (:ArtigraphNode {{node_id: id}})-[h:HAS_ARTIFACT|HAS_FIELD]->(a)
+  WITH h, a, a.node_id AS id LIMIT $limit
+  {lock("a", "Artifact")}
+  DELETE h
+  RETURN collect(DISTINCT id) AS ids, count(*) AS unlinked
+}}
+CALL (ids) {{
+  UNWIND ids AS id
+  MATCH (a:ArtigraphNode {{node_id: id}})
+  WITH a, CASE WHEN COUNT {{ (a)--() }} <= $each THEN [(a)-[r]-(other) | [r, type(r), other]] END
+    AS links
+  WITH a, links, links IS NOT NULL
+    AND none(link IN links WHERE link[1] IN ['HAS_ARTIFACT', 'HAS_FIELD']) AS is_small
+  RETURN collect(CASE WHEN is_small THEN [a, links] END) AS small,
+    collect(CASE WHEN NOT is_small THEN a END) AS others
+}}
+CALL (others) {{
+  UNWIND others AS a
   WITH a WHERE NOT EXISTS {{ (a)<-[:HAS_ARTIFACT|HAS_FIELD]-() }}
   SET a:ArtigraphDeleting, a.marked_at_ = datetime()
   RETURN collect(a.node_id) AS doomed
 }}
-CALL (found) {{
-  UNWIND found AS a
+CALL (others) {{
+  UNWIND others AS a
   MATCH (a) WHERE EXISTS {{ (a)<-[:HAS_ARTIFACT|HAS_FIELD]-() }} AND NOT EXISTS {{
     MATCH (a)<-[:HAS_ARTIFACT]-(holder) WHERE {_DOOMED_SPAN.format("holder", "")}
   }}
   RETURN count(a) AS kept
 }}
-RETURN doomed, kept, links = $limit AS more
+CALL (small) {{
+  UNWIND small AS found
+  UNWIND found[1] AS link
+  WITH found[0] AS x, link[0] AS r, link[1] AS kind, link[2] AS other
+  WITH x, r, other, kind = 'STORED_IN' AS is_blob, kind IN ['STORED_IN', 'HAS_NOTE'] AS goes,
+    CASE kind WHEN 'STORED_IN' THEN other.size END AS size,
+    CASE kind WHEN 'USED' THEN NOT {_DOOMED_SPAN.format("other", "")} ELSE false END AS used
+  {_NOTE_USE}
+  FOREACH (_ IN CASE WHEN goes THEN [1] ELSE [] END | DETACH DELETE other)
+  RETURN sum(CASE WHEN is_blob THEN 1 ELSE 0 END) AS blobs, coalesce(sum(size), 0) AS bytes,
+    sum(CASE WHEN used THEN 1 ELSE 0 END) AS uses
+}}
+CALL (small, blobs) {{
+  UNWIND small AS found
+  WITH found[0] AS a
+  DELETE a
+  RETURN count(*) AS artifacts
+}}
+RETURN doomed, kept, own = $links OR unlinked = $limit AS more, artifacts, blobs, bytes, uses
 """
-"""A statement that unlinks artifacts from spans, and parts of spans. An artifact without any span
-left becomes a marked root itself; one that only spans outside of all deletes still have counts as
-kept."""
+"""A statement that unlinks artifacts and parts from spans, and spans from what they used. What no
+span has any more is deleted, if it has few relationships and no models nested in it; else it becomes
+a marked root itself, and its id is returned. What only spans outside of all deletes still have
+counts as kept.
+
+What spans of the same tree used is gone before, so that artifacts need not look for it."""
 
 DELETE_ARTIFACTS = f"""
 UNWIND $ids AS id
@@ -168,10 +217,8 @@ CALL (nodes) {{
   UNWIND nodes AS x
   MATCH (x)-[r]-(other) WHERE type(r) <> 'HAS_FIELD'
   WITH DISTINCT r, x, other LIMIT $links
-  WITH r, x, other, type(r) = 'USED' AND NOT {_DOOMED_SPAN.format("other", "")} AS used
-  FOREACH (_ IN CASE WHEN used THEN [1] ELSE [] END |
-    SET other.gone_ = coalesce(other.gone_, [])[..{MAX_GONE}] + [x.node_id])
-  DELETE r
+  WITH r, x, other, {_USED_BY} AS used
+  {_NOTE_USE}
   RETURN count(*) AS links, sum(CASE WHEN used THEN 1 ELSE 0 END) AS uses
 }}
 CALL (nodes, links) {{
@@ -200,14 +247,11 @@ MATCH (s:ArtigraphNode {{node_id: id}})
 WITH collect(s) AS nodes
 CALL (nodes) {{
   UNWIND nodes AS s
-  MATCH (s)-[:HAS_NOTE]->(note)
-  DETACH DELETE note
-}}
-CALL (nodes) {{
-  UNWIND nodes AS s
-  MATCH (s)-[r]-() WHERE NOT type(r) IN ['PARENT_OF', 'HAS_ARTIFACT', 'HAS_FIELD']
-  WITH DISTINCT r LIMIT $links
+  MATCH (s)-[r]-(other) WHERE NOT type(r) IN ['PARENT_OF', 'HAS_ARTIFACT', 'HAS_FIELD']
+  WITH DISTINCT r, other LIMIT $links
+  WITH r, other, type(r) = 'HAS_NOTE' AS is_note
   DELETE r
+  FOREACH (_ IN CASE WHEN is_note THEN [1] ELSE [] END | DETACH DELETE other)
   RETURN count(*) AS links
 }}
 CALL (nodes, links) {{

@@ -52,7 +52,7 @@ OLD_PAGE = """
 MATCH (a:Artifact) USING INDEX SEEK a:Artifact(model, model_version, recorded_at, node_id)
 WHERE a.model = $model AND a.model_version = $version AND a.recorded_at >= datetime($at)
   AND a.node_id IS NOT NULL AND (a.recorded_at > datetime($at) OR a.node_id > $after)
-WITH a ORDER BY a.recorded_at, a.node_id LIMIT $size
+WITH a ORDER BY a.model, a.model_version, a.recorded_at, a.node_id LIMIT $size
 CALL (a) {
   MATCH (a)-[:HAS_FIELD*0..]->(x)
   OPTIONAL MATCH (x)-[:STORED_IN]->(b:Blob)
@@ -61,7 +61,10 @@ CALL (a) {
 RETURN collect([a.node_id, toString(a.recorded_at), nodes, bytes])
 """
 """A statement that reads the next artifacts after a cursor, and the size of each with its nested
-models, so that no more is read at once than fits into memory."""
+models, so that no more is read at once than fits into memory.
+
+With all properties of the index in the order, the index gives it, and each page reads only its own
+artifacts instead of all that are left."""
 
 OLD_ARTIFACTS = f"""
 UNWIND $ids AS id

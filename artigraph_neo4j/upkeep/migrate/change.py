@@ -148,6 +148,26 @@ def _children(encoded: Encoded) -> defaultdict[str, dict[str, str]]:
     return found
 
 
+def _differing(before: StoredNode, properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties that change; those that the node loses are None.
+
+    Only texts and numbers without a fraction are compared: others may be equal and yet differ, as
+    0.0 and -0.0 do.
+    """
+    old = before.properties
+    found = {
+        name: value
+        for name, value in properties.items()
+        if type(value) not in (str, int)
+        or type(old.get(name)) is not type(value)
+        or old[name] != value
+    }
+    for name in (*before.field_properties(), *before.entry_properties(), "search_"):
+        if name in old and name not in properties:
+            found[name] = None
+    return found
+
+
 def _digest(pending: Pending) -> str:
     """Return the digest of the serialized value, made only once; for a lazy value it is known."""
     if pending.reference is not None:
@@ -182,6 +202,11 @@ class Change:
             for item in encoded.pending
             if item.node.node_id in self._written and not self._is_stored(item)
         ]
+
+    @property
+    def waits(self) -> bool:
+        """Whether values have to be stored, or indexes to be created, before it is written."""
+        return bool(self.encoded.pending) or any(n.plan.indexes for n in self.encoded.nodes)
 
     def _is_stored(self, pending: Pending) -> bool:
         """Tell if a storage has the bytes for this artifact already, and keep them there."""
@@ -242,14 +267,15 @@ class Change:
             if (before := self.old.old.get(node.node_id)) is not None:
                 properties = row["properties"]
                 properties[SEAL] = self._seal(node, properties, children[node.node_id])
-                for name in (*before.field_properties(), *before.entry_properties(), "search_"):
-                    properties.setdefault(name, None)
+                labels = self.old.labels[node.node_id]
                 row["unlabel"] = [
                     label
-                    for label in self.old.labels[node.node_id]
+                    for label in labels
                     if label not in row["labels"]
                     and (label in models or label in (before.model, STORED_LABEL))
                 ]
+                row["labels"] = [label for label in row["labels"] if label not in labels]
+                row["properties"] = _differing(before, properties)
                 seals.append([node.node_id, properties[SEAL]])
             written.append(row)
         unit = {

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from artigraph_neo4j.common.pausing import collector_paused
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, MigrationError
 from artigraph_neo4j.graph.cypher import migrate
@@ -141,11 +142,12 @@ class Rewriter:
         ((rows,),) = await self._engine.ask(migrate.OLD_ARTIFACTS, parameters)
         resolver = Resolver(self._wanted)
         found: list[OldArtifact] = []
-        for nodes in rows:
-            with self._failures(nodes[0][0]["node_id"], tally):
-                old = OldArtifact(nodes, resolver)
-                if old.root.node_id in old.old:  # with several classes, one may have this version
-                    found.append(old)
+        with collector_paused():
+            for nodes in rows:
+                with self._failures(nodes[0][0]["node_id"], tally):
+                    old = OldArtifact(nodes, resolver)
+                    if old.root.node_id in old.old:  # one of several classes may have this version
+                        found.append(old)
         return found, len(ids) - len(rows)
 
     @contextmanager
@@ -168,13 +170,15 @@ class Rewriter:
     async def _migrate(self, found: list[OldArtifact], tally: Tally) -> None:
         if not self._dry_run:
             await self._seal([row for old in found for row in old.seals()])
-        loaded = await self._each(found, self._load, tally)
+        loaded = [old for old in found if not old.loadings]
+        loaded += await self._each([old for old in found if old.loadings], self._load, tally)
         changes = await asyncio.to_thread(self._change, loaded, tally)
         if self._dry_run:
             tally.migrated += len(changes)
             return
-        models = model_names()
-        units = await self._each(changes, lambda change: self._unit(change, models), tally)
+        kept = [(change, Uploads(self._engine, ())) for change in changes if not change.waits]
+        kept += await self._each([change for change in changes if change.waits], self._keep, tally)
+        units = await asyncio.to_thread(self._units, kept, tally)
         await self._write(units, tally)
 
     async def _each(
@@ -202,29 +206,27 @@ class Rewriter:
     def _change(self, loaded: list[OldArtifact], tally: Tally) -> list[Change]:
         limit = self._engine.inline_bytes
         changes: list[Change] = []
-        for old in loaded:
-            with self._failures(old.root.node_id, tally):
-                changes.append(old.migrated(inline_bytes=limit))
+        with collector_paused():
+            for old in loaded:
+                with self._failures(old.root.node_id, tally):
+                    changes.append(old.migrated(inline_bytes=limit))
         return changes
 
-    async def _unit(self, change: Change, models: set[str]) -> Unit:
+    async def _keep(self, change: Change) -> tuple[Change, Uploads]:
+        """Create the indexes that a change needs, and store its new values."""
         await field_indexes.ensure(self._engine, change.encoded)
         uploads = Uploads(self._engine, change.encoded.pending)
         await uploads.keep(adopt=False)  # values that stay were taken out already
-        labels = {
-            node.node_id: node.properties.get("artifact_label") for node in change.old.stored.nodes
-        }
-        rows = [
-            {
-                "id": node.node_id,
-                "labels": node.labels,
-                "properties": properties_of(node, labels.get(node.node_id)),
-                "at": node.recorded_at.isoformat(),
-            }
-            for node in change.encoded.nodes
-        ]
-        row, seals = change.unit(uploads.rows(), rows, models)
-        return Unit(row, seals, len(change.old.old), uploads)
+        return change, uploads
+
+    def _units(self, kept: list[tuple[Change, Uploads]], tally: Tally) -> list[Unit]:
+        models = model_names()
+        units: list[Unit] = []
+        with collector_paused():
+            for change, uploads in kept:
+                with self._failures(change.root.node_id, tally):
+                    units.append(_unit(change, uploads, models))
+        return units
 
     async def _write(self, units: list[Unit], tally: Tally) -> None:
         if not units:
@@ -261,6 +263,23 @@ class Rewriter:
         parameters = {"locks": locks, "seal": rows, "unseal": self._sealed}
         await self._engine.write(migrate.SEAL, parameters)
         self._sealed = []
+
+
+def _unit(change: Change, uploads: Uploads, models: set[str]) -> Unit:
+    labels = {
+        node.node_id: node.properties.get("artifact_label") for node in change.old.stored.nodes
+    }
+    rows = [
+        {
+            "id": node.node_id,
+            "labels": node.labels,
+            "properties": properties_of(node, labels.get(node.node_id)),
+            "at": node.recorded_at.isoformat(),
+        }
+        for node in change.encoded.nodes
+    ]
+    row, seals = change.unit(uploads.rows(), rows, models)
+    return Unit(row, seals, len(change.old.old), uploads)
 
 
 def _outermost(found: list[OldArtifact]) -> tuple[list[OldArtifact], list[str]]:

@@ -34,9 +34,12 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.errors import IntegrityError, MigrationError, NotFoundError
 from artigraph_neo4j.graph.attempts import Statement
+from artigraph_neo4j.graph.cypher import migrate
+from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.testing import difference
+from tests.graph.plans import operators, steps
 
 NODE = """
 MATCH (a:ArtigraphNode {node_id: $id})
@@ -494,3 +497,15 @@ async def test_lazy_values_stay_where_they_are(tmp_path: Path, query: Any) -> No
     assert found.number == 2
     assert await found.blob.load() == b"x" * 1000
     assert await found.small.load() == b"y"
+
+
+async def test_a_page_reads_no_more_than_its_artifacts(engine: Engine, session: Any) -> None:
+    async with span_context(label="pages"):
+        for number in range(40):
+            await create_span_artifact("current", label=None, data=flat(1)(x=number))
+    page = {"model": "BulkFlat", "version": 1, "at": "0001-01-01T00:00:00Z", "after": "", "size": 5}
+    result = await session.run(*with_one_map(f"PROFILE {migrate.OLD_PAGE}", page))
+    plan = (await result.consume()).profile
+    assert not {"Sort", "Top"} & set(operators(plan))
+    (seek,) = [step for step in steps(plan) if step["operatorType"].startswith("NodeIndexSeek")]
+    assert seek["rows"] == 5
