@@ -157,9 +157,9 @@ def _holds_fixed_list(kind: pa.DataType) -> bool:
 def _reads_missing_lists() -> bool:
     """Return whether pyarrow reads missing lists of a fixed size, which 24 and 25 only write."""
     sink = BytesIO()
-    pq.write_table(pa.table({"a": pa.array([None], pa.list_(pa.int8(), 1))}), sink)
+    pq.write_table(pa.table({"a": pa.array([None], pa.list_(pa.int64(), 1))}), sink)
     try:
-        pq.ParquetFile(sink).read()
+        pq.ParquetFile(sink, read_dictionary=[], pre_buffer=False).read()
     except pa.ArrowInvalid:
         return False
     return True
