@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NoReturn, cast
 
 from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.model.native import NOT_NATIVE, to_native
 
 __all__ = [
     "Above",
@@ -294,6 +295,8 @@ class Ref:
     def _value(self, value: Any) -> Value:
         if isinstance(value, Ref):
             raise FilterError(f"{self}: compare with a value, not with {value}")
+        stored = to_native(value)[0] if type(value).__module__ == "numpy" else NOT_NATIVE
+        value = value if stored is NOT_NATIVE else stored
         kind = _kind(value)
         if kind is None:
             raise FilterError(
