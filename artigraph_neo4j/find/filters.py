@@ -366,7 +366,7 @@ class Attribute(Ref):
 
     def _recorded(self, value: Any) -> Any:
         is_label = self.name == "label" and isinstance(value, (str, PathLike))
-        return as_label(cast("object", value), str(self)) if is_label else value
+        return as_label(cast("object", value), str(self)) if is_label else cast("object", value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
