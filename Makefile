@@ -51,7 +51,7 @@ coverage: $(STAMP) ## Run all tests and show which lines and branches of the lib
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered --show-missing --sort=cover
 
-fuzz: $(STAMP) ## Read mutated bytes with every serializer, 10,000,000; ARGS="--count 1000", "--only msgpack"
+fuzz: $(STAMP) ## Read mutated bytes with every serializer, 10,000,000; ARGS="--count 1000 --jobs 2", "--only msgpack"
 	$(BIN)/python -m tests.fuzz $(or $(ARGS),--count 10000000)
 
 soak: $(STAMP) ## Run programs under random faults for an hour; ARGS="--seconds 60", "--seed 7 --count 1"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from artigraph_neo4j.engine.scope import get_current_span_id
 from artigraph_neo4j.errors import ArgumentError, NotFoundError
+from artigraph_neo4j.graph.names import check_text
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.base import ModelBase, artifact_info
 
@@ -30,12 +31,12 @@ def span_id(given: AnySpan, argument: str = "span") -> str:
         argument: The name of the caller's argument, for messages.
 
     Raises:
-        ArgumentError: It is something else, such as an artifact.
+        ArgumentError: It is something else, such as an artifact, or an id that cannot be sent.
         SpanError: ``"current"``, and no span is.
         NotFoundError: The span was never opened.
     """
     if isinstance(given, str):
-        return get_current_span_id(given)
+        return check_text(get_current_span_id(given), argument, ArgumentError)
     if isinstance(given, ModelBase):
         raise ArgumentError(
             f"{argument} takes a span, and this is an artifact, {_shown(given)}; the span that has "
@@ -52,7 +53,7 @@ def artifact_id(given: AnyArtifact, argument: str = "artifact") -> str:
         argument: The name of the caller's argument, for messages.
 
     Raises:
-        ArgumentError: It is something else, such as a span.
+        ArgumentError: It is something else, such as a span, or an id that cannot be sent.
         NotFoundError: The artifact was neither read nor recorded.
     """
     if isinstance(given, Span):
@@ -84,7 +85,7 @@ def node_id(given: AnyNode, argument: str = "node") -> str:
 
 def _id(given: object, argument: str, expected: str) -> str:
     if isinstance(given, str):
-        return given
+        return check_text(given, argument, ArgumentError)
     if isinstance(given, UUID):
         return str(given)
     if isinstance(given, Span):

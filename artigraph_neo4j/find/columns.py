@@ -111,7 +111,7 @@ class Columns:
     def _of_span(self, ref: Ref, resolved: Resolved) -> Callable[[Cells], Any]:
         property_ = f"n.{quoted(resolved.property)}"
         if resolved.property in ("opened_at", "closed_at"):
-            return _converted(self._cell(f"toString({property_})"), instant)
+            return _converted(self._cell(f"toStringOrNull({property_})"), instant)
         at = self._cell(property_)
         if resolved.property == "duration_":
             return _converted(at, lambda seconds: timedelta(seconds=seconds))
@@ -180,7 +180,7 @@ class Columns:
         text = quoted(resolved.property)
         if resolved.field is None:  # an attribute of artifacts
             if resolved.property == "recorded_at":
-                return _converted(self._cell(f"toString({variable}.{text})"), instant)
+                return _converted(self._cell(f"toStringOrNull({variable}.{text})"), instant)
             return _converted(self._cell(f"{variable}.{text}"), as_python)
         codec = self._within(variable, resolved, "{}.codec", parameters)
         at = self._within(variable, resolved, f"{{}}.{text}", parameters)

@@ -38,7 +38,9 @@ CALL (n) {{
   WITH h, a WHERE a IS NOT NULL
   RETURN collect([h.label, a.codec, {_plain("a")}]) AS artifacts
 }}
-WITH collect([n.node_id, n.label, toString(n.opened_at), {_plain("n")}, artifacts]) AS found"""
+WITH collect([
+  n.node_id, n.label, toStringOrNull(n.opened_at), {_plain("n")}, artifacts
+]) AS found"""
 """The part of a statement that collects the plain values of each span, and of its labeled
 artifacts."""
 

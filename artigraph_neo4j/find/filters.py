@@ -11,9 +11,12 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from os import PathLike
 from typing import Any, Literal, NoReturn, cast
 
 from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.graph.names import as_label
+from artigraph_neo4j.model.native import NOT_NATIVE, to_native
 
 __all__ = [
     "Above",
@@ -291,9 +294,16 @@ class Ref:
             raise FilterError(f"{self}: contains() takes part of a str or an item, not {other!r}")
         return Comparison(self, operator, (value,))
 
+    def _recorded(self, value: Any) -> Any:
+        """Return a value as it would be recorded."""
+        return value
+
     def _value(self, value: Any) -> Value:
         if isinstance(value, Ref):
             raise FilterError(f"{self}: compare with a value, not with {value}")
+        stored = to_native(value)[0] if type(value).__module__ == "numpy" else NOT_NATIVE
+        value = value if stored is NOT_NATIVE else stored
+        value = self._recorded(value)
         kind = _kind(value)
         if kind is None:
             raise FilterError(
@@ -353,6 +363,10 @@ class Attribute(Ref):
         return f"{self.owner}.{self.name}"
 
     __repr__ = __str__
+
+    def _recorded(self, value: Any) -> Any:
+        is_label = self.name == "label" and isinstance(value, (str, PathLike))
+        return as_label(cast("object", value), str(self)) if is_label else cast("object", value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -172,7 +172,7 @@ def ordering(key: Key) -> str:
 
 def returned(key: Key) -> str:
     """Return a key in a form that JSON can hold."""
-    return f"toString({key.text})" if key.kind in _CAST else key.text
+    return f"toStringOrNull({key.text})" if key.kind in _CAST else key.text
 
 
 def after(plan: Plan, keys: list[Key], parameters: Parameters) -> list[str]:

@@ -136,7 +136,7 @@ class ArtifactSummary:
             for name, entry in entries.items()
         )
         return cls(
-            node_id, label, shared, model or "?", version or 0,
+            node_id, None if label is None else str(label), shared, model or "?", version or 0,
             _recorded(at), fields, size, problem,
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
 from functools import cached_property
@@ -215,6 +216,8 @@ class ModelPlan:
         init_vars: The names of its ``InitVar`` pseudo-fields, which only the constructor takes.
         cached: The names of its cached properties, which are computed again after reading.
         slots: The names of slots that are not fields.
+        computed: The names of fields that code of the class reads or sets: by a descriptor such as
+            a property, or its ``__getattribute__``.
     """
 
     info: ModelInfo
@@ -226,6 +229,7 @@ class ModelPlan:
     init_vars: frozenset[str] = frozenset()
     cached: frozenset[str] = frozenset()
     slots: frozenset[str] = frozenset()
+    computed: frozenset[str] = frozenset()
 
 
 _plans: WeakKeyDictionary[type[ModelBase], ModelPlan] = WeakKeyDictionary()
@@ -236,7 +240,8 @@ def plan_of(cls: type[ModelBase]) -> ModelPlan:
     """Return the plan of a model class.
 
     Raises:
-        ModelError: The class is not a dataclass, or a field hides a method or cannot be restored.
+        ModelError: The class is not a dataclass, a field hides a method or cannot be restored, or
+            its ``__post_read__`` is async.
     """
     plan = _plans.get(cls)
     if plan is None:
@@ -248,6 +253,11 @@ def _make_plan(cls: type[ModelBase]) -> ModelPlan:
     info = model_info(cls)
     if "__dataclass_fields__" not in vars(cls) and _declares_fields(cls):
         raise ModelError(f"model {cls.__qualname__} is not a dataclass; put @dataclass above it")
+    if inspect.iscoroutinefunction(getattr(cls, "__post_read__", None)):
+        raise ModelError(
+            f"{cls.__qualname__}.__post_read__ is async, and reading would not await it; make it a "
+            "plain method"
+        )
     fields: dict[str, FieldPlan] = {}
     init_vars: set[str] = set()
     for field in _all_fields(cls):
@@ -270,7 +280,14 @@ def _make_plan(cls: type[ModelBase]) -> ModelPlan:
         frozenset(init_vars),
         frozenset(_names_of(cls, cached_property)),
         _slots(cls) - fields.keys(),
+        frozenset(name for name in fields if _is_computed(cls, name)),
     )
+
+
+def _is_computed(cls: type[Any], name: str) -> bool:
+    held: object = inspect.getattr_static(cls, name, None)
+    described = hasattr(type(held), "__set__") and not inspect.ismemberdescriptor(held)  # a slot
+    return described or any("__getattribute__" in vars(base) for base in cls.__mro__[:-1])
 
 
 def _field_plan(cls: type[ModelBase], info: ModelInfo, field: dataclasses.Field[Any]) -> FieldPlan:

@@ -6,12 +6,15 @@ when the object was made. A class with more state than its fields rebuilds it in
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from types import FunctionType, MemberDescriptorType
 from typing import Any, TypeVar
 
 from artigraph_neo4j.errors import MigrationError, ModelError, SerializationError
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.fields import FieldPlan, ModelPlan, plan_of
+from artigraph_neo4j.serializer.base import shown
 
 __all__ = ["UNSET", "check_extras", "construct", "field_value", "restore"]
 
@@ -45,31 +48,63 @@ def field_value(artifact: ModelBase, plan: FieldPlan) -> Any:
 
 
 def check_extras(artifact: ModelBase, plan: ModelPlan) -> None:
-    """Refuse an object with attributes that reading could not bring back.
+    """Refuse an object with attributes that reading could not bring back as they are.
 
     ``functools.cached_property`` computes its value again, and names like ``__orig_class__`` are
     Python's own. A class with ``__post_read__`` answers for its other attributes itself.
 
     Raises:
-        SerializationError: An attribute is not a field; the message names it.
+        SerializationError: An attribute is not a field, or a field changes when its value is put
+            back, as by a descriptor that scales it; the message names it.
     """
     held: Mapping[str, Any] = getattr(artifact, "__dict__", {})
-    if held.keys() <= plan.fields.keys() and not plan.slots:
+    if held.keys() <= plan.fields.keys() and not plan.slots and not plan.computed:
         return
     extra = held.keys() - plan.fields.keys()
     extra |= {name for name in plan.slots if hasattr(artifact, name)}
     extra = {n for n in extra - plan.cached if not (n.startswith("__") and n.endswith("__"))}
-    if not extra or hasattr(type(artifact), _HOOK):
+    if not (extra or plan.computed) or hasattr(type(artifact), _HOOK):
         return
     values = {name: field_value(artifact, field) for name, field in plan.fields.items()}
     twin = _with_fields(type(artifact), values)  # descriptors keep values under names of their own
-    lost = sorted(name for name in extra if not hasattr(twin, name))
+    lost = sorted(name for name in extra if not _comes_back(twin, name, plan))
     if lost:
         raise SerializationError(
             f"{type(artifact).__qualname__} has the attribute {lost[0]!r}, which is not a field "
             "and would not come back: declare it as a field, delete it before recording, or give "
             f"the class a method {_HOOK}(self) that makes it again after reading"
         )
+    for name in sorted(plan.computed):
+        back = getattr(twin, name, UNSET)
+        if not _same(values[name], back):
+            raise SerializationError(
+                f"{type(artifact).__qualname__}.{name} would come back as {shown(back)}, not as "
+                f"{shown(values[name])}: its descriptor, or the class, changes what is put into "
+                f"it; change values in __post_init__, or give the class a method {_HOOK}(self)"
+            )
+
+
+def _comes_back(twin: ModelBase, name: str, plan: ModelPlan) -> bool:
+    """Return whether an object with the same fields has an attribute, or computes it when asked."""
+    if name in getattr(twin, "__dict__", {}) or (name in plan.slots and hasattr(twin, name)):
+        return True
+    there: object = inspect.getattr_static(type(twin), name, None)
+    return hasattr(type(there), "__get__") and not isinstance(there, _NOT_COMPUTED)
+
+
+_NOT_COMPUTED = (FunctionType, classmethod, staticmethod, MemberDescriptorType)
+
+
+def _same(value: Any, back: Any) -> bool:
+    """Return whether two values are the same as far as their ``==`` can tell."""
+    if back is value:
+        return True
+    try:
+        return type(back) is type(value) and bool(
+            back == value or (value != value and back != back)
+        )
+    except ValueError:  # an array compares each item
+        return bool((back == value).all())
 
 
 def restore(cls: type[M], values: Mapping[str, Any], what: str) -> M:

@@ -52,7 +52,11 @@ class Stored:
                 for node in self.nodes[1:]:
                     by_id[node.parent_id].children[node.path] = node
         except KeyError as error:
-            raise TornReadError(f"an artifact changed while it was read: {error}") from error
+            known = self.nodes[0].node_id if getattr(self, "nodes", None) else "?"
+            raise TornReadError(
+                f"artifact {known} changed while it was read, or a HAS_FIELD relationship of it "
+                f"does not lead from a model to one nested in it: {error}"
+            ) from error
         for node in self.nodes:
             if SEAL in node.properties and node.properties[SEAL] != node.seal():
                 raise TornReadError(

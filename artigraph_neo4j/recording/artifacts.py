@@ -283,6 +283,8 @@ async def from_rows(
     handled.
     """
     keep = leniency.on_error != "raise"
+    # Anybody may have set a label of another type.
+    rows = [[owner, None if label is None else str(label), nodes] for owner, label, nodes in rows]
     wholes = await _whole([(nodes, owner, label) for owner, label, nodes in rows], keep=keep)
     stored = [item for item in wholes if isinstance(item, Stored)]
     read = iter(await _join(stored, wanted, leniency))

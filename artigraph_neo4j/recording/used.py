@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
@@ -24,6 +26,15 @@ __all__ = [
 
 MAX_USED = 10_000
 """Maximum number of used artifacts that wait for the end of their span; more are sent earlier."""
+
+LATE_SECONDS = 10.0
+"""Maximum seconds that a worker waits for its span, which a batch of its parent writes."""
+
+_gone: set[str] = set()
+"""Spans that a worker waited for in vain: somebody deleted them."""
+
+_PAUSE = 0.1
+"""Seconds between two looks for the span."""
 
 _scoped: ContextVar[bool | None] = ContextVar("artigraph_neo4j.record_used", default=None)
 
@@ -97,14 +108,25 @@ async def write_current_uses(engine: Engine) -> None:
         cell = cell.outer
 
 
+async def _send(engine: Engine, cell: Cell, used: list[list[str]]) -> None:
+    """Record used artifacts; in a worker, after a batch of its parent has written the span."""
+    parameters = {"node_id": cell.span_id, "used": used}
+    end = time.monotonic() + LATE_SECONDS
+    while not await engine.write(links.USE_ARTIFACTS, parameters, settle=True):
+        if not cell.is_inherited or cell.span_id in _gone:
+            return
+        if time.monotonic() > end:
+            _gone.add(cell.span_id)
+            return
+        await asyncio.sleep(_PAUSE)
+
+
 async def write_used(engine: Engine, cell: Cell, *, leave: int = 0) -> None:
     """Record used artifacts, ``MAX_USED`` per round trip, until at most ``leave`` are left."""
     while len(cell.used) > leave:
         taken = take_used(cell, MAX_USED)
         try:
-            await engine.write(
-                links.USE_ARTIFACTS, {"node_id": cell.span_id, "used": taken}, settle=True
-            )
+            await _send(engine, cell, taken)
         except BaseException:
             cell.used.update(dict(taken) | cell.used)  # so that the end of the span sends them
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from io import BytesIO
 from typing import IO, Any
 
@@ -43,12 +44,17 @@ def to_parquet(table: pa.Table, file: IO[bytes], row_group_rows: int | None = No
     """Write the table as a Parquet file.
 
     Raises:
-        SerializationError: A column has a type that Parquet writes but cannot read back, or the
-            file is so small compared to the table that reading would be refused.
+        SerializationError: A column has a type that Parquet writes but cannot read back, or missing
+            lists of a fixed size, which the installed pyarrow cannot read; or the file is so small
+            compared to the table that reading would be refused.
     """
     for field in table.schema:
         if why := _why_unreadable(field.type):
             raise SerializationError(f"column {shown(field.name)}: Parquet cannot give back {why}")
+    for field, column in zip(table.schema, table.itercolumns(), strict=True):
+        read = _reads_missing_lists() if _holds_fixed_list(field.type) else True
+        if not read and any(map(_misses_fixed_list, column.chunks)):
+            raise SerializationError(f"column {shown(field.name)}: {_NOT_READ}")
     written: list[pq.FileMetaData] = []
     pq.write_table(table, file, row_group_size=row_group_rows, metadata_collector=written)
     spread = spreads(table.schema.serialize().to_pybytes())
@@ -130,6 +136,40 @@ def _why_unreadable(kind: pa.DataType, *, nested: bool = False, viewed: bool = F
     return next(filter(None, reasons), None)
 
 
+def _misses_fixed_list(array: Any) -> bool:
+    """Return whether a list of a fixed size is missing, by itself or with a struct around it."""
+    kind = array.type
+    if isinstance(array, pa.ExtensionArray):
+        return _misses_fixed_list(array.storage)
+    if pa.types.is_fixed_size_list(kind) and array.null_count:
+        return True
+    return _holds_fixed_list(kind) and any(map(_misses_fixed_list, _parts(array)))
+
+
+def _holds_fixed_list(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _holds_fixed_list(kind.storage_type)
+    parts = [kind.field(i).type for i in range(kind.num_fields)]
+    return pa.types.is_fixed_size_list(kind) or any(map(_holds_fixed_list, parts))
+
+
+@cache
+def _reads_missing_lists() -> bool:
+    """Return whether pyarrow reads missing lists of a fixed size, which 24 and 25 only write."""
+    sink = BytesIO()
+    pq.write_table(pa.table({"a": pa.array([None], pa.list_(pa.int64(), 1))}), sink)
+    try:
+        pq.ParquetFile(sink, read_dictionary=[], pre_buffer=False).read()
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+_NOT_READ = (
+    f"pyarrow {pa.__version__} cannot read missing lists of a fixed size from Parquet; upgrade "
+    "pyarrow to 26 or later"
+)
+
 _CAST = (pa.date64(), pa.time32("s"), pa.timestamp("s"))
 """Types that Parquet only has in other units, so that they are cast after reading."""
 
@@ -208,7 +248,15 @@ class ParquetSource:
         some = None if names is None else [n for n in dict.fromkeys(self.names) if n in names]
         file = self._file
         groups = None if row_groups is None else list(row_groups)
-        table = file.read(some) if groups is None else file.read_row_groups(groups, some)
+        try:
+            table = file.read(some) if groups is None else file.read_row_groups(groups, some)
+        except pa.ArrowInvalid as error:
+            if (
+                any(_holds_fixed_list(f.type) for f in file.schema_arrow)
+                and not _reads_missing_lists()
+            ):
+                raise SerializationError(f"{_NOT_READ}, or they were damaged") from error
+            raise
         table.validate(full=True)
         if names is not None:  # to Parquet, a dot in a name is a path: "a" selects "a.b", too
             table = table.select([i for i, name in enumerate(table.schema.names) if name in names])

@@ -10,11 +10,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,13 +30,34 @@ from tests.fuzz.probe import MEMORY_EXIT, read_all
 STARTING_SECONDS = 30.0
 """Processor time that the first input may take besides, with all imports."""
 
-CHUNK = 100_000
-"""Inputs that one process reads; imports cost it some seconds."""
+CHUNK = 250_000
+"""Maximum inputs that one process reads; imports cost it some seconds."""
+
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+    "RUST_BACKTRACE": "0",
+}
+"""Environment of processes that read: threads that share such small values only wait."""
 
 
 @dataclass
 class Run:
-    """One run: its inputs are those numbered from ``start`` to ``stop``."""
+    """One run: its inputs are those numbered from ``start`` to ``stop``.
+
+    Attributes:
+        seed: Chooses the inputs.
+        start: Number of the first input.
+        stop: Number behind the last input.
+        only: Names of the serializers; all if empty.
+        folder: Where findings are kept.
+        seconds: Maximum seconds until no more inputs are read.
+        patience: Maximum seconds of processor time for one input.
+        jobs: Number of processes that read at the same time.
+        faults: Number of faults by what they are.
+        read: Number of inputs that were read.
+    """
 
     seed: int
     start: int
@@ -41,18 +66,40 @@ class Run:
     folder: Path
     seconds: float
     patience: float
+    jobs: int = 1
     faults: Counter[str] = field(default_factory=Counter[str])
+    read: int = 0
 
-    def all(self) -> int:
-        """Read all inputs, or as many as the time allows; return the next number."""
-        began = time.monotonic()
-        at = self.start
-        while at < self.stop and time.monotonic() - began < self.seconds:
-            at = self._some(at, min(at + CHUNK, self.stop))
-            spent = time.monotonic() - began
-            print(f"{at - self.start:,} inputs, {spent:,.0f} s, {self.faults.total()} faults",
-                  flush=True)  # fmt: skip
-        return at
+    def __post_init__(self) -> None:
+        size = min(CHUNK, math.ceil((self.stop - self.start) / self.jobs))
+        starts = range(self.start, self.stop, max(size, 1))
+        self._chunks = iter([(at, min(at + size, self.stop)) for at in starts])
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+
+    def all(self) -> None:
+        """Read all inputs, or as many as the time allows."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for done in [pool.submit(self._read_chunks) for _ in range(self.jobs)]:
+                done.result()
+
+    def _left(self) -> float:
+        return self.seconds - (time.monotonic() - self._began)
+
+    def _read_chunks(self) -> None:
+        while self._left() > 0:
+            with self._lock:
+                at, stop = next(self._chunks, (0, 0))
+            if at == stop:
+                return
+            while at < stop and self._left() > 0:
+                after = self._some(at, stop)
+                with self._lock:
+                    self.read += after - at
+                    spent = time.monotonic() - self._began
+                    print(f"{self.read:,} inputs, {spent:,.0f} s, {self.faults.total()} faults",
+                          flush=True)  # fmt: skip
+                at = after
 
     def _some(self, start: int, stop: int) -> int:
         """Read some inputs in one process; return the number to go on with."""
@@ -62,16 +109,19 @@ class Run:
             said.touch()
             command = [sys.executable, "-m", "tests.fuzz", "--read", str(progress)]
             command += ["--seed", str(self.seed), "--start", str(start), "--stop", str(stop)]
+            command += ["--seconds", str(self._left())]
             command += ["--only", *self.only] if self.only else []
             with Path(folder, "errors").open("wb") as errors:
-                process = subprocess.Popen(command, stdout=errors, stderr=errors)
+                process = subprocess.Popen(
+                    command, stdout=errors, stderr=errors, env={**os.environ, **ONE_THREAD}
+                )
             end = self._watch(process, progress)
             for line in said.read_text().splitlines():
                 found = json.loads(line)
                 self._keep(found["number"], found["fault"])
             at = int.from_bytes(progress.read_bytes(), "little")
             if process.returncode == 0:
-                return stop
+                return at
             if process.returncode != MEMORY_EXIT:
                 told = Path(folder, "errors").read_text(errors="replace")[-1500:]
                 self._keep(at, end or f"died with {process.returncode}", told)
@@ -103,9 +153,10 @@ class Run:
 
     def _keep(self, number: int, what: str, told: str = "") -> None:
         name, data = input_of(self.seed, number, self.only)
-        self.faults[f"{name}: {what[:100]}"] += 1
-        if self.faults[f"{name}: {what[:100]}"] > 5:
-            return
+        with self._lock:
+            self.faults[f"{name}: {what[:100]}"] += 1
+            if self.faults[f"{name}: {what[:100]}"] > 5:
+                return
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
         path.write_bytes(data)
@@ -121,19 +172,22 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=0, help="number of the first input")
     parser.add_argument("--patience", type=float, default=10, help="processor time of one input")
     parser.add_argument("--only", nargs="+", default=[], help="names of serializers")
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes read at once")
     parser.add_argument("--folder", type=Path, default=Path("fuzz-findings"), help="for findings")
     parser.add_argument("--stop", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     stop = args.stop or args.start + args.count
     if args.read:
-        read_all(args.seed, args.start, stop, args.only, args.read)
+        read_all(args.seed, args.start, stop, args.only, args.read, args.seconds)
         return
-    run = Run(args.seed, args.start, stop, args.only, args.folder, args.seconds, args.patience)
-    at = run.all()
+    run = Run(
+        args.seed, args.start, stop, args.only, args.folder, args.seconds, args.patience, args.jobs
+    )
+    run.all()
     for what, count in run.faults.most_common():
         print(f"{count:6} × {what}")
-    print(f"{at - args.start:,} inputs with seed {args.seed} were read, {run.faults.total()} badly")
+    print(f"{run.read:,} inputs with seed {args.seed} were read, {run.faults.total()} badly")
     sys.exit(bool(run.faults))
 
 

@@ -41,4 +41,5 @@ class FaultySerializer(Serializer[bytes]):
 
 
 faulty_serializer = FaultySerializer()
-SEEDS = [bytes([kind]) for kind in range(len(KINDS))] + [b"good"]
+SEEDS = [bytes([kind]) + bytes(500) for kind in range(len(KINDS) + 1)]
+"""The last is refused; most mutations leave the first byte."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import random
 import struct
 from collections.abc import Sequence
 from functools import cache
-from itertools import accumulate
 from typing import Any
 
 import msgpack
-import pyarrow as pa
-import pyarrow.parquet as pq
 from msgpack import ExtType
 
 from artigraph_neo4j.serializer.msgpack import MARKS
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES
+from tests.fuzz.containers import (
+    FRAMES,
+    PARQUET,
+    ZIPPED,
+    with_other_member,
+    with_other_metadata,
+    with_other_schema,
+)
 from tests.fuzz.seeds import WEIGHTS, seeds
 
 NUMBERS = (0, 1, 2, 3, 7, 8, 64, 127, 128, 255, 256, 65535, 2**20, 2**31 - 1, 2**31, 2**32 - 1)
@@ -35,33 +38,41 @@ NAMES = (
     "dataclasses:Field", "", ":", "x", "__main__:X", "numpy", "pandas.interval", "pickle",
 )  # fmt: skip
 
-PARQUET = ("arrow.parquet", "pandas.parquet", "pandas.series", "pandas.index")
-"""Serializers whose files have the Arrow schema in base64, where other mutations rarely hit."""
+UNCHANGED = 0.01
+"""Share of inputs that are a seed as it is; each is soon read."""
 
 
 def input_of(seed: int, number: int, only: Sequence[str] = ()) -> tuple[str, bytes]:
     """Return the serializer's name and the bytes of one input; ``only`` names serializers."""
-    rng = random.Random(f"{seed}:{number}")
-    name = rng.choices(tuple(WEIGHTS), cum_weights=_cumulated())[0]
-    if only:
-        name = rng.choice(only)
-    if name == "msgpack" and rng.random() < 0.5:
+    rng = random.Random(seed << 64 | number)
+    name = rng.choice(only or _shares())
+    data = rng.choice(seeds()[name])
+    inside = rng.random()
+    if name == "msgpack" and inside < 0.5:
         data = packed(_tree(rng, rng.randrange(1, 6)))
-    elif name.startswith("pandas.") and rng.random() < 0.4:
-        data = _with_other_metadata(rng, rng.choice(seeds()[name]))
-    elif name in PARQUET and rng.random() < 0.3:
-        data = _with_other_schema(rng, rng.choice(seeds()[name]))
+    elif name in ZIPPED and inside < 0.6:
+        data = with_other_member(data, rng, lambda member: _mutated(rng, member, name))
+    elif name in PARQUET and inside < 0.2:
+        data = with_other_schema(data, rng, lambda: _number(rng))
+    elif name in FRAMES and inside < 0.6:
+        data = with_other_metadata(data, rng, lambda about: _changed(rng, about))
+    elif inside < 1 - UNCHANGED:
+        return name, _often_mutated(rng, data, name)
     else:
-        data = rng.choice(seeds()[name])
-    if rng.random() < 0.8:
-        for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
-            data = _mutated(rng, data, name)
-    return name, data
+        return name, data
+    return name, _often_mutated(rng, data, name) if rng.random() < 0.3 else data
+
+
+def _often_mutated(rng: random.Random, data: bytes, name: str) -> bytes:
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
+        data = _mutated(rng, data, name)
+    return data
 
 
 @cache
-def _cumulated() -> tuple[int, ...]:
-    return tuple(accumulate(WEIGHTS.values()))
+def _shares() -> tuple[str, ...]:
+    """Return the names of the serializers, each as often as its weight says."""
+    return tuple(name for name, weight in WEIGHTS.items() for _ in range(weight))
 
 
 def packed(tree: Any) -> bytes:
@@ -144,40 +155,6 @@ def _arguments(rng: random.Random, items: list[Any]) -> list[Any]:
         rng.choice(NAMES),
         rng.choice((data, data, state, "BLUE", 3, ExtType(4, b"\x40" + bytes(8)))),
     ]
-
-
-def _with_other_schema(rng: random.Random, data: bytes) -> bytes:
-    """Return a Parquet file of ours that says another Arrow schema, of as many bytes, of itself."""
-    written = (pq.read_metadata(io.BytesIO(data)).metadata or {}).get(b"ARROW:schema")
-    if written is None:
-        return data
-    schema = base64.b64decode(written)
-    for _ in range(rng.choice((1, 1, 2))):
-        at = rng.randrange(0, len(schema) - 8, 4)
-        number = _number(rng)
-        schema = schema[:at] + number + schema[at + len(number) :]
-    return data.replace(written, base64.b64encode(schema))
-
-
-def _with_other_metadata(rng: random.Random, data: bytes) -> bytes:
-    """Return a Parquet file of ours in which some of what it says of its columns is changed."""
-    try:
-        table = pq.ParquetFile(io.BytesIO(data)).read()
-        about = msgpack.unpackb(
-            base64.b64decode((table.schema.metadata or {})[b"artigraph"]),
-            strict_map_key=False,
-            unicode_errors="surrogatepass",
-        )
-    except (pa.ArrowException, KeyError):  # the single values are msgpack
-        return data
-    for _ in range(rng.choice((1, 1, 2))):
-        about = _changed(rng, about)
-    if rng.random() < 0.3:
-        table = table.slice(rng.randrange(table.num_rows + 1))
-    metadata = {b"artigraph": base64.b64encode(packed(about))}
-    sink = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), sink)
-    return sink.getvalue()
 
 
 def _changed(rng: random.Random, tree: Any) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import mmap
 import resource
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +18,7 @@ from polars.exceptions import PanicException
 
 from artigraph_neo4j.errors import SerializationError
 from tests.fuzz.mutation import input_of
-from tests.fuzz.seeds import serializer
+from tests.fuzz.seeds import seeds, serializer
 
 MEMORY = 8 * 2**30
 """Address space of a process that reads; what wants more is seen as an error or a crash."""
@@ -58,15 +60,26 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def read_all(seed: int, start: int, stop: int, only: Sequence[str], progress: Path) -> None:
-    """Read the inputs of some numbers; note the number in a file, and faults in one beside it."""
+def read_all(
+    seed: int, start: int, stop: int, only: Sequence[str], progress: Path, seconds: float
+) -> None:
+    """Read the inputs of some numbers, as many as the seconds allow.
+
+    The number of the next input is noted in the file ``progress``, faults in one beside it.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
+    seeds()
+    gc.collect()
+    gc.freeze()  # collections need not look at all modules again and again
     faults = progress.with_name(f"{progress.name}.faults")
+    end = time.monotonic() + seconds
     with progress.open("r+b") as file, mmap.mmap(file.fileno(), 8) as shared:
         for number in range(start, stop):
             shared[:8] = number.to_bytes(8, "little")
+            if time.monotonic() > end:
+                return
             name, data = input_of(seed, number, only)
             found = fault(name, data)
             if found is not None:

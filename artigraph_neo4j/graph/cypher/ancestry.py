@@ -37,13 +37,13 @@ def _rows(of_span: str, of_artifact: str) -> str:
     WITH n, distance WHERE distance % 2 = 1
     {of_span}
     RETURN [elementId(n), needs, more, n.node_id, distance, true, labels(n), n.label, null,
-      toString(n.opened_at), n.status] AS row, n.root_id AS root
+      toStringOrNull(n.opened_at), n.status] AS row, n.root_id AS root
   UNION ALL
     WITH n, distance WHERE distance % 2 = 0
     WITH n, distance, [(n)-[:MADE_BY]->(y) | elementId(y)] AS needs
     {of_artifact}
     RETURN [elementId(n), needs, more, n.node_id, distance, false, labels(n), n.artifact_label,
-      n.model, toString(n.recorded_at), null] AS row, null AS root
+      n.model, toStringOrNull(n.recorded_at), null] AS row, null AS root
   }}
   RETURN collect(row) AS found, collect(DISTINCT root) AS roots
 }}

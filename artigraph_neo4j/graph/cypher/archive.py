@@ -50,8 +50,8 @@ WITH s ORDER BY s.node_id LIMIT $size
 
 def said(name: str) -> str:
     """Return expressions for the tags and the note of a node."""
-    return f"""[({name})-[t:TAGGED]->(g:ArtigraphTag) | [g.name, toString(t.at)]],
-    [({name})-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toString(o.written_at)]]"""
+    return f"""[({name})-[t:TAGGED]->(g:ArtigraphTag) | [g.name, toStringOrNull(t.at)]],
+    [({name})-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toStringOrNull(o.written_at)]]"""
 
 
 EXPORT_SPANS = f"""
@@ -97,13 +97,13 @@ MATCH (a:ArtigraphNode {{node_id: id}}) USING INDEX SEEK a:ArtigraphNode(node_id
 {NODE_ROWS}
 RETURN collect([
   nodes,
-  [(s:Span)-[h:HAS_ARTIFACT]->(a) | [s.node_id, h.label, h.key, toString(h.linked_at)]],
-  [(a)-[u:SUPERSEDES]->(o) | [o.node_id, toString(u.at)]],
-  [(o)-[u:SUPERSEDES]->(a) | [o.node_id, toString(u.at)]],
+  [(s:Span)-[h:HAS_ARTIFACT]->(a) | [s.node_id, h.label, h.key, toStringOrNull(h.linked_at)]],
+  [(a)-[u:SUPERSEDES]->(o) | [o.node_id, toStringOrNull(u.at)]],
+  [(o)-[u:SUPERSEDES]->(a) | [o.node_id, toStringOrNull(u.at)]],
   [(s:Span)-[u:USED]->(a)
     WHERE s.root_id <> $root
       OR $span <> $root AND NOT $span IN [(s)<-[:PARENT_OF*0..]-(p) | p.node_id]
-    | [s.node_id, toString(u.at)]]
+    | [s.node_id, toStringOrNull(u.at)]]
 ])
 """
 """A statement that reads artifacts with the links to them: newer versions, and spans that used
@@ -116,7 +116,7 @@ WITH spans, CASE WHEN size(spans) = $size THEN spans[-1].node_id END AS last
 UNWIND CASE WHEN size(spans) = 0 THEN [null] ELSE spans END AS s
 OPTIONAL MATCH (s)-[u:USED]->(a:Artifact)
 WITH last, s, u, a ORDER BY s.node_id, a.node_id
-RETURN last, [row IN collect([s.node_id, a.node_id, toString(u.at)]) WHERE row[1] IS NOT NULL]
+RETURN last, [row IN collect([s.node_id, a.node_id, toStringOrNull(u.at)]) WHERE row[1] IS NOT NULL]
 """
 
 KNOWN_BLOBS = """

@@ -95,5 +95,5 @@ NOTE = _change(
 ANNOTATIONS = f"""
 {_FOUND}
 OPTIONAL MATCH (n)-[:HAS_NOTE]->(o:ArtigraphNote)
-RETURN {_TAGS}, o.text, toString(o.written_at)
+RETURN {_TAGS}, o.text, toStringOrNull(o.written_at)
 """

@@ -30,7 +30,8 @@ def _artifacts(kind: str, name: str) -> str:
     return f"""WITH {name}, {_COUNTS}
     WITH {name}, failed, good, weight WHERE {_ENOUGH}
     RETURN '{kind}' AS kind, {name}.node_id AS key,
-      coalesce({name}.artifact_label, {name}.model) AS value, toString({name}.recorded_at) AS at,
+      coalesce({name}.artifact_label, {name}.model) AS value,
+      toStringOrNull({name}.recorded_at) AS at,
       failed, good, weight"""
 
 

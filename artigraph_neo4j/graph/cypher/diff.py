@@ -24,7 +24,8 @@ CALL (r) {{
       | [startNode(k) = s, a]] AS hops
   WITH s, parent, [h IN hops WHERE h[0] | h[1]] AS used, [h IN hops WHERE NOT h[0] | h[1]] AS made
   RETURN collect([
-    elementId(s), s{{.*, opened_at: toString(s.opened_at), closed_at: toString(s.closed_at)}},
+    elementId(s),
+    s{{.*, opened_at: toStringOrNull(s.opened_at), closed_at: toStringOrNull(s.closed_at)}},
     labels(s), parent, [a IN made | elementId(a)], [a IN used | elementId(a)]
   ]) AS told, collect(made + used) AS around
 }}
@@ -35,7 +36,7 @@ CALL (around) {{
   WITH a, EXISTS {{ (a)-[:HAS_FIELD|STORED_IN]->() }} AS has_more
   CALL (a, has_more) {{
     WITH a WHERE NOT has_more
-    RETURN [[a{{.*, recorded_at: toString(a.recorded_at)}}, [], []]] AS nodes
+    RETURN [[a{{.*, recorded_at: toStringOrNull(a.recorded_at)}}, [], []]] AS nodes
   UNION ALL
     WITH a WHERE has_more
     {ROOTS_TO_ROWS}

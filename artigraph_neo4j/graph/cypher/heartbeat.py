@@ -72,7 +72,7 @@ WHERE $silence IS NULL OR ended OR silent > $silence
 WITH s, w, silent, ended ORDER BY s.opened_at, s.node_id
 WITH collect([
   {SPAN_MAP.format("s")}, silent, ended,
-  w{{.host, .user, .pid, .program, seen_at: toString(w.seen_at)}}
+  w{{.host, .user, .pid, .program, seen_at: toStringOrNull(w.seen_at)}}
 ]) AS found
 UNWIND range(0, size(found), 1000) AS i
 RETURN found[i..i + 1000]

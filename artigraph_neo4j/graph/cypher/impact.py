@@ -115,7 +115,7 @@ CALL (deletes, starts) {{
   RETURN n, distance{" ORDER BY distance" if walk.several else ""}
 }}
 RETURN [[n.node_id, distance, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
-  toString(coalesce(n.opened_at, n.recorded_at)), n.status]]
+  toStringOrNull(coalesce(n.opened_at, n.recorded_at)), n.status]]
 """
 
 

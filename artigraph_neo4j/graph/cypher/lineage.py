@@ -50,7 +50,7 @@ CALL (deletes, a) {{
   WHERE {node_stays("n")}
   RETURN collect([
     n.node_id, distance, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
-    toString(coalesce(n.opened_at, n.recorded_at)), n.status,
+    toStringOrNull(coalesce(n.opened_at, n.recorded_at)), n.status,
     CASE WHEN $links THEN [(n){tail}[:{DERIVES}]{head}(y) | y.node_id] ELSE [] END
   ]) AS found
 }}

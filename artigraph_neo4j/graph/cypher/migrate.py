@@ -58,7 +58,7 @@ CALL (a) {
   OPTIONAL MATCH (x)-[:STORED_IN]->(b:Blob)
   RETURN count(DISTINCT x) AS nodes, sum(b.size) AS bytes
 }
-RETURN collect([a.node_id, toString(a.recorded_at), nodes, bytes])
+RETURN collect([a.node_id, toStringOrNull(a.recorded_at), nodes, bytes])
 """
 """A statement that reads the next artifacts after a cursor, and the size of each with its nested
 models, so that no more is read at once than fits into memory.

@@ -24,7 +24,7 @@ __all__ = [
 
 def artifact_rows(
     *more: str,
-    properties: str = "x{.*, recorded_at: toString(x.recorded_at)}",
+    properties: str = "x{.*, recorded_at: toStringOrNull(x.recorded_at)}",
     blob_ids: bool = False,
 ) -> str:
     """Return the part of a statement that reads the artifact ``a`` with all its nested models.
@@ -174,7 +174,8 @@ RETURN id, coalesce(n:Span, false), coalesce(n:Artifact, false)
 
 SPAN_MAP = (
     "[elementId({0}), labels({0}), "
-    "{0}{{.*, opened_at: toString({0}.opened_at), closed_at: toString({0}.closed_at), log_: null}}]"
+    "{0}{{.*, opened_at: toStringOrNull({0}.opened_at), closed_at: toStringOrNull({0}.closed_at), "
+    "log_: null}}]"
 )
 """The map that statements return for a span: times are text, a tenth of the cost of temporals; the
 rows that it logged are left out."""

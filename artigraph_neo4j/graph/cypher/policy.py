@@ -9,7 +9,7 @@ __all__ = ["broken", "broken_by_write"]
 
 _STEP = (
     "[n.node_id, i, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model, "
-    "toString(coalesce(n.opened_at, n.recorded_at)), n.status]"
+    "toStringOrNull(coalesce(n.opened_at, n.recorded_at)), n.status]"
 )
 
 

@@ -70,7 +70,7 @@ CALL (shown) {{
   }}
   RETURN collect([
     i, a.node_id, h.label, h.linked_at IS NOT NULL, a.model, a.model_version,
-    toString(a.recorded_at), a.codec,
+    toStringOrNull(a.recorded_at), a.codec,
     [k IN keys(a) WHERE NOT k IN {_OURS} AND NOT k CONTAINS '.' | {_VALUE}],
     [(a)-[k:STORED_IN]->(b:Blob) | [k.field, b.blob_id, b.storage, b.location, b.digest, b.size]],
     nested, size

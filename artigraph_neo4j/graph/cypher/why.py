@@ -47,7 +47,7 @@ CALL (a, way) {{
   UNWIND range(0, size(nodes) - 1) AS i
   WITH i, nodes[i] AS n
   RETURN collect([n.node_id, i, n:Span, labels(n), coalesce(n.label, n.artifact_label), n.model,
-    toString(coalesce(n.opened_at, n.recorded_at)), n.status]) AS steps
+    toStringOrNull(coalesce(n.opened_at, n.recorded_at)), n.status]) AS steps
 }}
 RETURN a.node_id, b.node_id, steps
 """

@@ -83,7 +83,7 @@ CALL (deletes) {{
     RETURN count(*) > 0 AS doomed
   }}
   RETURN collect(
-    [key, a.node_id, toString(a.recorded_at), a.model, a.model_version, doomed]
+    [key, a.node_id, toStringOrNull(a.recorded_at), a.model, a.model_version, doomed]
   ) AS taken
 }}""",
     "graph": """

@@ -87,6 +87,7 @@ DAMAGES = {
     "a field that is gone": "REMOVE a.text",
     "a field of another type": "SET a.day = 'not a day'",
     "a time that is gone": "REMOVE a.recorded_at",
+    "a time of lists": "SET a.recorded_at = ['now']",
     "a value that is gone": "WITH a MATCH (a)-[:STORED_IN]->(b) DETACH DELETE b",
 }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -32,10 +33,17 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.engine import provenance
 from artigraph_neo4j.errors import NotFoundError, SpanError
-from artigraph_neo4j.find import under
+from artigraph_neo4j.find import artifact, under
+from artigraph_neo4j.find import span as span_
 from artigraph_neo4j.graph.search import search_query, search_text
 
 LATIN = os.fsdecode(b"caf\xe9")  # as os.listdir() names a file that was made on a latin-1 system
+
+
+class Name(str):
+    """A text of a class of its own."""
+
+    __slots__ = ()
 
 
 @dataclass
@@ -69,6 +77,20 @@ async def test_a_path_and_any_text_may_be_a_label(label: Any, stored: str) -> No
     other = await create_span_artifact(inner.node_id, label=label, data=Note("c"))
     await link_artifact(span.node_id, node_id, label=f"{stored} again")
     assert other
+
+
+@pytest.mark.parametrize(
+    "label",
+    [Path("data/train.csv"), PureWindowsPath("C:/x"), LATIN, Path(LATIN), np.str_("ü"), Name("a")],
+    ids=ascii,
+)
+async def test_the_label_that_was_given_finds_it(label: Any) -> None:
+    async with span_context(label=label) as span:
+        node_id = await create_span_artifact("current", label=label, data=Note("a"))
+    for filter_ in (artifact.label == label, artifact.label.one_of([label, "other"])):
+        assert await find_artifacts(Note, filter_, under(span)).read_ids() == [node_id]
+    assert not await find_artifacts(Note, artifact.label != label, under(span)).exists()
+    assert await find_spans(span_.label == label, span_.node_id == span.node_id).exists()
 
 
 async def test_what_is_neither_is_refused() -> None:

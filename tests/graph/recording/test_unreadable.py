@@ -19,6 +19,7 @@ from artigraph_neo4j import (
     artifact_field,
     artifact_info,
     create_span_artifact,
+    create_span_artifacts,
     find_artifacts,
     read_child_artifacts,
     read_descendant_artifacts,
@@ -115,6 +116,12 @@ BREAKS: dict[str, tuple[Any, type[ArtigraphError], str]] = {
     ),
     "unknown model": (cypher("SET a.model = 'NoSuch'"), UnknownModelError, "model 'NoSuch'"),
     "no time": (cypher("REMOVE a.recorded_at"), SerializationError, "not a time of recording"),
+    "a time of lists": (
+        cypher("SET a.recorded_at = [1]"),
+        SerializationError,
+        "None is not a time",
+    ),
+    "a time of numbers": (cypher("SET a.recorded_at = 7"), SerializationError, "'7' is not a time"),
     "no Blob": (
         cypher("MATCH (a)-[:STORED_IN]->(b) DETACH DELETE b"),
         SerializationError,
@@ -190,6 +197,19 @@ def _check(found: list[Any], node_id: str, error: Any, message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         bad.number  # noqa: B018 - asking is what raises
     assert node_id in str(caught.value) or "Part" in message
+
+
+@pytest.mark.parametrize("label", ["['a', 'b']", "7", "[1.5]"])
+async def test_a_label_of_another_type_hides_nothing(label: str, engine: Engine) -> None:
+    async with span_context() as span:
+        await create_span_artifacts("current", {"before": Part(1), "broken": Part(2)})
+    await engine.write(
+        f"MATCH ({{node_id: $id}})-[h:HAS_ARTIFACT {{label: 'broken'}}]->() SET h.label = {label}",
+        {"id": span.node_id},
+    )
+    assert await read_span_artifacts(span) == {"before": Part(1), label: Part(2)}
+    assert len(await read_child_artifacts(span)) == 2
+    assert label in str(await read_span_tree(span))
 
 
 async def test_its_error_can_be_had_at_once_or_not_at_all(

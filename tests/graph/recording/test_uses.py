@@ -15,8 +15,10 @@ from artigraph_neo4j import (
     Engine,
     Span,
     artifact_info,
+    batch,
     create_span_artifact,
     create_span_artifacts,
+    delete_artifacts,
     engine_context,
     link_artifact,
     read_child_artifacts,
@@ -29,6 +31,8 @@ from artigraph_neo4j import (
     sync,
     use,
 )
+from artigraph_neo4j.common.ids import new_id
+from artigraph_neo4j.engine.scope import Cell
 from artigraph_neo4j.errors import (
     ArgumentError,
     DuplicateLabelError,
@@ -321,3 +325,41 @@ async def test_forked_workers_record_for_the_span_they_were_started_in(
             list(pool.map(work, wanted[1:]))
         assert await used(span) == set(wanted[1:]), "recorded at once"
     assert await used(span) == set(wanted)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("work", [_read_async, _read_sync, _say_use])
+async def test_workers_of_a_span_in_a_batch_wait_until_it_is_written(work: Any, used: Any) -> None:
+    _, ids = await _source(3)
+    wanted = list(ids.values())
+    async with batch(), span_context() as span:
+        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+            list(pool.map(work, wanted))
+    assert await used(span) == set(wanted)
+
+
+async def test_a_worker_does_not_wait_for_a_span_that_is_gone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("artigraph_neo4j.recording.used.LATE_SECONDS", 0.2)
+    _, ids = await _source(1)
+    cell = Cell(new_id(), None, None, pid=0)
+    for _ in range(2):
+        cell.note_used(ids.values())
+        await uses_module.write_used(engine, cell)
+        assert not cell.used
+        monkeypatch.setattr("artigraph_neo4j.recording.used.LATE_SECONDS", 1e9)
+
+
+@pytest.mark.parametrize("wrong", ["\ud800", "a\udce9b"])
+async def test_an_id_that_cannot_be_sent_does_not_keep_a_span_open(wrong: str) -> None:
+    async with span_context() as span:
+        with pytest.raises(ArgumentError, match="lone surrogate"):
+            use(wrong)
+        with pytest.raises(ArgumentError, match="lone surrogate"):
+            await link_artifact("current", wrong)
+        with pytest.raises(ArgumentError, match="lone surrogate"):
+            await read_span_artifact(wrong, label="a")
+        with pytest.raises(ArgumentError, match="lone surrogate"):
+            await delete_artifacts(wrong)
+    assert (await read_span(span.node_id)).status == "OK"

@@ -1,13 +1,15 @@
-"""What the database could not plan, or be sent, is refused when a query is made."""
+"""Values and sizes of filters that the database could not plan, or be sent, are refused."""
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import pytest
 
 from artigraph_neo4j import F, Span, find_artifacts, find_spans
@@ -106,3 +108,40 @@ def _with(text: str, change: Callable[[list[Any]], list[Any]]) -> str:
     start = whole.index("[")
     values = change(json.loads(whole[start:]))
     return base64.urlsafe_b64encode(f"{whole[:start]}{json.dumps(values)}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "means"),
+    [
+        (np.float64(0.5), 0.5),
+        (np.float32(0.1), 0.10000000149011612),
+        (np.float16(math.inf), math.inf),
+        (np.int8(-3), -3),
+        (np.uint64(7), 7),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+    ],
+)
+def test_a_number_of_numpy_is_compared_as_the_number_it_equals(given: Any, means: Any) -> None:
+    filters: list[Any] = [F("x") == given, F("x") > given, F("x").one_of([given])]
+    values = [filter_.values[0].value for filter_ in filters]
+    assert values == [means] * 3
+    assert {type(value) for value in values} == {type(means)}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.uint64(2**64 - 1),
+        np.float64("nan"),
+        np.longdouble("0.1"),
+        np.datetime64("2024-01-01"),
+        np.complex64(1),
+        np.array(1.0),
+        np.array([1.0]),
+    ],
+    ids=repr,
+)
+def test_what_equals_no_native_value_is_not_compared(given: Any) -> None:
+    with pytest.raises(FilterError):
+        F("x") > given  # noqa: B015  # pyright: ignore[reportUnusedExpression]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -307,6 +309,100 @@ def test_a_field_with_a_descriptor() -> None:
     assert there_and_back(Described(7.0)).share == 1.0
     with pytest.raises(SerializationError, match="attribute 'more'"):
         there_and_back(_later(Described(7.0), more=1))
+
+
+class _Doubling(_Clamped):
+    def __set__(self, instance: Any, value: float) -> None:
+        setattr(instance, self.name, value * 2)
+
+
+class _Elsewhere(_Doubling):
+    """Keeps it under the field's own name, as ``vars`` tells it."""
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return 1.0 if instance is None else vars(instance)[self.name]
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        vars(instance)[self.name] = value * 2
+
+
+@pytest.mark.parametrize("value", [1.5, math.nan, "ab", [1], np.array([1.0, 2.0])])
+@pytest.mark.parametrize("kind", [_Doubling, _Elsewhere])
+def test_a_descriptor_that_changes_what_is_put_back_is_refused(kind: Any, value: Any) -> None:
+    @dataclass(eq=False)
+    class Described(ArtifactModel, version=1, strict=False):
+        share: Any = kind()
+        other: int = 0
+
+    if value is math.nan:  # a change that changes nothing
+        assert math.isnan(there_and_back(Described(value)).share)
+        return
+    with pytest.raises(SerializationError, match=r"Described\.share would come back as "):
+        there_and_back(Described(value))
+
+
+def test_a_property_that_changes_what_is_put_back_is_refused() -> None:
+    @dataclass
+    class Property(ArtifactModel, version=1):
+        share: float
+
+        def _get(self) -> float:
+            return self._share + 1
+
+        def _put(self, value: float) -> None:
+            self._share = value
+
+        share = property(_get, _put)  # type: ignore[assignment]  # noqa: PIE794
+
+    @dataclass
+    class Seen(ArtifactModel, version=1):
+        share: float
+
+        def __getattribute__(self, name: str) -> Any:
+            value = object.__getattribute__(self, name)
+            return value * 2 if name == "share" else value
+
+    for made in (Property(1.0), Seen(1.0)):
+        with pytest.raises(SerializationError, match=r"\.share would come back as "):
+            there_and_back(made)
+
+
+def test_what_hides_an_attribute_of_the_class_is_refused() -> None:
+    @dataclass
+    class Hiding(ArtifactModel, version=1):
+        x: int
+        passed: InitVar[int] = 5
+        rate: ClassVar[float] = 0.5
+
+        def __post_init__(self, passed: int) -> None:
+            if passed != 5:
+                self.passed = passed  # type: ignore[attr-defined]
+
+        def predict(self) -> int:
+            return self.x
+
+    assert there_and_back(Hiding(1)) == Hiding(1)
+    for name, made in {
+        "passed": Hiding(1, 7),
+        "rate": _later(Hiding(1), rate=0.1),
+        "predict": _later(Hiding(1), predict=int),
+    }.items():
+        with pytest.raises(SerializationError, match=f"the attribute '{name}', which is not a fi"):
+            there_and_back(made)
+
+
+def test_a_hook_that_has_to_be_awaited_is_refused() -> None:
+    @dataclass
+    class Awaited(ArtifactModel, version=1):
+        x: int
+
+        async def __post_read__(self) -> None: ...
+
+    with pytest.raises(ModelError, match=r"Awaited\.__post_read__ is async"):
+        there_and_back(Awaited(1))
 
 
 def test_a_hook_makes_again_what_is_not_a_field() -> None:

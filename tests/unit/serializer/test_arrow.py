@@ -218,16 +218,29 @@ def test_what_parquet_cannot_give_back_is_refused(outer: Any, middle: Any) -> No
     kept = 0
     for inner in INNER:
         kind = outer(middle(inner))
-        try:
-            array = pa.array([sample(kind, size) for size in range(4)] + [None], kind)
-        except (pa.ArrowException, NotImplementedError):
-            continue  # no such array can be made of Python's values
-        value = pa.table({"x": array})
-        try:
-            data = parquet_serializer.serialize(value)
-        except SerializationError:
-            continue
-        kept += 1
-        assert table_difference(value, parquet_serializer.deserialize(data)) is None, kind
-    empty = any(make(pa.int8()) == pa.list_(pa.int8(), 0) for make in (outer, middle))
-    assert (kept == 0) == empty
+        rows = [sample(kind, size) for size in range(4)]
+        for some in ([*rows, None], rows[:3]):  # older pyarrow refuse more that is missing
+            try:
+                array = pa.array(some, kind)
+            except (pa.ArrowException, NotImplementedError):
+                continue  # no such array can be made of Python's values
+            value = pa.table({"x": array})
+            try:
+                data = parquet_serializer.serialize(value)
+            except SerializationError:
+                continue
+            kept += 1
+            assert table_difference(value, parquet_serializer.deserialize(data)) is None, kind
+    assert (kept == 0) == any(make(pa.int8()) in NEVER for make in (outer, middle))
+
+
+def views_cannot_be_written() -> bool:
+    try:
+        pyarrow.parquet.write_table(table(a=pa.array([], pa.list_view(pa.int8()))), io.BytesIO())
+    except pa.ArrowNotImplementedError:
+        return True
+    return False
+
+
+NEVER = [pa.list_(pa.int8(), 0), *([pa.list_view(pa.int8())] if views_cannot_be_written() else [])]
+"""Types that are always refused; pyarrow 24 writes no list views."""

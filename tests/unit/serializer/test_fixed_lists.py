@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import struct
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artigraph_neo4j.errors import SerializationError
-from artigraph_neo4j.serializer import limits
+from artigraph_neo4j.serializer import limits, parquet
 from artigraph_neo4j.serializer.arrow import parquet_serializer
 from artigraph_neo4j.serializer.parquet import restored_schema
 from tests.unit.serializer.test_stored_types import saying, with_schema
@@ -85,6 +88,39 @@ def test_tables_that_are_written_can_be_read(
     except SerializationError:
         return
     assert parquet_serializer.deserialize(stored).equals(table)
+
+
+MISSING = [
+    (fixed(INT, 3), [[1, 2, 3], None]),
+    (fixed(fixed(pa.int8(), 2), 1), [[[1, 2]], [None]]),
+    (listed(fixed(INT, 2)), [[], [None]]),
+    (pa.struct({"x": fixed(INT, 2)}), [{"x": [1, 2]}, None]),
+    (pa.struct({"x": fixed(INT, 2)}), [{"x": [1, 2]}, {"x": None}]),
+    (pa.map_("string", fixed(INT, 2)), [[("a", [1, 2]), ("b", None)]]),
+    (fixed(pa.struct({"x": fixed(INT, 1)}), 1), [[{"x": [1]}], [{"x": None}]]),
+]
+
+
+@pytest.mark.parametrize(("kind", "rows"), MISSING, ids=range(len(MISSING)))
+def test_missing_lists_that_pyarrow_cannot_read_are_not_written(
+    kind: pa.DataType, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with pyarrow 24 and 25; others may have written such files."""
+    table = pa.table({"b": [1] * len(rows), "a": pa.array(rows, kind)})
+    match = "cannot read missing lists of a fixed size from Parquet; upgrade pyarrow"
+    newer = parquet._reads_missing_lists()
+    sink = io.BytesIO()
+    with suppress(pa.ArrowNotImplementedError):  # some by pyarrow 24, of the first kind
+        pq.write_table(table, sink)
+    monkeypatch.setattr(parquet, "_reads_missing_lists", lambda: False)
+    with pytest.raises(SerializationError, match=f"column 'a': .*{match}"):
+        parquet_serializer.serialize(table)
+    if len(rows) > 1:
+        whole = table.slice(0, 1)
+        assert parquet_serializer.deserialize(parquet_serializer.serialize(whole)).equals(whole)
+    if sink.getvalue() and not newer:
+        with pytest.raises(SerializationError, match=match):
+            parquet_serializer.deserialize(sink.getvalue())
 
 
 def values(kind: pa.DataType) -> st.SearchStrategy[Any]:
