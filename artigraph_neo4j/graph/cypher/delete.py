@@ -191,9 +191,9 @@ CALL (small, blobs) {{
 RETURN doomed, kept, own = $links OR unlinked = $limit AS more, artifacts, blobs, bytes, uses
 """
 """A statement that unlinks artifacts and parts from spans, and spans from what they used. What no
-span has any more is deleted, if it has few relationships and no models nested in it; else it becomes
-a marked root itself, and its id is returned. What only spans outside of all deletes still have
-counts as kept.
+span has any more is deleted, if it has few relationships and no models nested in it; else it
+becomes a marked root itself, and its id is returned. What only spans outside of all deletes still
+have counts as kept.
 
 What spans of the same tree used is gone before, so that artifacts need not look for it."""
 
