@@ -271,7 +271,7 @@ async def test_queries_start_at_an_index_and_are_bounded(graph_service: Any) -> 
     ):
         for name, query in QUERIES.items():
             assert "LIMIT" in query.text
-            result = await session.run("EXPLAIN " + query.text, GIVEN)  # type: ignore[arg-type]
+            result = await session.run("EXPLAIN " + query.text, GIVEN)
             found = plans.operators((await result.consume()).plan)
             by_parameter = "$id" in query.text or "$tag" in query.text
             assert {f for f in found if "Scan" in f} <= (set() if by_parameter else scans), name
