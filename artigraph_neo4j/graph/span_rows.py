@@ -247,8 +247,9 @@ def span_from_row(row: list[Any], cls: type[Span] | None = None) -> Span:
     values |= {name: properties.pop(name, None) for name in own_properties(cls)}
     logged = taken_from(properties)
     for name in _TIMES:
-        if values[name] is not None:
-            values[name] = instant(values[name])
+        values[name] = _time(values[name])
+    if values["label"] is not None:
+        values["label"] = str(values["label"])  # anybody may have set another type
     stored["label"] = values["label"]
     for name, relation in cls.__all_relationships__:
         values[name] = relation.build_manager(span, name)
@@ -262,6 +263,17 @@ def span_from_row(row: list[Any], cls: type[Span] | None = None) -> Span:
         _logged=logged,
     )
     return span
+
+
+def _time(text: str | None) -> datetime | None:
+    """Return a time, or None for what is not one: it may not hide the other spans of a list."""
+    if text is None:
+        return None
+    try:
+        at = instant(text)
+    except (ValueError, IndexError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def spans_from_rows(rows: Iterable[list[Any]]) -> list[Span]:

@@ -16,12 +16,16 @@ from artigraph_neo4j import (
     create_span_artifact,
     create_span_artifacts,
     delete_span,
+    find_spans,
     get_engine,
+    read_child_spans,
+    read_span,
     read_span_tree,
     span_context,
 )
 from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.errors import SerializationError
+from artigraph_neo4j.find import under
 from artigraph_neo4j.find.inspect import inspect_artifact
 from artigraph_neo4j.storage.memory import MemoryStorage
 
@@ -152,4 +156,34 @@ async def test_what_people_print_steers_no_terminal(run: Any) -> None:
         assert [c for c in text if not c.isprintable() and c not in "\n\u200b"] == [], text
     for text in (printed[0], printed[6]):
         assert r"\x1b]0;owned" in text
+    await delete_span(top)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "opened_at = 'soon'",
+        "opened_at = [1]",
+        "opened_at = localdatetime()",
+        "closed_at = ''",
+        "closed_at = localdatetime()",
+        "label = 5",
+        "label = ['a']",
+    ],
+)
+async def test_a_damaged_span_hides_no_other(damage: str) -> None:
+    async with span_context(label="top") as top:
+        async with span_context(label="before") as before:
+            pass
+        async with span_context(label="broken") as broken:
+            pass
+    write = f"MATCH (s:ArtigraphNode {{node_id: $id}}) SET s.{damage}"
+    await get_engine().write(write, {"id": broken.node_id})
+    wanted = {before.node_id, broken.node_id}
+    for found in (await find_spans(under(top)).read(), await read_child_spans(top)):
+        assert {one.node_id for one in found} == wanted
+        assert "before" in repr([(one, one.duration) for one in found])
+    assert (await read_span(broken.node_id)).node_id == broken.node_id
+    tree = await read_span_tree(top)
+    assert "before" in str(tree) + tree._repr_html_()
     await delete_span(top)
