@@ -51,8 +51,9 @@ async def delete_spans(
     nodes are then deleted in transactions of at most 10,000. The rest of a killed delete is
     finished by ``resume_deletes``, or by any later delete after five minutes.
 
-    Six round trips for a small tree, and about five for each 10,000 nodes of a large one. A dry run
-    is one round trip, which reads all of the trees.
+    Five round trips for a small tree, six if an artifact in it has nested models or was used by
+    many; and at most five for each 10,000 nodes of a large one. A dry run is one round trip, which
+    reads all of the trees.
 
     Args:
         *spans: Spans, their ids, or ``"current"``. If another delete of a span is under way, this

@@ -7,7 +7,6 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.recording.work import artifact_key
 from tests.benchmarks.floor import codec
 from tests.benchmarks.harness import Bench
-from tests.benchmarks.models import BenchPair
 
 ROWS = 2_000
 """Spans in a transaction."""
@@ -59,11 +58,6 @@ def spans_of(nodes: int) -> int:
     return max(1, nodes // (1 + EACH))
 
 
-def ids_of(root: str, number: int) -> list[str]:
-    """The ids of the artifacts of one span of a run, by its number."""
-    return [f"{root[:-7]}{number:07d}a{k}" for k in range(EACH)]
-
-
 async def run_of(bench: Bench, nodes: int) -> str:
     """The id of a new run of about so many nodes; each span used an artifact of the one before."""
     prefix = new_id()[:-7]
@@ -92,6 +86,3 @@ async def forget(bench: Bench, root: str) -> None:
         "IN TRANSACTIONS OF 2500 ROWS",
         root=root,
     )
-
-
-__all__ = ["BenchPair", "forget", "ids_of", "run_of", "spans_of"]

@@ -167,6 +167,10 @@ async def test_runs_are_chosen_to_be_exported_and_deleted(
     assert said.startswith(f"exported 5 spans, 0 artifacts with 0 nested models to {out}\n")
     assert len(list(out.glob("*.jsonl"))) == 3
     assert "exported 0 spans" in await run("export", "--all", str(out), "--label", new_id())
+    tables = ("--all", str(tmp_path / "tables"), "--format", "parquet", "--label", label)
+    assert "exported 5 spans" in await run("export", *tables, "--since", "1d")
+    assert "exported 0 spans" in await run("export", *tables, "--before", "2d")
+    assert len(list((tmp_path / "tables" / "spans").glob("day=*/part.parquet"))) in (1, 2)
     assert "would delete: 1 spans" in await run(
         "delete", "--label", label, "--status", "error", "--dry-run"
     )
