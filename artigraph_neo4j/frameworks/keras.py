@@ -65,9 +65,8 @@ def _attach(keras: Any, given: dict[str, Any], made: Record) -> Any:
 
         def on_test_end(self, logs: Any = None) -> None:
             """See Keras; the last of these that MLflow knows by this name."""
-            made.metrics(
-                lambda: {f"validation_{name}": value for name, value in (logs or {}).items()}
-            )
+            found: dict[str, Any] = logs or {}
+            made.metrics(lambda: {f"validation_{name}": value for name, value in found.items()})
 
     watch = Watch()
     callbacks: Any = given.get("callbacks")

@@ -172,6 +172,13 @@ class _Comparison:
         """True if artifacts of the first run have the same contents as those of the second."""
         return mine == theirs or _digests(self.a, mine) == _digests(self.b, theirs)
 
+    def _has_equal_arguments(self, x: RunSpan, y: RunSpan) -> bool:
+        """True if two spans recorded equal arguments, and equal entries of ``params``."""
+        mine, theirs = x.parameters, y.parameters
+        return self._has_equal(x.arguments, y.arguments) and not any(
+            _unequal("property", "", mine, theirs)
+        )
+
     # -- the divergence ------------------------------------------------------------------------
 
     def _divergence(self) -> Divergence | None:
@@ -187,7 +194,7 @@ class _Comparison:
             cause: Cause = "nondeterminism" if is_same else "code"
             return Divergence(cause, x.place, x.node_id, y.node_id)
         for x, y in self.both:
-            if not self._has_equal(x.arguments, y.arguments):
+            if not self._has_equal_arguments(x, y):
                 inputs = (*x.arguments, *y.arguments)
                 return Divergence("arguments", x.place, x.node_id, y.node_id, inputs)
             outside = [
@@ -206,7 +213,7 @@ class _Comparison:
         while work:
             x, y = work.pop()
             (own, all_), (others, all_others) = inputs[0][x.node_id], inputs[1][y.node_id]
-            if own != others or not self._has_equal(x.arguments, y.arguments):
+            if own != others or not self._has_equal_arguments(x, y):
                 continue
             if all_ == all_others:
                 yield x, y

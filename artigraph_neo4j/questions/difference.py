@@ -67,11 +67,13 @@ class Divergence:
     Attributes:
         cause: ``"code"``: a span with equal inputs came out differently, and the commits differ;
             ``"nondeterminism"``: the same with equal or unknown commits; ``"arguments"`` or
-            ``"input"``: a span started from different arguments or inputs.
+            ``"input"``: a span started from different arguments (also entries of a property
+            ``params``) or inputs.
         place: The span's place, as in ``Difference``.
         first: Id of the span in the first run.
         second: Id of the span in the second run.
-        inputs: Ids of the inputs that differ, from both runs; empty for the first two causes.
+        inputs: Ids of the inputs that differ, from both runs; empty for the first two causes, and
+            for ``params``.
     """
 
     cause: Cause

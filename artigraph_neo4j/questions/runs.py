@@ -78,6 +78,11 @@ class RunSpan:
     step: tuple[str, int] = ("", 0)
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """The entries of its property ``params``, as ``autolog`` records the arguments of a fit."""
+        return {name: v for name, v in self.properties.items() if name.startswith("params.")}
+
+    @property
     def place(self) -> str:
         """The labels from the run down to the span, with ``#2`` after a second equal label."""
         steps: list[str] = []

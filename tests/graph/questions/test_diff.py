@@ -61,6 +61,28 @@ async def run(raw: str, *, rate: float = 0.1, noise: int = 0, fail: bool = False
     return span
 
 
+class DiffTraining(Span):
+    params: dict[str, float]
+    metrics: dict[str, float]
+
+
+async def trial(rate: float, loss: float) -> Span:
+    async with span_context(DiffTraining(label="trial", params={"lr": rate})) as span:
+        span.metrics = {"loss": loss}
+        await create_span_artifact("current", label="score", data=DiffItem(int(loss * 10)))
+    return span
+
+
+async def test_params_of_a_training_are_arguments() -> None:
+    base = await trial(0.1, 1.0)
+    rated = (await diff(base, await trial(0.2, 2.0))).divergence
+    lucky = (await diff(base, await trial(0.1, 2.0))).divergence
+    assert rated is not None
+    assert (rated.cause, rated.inputs) == ("arguments", ())
+    assert lucky is not None
+    assert lucky.cause == "nondeterminism"
+
+
 async def test_each_kind_of_difference(statements: list[Any]) -> None:
     async with span_context(label="load"):
         raw = await create_span_artifact("current", label="raw", data=DiffItem(1))
