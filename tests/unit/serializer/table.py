@@ -85,7 +85,8 @@ NOTES = {
     ),
     "arrow.parquet": Note(
         "Parquet",
-        "no types that Parquet does not give back, such as unions and `list<null>`",
+        "no types that Parquet does not give back, such as unions and `list<null>`; "
+        "with pyarrow 24 and 25, no missing lists of a fixed size",
         f"`pyarrow.Table`, {ON_REQUEST}",
     ),
     "arrow.batch": Note("Arrow IPC file, lz4"),
