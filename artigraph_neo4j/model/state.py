@@ -96,15 +96,15 @@ _NOT_COMPUTED = (FunctionType, classmethod, staticmethod, MemberDescriptorType)
 
 
 def _same(value: Any, back: Any) -> bool:
-    """Return whether two values are the same as far as their ``==`` can tell."""
+    """Return whether two values are the same as far as their ``==``, or their text, can tell."""
     if back is value:
         return True
     try:
         return type(back) is type(value) and bool(
             back == value or (value != value and back != back)
         )
-    except ValueError:  # an array compares each item
-        return bool((back == value).all())
+    except ValueError:  # arrays and tables compare each item
+        return repr(back) == repr(value)
 
 
 def restore(cls: type[M], values: Mapping[str, Any], what: str) -> M:

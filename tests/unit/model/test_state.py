@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -329,7 +330,9 @@ class _Elsewhere(_Doubling):
         vars(instance)[self.name] = value * 2
 
 
-@pytest.mark.parametrize("value", [1.5, math.nan, "ab", [1], np.array([1.0, 2.0])])
+@pytest.mark.parametrize(
+    "value", [1.5, math.nan, "ab", [1], np.array([1.0, 2.0]), pd.DataFrame({"a": [1.0]})]
+)
 @pytest.mark.parametrize("kind", [_Doubling, _Elsewhere])
 def test_a_descriptor_that_changes_what_is_put_back_is_refused(kind: Any, value: Any) -> None:
     @dataclass(eq=False)
@@ -342,6 +345,20 @@ def test_a_descriptor_that_changes_what_is_put_back_is_refused(kind: Any, value:
         return
     with pytest.raises(SerializationError, match=r"Described\.share would come back as "):
         there_and_back(Described(value))
+
+
+class _Copying(_Clamped):
+    def __set__(self, instance: Any, value: Any) -> None:
+        setattr(instance, self.name, value.copy())
+
+
+@pytest.mark.parametrize("value", [np.array([math.nan, 2.0]), pd.DataFrame({"a": [math.nan]})])
+def test_a_descriptor_that_copies_is_fine(value: Any) -> None:
+    @dataclass(eq=False)
+    class Described(ArtifactModel, version=1, strict=False):
+        share: Any = _Copying()
+
+    assert repr(there_and_back(Described(value)).share) == repr(value)
 
 
 def test_a_property_that_changes_what_is_put_back_is_refused() -> None:
