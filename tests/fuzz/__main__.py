@@ -109,7 +109,7 @@ class Run:
             said.touch()
             command = [sys.executable, "-m", "tests.fuzz", "--read", str(progress)]
             command += ["--seed", str(self.seed), "--start", str(start), "--stop", str(stop)]
-            command += ["--seconds", str(self._left())]
+            command += ["--seconds", str(self._left()), "--parent", str(os.getpid())]
             command += ["--only", *self.only] if self.only else []
             with Path(folder, "errors").open("wb") as errors:
                 process = subprocess.Popen(
@@ -176,10 +176,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("fuzz-findings"), help="for findings")
     parser.add_argument("--stop", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, default=os.getppid(), help=argparse.SUPPRESS)
     args = parser.parse_args()
     stop = args.stop or args.start + args.count
     if args.read:
-        read_all(args.seed, args.start, stop, args.only, args.read, args.seconds)
+        read_all(args.seed, args.start, stop, args.only, args.read, args.seconds, args.parent)
         return
     run = Run(
         args.seed, args.start, stop, args.only, args.folder, args.seconds, args.patience, args.jobs

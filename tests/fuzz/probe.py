@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import mmap
+import os
 import resource
 import sys
 import time
@@ -61,9 +62,10 @@ def _peak() -> int:
 
 
 def read_all(
-    seed: int, start: int, stop: int, only: Sequence[str], progress: Path, seconds: float
-) -> None:
-    """Read the inputs of some numbers, as many as the seconds allow.
+    seed: int, start: int, stop: int, only: Sequence[str], progress: Path, seconds: float,
+    parent: int,
+) -> None:  # fmt: skip
+    """Read the inputs of some numbers, as many as the seconds allow, while the parent lives.
 
     The number of the next input is noted in the file ``progress``, faults in one beside it.
     """
@@ -78,7 +80,7 @@ def read_all(
     with progress.open("r+b") as file, mmap.mmap(file.fileno(), 8) as shared:
         for number in range(start, stop):
             shared[:8] = number.to_bytes(8, "little")
-            if time.monotonic() > end:
+            if time.monotonic() > end or os.getppid() != parent:
                 return
             name, data = input_of(seed, number, only)
             found = fault(name, data)

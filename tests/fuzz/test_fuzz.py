@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.fuzz import faulty
@@ -56,6 +57,17 @@ def test_a_run_ends_in_time_and_tells_how_many_it_read(tmp_path: Path) -> None:
     progress.write_bytes(bytes(8))
     assert run("--read", str(progress), "--seconds", "0", folder=tmp_path).returncode == 0
     assert progress.read_bytes() == bytes(8)
+
+
+def test_a_run_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(tmp_path), "--count", "1000000"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as made:
+        readers: list[psutil.Process] = []
+        while not readers:
+            readers = psutil.Process(made.pid).children()
+        made.kill()
+    _, left = psutil.wait_procs(readers, timeout=60)
+    assert not left
 
 
 def test_inputs_can_be_made_again() -> None:
