@@ -11,7 +11,7 @@ from artigraph_neo4j.local import StackInfo
 from tests.benchmarks import growth, loading
 from tests.benchmarks.harness import Bench, bench_on
 
-RUNS = 2 * loading.PROJECTS
+RUNS = 3 * loading.PROJECTS
 
 NODES = "UNWIND $rows AS r CREATE (n:$(r[0])) SET n = r[1]"
 LINKS = """

@@ -19,13 +19,14 @@ TREE = "The latest run, as a tree"
 def check_tree(app: LegacyApp) -> None:
     """The study as it is drawn: what it is called, and the colour that says how it went."""
     nodes = app.nodes()
-    assert len(nodes) == 42
+    assert len(nodes) == 80
     assert nodes.count(("Predictions", ARTIFACT.fill)) == 4
     assert nodes.count(("TrainedModel", ARTIFACT.fill)) == 4
     assert ("flight delays", OK.fill) in nodes
     assert ("extra trees", OK.fill) in nodes
     assert sorted(caption for caption, colour in nodes if colour == ERROR.fill) == [
         "gradient boosting",
+        *["nightly check"] * 6,
         "tested on months 1 to 4",
     ]
     links = app.links()

@@ -88,7 +88,7 @@ async def test_the_demo(graph_service: Any, s3_service: Any) -> None:
         f"{folds} Predictions, {folds} TrainedModel",
         "DATA, model ← tested on months 1 to 4 ← month 7",
         "run: tested on months 1 to 4; with 1 newer",
-        "1 suspects in 6 failed and 12 good runs",
+        "1 suspect in 6 failed and 12 good runs",
         "weather of JFK: used by 6 of 6 that failed and 0 of 12 others, p = ",
         f'artigraph contrast --label "nightly check" --under {study}',
         "nothing withdrawn in production: 3 models break it",

@@ -56,7 +56,7 @@ async def test_the_beginning_of_an_id_a_label_and_latest(engine: Engine) -> None
         await find_named(label, "span", "artifact")
     async with span_context(label=label) as second:
         assert await find_named("current", "span") == ("span", second.node_id)
-    with pytest.raises(SeveralFoundError, match=rf"{second.node_id} \('named .*; give more"):
+    with pytest.raises(SeveralFoundError, match=rf"{second.node_id} \('named .*; give the id"):
         await find_named(label, "span")
     assert await find_named("latest", "span") == ("span", second.node_id)
     with pytest.raises(NotFoundError, match="there is no span or artifact with id 'no such'"):
