@@ -123,6 +123,7 @@ async def test_duckdb_tells_the_origins_that_the_graph_tells(made: Any, tmp_path
         assert (count, mean) == (36, pytest.approx(11 / 6))
 
 
+@pytest.mark.statements
 async def test_each_node_and_relationship_is_there_once(
     made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

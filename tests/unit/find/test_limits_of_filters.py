@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from artigraph_neo4j import F, Span, find_artifacts, find_spans
-from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.errors import ArgumentError, FilterError
 from artigraph_neo4j.find import has_artifact, in_span, span, tagged, under
 from artigraph_neo4j.find.conditions import MAX_STEPS
 from artigraph_neo4j.find.filters import MAX_NAMES, MAX_OPTIONS, Filter
@@ -48,10 +48,9 @@ TOO_LARGE: dict[str, Callable[[], object]] = {
     "options": lambda: F("x").one_of(range(MAX_OPTIONS + 1)),
     "levels": lambda: under("id", levels=2**63),
     "limit": lambda: find_spans().limit(2**63),
-    "surrogates": lambda: find_spans(span.label == "\ud800"),
+    "surrogates": lambda: find_spans(span.status == "\ud800"),
     "surrogates in a name": lambda: find_spans(F("\ud800") == 1),
     "surrogates in a tag": lambda: find_spans(tagged("\ud800")),
-    "surrogates in an id": lambda: find_spans(under("\ud800")),
     "surrogates in a search": lambda: find_spans().search("\ud800"),
     "64 bits": lambda: find_spans(span.depth == 2**63),
     "no tag": lambda: tagged(3),  # type: ignore[arg-type]
@@ -62,6 +61,11 @@ TOO_LARGE: dict[str, Callable[[], object]] = {
 def test_what_is_too_large_is_refused_at_once(what: str) -> None:
     with pytest.raises(FilterError):
         TOO_LARGE[what]()
+
+
+def test_an_id_that_cannot_be_sent_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="where: .* lone surrogate"):
+        find_spans(under("\ud800"))
 
 
 def test_what_people_write_is_not_too_large() -> None:
