@@ -11,6 +11,7 @@ import io
 import json
 import warnings
 from collections.abc import Iterator
+from inspect import Parameter, signature
 from typing import Any, ClassVar, cast
 from zipfile import ZipFile
 
@@ -71,7 +72,7 @@ class EstimatorSerializer(Serializer[Any]):
         return data
 
     def deserialize(self, data: bytes, /) -> Any:
-        """Return the estimator.
+        """Return the estimator; parameters that its class got since have their defaults.
 
         Raises:
             SerializationError: The bytes are not such a file, or name a class in a module that is
@@ -251,13 +252,31 @@ def _check_predictors(estimator: Any) -> None:
 
 
 def _check_made(root: Any) -> None:
-    """Refuse support vectors of which libsvm would read more than there are."""
+    """Complete estimators; refuse support vectors of which libsvm would read too many."""
     for node in _nodes(root):
         made = node.construct() if type(node).__name__ == "ObjectNode" else None
+        if isinstance(made, _base.BaseEstimator):
+            _complete(made)
         if hasattr(made, "indptr"):  # its numbers were not looked at
             raise DamagedError("a sparse matrix is not stored as one")
         if isinstance(made, _svm.BaseLibSVM) and hasattr(made, "support_vectors_"):
             _check_machine(made)
+
+
+def _complete(estimator: Any) -> None:
+    """Set parameters that the class did not have when the estimator was stored to their defaults.
+
+    Without one of its parameters an estimator of scikit-learn cannot be copied, nor even shown.
+    """
+    kind = cast("Any", type(estimator))
+    names: list[str] = kind._get_param_names()  # noqa: SLF001 - get_params needs their values too
+    for name in names:
+        if hasattr(estimator, name):
+            continue
+        default = signature(kind.__init__).parameters[name].default
+        if default is Parameter.empty:
+            raise DamagedError(f"a {kind.__name__} has no parameter {name}")
+        setattr(estimator, name, default)
 
 
 def _check_machine(machine: Any) -> None:

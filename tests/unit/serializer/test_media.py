@@ -21,7 +21,9 @@ import scipy.sparse as sparse
 import xgboost
 from PIL import Image
 from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
@@ -234,6 +236,24 @@ def with_value(name: str, value: int) -> Any:
         return nodes
 
     return change
+
+
+def test_an_estimator_that_lacks_a_parameter() -> None:
+    """As one of an older version of scikit-learn, or of a class that got a parameter since."""
+    older = LogisticRegression(C=3.0).fit([[0.0], [1.0]], [0, 1])
+    del older.tol, older.max_iter
+    found = estimator_serializer.deserialize(estimator_serializer.serialize(older))
+    assert (found.C, found.max_iter, found.tol) == (3.0, 100, 1e-4)
+    assert repr(clone(found)) == "LogisticRegression(C=3.0)"
+    inside = BaggingClassifier(older)
+    found = estimator_serializer.deserialize(estimator_serializer.serialize(inside))
+    assert found.estimator.max_iter == 100
+    needs = MultiOutputClassifier(older)
+    del needs.estimator
+    with pytest.raises(
+        SerializationError, match="MultiOutputClassifier has no parameter estimator"
+    ):
+        estimator_serializer.serialize(needs)
 
 
 @pytest.mark.parametrize(
