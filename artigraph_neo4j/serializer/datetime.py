@@ -20,6 +20,7 @@ __all__ = [
     "datetime_serializer",
     "duration_from_text",
     "duration_to_text",
+    "missing_zone",
     "time_from_text",
     "time_serializer",
     "time_to_text",
@@ -99,10 +100,15 @@ def zone_of(entry: ZoneEntry) -> tzinfo:
     try:
         return zone_from(entry)
     except ZoneInfoNotFoundError as error:
-        raise SerializationError(
-            f"this machine does not have the time zone {shown(entry[-1])}; if it is a real one, "
-            "install tzdata: pip install tzdata"
-        ) from error
+        raise missing_zone(entry[-1]) from error
+
+
+def missing_zone(name: object) -> SerializationError:
+    """Return the error that this machine does not have a time zone."""
+    return SerializationError(
+        f"this machine does not have the time zone {shown(name)}; if it is a real one, "
+        "install tzdata: pip install tzdata"
+    )
 
 
 def _zone_from_text(found: re.Match[str]) -> tzinfo | None:

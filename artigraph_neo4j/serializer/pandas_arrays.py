@@ -19,6 +19,7 @@ from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import DamagedError, shown, unreadable
 from artigraph_neo4j.serializer.msgpack import pack, unpack
 from artigraph_neo4j.serializer.pandas_times import (
+    check_zone,
     freq_to_text,
     from_periods,
     from_times,
@@ -265,7 +266,14 @@ def _arrow(values: Any) -> tuple[Any, Recipe]:
     back = column_from_parquet(column_to_parquet(array))
     if back.type != array.type or not _equal(back, array):
         raise SerializationError(f"Parquet would change {array.type}; convert it to another type")
+    _make_arrow(array)
     return array, ["arrow"]
+
+
+def _make_arrow(array: Any) -> Any:
+    if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+        check_zone(array.type.tz)
+    return pd.arrays.ArrowExtensionArray(array)
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -306,6 +314,6 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "msgpack": _make_cells,
     "category": _make_category,
     "interval": _make_intervals,
-    "arrow": pd.arrays.ArrowExtensionArray,
+    "arrow": _make_arrow,
 }
 """Makers of arrays by the key of their recipe. New ones are added, old ones never change."""

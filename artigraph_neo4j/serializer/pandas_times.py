@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from artigraph_neo4j.common.times import zone_to
 from artigraph_neo4j.errors import SerializationError
 from artigraph_neo4j.serializer.base import DamagedError, shown
-from artigraph_neo4j.serializer.datetime import zone_of
+from artigraph_neo4j.serializer.datetime import missing_zone, zone_of
 
 __all__ = [
+    "check_zone",
     "freq_to_text",
     "from_periods",
     "from_times",
@@ -60,6 +61,18 @@ def zone_from_entry(entry: Any) -> Any:
     if entry[0] == "pytz":
         return importlib.import_module("pytz").timezone(entry[1])
     return zone_of(entry)
+
+
+def check_zone(name: str) -> None:
+    """Check that pandas knows a time zone by its name; else it cannot show values of the zone.
+
+    Raises:
+        SerializationError: It does not.
+    """
+    try:
+        pd.DatetimeTZDtype(tz=name)
+    except (KeyError, ValueError, TypeError) as error:
+        raise missing_zone(name) from error
 
 
 def from_times(values: Any, zone: Any) -> tuple[Any, list[Any]]:

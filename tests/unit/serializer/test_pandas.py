@@ -441,3 +441,22 @@ def test_zones_of_pytz() -> None:
 def test_zones_of_others_are_refused() -> None:
     with pytest.raises(SerializationError, match="zoneinfo"):
         _round(pd.Timestamp("2024", tz="dateutil/Europe/Paris"))
+
+
+@pytest.mark.parametrize("zone", ["Mars/Phobos", "GMT+1", "\0", "../passwd"])
+def test_arrow_times_in_a_zone_that_pandas_cannot_show_are_refused(zone: str) -> None:
+    kind = pa.timestamp("ns", zone)
+    series = arrow([1], kind)
+    message = "does not have the time zone"
+    with pytest.raises(SerializationError, match=message):
+        series_serializer.serialize(series)
+    with pytest.raises(SerializationError, match=message):
+        dataframe_serializer.serialize(pd.DataFrame({"a": series}))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "+01:00"])
+def test_arrow_times_in_a_zone_come_back(zone: str) -> None:
+    series = arrow([1], pa.timestamp("ns", zone))
+    found = series_serializer.deserialize(series_serializer.serialize(series))
+    assert_series_equal(found, series)
+    assert repr(found) == repr(series)
