@@ -186,12 +186,15 @@ def check_ways(left: list[int], right: list[int]) -> None:
 def _check_linear(tree: Mapping[str, str], leaves: int, features: int) -> None:
     _numbers(tree["leaf_const"], {leaves})
     counts = _integers(tree["num_features"], leaves, 0, features + 1)
-    for name in ("leaf_features", "leaf_coeff"):
-        words = " ".join(tree[name].split())  # each leaf is followed by a space of its own
-        if name == "leaf_features":
-            _integers(words, sum(counts), 0, features)
-        else:
-            _numbers(words, {sum(counts)})
+    of_leaf = {name: tree[name].split() for name in ("leaf_features", "leaf_coeff")}
+    _integers(" ".join(of_leaf["leaf_features"]), sum(counts), 0, features)
+    _numbers(" ".join(of_leaf["leaf_coeff"]), {sum(counts)})
+    for name, words in of_leaf.items():
+        # A space follows each number, and one more each leaf; LightGBM counts them.
+        rest = iter(words)
+        parts = ["".join(f"{next(rest)} " for _ in range(count)) for count in counts]
+        if tree[name] != "".join(f"{part} " for part in parts):
+            raise DamagedError("the numbers of a linear tree are apart in another way")
 
 
 def _check_rest(lines: Iterator[str]) -> None:

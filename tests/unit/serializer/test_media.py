@@ -418,6 +418,20 @@ def test_a_number_that_leads_out_of_a_model_of_lightgbm_is_refused(
         lightgbm_serializer.deserialize(text.replace(old, new, 1).encode())
 
 
+@pytest.mark.parametrize("name", ["leaf_features", "leaf_coeff"])
+def test_numbers_of_a_linear_tree_that_are_apart_in_another_way_are_refused(name: str) -> None:
+    """LightGBM ends the process then, since it counts the spaces."""
+    texts = [lightgbm_serializer.serialize(m).decode() for m in media.gradient_boosters()]
+    text = next(text for text in texts if f"\n{name}=" in text)
+    line = next(line for line in text.split("\n") if line.startswith(f"{name}="))
+    for changed in (line.replace("  ", " ", 1), line.rstrip()):
+        zeros = "0" * (len(line) - len(changed))  # so that the tree keeps its size
+        broken = text.replace(line, changed, 1)
+        broken = re.sub(r"(leaf_value=\S*\.\d+)", rf"\g<1>{zeros}", broken, count=1)
+        with pytest.raises(SerializationError, match="apart in another way"):
+            lightgbm_serializer.deserialize(broken.encode())
+
+
 def test_a_tree_of_lightgbm_that_goes_in_circles_or_too_deep_is_refused() -> None:
     text = lightgbm_serializer.serialize(media.gradient_boosters()[0]).decode()
     [children] = re.findall(r"left_child=(.*)", text)[:1]
