@@ -66,10 +66,5 @@ def cache(
 def _line(call: CachedCall) -> Text:
     sign = "○" if call.cached_from else "●"
     line = Text.assemble((f"  {sign} ", STATUS.get(call.status, UNSET).fill), time_text(call.at))
-    if call.cached_from:
-        line.append(f"  results of {call.cached_from}")
-    elif call.differs:
-        line.append(f"  ran: other {', '.join(call.differs)}")
-    else:
-        line.append("  ran")
+    line.append(f"  results of {call.cached_from}" if call.cached_from else f"  {call.outcome}")
     return line.append(f"  {call.node_id}", "dim")

@@ -55,6 +55,13 @@ class CachedCall:
     saved: float | None
     differs: tuple[str, ...]
 
+    @property
+    def outcome(self) -> str:
+        """Words that say what became of the call: ``"ran: other rate"``, ``"from the cache"``."""
+        if self.cached_from is not None:
+            return "from the cache"
+        return f"ran: other {', '.join(self.differs)}" if self.differs else "ran"
+
 
 @dataclass(frozen=True, slots=True)
 class CachedFunction:
@@ -108,10 +115,7 @@ class CachedCalls(Drawable):
             DiagramNode(
                 call.node_id,
                 "span",
-                (
-                    call.label or call.function,
-                    "from the cache" if call.cached_from else f"ran{_because(call)}",
-                ),
+                (call.label or call.function, call.outcome),
                 STATUS.get(call.status, UNSET),
                 {"function": call.function, "at": call.at, "seconds": call.seconds},
             )
@@ -131,19 +135,11 @@ class CachedCalls(Drawable):
             [(f.function, f"{f.ran:,}", f"{f.hits:,}", f"{f.saved:.1f}") for f in self.functions],
         )
         rows = [
-            (
-                cut(call.label or call.function, 100),
-                "from the cache" if call.cached_from else f"ran{_because(call)}",
-                time_text(call.at),
-            )
+            (cut(call.label or call.function, 100), call.outcome, time_text(call.at))
             for call in self.calls[:SHOWN_CALLS]
         ]
         latest = table(("call", "", "at"), rows, f"{len(self.calls):,} calls")
         return Html(f"<div>{escaped('calls of cached functions')}</div>{counted}{latest}")
-
-
-def _because(call: CachedCall) -> str:
-    return f": other {', '.join(call.differs)}" if call.differs else ""
 
 
 async def read_cached_calls(

@@ -13,6 +13,8 @@ from typing import Any
 import msgpack
 import pyarrow.parquet as pq
 
+from artigraph_neo4j.serializer.zipped import zipped
+
 __all__ = [
     "FRAMES",
     "PARQUET",
@@ -88,7 +90,7 @@ def with_other_member(data: bytes, rng: random.Random, mutated: Callable[[bytes]
     else:
         for _ in range(rng.choice((1, 1, 2))):
             members[name] = mutated(members[name])
-    return _zipped(members)
+    return zipped(members)
 
 
 @cache
@@ -131,11 +133,3 @@ def _varint(number: int) -> bytes:
 def _members(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _zipped(members: dict[str, bytes]) -> bytes:
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w") as archive:
-        for name, member in members.items():
-            archive.writestr(zipfile.ZipInfo(name), member)
-    return sink.getvalue()

@@ -34,10 +34,10 @@ _TYPES: dict[type[Any], Any] = {
 }
 
 _KINDS: dict[str, Any] = {
-    "bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": pa.string(),
-    "bytes": pa.binary(), "date": pa.date32(), "timedelta": pa.duration("us"),
-    "datetime": pa.timestamp("us"), "instant": TIME,
-}  # fmt: skip
+    **{kind.__name__: type_ for kind, type_ in _TYPES.items()},
+    "datetime": pa.timestamp("us"),
+    "instant": TIME,
+}
 
 _ITEMS = {
     "BOOLEAN": pa.bool_(), "INTEGER": pa.int64(), "FLOAT": pa.float64(), "STRING": pa.string(),
