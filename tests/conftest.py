@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -15,12 +15,20 @@ from artigraph_neo4j.local import LocalStack
 from tests import statements
 from tests.services import GraphService, S3Service, Services, discard, empty, new_stack
 
+_terminated = False
+
+
+def _end_run(*_: object) -> None:
+    global _terminated
+    _terminated = True
+    signal.raise_signal(signal.SIGINT)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM, as ``timeout`` and CI send it, ends a run as Ctrl-C does: with all its clean-up."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _end_run)
     # Servers of tests live for minutes: the second compiler, a collector that works beside the
     # program, and the check of byte code whose hash was checked never pay for their time.
     os.environ.pop("ARTIGRAPH_STORAGE", None)
@@ -30,6 +38,24 @@ def pytest_configure(config: pytest.Config) -> None:
         "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
     )
     statements.configure(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test may take the interruption for its own failure; the run ends after it all the same."""
+    outcome = yield
+    if _terminated:
+        item.session.shouldstop = "terminated"
+    return outcome
+
+
+@pytest.fixture(autouse=True)
+def signals_are_kept() -> Iterator[None]:
+    """A test that takes the handler of SIGTERM for itself leaves a run that cannot be ended."""
+    yield
+    handler = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, _end_run)
+    assert handler is _end_run
 
 
 # How long an example takes says nothing on a machine that does other work too.

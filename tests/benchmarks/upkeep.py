@@ -46,7 +46,8 @@ async def _with_cpu(bench: Bench, work: Awaitable[Any]) -> Numbers:
 
 
 _OLD = """
-MATCH (a:BenchPair) CALL (a) {
+MATCH (a:BenchPair) WHERE a.node_id STARTS WITH $run
+CALL (a) {
   REMOVE a:BenchPair
   SET a:BenchMoved, a.model = 'BenchMoved', a.codec = $codec
 } IN TRANSACTIONS OF 10000 ROWS
@@ -76,7 +77,7 @@ async def migrate(bench: Bench, size: int) -> list[Side]:
 
     async def made(work: Callable[[], Awaitable[Any]]) -> Numbers:
         root = await made_runs.run_of(bench, size * 4 // 3)
-        await bench.cypher(_OLD, codec=before)
+        await bench.cypher(_OLD, run=root[:-7], codec=before)
         found = await _with_cpu(bench, work())
         ((left, done),) = await bench.cypher(
             "MATCH (a:BenchMoved) RETURN sum(2 - a.model_version), count(a.score)"

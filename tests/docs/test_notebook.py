@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,9 @@ def executed(graph_service: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     client = NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     )
-    client.execute()
+    # In the main thread the client would take the handlers of signals from pytest.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, client.async_execute()).result()
     return notebook
 
 
