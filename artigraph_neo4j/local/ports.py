@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -9,6 +10,10 @@ from contextlib import ExitStack
 from artigraph_neo4j.errors import LocalStackError
 
 __all__ = ["choose_ports", "is_free"]
+
+_LASTING = range(10_000, 22_000)
+"""Ports that no system gives to outgoing connections: one of those could not be had again after
+a restart, if a connection took it meanwhile. Some servers add 10,000 to a port."""
 
 
 def choose_ports(usual: Mapping[str, int], last: Mapping[str, int]) -> dict[str, int]:
@@ -28,13 +33,18 @@ def choose_ports(usual: Mapping[str, int], last: Mapping[str, int]) -> dict[str,
             # All ports that move do so by one distance: some servers compute one from another.
             moved = port + distance if distance else 0
             tried = (_bind(found) for found in (last.get(name, port), moved) if found)
-            probe = next(filter(None, tried), None) or _bind(0)
+            probe = next(filter(None, tried), None) or _bind_any()
             if probe is None:
                 raise LocalStackError("no port is free on 127.0.0.1")
             held.enter_context(probe)
             chosen[name] = int(probe.getsockname()[1])
             distance = chosen[name] - port
     return chosen
+
+
+def _bind_any() -> socket.socket | None:
+    tried = map(_bind, random.sample(_LASTING, 100))
+    return next(filter(None, tried), None) or _bind(0)
 
 
 def is_free(port: int) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
+
+import pytest
 
 from artigraph_neo4j.local.ports import choose_ports, is_free
 
@@ -35,3 +38,14 @@ def test_a_wildcard_listener_takes_the_port_on_loopback_too() -> None:
         everywhere.bind(("0.0.0.0", 0))
         everywhere.listen()
         assert not is_free(everywhere.getsockname()[1])
+
+
+def test_a_port_of_ones_own_is_never_one_of_an_outgoing_connection() -> None:
+    """While a server restarts, a connection of any program would take its port."""
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if not given.exists():
+        pytest.skip("the range is that of Linux")
+    first, last = map(int, given.read_text().split())
+    for _ in range(20):
+        chosen = choose_ports({"a": 7474, "b": 7687, "c": 8333}, {"a": 0, "b": 0, "c": 0})
+        assert not any(first <= port <= last for port in chosen.values()), chosen
