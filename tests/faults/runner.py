@@ -96,12 +96,13 @@ class StackDatabase:
                     return
             kills = kind in ("database killed", "disk full")
             os.kill(process.pid, signal.SIGKILL if kills else signal.SIGTERM)
-            deadline = time.monotonic() + 60
-            while process.alive() and time.monotonic() < deadline:
-                time.sleep(0.05)
+            process.wait(60)
             if kind != "disk full":
                 time.sleep(seconds)
+            before = Record.read(self._stack.directory).ports["bolt"]
             self._stack.up(timeout=600)  # a busy machine needs minutes
+            after = Record.read(self._stack.directory).ports["bolt"]
+            assert after == before, f"the database is at port {after}; programs look at {before}"
 
     def _takes_writes(self) -> bool:
         """Whether it goes on by itself; after a full disk Neo4j may have to be started again."""
