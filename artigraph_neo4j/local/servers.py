@@ -43,6 +43,7 @@ class Servers:
         self.record = Record.read(directory)
         for name, process in list(self.record.processes.items()):
             if not process.alive():
+                process.wait(10)  # killed just now, it may still hold its ports
                 logger.info("%s of %s is gone; its record is removed", name, directory)
                 self._forget(name)
 
