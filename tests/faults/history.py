@@ -37,6 +37,7 @@ class Call:
         error: The error's class and text, or None.
         kinds: The names of the error's classes.
         starved: Seconds for which its process waited for a processor.
+        moved: When its program last had an answer or stored a value, if that was after its begin.
     """
 
     program: int
@@ -46,11 +47,18 @@ class Call:
     error: str | None
     kinds: tuple[str, ...] = ()
     starved: float = 0.0
+    moved: float = 0.0
 
-    def seconds(self, asleep: list[tuple[float, float]]) -> float:
-        """How long it took, without the time that its process was stopped or had no processor."""
-        slept = sum(max(0.0, min(self.end, b) - max(self.begin, a)) for a, b in asleep)
-        return self.end - self.begin - slept - self.starved
+    def seconds(self, asleep: list[tuple[float, float]], *, since_moved: bool = False) -> float:
+        """How long it took, without the time that its process was stopped or had no processor.
+
+        Args:
+            asleep: When the process was stopped.
+            since_moved: Whether it counts from the last progress, as a batch does.
+        """
+        begin = max(self.begin, self.moved) if since_moved else self.begin
+        slept = sum(max(0.0, min(self.end, b) - max(begin, a)) for a, b in asleep)
+        return self.end - begin - slept - self.starved
 
 
 @dataclass
@@ -144,8 +152,9 @@ class History:
             case "call":
                 error = line.get("text")
                 kinds = tuple(line.get("kinds", ()))
-                begin, end, starved = line["begin"], line["at"], line.get("starved", 0.0)
-                self.calls.append(Call(program, line["call"], begin, end, error, kinds, starved))
+                times = line["begin"], line["at"]
+                waits = line.get("starved", 0.0), line.get("moved", 0.0)
+                self.calls.append(Call(program, line["call"], *times, error, kinds, *waits))
                 if error is not None:
                     self.errors[line["error"]] += 1
             case _:

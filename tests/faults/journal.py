@@ -24,11 +24,16 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._moved = 0.0
 
     def note(self, event: str, **facts: Any) -> None:
         """Add a line."""
         line = json.dumps({"event": event, "at": time.monotonic(), **facts})
         os.write(self._file, line.encode() + b"\n")
+
+    def moved(self) -> None:
+        """A statement was answered, or a value stored: batches wait anew from here."""
+        self._moved = time.monotonic()
 
     def attempt(self, key: str, kind: str, **facts: Any) -> None:
         """Something may be in the graph from now on.
@@ -57,7 +62,12 @@ class Journal:
             raise
         finally:
             starved = _starved_seconds() - starved
-            facts: dict[str, Any] = {"call": what, "begin": begin, "starved": max(0.0, starved)}
+            facts: dict[str, Any] = {
+                "call": what,
+                "begin": begin,
+                "moved": max(begin, self._moved),
+                "starved": max(0.0, starved),
+            }
             if error is not None:
                 facts |= {
                     "error": type(error).__name__,

@@ -37,6 +37,7 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.engine.target import choose_target
 from artigraph_neo4j.errors import ArtigraphError, ConnectionFailed, NotFoundError
+from artigraph_neo4j.graph.attempts import Statement
 from artigraph_neo4j.storage.aws import S3Storage
 from artigraph_neo4j.values import upload
 from tests.faults.archive import Archive
@@ -50,8 +51,23 @@ __all__ = ["Place", "first_contact", "run"]
 IMPATIENT_SECONDS = 1.0
 """Seconds that an impatient caller gives a whole action."""
 
+WRITE = "// artigraph-neo4j: write"
+"""In the text of every statement that records something."""
+
 CLOCK_JUMP = 3 * 3600.0
 """Seconds by which a clock is set ahead or behind."""
+
+
+class _Watched(S3Storage):
+    """Tells when a value was stored."""
+
+    moved: Callable[[], None] | None = None
+
+    async def put(self, data: bytes, /, *, key: str) -> str:
+        location = await super().put(data, key=key)
+        if self.moved is not None:
+            self.moved()
+        return location
 
 
 @dataclass(frozen=True)
@@ -68,9 +84,9 @@ class Place:
     secret_key: str
     region: str
 
-    def storage(self, run: str) -> S3Storage:
+    def storage(self, run: str) -> _Watched:
         """The schedule's own place in the bucket."""
-        return S3Storage(
+        return _Watched(
             self.bucket,
             f"faults/{run}",
             name=f"faults:{run}",
@@ -80,18 +96,29 @@ class Place:
             region_name=self.region,
         )
 
-    def engine(self, run: str, retry_seconds: float) -> Engine:
-        """An engine on these servers."""
+    def engine(
+        self, run: str, retry_seconds: float, moved: Callable[[], None] = lambda: None
+    ) -> Engine:
+        """An engine on these servers, which tells of answers and stored values."""
+        storage = self.storage(run)
+        storage.moved = moved
         target = choose_target(
             self.bolt, username=self.username, password=self.password, database=self.database
         )
-        return Engine(
+        engine = Engine(
             target,
             create_schema=True,
-            storage=self.storage(run),
+            storage=storage,
             offload_bytes=OFFLOAD_BYTES,
             retry_seconds=retry_seconds,
         )
+
+        def observe(statement: Statement) -> None:
+            if statement.rows is not None and WRITE in statement.text:
+                moved()
+
+        engine.observers.append(observe)
+        return engine
 
 
 async def first_contact(engine: Engine) -> None:
@@ -417,9 +444,10 @@ class _Opened:
             self._journal.note("closed", key=self._key, id=self.node_id)
 
 
-async def _collect(program: Program, place: Place, run: str, directory: Path) -> None:
+async def _collect(
+    program: Program, place: Place, run: str, directory: Path, journal: Journal
+) -> None:
     """Collect garbage again and again, until the runner says that the others are done."""
-    journal = Journal(directory / f"{program.number}.journal")
     storage = place.storage(run)
     age = timedelta(seconds=program.min_age)
     while not (directory / "done").exists():
@@ -436,12 +464,12 @@ async def _collect(program: Program, place: Place, run: str, directory: Path) ->
 
 
 async def _work(plan: Plan, program: Program, place: Place, directory: Path) -> None:
-    engine = place.engine(plan.run, program.retry_seconds)
+    journal = Journal(directory / f"{program.number}.journal")
+    engine = place.engine(plan.run, program.retry_seconds, journal.moved)
     with engine_context(engine):
         if program.collects:
-            await _collect(program, place, plan.run, directory)
+            await _collect(program, place, plan.run, directory, journal)
         else:
-            journal = Journal(directory / f"{program.number}.journal")
             actors = [
                 Actor(plan, program, lane, journal, directory) for lane in range(len(program.lanes))
             ]

@@ -137,7 +137,13 @@ async def test_waits_secrets_and_noise_are_found(recorded: Recorded) -> None:
     oracle.waits({0: 1.0}, {0: [(begin, begin + 99)]})
     assert oracle.anomalies == [], "time asleep does not count"
     oracle.waits({0: 1.0}, {})
+    recorded.journal.note("call", call="end of batch", begin=begin, moved=time.monotonic())
+    oracle.history = History.read(recorded.path)
+    oracle.history.calls = oracle.history.calls[1:]
+    oracle.waits({0: 1.0}, {})
     secret = "hunter2"
     texts = [("0.err", f"login {secret}"), ("1.err", "Task exception was never retrieved")]
     oracle.output(iter(texts), [secret])
-    assert [anomaly.kind for anomaly in oracle.anomalies] == ["waited", "secret", "noise"]
+    assert [anomaly.kind for anomaly in oracle.anomalies] == ["waited", "secret", "noise"], (
+        "an end of a batch counts from its last progress"
+    )
