@@ -13,7 +13,15 @@ from neo4j import AsyncGraphDatabase
 
 from artigraph_neo4j.local import LocalStack
 from tests import statements
-from tests.services import GraphService, S3Service, Services, discard, empty, new_stack
+from tests.services import (
+    GraphService,
+    S3Service,
+    Services,
+    discard,
+    empty,
+    hurry_servers,
+    new_stack,
+)
 
 _terminated = False
 
@@ -29,14 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _end_run)
-    # Servers of tests live for minutes: the second compiler, a collector that works beside the
-    # program, and the check of byte code whose hash was checked never pay for their time.
     os.environ.pop("ARTIGRAPH_STORAGE", None)
-    os.environ.setdefault(
-        "JAVA_TOOL_OPTIONS",
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
-        "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
-    )
+    hurry_servers()
     statements.configure(config)
 
 

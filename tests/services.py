@@ -79,6 +79,19 @@ class S3Service:
         return S3Storage(self.bucket, prefix, **(given | options))
 
 
+def hurry_servers() -> None:
+    """Have Neo4j start fast rather than run fast.
+
+    Servers of tests live for minutes: the second compiler, a collector that works beside the
+    program, and the check of byte code whose hash was checked never pay for their time.
+    """
+    os.environ.setdefault(
+        "JAVA_TOOL_OPTIONS",
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+        "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
+    )
+
+
 def new_stack(
     name: str,
     *,

@@ -20,7 +20,7 @@ from tests.faults.nursery import Nursery
 from tests.faults.program import Place
 from tests.faults.routing import run_routing
 from tests.faults.runner import Outcome, Runner, StackDatabase, Totals, scratch
-from tests.services import discard, new_stack
+from tests.services import discard, hurry_servers, new_stack
 
 
 def _arguments() -> argparse.Namespace:
@@ -100,6 +100,7 @@ def main() -> int:
     options = _arguments()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    hurry_servers()
     stack = new_stack("soak") if options.stack is None else LocalStack(options.stack)
     totals = Totals()
     disks = ExitStack()
