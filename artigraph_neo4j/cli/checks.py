@@ -277,8 +277,7 @@ async def _storage(engine: Engine, name: str, given: Storage | None) -> Check:
 
 async def _look(storage: Storage) -> None:
     """Read one key, and list if the storage can: only listing fails for a missing bucket."""
-    prefix = getattr(storage, "prefix", "")  # locations in S3 begin with it
-    await storage.exists(f"{prefix}/ag/{new_id()}".lstrip("/"))
+    await storage.exists(storage.location_of(f"ag/{new_id()}"))
     if type(storage).list is not Storage.list:
         try:
             async for _ in storage.list(f"ag/{new_id()}"):

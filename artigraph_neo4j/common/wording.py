@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 __all__ = [
     "aligned",
+    "counted",
     "cut",
     "duration_text",
     "number_text",
@@ -38,6 +39,11 @@ def number_text(number: float) -> str:
         return f"{number:,}" if abs(number) >= 10_000 else str(number)
     whole = number.is_integer() and abs(number) < 1e6
     return f"{number:.1f}" if whole else f"{number:.4g}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: ``"1 suspect"``, ``"1,200 suspects"``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def aligned(numbers: Sequence[str], *, digit: str = " ", point: str = " ") -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from artigraph_neo4j.common.wording import number_text
 from artigraph_neo4j.graph.names import LOGGED
 
 __all__ = ["STATISTICS", "Logged", "logged_property", "logged_text", "taken_from"]
@@ -50,7 +51,7 @@ def logged_text(logged: Mapping[str, Logged], *, metrics: int = 5) -> str:
     """
     if not logged:
         return ""
-    shown = [f"{name} {found.last:.4g}" for name, found in list(logged.items())[:metrics]]
+    shown = [f"{name} {number_text(found.last)}" for name, found in list(logged.items())[:metrics]]
     shown += [f"… {len(logged) - metrics:,} more"] if len(logged) > metrics else []
     return f"{', '.join(shown)}; {sum(found.count for found in logged.values()):,} values"
 

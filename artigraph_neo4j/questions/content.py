@@ -41,11 +41,6 @@ def content_from_rows(nodes: list[list[Any]]) -> Content:
         TornReadError: The artifact was being migrated while it was read.
     """
     stored = Stored(nodes, None, None)
-    if len(nodes) == 1:  # most artifacts, and a run may have many
-        fields = stored.root.field_properties()
-        for name, blob in stored.root.blobs.items():
-            fields[name] = f"sha256:{blob.digest}"
-        return Content(stored.root.model, stored.root.version, fields)
     fields = dict[str, Any]()
     work: list[tuple[StoredNode, str]] = [(stored.root, "")]
     while work:

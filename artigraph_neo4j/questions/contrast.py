@@ -11,7 +11,7 @@ from typing import Any, Literal
 from artigraph_neo4j.common.colours import ARTIFACT, ERROR, OK
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, table
-from artigraph_neo4j.common.wording import cut
+from artigraph_neo4j.common.wording import counted, cut
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnySpan
@@ -107,8 +107,8 @@ class Contrast(Drawable):
             size += f" (a sample of {self.given[0]:,} and {self.given[1]:,})"
         if not self.suspects:
             return f"nothing tells {size} apart; {self.tested:,} candidates were tested"
-        noun = "suspect" if len(self.suspects) == 1 else "suspects"
-        return f"{len(self.suspects):,} {noun} in {size}; {self.tested:,} candidates were tested"
+        suspects = counted(len(self.suspects), "suspect")
+        return f"{suspects} in {size}; {self.tested:,} candidates were tested"
 
     def diagram(self) -> Diagram:
         """Draw both groups of runs, and an arrow from each suspect to the runs that have it."""

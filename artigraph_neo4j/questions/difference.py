@@ -9,7 +9,7 @@ from typing import Any, Literal
 from artigraph_neo4j.common.colours import ERROR, OK, UNSET
 from artigraph_neo4j.common.diagram import Diagram, DiagramEdge, DiagramNode, Drawable
 from artigraph_neo4j.common.markup import Html, escaped, table
-from artigraph_neo4j.common.wording import cut, number_text, size_text, visible
+from artigraph_neo4j.common.wording import counted, cut, number_text, size_text, visible
 
 __all__ = ["Cause", "Difference", "Divergence", "Kind", "RunDiff"]
 
@@ -142,7 +142,6 @@ class RunDiff(Drawable):
         if parted is not None:
             title += f"; they parted at {parted.place or 'the run itself'}: {parted.cause}"
         rows = [(d.kind, d.place, d.name, *d.texts) for d in self.differences[:100]]
-        number = len(self.differences)
-        note = "one difference" if number == 1 else f"{number:,} differences"
+        note = counted(len(self.differences), "difference")
         heads = ("kind", "span", "name", "first", "second")
         return Html(f"<div>{escaped(title)}</div>{table(heads, rows, note)}")

@@ -115,6 +115,18 @@ class S3Storage(Storage):
         """Upload ``data`` under a key made of its SHA-256, and return the key."""
         return await self.put(data, key=blob_key(data))
 
+    def location_of(self, key: str, /) -> str:
+        """Return the location of a key: the key after the prefix.
+
+        Raises:
+            StorageError: The key is empty, or has parts that lead elsewhere.
+        """
+        key = key.lstrip("/")
+        if not key:
+            raise StorageError(f"an empty key cannot be used in bucket {self.bucket!r}")
+        _refuse_dots(key, self.bucket)
+        return f"{self.prefix}/{key}" if self.prefix else key
+
     async def put(self, data: bytes, /, *, key: str) -> str:
         """Upload ``data`` under ``key`` after the prefix, and return the whole key.
 
@@ -124,13 +136,13 @@ class S3Storage(Storage):
         Raises:
             StorageError: The service refused the request or was out of reach.
         """
-        location = self._location(key)
+        location = self.location_of(key)
         await self._upload(location, data, digest_in(key))
         return location
 
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
         """Upload the bytes of ``chunks`` in parts, holding only a few of them in memory."""
-        location = self._location(key)
+        location = self.location_of(key)
         await self._upload_parts(location, chunks)
         return location
 
@@ -336,7 +348,7 @@ class S3Storage(Storage):
 
     async def list(self, prefix: str = "", /) -> AsyncIterator[StoredBytes]:
         """List the objects under keys that begin with ``prefix``, a page at a time."""
-        start = self._location(prefix) if prefix else f"{self.prefix}/".lstrip("/")
+        start = self.location_of(prefix) if prefix else f"{self.prefix}/".lstrip("/")
         more: dict[str, str] = {}
         while True:
             async with self._request("list", start) as request:
@@ -354,13 +366,6 @@ class S3Storage(Storage):
     async def aclose(self) -> None:
         """Close the running loop's connections once they are idle; the next call opens new ones."""
         await self._connection.aclose()
-
-    def _location(self, key: str) -> str:
-        key = key.lstrip("/")
-        if not key:
-            raise StorageError(f"an empty key cannot be used in bucket {self.bucket!r}")
-        _refuse_dots(key, self.bucket)
-        return f"{self.prefix}/{key}" if self.prefix else key
 
     def _inside(self, location: str) -> str:
         """Return the location after checking that it is inside the prefix."""

@@ -147,6 +147,10 @@ class Storage(ABC):
         del key
         return await self.create(data)
 
+    def location_of(self, key: str, /) -> str:
+        """Return the location at which ``put`` stores a key, by default the key itself."""
+        return key
+
     async def put_stream(self, chunks: AsyncIterable[bytes], /, *, key: str) -> str:
         """Store bytes that arrive in chunks. The default collects them in memory.
 

@@ -291,8 +291,8 @@ class Oracle:
                 continue
             limit = retry_seconds[call.program] + ALLOWANCE_SECONDS
             # A batch may wait as long again after each value stored and each statement answered.
-            of_batch = call.name == "end of batch"
-            took = call.seconds(asleep.get(call.program, []), since_moved=of_batch)
+            in_batch = call.name.endswith("batch")
+            took = call.seconds(asleep.get(call.program, []), since_moved=in_batch)
             if took > limit:
                 self._wrong("waited", f"{call.name} took {took:.1f} s, at most {limit} are allowed")
 

@@ -253,13 +253,17 @@ def _more(console: Console, arguments: str) -> None:
 
 async def _failures(study_id: str, console: Console) -> None:
     failed = find_spans(under(study_id), query.span.status == "ERROR")
+    alike: dict[tuple[str, str], list[str]] = {}
     async for span in failed:
         if not await failed.where(under(span)).exists():
             above = await read_ancestor_spans(span.node_id)
             where = " / ".join(str(s.label) for s in [*above[::-1], span])
-            console.print(f"[red]{where}[/red]\n  {span.exception_type}: ", end="")
             said = (span.exception_message or "").partition("\n")[0]
-            console.print(said, markup=False, soft_wrap=True)
+            alike.setdefault((str(span.label), f"{span.exception_type}: {said}"), []).append(where)
+    for (_, said), places in alike.items():
+        more = f", and {len(places) - 1} more like it" if len(places) > 1 else ""
+        console.print(f"[red]{places[0]}[/red]{more}\n  ", end="")
+        console.print(said, markup=False, soft_wrap=True)
 
 
 async def _migrate(console: Console) -> None:
