@@ -21,7 +21,7 @@ from artigraph_neo4j.graph.names import OPEN_LABEL, UNINDEXED_LABEL
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import declared_properties, span_from_row
 from artigraph_neo4j.recording.block import batch_for
-from artigraph_neo4j.recording.commit import existing_span
+from artigraph_neo4j.recording.refusals import existing_span
 from artigraph_neo4j.recording.work import Opening
 
 __all__ = ["IfRunExists", "RunKey", "open_run"]

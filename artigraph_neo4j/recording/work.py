@@ -25,6 +25,7 @@ __all__ = [
     "closing_of",
     "count_of",
     "losses_of",
+    "owner_of",
 ]
 
 
@@ -185,3 +186,14 @@ def artifact_key(span_id: str, label: str) -> str:
     """
     text = f"{len(span_id)}:{span_id}{label}"
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def owner_of(work: Work) -> str | None:
+    """The id of the span that must exist before a work can be written."""
+    match work:
+        case Opening():
+            return work.parent
+        case Recording():
+            return work.span_id
+        case Closing():
+            return work.span.node_id

@@ -16,7 +16,7 @@ from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.identity import Resolver, model_names
 from artigraph_neo4j.model.seal import TornReadError
 from artigraph_neo4j.recording import field_indexes
-from artigraph_neo4j.recording.commit import properties_of
+from artigraph_neo4j.recording.statement import properties_of
 from artigraph_neo4j.upkeep.migrate.change import Change, OldArtifact
 from artigraph_neo4j.values import fetch
 from artigraph_neo4j.values.upload import Uploads
