@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TypeVar
 
-__all__ = ["collector_paused"]
+__all__ = ["THREAD_FROM", "collector_paused", "undisturbed"]
+
+T = TypeVar("T")
+
+THREAD_FROM = 200
+"""Minimum number of objects that are made in a thread."""
 
 _lock = threading.Lock()
 _pauses = 0
@@ -36,3 +43,16 @@ def collector_paused() -> Generator[None]:
             if _pauses == 0 and _ours:
                 _ours = False
                 gc.enable()
+
+
+async def undisturbed(count: int, work: Callable[[], T]) -> T:
+    """Make ``count`` objects with the collector paused; in a thread if they are many.
+
+    The caller's loop would be blocked for as long as many take.
+    """
+
+    def paused() -> T:
+        with collector_paused():
+            return work()
+
+    return work() if count < THREAD_FROM else await asyncio.to_thread(paused)

@@ -28,7 +28,7 @@ from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.model.native import from_native, kind_of, native_size
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.model.stored import Entry, Stored, StoredNode
-from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording import objects
 from artigraph_neo4j.values.stored_value import StoredValue
 
 __all__ = ["StoredArtifact", "StoredField", "inspect_artifact"]
@@ -157,7 +157,7 @@ async def inspect_artifact(artifact: AnyArtifact, /) -> StoredArtifact:
         raise ArtifactTypeError(
             f"{node_id!r} is the id of a span, not of an artifact; see it with: artigraph show"
         )
-    (stored,) = await artifacts.whole([(nodes, span_id, label)])
+    (stored,) = await objects.whole([(nodes, span_id, label)])
     root, raw = stored.root, dict[str, bytes]()
     fields = list(_fields(stored, raw))
     return StoredArtifact(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from artigraph_neo4j.find.filters import Filter, Order
 from artigraph_neo4j.find.targets import Target
-from artigraph_neo4j.recording.artifacts import Leniency
+from artigraph_neo4j.recording.objects import Leniency
 
 __all__ = [
     "Plan",

@@ -14,9 +14,9 @@ from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
 from artigraph_neo4j.model.unreadable import Missing, OnError
-from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording import objects
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
-from artigraph_neo4j.recording.artifacts import Leniency
+from artigraph_neo4j.recording.objects import Leniency
 
 __all__ = ["ArtifactQuery", "SpanQuery", "find_artifacts", "find_spans"]
 
@@ -60,7 +60,7 @@ class ArtifactQuery(Query[M]):
         wanted = leniency or self._plan.leniency
         if wanted.on_error == "skip":  # pages need the place of each
             wanted = replace(wanted, on_error="keep")
-        return [item for _, item in await artifacts.from_rows(rows, self._plan.target.cls, wanted)]
+        return [item for _, item in await objects.from_rows(rows, self._plan.target.cls, wanted)]
 
 
 _Condition = Filter | Callable[[Any], Filter]

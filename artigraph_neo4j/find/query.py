@@ -23,8 +23,8 @@ from artigraph_neo4j.find.table import Table
 from artigraph_neo4j.graph.cursor import unchunked
 from artigraph_neo4j.graph.search import search_query
 from artigraph_neo4j.model.unreadable import UnreadableArtifact
-from artigraph_neo4j.recording.artifacts import Leniency
 from artigraph_neo4j.recording.field_indexes import usable
+from artigraph_neo4j.recording.objects import Leniency
 from artigraph_neo4j.recording.results import ResultList
 from artigraph_neo4j.upkeep.delete import DeleteReport, Progress, delete_nodes
 

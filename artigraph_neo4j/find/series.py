@@ -15,7 +15,7 @@ from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.errors import NotFoundError, SerializationError
 from artigraph_neo4j.graph.cypher.series import SERIES
-from artigraph_neo4j.recording.artifacts import STRICT, from_rows
+from artigraph_neo4j.recording.objects import STRICT, from_rows
 from artigraph_neo4j.recording.series import CHUNK_MODEL, SeriesChunk, flush_logs
 from artigraph_neo4j.serializer.base import unreadable
 

@@ -13,9 +13,9 @@ from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.graph.span_rows import spans_from_rows
 from artigraph_neo4j.model.unreadable import Missing, OnError
-from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording import objects
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
-from artigraph_neo4j.recording.artifacts import Leniency
+from artigraph_neo4j.recording.objects import Leniency
 from artigraph_neo4j.recording.results import ResultList
 
 __all__ = [
@@ -188,7 +188,7 @@ async def _read(statement: str, span: AnySpan) -> list[Span]:
 async def _read_artifacts(
     statement: str, span: AnySpan, history: bool, leniency: Leniency
 ) -> list[Any]:
-    found = await artifacts.read_many(
+    found = await objects.read_many(
         statement, given.span_id(span), ArtifactModel, history=history, leniency=leniency
     )
     return ResultList(artifact for _, artifact in found)

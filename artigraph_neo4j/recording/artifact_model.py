@@ -9,7 +9,7 @@ from artigraph_neo4j.engine.given import AnyArtifact, AnySpan
 from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.model.base import ModelBase
 from artigraph_neo4j.model.steps import run_steps
-from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording import artifacts, objects
 from artigraph_neo4j.recording.results import artifact_html
 from artigraph_neo4j.recording.work import IfExists
 
@@ -96,7 +96,7 @@ class ArtifactModel(ModelBase):
             SerializationError, StorageError: A value could not be read.
             ConnectionFailed: The database stayed out of reach.
         """
-        return await artifacts.read_one(given.artifact_id(node_id, "node_id"), cls)
+        return await objects.read_one(given.artifact_id(node_id, "node_id"), cls)
 
     def _repr_html_(self) -> str:
         """HTML for notebooks: the fields; lazy ones by location, without loading them."""

@@ -25,7 +25,7 @@ from artigraph_neo4j.graph.cypher import cache as cypher
 from artigraph_neo4j.model.encode import encode
 from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.model.pending import Pending
-from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording import objects
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.links import link_artifact
 from artigraph_neo4j.recording.span_artifacts import create_span_artifact
@@ -258,7 +258,7 @@ async def _whole(
         return None
     try:
         with record_used(False):
-            found = await artifacts.from_rows(chosen, ArtifactModel)
+            found = await objects.from_rows(chosen, ArtifactModel)
     except (StorageError, NotFoundError, UnknownModelError, MigrationError):
         return None
     ids = [nodes[0][0]["node_id"] for _, _, nodes in chosen]

@@ -9,7 +9,7 @@ from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
 from artigraph_neo4j.graph.cypher import changes
-from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording import artifacts, objects
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.results import ResultList
 
@@ -59,4 +59,4 @@ async def read_revisions(artifact: AnyArtifact, /) -> list[Any]:
     found = await get_engine().read_chunks(changes.REVISIONS, {"node_id": node_id})
     if not found:
         raise await absent(get_engine(), "artifact", node_id)
-    return ResultList(item for _, item in await artifacts.from_rows(found, ArtifactModel))
+    return ResultList(item for _, item in await objects.from_rows(found, ArtifactModel))

@@ -11,7 +11,7 @@ from artigraph_neo4j.engine.given import AnySpan
 from artigraph_neo4j.graph.cypher import read
 from artigraph_neo4j.graph.names import Label
 from artigraph_neo4j.model.unreadable import Missing, OnError
-from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording import artifacts, objects
 from artigraph_neo4j.recording.artifact_model import ArtifactModel
 from artigraph_neo4j.recording.work import IfExists
 
@@ -105,7 +105,7 @@ async def read_span_artifact(
         ArtifactTypeError, UnknownModelError, MigrationError, SerializationError, StorageError,
         ConnectionFailed: As ``ArtifactModel.read``.
     """
-    return await artifacts.read_one_by_label(given.span_id(span), label, model)
+    return await objects.read_one_by_label(given.span_id(span), label, model)
 
 
 async def read_span_artifacts(
@@ -127,8 +127,8 @@ async def read_span_artifacts(
         UnknownModelError, MigrationError, SerializationError, StorageError: Where ``on_error`` is
             ``"raise"``.
     """
-    leniency = artifacts.Leniency(on_error, missing)
-    found = await artifacts.read_many(
+    leniency = objects.Leniency(on_error, missing)
+    found = await objects.read_many(
         read.ARTIFACTS_OF, given.span_id(span), ArtifactModel, leniency=leniency
     )
     return {label: artifact for label, artifact in found if label is not None}

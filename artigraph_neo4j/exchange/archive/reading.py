@@ -17,7 +17,7 @@ from artigraph_neo4j.graph.names import SEARCH_LABELS
 from artigraph_neo4j.graph.properties import to_json
 from artigraph_neo4j.model.seal import SEAL, TornReadError
 from artigraph_neo4j.model.stored import Stored
-from artigraph_neo4j.recording.artifacts import until_whole
+from artigraph_neo4j.recording.objects import until_whole
 
 __all__ = ["NODES", "SPANS", "GraphReader", "artifact_record", "is_part", "span_record"]
 

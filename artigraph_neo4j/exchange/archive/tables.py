@@ -25,7 +25,7 @@ from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.exchange.archive.reading import NODES, artifact_record, span_record
 from artigraph_neo4j.graph.cypher import tables as cypher
 from artigraph_neo4j.model.seal import TornReadError
-from artigraph_neo4j.recording.artifacts import until_whole
+from artigraph_neo4j.recording.objects import until_whole
 
 __all__ = ["export_tables"]
 

@@ -42,7 +42,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ArchiveError, IntegrityError, StorageError
 from artigraph_neo4j.exchange.archive import exporting, importing, reading
 from artigraph_neo4j.graph.properties import from_json, to_json, zoned_properties
-from artigraph_neo4j.recording import artifacts
+from artigraph_neo4j.recording import objects
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.graph.exchange.test_archive_checks import written
@@ -127,8 +127,8 @@ async def test_the_last_reading_of_a_torn_artifact_counts(
         if len(pauses) == 2:
             await get_engine().write(set_seal, {"id": node_id, "seal": None})
 
-    monkeypatch.setattr(artifacts, "TORN_PAUSES", (0.0, 0.01))
-    monkeypatch.setattr(artifacts.asyncio, "sleep", becomes_whole)
+    monkeypatch.setattr(objects, "TORN_PAUSES", (0.0, 0.01))
+    monkeypatch.setattr(objects.asyncio, "sleep", becomes_whole)
     report = await export_graph(top, tmp_path / "torn.jsonl")
     assert (report.artifacts, len(pauses)) == (1, 2)
     await get_engine().write(set_seal, {"id": node_id, "seal": "of something else"})

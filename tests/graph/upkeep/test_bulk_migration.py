@@ -347,7 +347,7 @@ async def test_who_reads_half_of_a_change_reads_again(engine: Engine) -> None:
 
 
 async def test_a_seal_that_never_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artigraph_neo4j.recording.artifacts.TORN_PAUSES", (0.0, 0.01))
+    monkeypatch.setattr("artigraph_neo4j.recording.objects.TORN_PAUSES", (0.0, 0.01))
     old = flat(1)
     node_id = await old(1).create()
     await set_properties(node_id, {"seal_": "of something else"})
