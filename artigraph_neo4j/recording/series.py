@@ -99,7 +99,7 @@ class SpanLog:
     def __init__(self, engine: Engine, span_id: str, known: Mapping[str, Logged]) -> None:
         self._engine = engine
         self._span_id = span_id
-        self._session = new_id()
+        self._session = ""  # made with the first metric, since most spans log none
         self._unit: Unit | None = current_batch(engine)
         self._pid = os.getpid()
         self._guard = threading.Lock()
@@ -119,7 +119,6 @@ class SpanLog:
         self._claims = False  # whether this one has tried to take its place
         self.known = dict(known)  # replaced, never changed: other threads read it
         self._unsent: tuple[Ticket, dict[str, Any]] | None = None
-        _live.add(self)
 
     def __reduce__(self) -> Any:
         """A copy of a span, in this process or another, does not log."""
@@ -175,6 +174,10 @@ class SpanLog:
         check_names(values)
         if len(self._names | values.keys()) > MAX_METRICS:
             raise ArgumentError(f"a span logs {MAX_METRICS:,} metrics at the most")
+        with self._guard:
+            if not self._session:
+                self._session = new_id()
+                _live.add(self)
         self._names |= values.keys()
 
     def _start_writing(self, seconds: float) -> None:
