@@ -15,7 +15,7 @@ COMPOSE = $$(docker compose version >/dev/null 2>&1 && echo docker compose || ec
 	-f docker/compose.yaml --env-file docker/.env
 
 .PHONY: help demo test test-unit test-graph test-large test-storage test-local test-docs test-packaging \
-	test-long coverage fuzz soak pictures bench bench-report bench-memory bench-growth dist docs docs-serve lint types layers \
+	test-long coverage fuzz soak pictures bench bench-report bench-memory bench-flame bench-growth dist docs docs-serve lint types layers \
 	check release-check up down status browser lock clean
 
 help: ## List the targets
@@ -87,6 +87,9 @@ bench-report: $(STAMP) ## Make the tables and pictures of docs/performance.md of
 
 bench-memory: $(STAMP) ## Measure the memory that values of 2 GiB take, up to S3 and down
 	$(BIN)/python -m tests.benchmarks.memory
+
+bench-flame: $(STAMP) ## Draw where a program that records in a batch spends its time; needs py-spy
+	$(BIN)/python -m tests.benchmarks.flame docs/images/flame-batch.svg
 
 bench-growth: $(STAMP) ## Ask graphs of 1,000,000 and 10,000,000 nodes; needs 12 GB of disk
 	$(BIN)/python -m tests.benchmarks.growth $(ARGS)
