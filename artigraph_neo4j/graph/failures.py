@@ -109,13 +109,25 @@ def is_about_login(error: Neo4jError) -> bool:
     return error.code == code or meaning_of(error) is Meaning.LOGIN
 
 
-def is_certain(error: Exception) -> bool:
-    """True if a statement that got this error was certainly not applied.
+_CERTAIN = (
+    "Neo.ClientError.",
+    "Neo.DatabaseError.Statement.",
+    "Neo.TransientError.Security.",
+    "Neo.TransientError.Statement.",
+    "Neo.TransientError.Transaction.",
+)
+"""Prefixes of codes that name the fault of a statement, or of its transaction before the commit.
 
-    That is so if the server named the fault of the statement, unless the commit failed.
-    """
-    code = error.code or "" if isinstance(error, Neo4jError) else ""
-    return code.startswith(("Neo.ClientError.", "Neo.TransientError.", "Neo.DatabaseError.Statem"))
+Other codes may come after it: a database that is being stopped commits a transaction, and then
+answers ``DatabaseUnavailable``, since it can no longer make the bookmark."""
+
+
+def is_certain(error: Exception) -> bool:
+    """True if a statement that got this error was certainly not applied."""
+    if not isinstance(error, Neo4jError):
+        return False
+    memory = meaning_of(error) is Meaning.TOO_LARGE
+    return memory or (error.code or "").startswith(_CERTAIN)
 
 
 _LESS = (

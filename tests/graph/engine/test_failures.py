@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import threading
@@ -142,6 +143,38 @@ async def test_kill_9_of_the_server_costs_the_callers_only_time(
         ((artifacts, owners, nested),) = counts
         assert sorted(artifacts) == sorted(e["artifact"] for e in entries if "artifact" in e)
         assert (owners, nested) == (500, 500)
+
+
+async def test_a_server_that_stops_may_have_done_what_it_says_it_has_not(
+    killable_stack: LocalStack,
+) -> None:
+    """It commits a write, and answers that the database is unavailable."""
+    info = killable_stack.info()
+    assert info is not None
+    not_done: set[int] = set()
+    unsure: set[int] = set()
+
+    async def worker(number: int) -> None:
+        for i in itertools.count(number * 1_000_000):
+            try:
+                await Item(i).create()
+            except ConnectionFailed as error:
+                (unsure if error.unconfirmed else not_done).add(i)
+                return
+
+    login = {"username": info.username, "password": info.password}
+    with engine_context(info.bolt_url, **login, create_schema=True):
+        await Item(-1).create()  # plans the statements
+    with engine_context(info.bolt_url, **login, retry_seconds=3.0):
+        workers = asyncio.gather(*(worker(k) for k in range(1, 25)))
+        await asyncio.sleep(1)
+        await asyncio.to_thread(killable_stack.down)
+        await workers
+    again = await asyncio.to_thread(killable_stack.up, timeout=180)
+    with engine_context(again.bolt_url, **login) as engine:
+        rows = await engine.read("MATCH (a:Item) WHERE a.n > 0 RETURN a.n", {})
+    assert len(not_done | unsure) == 24
+    assert not not_done & {n for (n,) in rows}
 
 
 async def test_an_unreachable_server_is_an_error_that_names_it_and_no_secret() -> None:
