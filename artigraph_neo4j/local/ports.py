@@ -11,7 +11,7 @@ from artigraph_neo4j.errors import LocalStackError
 
 __all__ = ["choose_ports", "is_free"]
 
-_LASTING = range(10_000, 22_000)
+_LASTING = range(10_000, 21_000)
 """Ports that no system gives to outgoing connections: one of those could not be had again after
 a restart, if a connection took it meanwhile. Some servers add 10,000 to a port."""
 
