@@ -174,7 +174,7 @@ async def test_no_read_of_artifacts_returns_the_parts_of_a_series(
     assert not await find_artifacts(artifact.model == series.CHUNK_MODEL).exists()
     tree = await read_span_tree(top)
     assert [a.model for _, node in tree.walk() for a in node.artifacts] == ["Fitted"]
-    assert "logged loss 299; 300 values" in str(tree)
+    assert "logged loss 299.0; 300 values" in str(tree)
     assert "300 values" in tree._repr_html_()
     assert "300 values" in (await read_span(run.node_id))._repr_html_()
     report = await export_graph(top, tmp_path / "tables", format="parquet")
