@@ -170,9 +170,9 @@ async def test_a_storage_that_does_not_answer(graph_service: Any) -> None:
 
 
 async def test_a_storage_that_is_slow_and_moves(graph_service: Any) -> None:
-    async with far_away(graph_service, 1.0) as (_, far):
+    async with far_away(graph_service, 3.0) as (_, far):
         far.storage, far.offload_bytes = Slow("slow"), 10
-        data = os.urandom(17 * 1024 * 1024)  # more than is sent as a whole
+        data = os.urandom(17 * 1024 * 1024)  # not sent as a whole; takes 5 s
         with engine_context(far):
             node_id = await Patient(1, data).create()
             assert (await Patient.read(node_id)).data == data
