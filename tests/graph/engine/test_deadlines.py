@@ -170,6 +170,10 @@ async def test_a_storage_that_does_not_answer(graph_service: Any) -> None:
 
 
 async def test_a_storage_that_is_slow_and_moves(graph_service: Any) -> None:
+    async with far_away(graph_service, 60.0) as (_, near):  # has the server plan the statements
+        near.storage, near.offload_bytes = Slow("slow"), 10
+        with engine_context(near):
+            await Patient(1, os.urandom(100)).create()
     async with far_away(graph_service, 3.0) as (_, far):
         far.storage, far.offload_bytes = Slow("slow"), 10
         data = os.urandom(17 * 1024 * 1024)  # not sent as a whole; takes 5 s
