@@ -170,13 +170,15 @@ async def test_a_storage_that_does_not_answer(graph_service: Any) -> None:
 
 
 async def test_a_storage_that_is_slow_and_moves(graph_service: Any) -> None:
-    async with far_away(graph_service, 60.0) as (_, near):  # has the server plan the statements
-        near.storage, near.offload_bytes = Slow("slow"), 10
-        with engine_context(near):
-            await Patient(1, os.urandom(100)).create()
+    data = os.urandom(17 * 1024 * 1024)  # not sent as a whole; takes 5 s
+    storage = Slow("slow")
+    async with far_away(graph_service, 60.0) as (_, patient):
+        patient.storage, patient.offload_bytes = storage, 10
+        with engine_context(patient):  # has the server plan the statements
+            small = await Patient(1, data[:100]).create()
+            await Patient.read(small)
     async with far_away(graph_service, 3.0) as (_, far):
-        far.storage, far.offload_bytes = Slow("slow"), 10
-        data = os.urandom(17 * 1024 * 1024)  # not sent as a whole; takes 5 s
+        far.storage, far.offload_bytes = storage, 10
         with engine_context(far):
             node_id = await Patient(1, data).create()
             assert (await Patient.read(node_id)).data == data
