@@ -9,11 +9,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
-__all__ = ["THREAD_FROM", "collector_paused", "undisturbed"]
+__all__ = ["collector_paused", "undisturbed"]
 
 T = TypeVar("T")
 
-THREAD_FROM = 200
+_THREAD_FROM = 200
 """Minimum number of objects that are made in a thread."""
 
 _lock = threading.Lock()
@@ -46,7 +46,7 @@ def collector_paused() -> Generator[None]:
 
 
 async def undisturbed(count: int, work: Callable[[], T]) -> T:
-    """Make ``count`` objects with the collector paused; in a thread if they are many.
+    """Make ``count`` objects; many of them in a thread, with the collector paused.
 
     The caller's loop would be blocked for as long as many take.
     """
@@ -55,4 +55,4 @@ async def undisturbed(count: int, work: Callable[[], T]) -> T:
         with collector_paused():
             return work()
 
-    return work() if count < THREAD_FROM else await asyncio.to_thread(paused)
+    return work() if count < _THREAD_FROM else await asyncio.to_thread(paused)

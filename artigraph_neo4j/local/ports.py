@@ -32,19 +32,15 @@ def choose_ports(usual: Mapping[str, int], last: Mapping[str, int]) -> dict[str,
         for name, port in usual.items():
             # All ports that move do so by one distance: some servers compute one from another.
             moved = port + distance if distance else 0
-            tried = (_bind(found) for found in (last.get(name, port), moved) if found)
-            probe = next(filter(None, tried), None) or _bind_any()
+            wanted = [found for found in (last.get(name, port), moved) if found]
+            tried = map(_bind, [*wanted, *random.sample(_LASTING, 100), 0])
+            probe = next(filter(None, tried), None)
             if probe is None:
                 raise LocalStackError("no port is free on 127.0.0.1")
             held.enter_context(probe)
             chosen[name] = int(probe.getsockname()[1])
             distance = chosen[name] - port
     return chosen
-
-
-def _bind_any() -> socket.socket | None:
-    tried = map(_bind, random.sample(_LASTING, 100))
-    return next(filter(None, tried), None) or _bind(0)
 
 
 def is_free(port: int) -> bool:

@@ -37,7 +37,7 @@ class Call:
         error: The error's class and text, or None.
         kinds: The names of the error's classes.
         starved: Seconds for which its process waited for a processor.
-        moved: When its program last had an answer or stored a value, if that was after its begin.
+        moved: When its program had last had an answer or stored a value.
     """
 
     program: int

@@ -65,7 +65,7 @@ class Journal:
             facts: dict[str, Any] = {
                 "call": what,
                 "begin": begin,
-                "moved": max(begin, self._moved),
+                "moved": self._moved,
                 "starved": max(0.0, starved),
             }
             if error is not None:

@@ -81,7 +81,8 @@ class StackDatabase:
     def outage(self, kind: str, seconds: float) -> None:
         """Play a fault, and come back when the database answers again."""
         with self._lock:
-            process = Record.read(self._stack.directory).processes["neo4j"]
+            record = Record.read(self._stack.directory)
+            process = record.processes["neo4j"]
             if kind == "database frozen":
                 os.kill(process.pid, signal.SIGSTOP)
                 time.sleep(seconds)
@@ -99,10 +100,11 @@ class StackDatabase:
             process.wait(60)
             if kind != "disk full":
                 time.sleep(seconds)
-            before = Record.read(self._stack.directory).ports["bolt"]
-            self._stack.up(timeout=600)  # a busy machine needs minutes
-            after = Record.read(self._stack.directory).ports["bolt"]
-            assert after == before, f"the database is at port {after}; programs look at {before}"
+            info = self._stack.up(timeout=600)  # a busy machine needs minutes
+            bolt = record.ports["bolt"]
+            assert info.bolt_url.endswith(f":{bolt}"), (
+                f"programs look at port {bolt}, not {info.bolt_url}"
+            )
 
     def _takes_writes(self) -> bool:
         """Whether it goes on by itself; after a full disk Neo4j may have to be started again."""
