@@ -13,10 +13,11 @@ from typing import Any
 
 from artigraph_neo4j.common.times import instant
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.conditions import Parameters, path_to
+from artigraph_neo4j.find.comparisons import path_to
 from artigraph_neo4j.find.everything import everything
 from artigraph_neo4j.find.filters import Attribute, Field, Labeled, Ref
 from artigraph_neo4j.find.kinds import ANY
+from artigraph_neo4j.find.parameters import Parameters
 from artigraph_neo4j.find.recorder import as_order
 from artigraph_neo4j.find.table import Row, Table
 from artigraph_neo4j.find.targets import Resolved, SpanTarget, Target

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.conditions import Parameters, codec_guard, path_to
+from artigraph_neo4j.find.comparisons import codec_guard, path_to
 from artigraph_neo4j.find.filters import Attribute, Field, Kind, Order
+from artigraph_neo4j.find.parameters import Parameters
 from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.targets import Resolved, SpanTarget, Target
 from artigraph_neo4j.graph.names import entry_property, quoted

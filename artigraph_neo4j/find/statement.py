@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Literal
 
-from artigraph_neo4j.find.conditions import Parameters, condition, has_label
+from artigraph_neo4j.find.conditions import condition
 from artigraph_neo4j.find.filters import Above, Comparison, Filter, Tagged, Under, conjuncts
 from artigraph_neo4j.find.order import Key, after, order_keys, ordering, returned
+from artigraph_neo4j.find.parameters import Parameters, has_label
 from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.targets import Target
 from artigraph_neo4j.graph.cypher.parts import (

@@ -16,9 +16,10 @@ from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.given import AnyArtifact
 from artigraph_neo4j.engine.missing import absent
-from artigraph_neo4j.find.conditions import Parameters, condition, has_label
+from artigraph_neo4j.find.conditions import condition
 from artigraph_neo4j.find.filters import Filter
 from artigraph_neo4j.find.lineage import LineageStep, step_from_row
+from artigraph_neo4j.find.parameters import Parameters, has_label
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget
 from artigraph_neo4j.graph.cypher import impact as cypher

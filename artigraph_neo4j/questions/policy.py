@@ -12,7 +12,7 @@ from artigraph_neo4j.common.markup import Html, escaped, joined, table
 from artigraph_neo4j.common.wording import time_text
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.errors import FilterError, PolicyError
-from artigraph_neo4j.find.conditions import Parameters, condition, has_label
+from artigraph_neo4j.find.conditions import condition
 from artigraph_neo4j.find.filters import Filter
 from artigraph_neo4j.find.lineage import (
     LineageStep,
@@ -22,6 +22,7 @@ from artigraph_neo4j.find.lineage import (
     step_type,
     steps_diagram,
 )
+from artigraph_neo4j.find.parameters import Parameters, has_label
 from artigraph_neo4j.find.queries import ArtifactQuery, find_artifacts
 from artigraph_neo4j.find.recorder import as_filter
 from artigraph_neo4j.find.targets import ArtifactTarget, SpanTarget

@@ -310,7 +310,7 @@ async def _without_bytes(engine: Engine, stored: list[StoredBytes]) -> list[Miss
             None if storage is None else await engine.call(lambda: storage.exists(location))
         )
 
-    await together(partial(look, *place) for place in sorted(places))
+    await together((partial(look, *place) for place in sorted(places)), engine)
     return [
         MissingInput(
             "storage unknown" if there[value.storage, value.location] is None else "bytes gone",

@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
 from contextlib import aclosing, contextmanager, suppress
+from functools import partial
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, cast
@@ -379,9 +380,19 @@ TRANSFERS = 16
 """Maximum number of values that one call transfers at once; each is held in memory for so long."""
 
 
-async def together(work: Iterable[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
-    """Run all works, a bounded number at once; the first error cancels the others and is raised."""
+async def together(
+    work: Iterable[Callable[[], Coroutine[Any, Any, T]]], engine: Engine | None = None
+) -> list[T]:
+    """Run all works, a bounded number at once; the first error cancels the others and is raised.
+
+    Args:
+        work: The works.
+        engine: The engine on whose I/O loop they run, so that many small transfers do not change
+            threads for each; None for the caller's loop. Code of users must not run there.
+    """
     starts = list(work)
+    if engine is not None and starts:
+        return await engine.call(partial(together, starts))
     if len(starts) <= 1:
         return [await start() for start in starts]
     gate = asyncio.Semaphore(TRANSFERS)

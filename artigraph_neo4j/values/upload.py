@@ -18,7 +18,6 @@ from datetime import timedelta
 from functools import partial
 from math import inf
 from typing import IO, Any, TypeVar
-from weakref import WeakValueDictionary
 
 from artigraph_neo4j.common.hiding import chained, hidden
 from artigraph_neo4j.common.ids import new_id
@@ -28,15 +27,15 @@ from artigraph_neo4j.graph.cypher import blobs as cypher
 from artigraph_neo4j.model.encode import Pending
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.storage.base import Storage
-from artigraph_neo4j.storage.names import blob_name, graph_prefix, marker, marker_key
+from artigraph_neo4j.storage.names import graph_prefix
 from artigraph_neo4j.values.moving import StalledError, asked
+from artigraph_neo4j.values.stored_object import upload
 from artigraph_neo4j.values.stored_value import StoredValue
 from artigraph_neo4j.values.transfer import (
     TRANSFERS,
     Content,
     Spool,
     download_again,
-    put,
     together,
 )
 
@@ -47,7 +46,6 @@ __all__ = [
     "blob_row",
     "fresh_seconds",
     "stored_parameters",
-    "upload",
 ]
 
 T = TypeVar("T")
@@ -57,9 +55,6 @@ MIN_AGE = timedelta(days=1)
 
 WAVE_BYTES = 256 * 1024 * 1024
 """Bytes held in memory while one query checks which contents are already stored."""
-
-_marked: WeakValueDictionary[tuple[int, str], Storage] = WeakValueDictionary()
-"""Storages known to have the marker of a graph, by the storage's identity and the graph's id."""
 
 
 @dataclass(slots=True, eq=False)
@@ -167,7 +162,12 @@ class Uploads:
         fresh = [content for content in self._grouped() if content.location is None]
         if adopt and fresh:
             await self._adopt(fresh)
-        await together(partial(self._upload, c) for c in fresh if c.location is None)
+        missing = [content for content in fresh if content.location is None]
+        at_hand = [content for content in missing if content.data is not None]
+        elsewhere = [content for content in missing if content.data is None]
+        await together((partial(self._upload, c) for c in at_hand), self._engine)
+        # The engine that fetches the bytes of a ``Lazy`` may belong to the caller's loop.
+        await together(partial(self._upload, c) for c in elsewhere)
         for item, made in self._wave:
             if made is not item.content:
                 made.drop()
@@ -317,7 +317,8 @@ class Uploads:
             if await self._on(content, "looked for", looking):
                 content.leaned_on, content.location = blob_id, location
 
-        await together(partial(look, content) for content in contents if content.key in found)
+        known = [content for content in contents if content.key in found]
+        await together((partial(look, content) for content in known), self._engine)
 
     async def _upload(self, content: _Content) -> None:
         if content.data is None and content.lazy is not None:
@@ -344,29 +345,6 @@ class Uploads:
                 f"{content.where}: {content.size} bytes could not be {done} in "
                 f"{content.storage.name!r}: {hidden(str(error))}"
             ) from chained(error)
-
-
-async def upload(
-    engine: Engine, storage: Storage, content: Content, where: str, graph_id: str
-) -> str:
-    """Store one content under the prefix of a graph, which is marked first.
-
-    Returns:
-        The location of the content.
-
-    Raises:
-        StorageError: The storage failed; ``StalledError`` if it does not answer.
-    """
-    key = f"{graph_prefix(graph_id)}{blob_name(await content.digest())}"
-    try:
-        await _mark(engine, storage, graph_id)
-    except Exception as error:
-        kind = StalledError if isinstance(error, StalledError) else StorageError
-        raise kind(
-            f"{where}: {content.size} bytes could not be stored in {storage.name!r}: "
-            f"{hidden(str(error))}"
-        ) from chained(error)
-    return await put(engine, storage, content, key, where)
 
 
 def blob_row(
@@ -427,25 +405,3 @@ def _row(item: _Reference, content: _Content) -> dict[str, Any]:
         content.storage.name,
         content.location,
     )
-
-
-async def _mark(engine: Engine, storage: Storage, graph_id: str) -> None:
-    """Put the marker object that names the graph of a prefix, unless it exists; gc checks it.
-
-    Each process looks for it once. A storage that cannot list gets none, since nothing can be
-    collected there. If listing is not permitted, the object is put again; it is always the same.
-    """
-    if type(storage).list is Storage.list or (id(storage), graph_id) in _marked:
-        return
-    await asked(engine, storage, lambda: _put_marker(storage, graph_id))
-    _marked[id(storage), graph_id] = storage
-
-
-async def _put_marker(storage: Storage, graph_id: str) -> None:
-    key = marker_key(graph_id)
-    try:
-        found = [item async for item in storage.list(key)]
-    except StorageError:
-        found = []
-    if not found:
-        await storage.put(marker(graph_id), key=key)

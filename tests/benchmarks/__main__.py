@@ -30,6 +30,7 @@ from tests.benchmarks import (
     reading,
     recording,
     runs,
+    starting,
     upkeep,
 )  # fmt: skip
 from tests.benchmarks.harness import Report, Workload, bench_on, measure
@@ -45,6 +46,7 @@ WORKLOADS = [
     *large.WORKLOADS,
     *questions.WORKLOADS,
     *runs.WORKLOADS,
+    *starting.WORKLOADS,
     *upkeep.WORKLOADS,
 ]
 

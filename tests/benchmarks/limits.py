@@ -39,7 +39,7 @@ class Verdict:
 
 def verdicts(run: Run) -> list[Verdict]:
     """All limits. A quick run has smaller sizes, so it only shows that the machinery works."""
-    parts = (_writes, _reads, _growth, _questions, _runs, _stream, _upkeep, _s3)
+    parts = (_writes, _reads, _growth, _questions, _runs, _stream, _upkeep, _s3, _starting)
     return [verdict for part in parts for verdict in part(run)]
 
 
@@ -77,13 +77,13 @@ def _writes(run: Run) -> Iterator[Verdict]:
         sides = ("library",) if "spans" in workload else ("library", "library, batch")
         for side in sides:
             named = f"{what}, {'in a batch' if side != 'library' or 'span' in what else 'one call'}"
-            yield Verdict(f"{named}: × the floor", ratio(run, workload, side, "floor"), 1.5)
+            yield Verdict(f"{named}: × the floor", ratio(run, workload, side, "floor"), 1.25)
             yield Verdict(f"{named}: ms each", _milliseconds(each(run, workload, side)), 0.15)
             peer = "write_spans_2000" if "spans" in workload else "write_2000"
             faster = ratio(run, peer, "artigraph", side, workload)
             yield Verdict(f"{named}: × faster than Artigraph 0.0.5", faster, 70, at_least=True)
     in_batch = _milliseconds(each(run, "in_batch", "library"))
-    yield Verdict("span + artifact in a batch: ms together", in_batch, 0.3)
+    yield Verdict("span + artifact in a batch: ms together", in_batch, 0.18)
     commits = ratio(run, "promises", "library", "three commits")
     yield Verdict("span + artifact awaited: × three bare commits", commits, 1.5)
     mlflow = ratio(run, "one_by_one", "library", "mlflow")
@@ -96,7 +96,7 @@ def _writes(run: Run) -> Iterator[Verdict]:
 
 def _reads(run: Run) -> Iterator[Verdict]:
     of_artifacts = ratio(run, "read_2000", "library", "floor")
-    yield Verdict("2,000 artifacts as model objects: × the floor", of_artifacts, 2.5)
+    yield Verdict("2,000 artifacts as model objects: × the floor", of_artifacts, 1.7)
     columns = ratio(run, "columns_20000", "library", "floor")
     yield Verdict("20,000 artifacts as an Arrow table: × the floor", columns, 1.1)
     for workload, what in (("tree_100000", "in a tree"), ("wide_100000", "below one span")):
@@ -182,4 +182,14 @@ def _s3(run: Run) -> Iterator[Verdict]:
         ("s3_get_large", "10 × 100 MB from S3"),
     ):
         share = ratio(run, workload, "aioboto3", "library")
-        yield Verdict(f"{what}: of aioboto3's throughput", share, 0.9, at_least=True)
+        yield Verdict(f"{what}: of aioboto3's throughput", share, 1, at_least=True)
+
+
+def _starting(run: Run) -> Iterator[Verdict]:
+    for side, limit in (
+        ("import artigraph_neo4j", 0.35),
+        ("artigraph --help", 0.3),
+        ("artigraph ls", 0.8),
+    ):
+        found = each(run, "starting", side)
+        yield Verdict(f"`{side}`: seconds", None if found is None else found / 1e6, limit)

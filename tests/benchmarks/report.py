@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.limits import each, verdicts
+from tests.benchmarks.limits import each, ratio, verdicts
 from tests.benchmarks.outside import environment
 from tests.benchmarks.table import COLUMNS, cell, time
 
@@ -26,6 +26,19 @@ PICTURES = {
     "bench-reading.svg": "Reading: time of one item by each side",
     "bench-growth.svg": "Database hits and times among other nodes",
 }
+COSTS = (
+    ("a span with an artifact, each awaited", "one_by_one", "library"),
+    ("the same inside a batch", "in_batch", "library"),
+    ("an artifact, 2,000 in one call", "write_2000", "library"),
+    ("a span, 2,000 in a batch", "write_spans_2000", "library"),
+    ("an artifact read as an object, 2,000 in one call", "read_2000", "library"),
+    ("a row of an Arrow table, 20,000 in one call", "columns_20000", "library"),
+    ("a run in a table of 1,000, with parameters and metrics", "table_1000", "library"),
+    ("a point of a metric, logged", "series_log", "library"),
+    ("a point of a metric, read", "series_read", "library"),
+)
+"""What people ask for first: a text, the workload, and the library's side."""
+
 PROMISES = ("promises", "promises_batch")
 COLD = (("cold", "library"), ("cold_floor", "floor"))
 BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->\n"
@@ -47,14 +60,16 @@ def _lines(run: dict[str, Any]) -> Iterator[str]:
     if run["options"].get("quick"):
         yield "**A quick run, with small sizes: it shows that the machinery works, no more.**\n"
     yield from _machine(run)
-    yield "\n## Limits\n"
-    yield "| what | limit | measured | |"
+    yield from _costs(run)
+    yield "\n## Goals\n"
+    yield "| what | goal | measured | |"
     yield "|---|---|---|---|"
     for verdict in verdicts(run):
         value = "–" if verdict.value is None else f"{verdict.value:.3g}"
         sign = "≥" if verdict.at_least else "≤"
         yield f"| {verdict.text} | {sign} {verdict.limit:g} | {value} | {verdict.word} |"
     yield from _times(run)
+    yield from _starting(run)
     yield from _promises(run)
     yield from _growth(run)
     yield from _questions(run)
@@ -86,6 +101,18 @@ def _machine(run: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: " + ", ".join(f"{k} {v}" for k, v in told.items()) + "."
 
 
+def _costs(run: dict[str, Any]) -> Iterator[str]:
+    yield "\n## What it costs\n"
+    yield "| | library | Cypher by hand | MLflow | Artigraph | neomodel |"
+    yield "|---|---|---|---|---|---|"
+    sides = ("floor", "mlflow", "artigraph", "neomodel")
+    for text, workload, own in COSTS:
+        cells = [each(run, workload, side) for side in (own, *sides)]
+        if cells[0] is not None:
+            told = " | ".join("" if us is None else time(us) for us in cells)
+            yield f"| {text} | {told} |"
+
+
 def _times(run: dict[str, Any]) -> Iterator[str]:
     yield "\n## Times\n"
     yield "Time of one item, and in brackets how much longer than the library's.\n"
@@ -101,6 +128,20 @@ def _times(run: dict[str, Any]) -> Iterator[str]:
         samples = "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
         what = f"`{key}`: {workload['size']:,} {workload['unit']}, {workload['title']}"
         yield f"| {what} | {cells} | {samples} |"
+
+
+def _starting(run: dict[str, Any]) -> Iterator[str]:
+    found = run["workloads"].get("starting")
+    if not found:
+        return
+    yield "\n## Programs that start\n"
+    yield "From the start of Python to its end, on a warm server.\n"
+    yield "| program | time | × the import of the driver |"
+    yield "|---|---|---|"
+    for name in found["sides"]:
+        us, times = each(run, "starting", name), ratio(run, "starting", name, "import neo4j")
+        if us is not None and times is not None:
+            yield f"| `{name}` | {time(us)} | {times:.2f} |"
 
 
 def _promises(run: dict[str, Any]) -> Iterator[str]:

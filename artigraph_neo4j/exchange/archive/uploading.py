@@ -16,8 +16,9 @@ from artigraph_neo4j.exchange.archive.lines import blob_path
 from artigraph_neo4j.graph.cypher.archive import KNOWN_BLOBS
 from artigraph_neo4j.model.references import storage_of
 from artigraph_neo4j.storage.base import Storage
+from artigraph_neo4j.values.stored_object import upload
 from artigraph_neo4j.values.transfer import Content, together
-from artigraph_neo4j.values.upload import blob_row, fresh_seconds, upload
+from artigraph_neo4j.values.upload import blob_row, fresh_seconds
 
 __all__ = ["BlobWriter"]
 

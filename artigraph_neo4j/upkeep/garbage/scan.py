@@ -202,7 +202,8 @@ class Collection:
             if not await self._ask(lambda: self._storage.exists(location)):
                 gone.append({"location": location, "digest": digest})
 
-        await together(partial(look, location, digest) for location, digest in unseen.items())
+        looks = (partial(look, location, digest) for location, digest in unseen.items())
+        await together(looks, self._engine)
         report = self._report
         for start in range(0, len(gone), BATCH):
             parameters = {

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import itertools
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -112,9 +113,9 @@ class Process:
 
     what: str
     task: asyncio.Task[Any] | None = None
-    gates: list[asyncio.Future[None]] = field(default_factory=list)
+    gates: list[Future[None]] = field(default_factory=list)
 
-    def waiting(self) -> list[asyncio.Future[None]]:
+    def waiting(self) -> list[Future[None]]:
         """The calls that wait; those that were cancelled, since another failed, do not."""
         self.gates = [gate for gate in self.gates if not gate.done()]
         return self.gates
@@ -129,9 +130,9 @@ class Stepped(Engine):
     async def call(self, work: Any, *, settle: bool = False) -> Any:
         process = PROCESS.get()
         if process is not None:
-            gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            gate = Future[None]()  # of no loop: calls within calls are on the I/O loop
             process.gates.append(gate)
-            await gate
+            await asyncio.wrap_future(gate)
         return await super().call(work, settle=settle)
 
 

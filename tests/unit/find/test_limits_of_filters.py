@@ -15,9 +15,9 @@ import pytest
 from artigraph_neo4j import F, Span, find_artifacts, find_spans
 from artigraph_neo4j.errors import ArgumentError, FilterError
 from artigraph_neo4j.find import has_artifact, in_span, span, tagged, under
-from artigraph_neo4j.find.conditions import MAX_STEPS
 from artigraph_neo4j.find.filters import MAX_NAMES, MAX_OPTIONS, Filter
 from artigraph_neo4j.find.order import cursor
+from artigraph_neo4j.find.parameters import MAX_STEPS
 from artigraph_neo4j.find.statement import compile_plan
 
 X = F("x") == 1
