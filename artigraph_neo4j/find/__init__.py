@@ -13,8 +13,9 @@ attributes that every span and every artifact has::
 
 from artigraph_neo4j.common.public import publish
 from artigraph_neo4j.find.filters import Filter
+from artigraph_neo4j.find.page import Explanation, Page
 from artigraph_neo4j.find.queries import ArtifactQuery, SpanQuery, find_artifacts, find_spans
-from artigraph_neo4j.find.query import Explanation, Page, Query
+from artigraph_neo4j.find.query import Query
 from artigraph_neo4j.find.table import Row, Table
 from artigraph_neo4j.find.terms import (
     Attributes,

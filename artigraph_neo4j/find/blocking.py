@@ -9,7 +9,8 @@ from artigraph_neo4j.engine.waiting import run
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find import queries as _find
 from artigraph_neo4j.find.filters import Filter, Order, Ref
-from artigraph_neo4j.find.query import STREAM_ROWS, Explanation, Page, Query
+from artigraph_neo4j.find.page import Explanation, Page
+from artigraph_neo4j.find.query import STREAM_ROWS, Query
 from artigraph_neo4j.find.table import Table
 from artigraph_neo4j.graph.span import Span
 from artigraph_neo4j.model.unreadable import Missing, OnError

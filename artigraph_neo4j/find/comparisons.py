@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.filters import Comparison, Kind, Value
+from artigraph_neo4j.find.filters import Comparison
 from artigraph_neo4j.find.numbers import bounds
+from artigraph_neo4j.find.operands import Kind, Value
 from artigraph_neo4j.find.parameters import Parameters, exists, sign
 from artigraph_neo4j.find.targets import Resolved, Target, check_kind
 from artigraph_neo4j.graph.names import LABEL_CHARACTERS, quoted

@@ -7,14 +7,14 @@ neither the comparison nor ``~`` of it, and so on through ``&`` and ``|`` (Kleen
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC
 from os import PathLike
 from typing import Any, Literal, NoReturn, cast
 
 from artigraph_neo4j.errors import FilterError
+from artigraph_neo4j.find.operands import Value, kind_of, problem
 from artigraph_neo4j.graph.names import as_label
 from artigraph_neo4j.model.native import NOT_NATIVE, to_native
 
@@ -37,15 +37,12 @@ __all__ = [
     "Ref",
     "Tagged",
     "Under",
-    "Value",
     "conjuncts",
     "named_field",
-    "sending_problem",
     "separated",
 ]
 
 Operator = Literal["=", "<", "<=", ">", ">=", "in", "contains", "startswith", "endswith", "null"]
-Kind = Literal["bool", "number", "str", "bytes", "date", "datetime", "instant", "timedelta", "list"]
 
 
 MAX_OPTIONS = 100_000
@@ -143,14 +140,6 @@ class Maybe(Filter):
     """A filter for results of which neither a filter nor its opposite holds: not comparable."""
 
     part: Filter
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A value to compare with, and its kind: one of the types that the database tells apart."""
-
-    kind: Kind
-    value: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -304,14 +293,14 @@ class Ref:
         stored = to_native(value)[0] if type(value).__module__ == "numpy" else NOT_NATIVE
         value = value if stored is NOT_NATIVE else stored
         value = self._recorded(value)
-        kind = _kind(value)
+        kind = kind_of(value)
         if kind is None:
             raise FilterError(
                 f"{self}: a {type(value).__name__} cannot be compared in the database; bool, int, "
                 "float, str, bytes, date, datetime, timedelta and lists of the first four can"
             )
-        if problem := _problem(value):
-            raise FilterError(f"{self}: {problem}")
+        if why := problem(value):
+            raise FilterError(f"{self}: {why}")
         return Value(kind, value.astimezone(UTC) if kind == "instant" else value)
 
 
@@ -399,53 +388,3 @@ class Order:
 
     ref: Ref
     descending: bool
-
-
-_KINDS: dict[type[Any], Kind] = {
-    bool: "bool",
-    int: "number",
-    float: "number",
-    str: "str",
-    bytes: "bytes",
-    date: "date",
-    timedelta: "timedelta",
-}
-_INT64 = range(-(2**63), 2**63)
-
-
-def _kind(value: object) -> Kind | None:
-    """Return the kind by exact type, as values are stored; None for a str that is an enum."""
-    if type(value) is datetime:
-        return "datetime" if value.tzinfo is None else "instant"
-    if type(value) is list:
-        types = {type(item) for item in cast("list[object]", value)}
-        return "list" if len(types) == 1 and types <= {bool, int, float, str} else None
-    return _KINDS.get(type(value))
-
-
-def sending_problem(value: object) -> str | None:
-    """Return the reason why a value cannot be sent to the database, or None."""
-    for item in cast("list[object]", value) if type(value) is list else [value]:
-        if type(item) is int and item not in _INT64:
-            return f"{item} does not fit into 64 bits, so no stored number equals it"
-        if type(item) is str:
-            try:
-                item.encode()
-            except UnicodeEncodeError:
-                return f"{item!r} has a lone surrogate, which the database cannot hold"
-    return None
-
-
-def _problem(value: object) -> str | None:
-    given = value  # its type is not narrowed by the checks below
-    if type(value) is timedelta and value // timedelta(microseconds=1) not in _INT64:
-        return f"{value} does not fit into 64 bits of microseconds, so no stored one equals it"
-    if type(value) is datetime and value.tzinfo is not None:
-        try:
-            value.astimezone(UTC)
-        except (OverflowError, ValueError):
-            return f"{value!r} is not an instant that UTC can express"
-    for item in cast("list[object]", value) if type(value) is list else [value]:
-        if type(item) is float and math.isnan(item):
-            return "nan equals nothing, so a filter with it finds nothing"
-    return sending_problem(given)

@@ -19,7 +19,7 @@ from neomodel import (
 from neomodel.properties import Property
 
 from artigraph_neo4j.common.annotations import alternatives, hint_of, text_of
-from artigraph_neo4j.find.filters import Kind
+from artigraph_neo4j.find.operands import Kind
 from artigraph_neo4j.graph.span_fields import FieldProperty
 from artigraph_neo4j.graph.span_meta import InstantProperty
 from artigraph_neo4j.model.base import ModelBase

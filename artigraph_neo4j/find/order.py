@@ -12,7 +12,8 @@ from typing import Any
 
 from artigraph_neo4j.errors import FilterError
 from artigraph_neo4j.find.comparisons import codec_guard, path_to
-from artigraph_neo4j.find.filters import Attribute, Field, Kind, Order
+from artigraph_neo4j.find.filters import Attribute, Field, Order
+from artigraph_neo4j.find.operands import Kind
 from artigraph_neo4j.find.parameters import Parameters
 from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.targets import Resolved, SpanTarget, Target

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.filters import Filter, sending_problem
+from artigraph_neo4j.find.filters import Filter
+from artigraph_neo4j.find.operands import sending_problem
 from artigraph_neo4j.graph.names import quoted
 
 __all__ = ["MAX_STEPS", "Parameters", "exists", "has_label", "sign"]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from artigraph_neo4j.engine.configure import get_engine
@@ -16,6 +16,7 @@ from artigraph_neo4j.find.everything import EVERYTHING
 from artigraph_neo4j.find.filters import And, Filter, Maybe, Order, Ref, separated
 from artigraph_neo4j.find.frames import PAGE_ROWS, Frame, as_pandas, as_polars
 from artigraph_neo4j.find.order import cursor
+from artigraph_neo4j.find.page import Explanation, Page
 from artigraph_neo4j.find.plan import Plan
 from artigraph_neo4j.find.recorder import as_filter, as_order
 from artigraph_neo4j.find.statement import Items, Shape, compile_plan, field_indexes, walks
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["STREAM_ROWS", "Explanation", "Page", "Query"]
+__all__ = ["STREAM_ROWS", "Query"]
 
 logger = logging.getLogger("artigraph_neo4j.find")
 
@@ -44,36 +45,6 @@ STREAM_ROWS = 1000
 
 MAX_ROWS = 2**31 - 1
 """Maximum number of results that can be asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Some results of a query.
-
-    Attributes:
-        items: The results, in the query's order.
-        cursor: The start of the next page, for ``read_page(after=)``; None after the last page.
-    """
-
-    items: list[T]
-    cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The statement that a query sends to the database.
-
-    Attributes:
-        statement: The Cypher text.
-        parameters: Its parameters.
-    """
-
-    statement: str
-    parameters: dict[str, Any]
-
-    def __str__(self) -> str:
-        values = "\n".join(f":param {name} => {value!r}" for name, value in self.parameters.items())
-        return f"{values}\n{self.statement}" if values else self.statement
 
 
 class Query(Generic[T]):

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from typing import Any, NoReturn, Protocol
 
 from artigraph_neo4j.errors import FilterError
-from artigraph_neo4j.find.filters import Attribute, Field, Labeled, Ref, Value
+from artigraph_neo4j.find.filters import Attribute, Field, Labeled, Ref
 from artigraph_neo4j.find.kinds import ANY, Kinds, field_kinds, property_kinds
+from artigraph_neo4j.find.operands import Value
 from artigraph_neo4j.graph.logged import STATISTICS, logged_property
 from artigraph_neo4j.graph.names import LOGGED, entry_property, others_property, property_name
 from artigraph_neo4j.graph.schema import index_on
