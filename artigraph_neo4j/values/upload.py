@@ -162,12 +162,11 @@ class Uploads:
         fresh = [content for content in self._grouped() if content.location is None]
         if adopt and fresh:
             await self._adopt(fresh)
-        missing = [content for content in fresh if content.location is None]
-        at_hand = [content for content in missing if content.data is not None]
-        elsewhere = [content for content in missing if content.data is None]
-        await together((partial(self._upload, c) for c in at_hand), self._engine)
+        at_hand = [content for content in fresh if content.data is not None]
+        elsewhere = [content for content in fresh if content.data is None]
+        await together((partial(self._upload_missing, c) for c in at_hand), self._engine)
         # The engine that fetches the bytes of a ``Lazy`` may belong to the caller's loop.
-        await together(partial(self._upload, c) for c in elsewhere)
+        await together(partial(self._upload_missing, c) for c in elsewhere)
         for item, made in self._wave:
             if made is not item.content:
                 made.drop()
@@ -319,6 +318,10 @@ class Uploads:
 
         known = [content for content in contents if content.key in found]
         await together((partial(look, content) for content in known), self._engine)
+
+    async def _upload_missing(self, content: _Content) -> None:
+        if content.location is None:
+            await self._upload(content)
 
     async def _upload(self, content: _Content) -> None:
         if content.data is None and content.lazy is not None:
