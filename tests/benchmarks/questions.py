@@ -116,6 +116,14 @@ CREATE (s)-[:USED]->(feed)
 """
 """A run of many spans, each of which uses one table and makes a model; one may differ."""
 
+_BY_HAND = """
+MATCH (a:ArtigraphNode {node_id: $start}) USING INDEX SEEK a:ArtigraphNode(node_id)
+MATCH p = (a)<-[:MADE_BY|USED*1..]-(n)
+WITH n, min(length(p)) AS distance
+RETURN distance, n:Span AS span, count(*) AS number
+"""
+"""The plainest statement that counts by distance all that derives from an artifact."""
+
 _CODEC = '{"class":"tests:Bench","fields":{"n":"int"}}'
 
 
@@ -194,6 +202,8 @@ async def questions(bench: Bench, size: int) -> list[Side]:
     policy = Policy("not from the hub", start=TAG, source=BenchFeed, through=[BenchModel])
     return [
         ask("impact_hub", lambda: impact("feed0"), count, ids=["feed0"]),
+        ask("impact_hub by hand", lambda: bench.cypher(_BY_HAND, start="feed0"), _BY_HAND,
+            start="feed0"),
         ask("impact_feed", lambda: impact(feed), count, ids=[feed]),
         ask("impact_tagged", lambda: tagged(feed), to_tag, ids=[feed], tag=TAG),
         ask("impact_hub_tagged", lambda: tagged("feed0"), to_tag, ids=["feed0"], tag=TAG),

@@ -54,7 +54,9 @@ def cell(sides: dict[str, Any], name: str) -> str:
 
 
 def time(microseconds: float) -> str:
-    """Microseconds, or milliseconds from a thousand of them on."""
+    """Microseconds, milliseconds or seconds, three digits of them."""
+    if microseconds >= 1e6:
+        return f"{microseconds / 1e6:.3g} s"
     if microseconds >= 1000:
         return f"{microseconds / 1000:.3g} ms"
     return f"{microseconds:.3g} µs"
