@@ -12,6 +12,7 @@ _ALL = "ARTIGRAPH_TEST_EXAMPLES" in os.environ
 def few(examples: int) -> int:
     """Return a third of a number of examples, or all of them in ``make test-long``.
 
-    For tests in which the server plans a new statement for each example, which takes it 0.3 s.
+    For tests in which each example makes the server plan a new statement, or write a new graph,
+    which takes it 0.3 s or more.
     """
     return examples if _ALL else -(-examples // 3)

@@ -140,6 +140,11 @@ class Span(ArtigraphNode):
 
     element_id_property: str | None
 
+    _extra: dict[str, Any]
+    _stored_extra: dict[str, Any]
+    _node_labels: tuple[str, ...]
+    _stored: dict[str, Any] | None
+
     if TYPE_CHECKING:
         # The base class of neomodel is untyped, so for pyright a span could be a descriptor, and
         # an attribute that holds one could be of any type.
@@ -157,13 +162,11 @@ class Span(ArtigraphNode):
             )
         if kwargs.get("label") is not None:
             kwargs["label"] = as_label(kwargs["label"], "a span's label")
-        self.__dict__.update(own, node_id=new_id())
+        self.__dict__.update(
+            own, node_id=new_id(), _extra={}, _stored_extra={}, _node_labels=(), _stored=None
+        )
         given = {k: v for k, v in kwargs.items() if v is not None or k not in own}
         super().__init__(*args, **given)
-        self._extra: dict[str, Any] = {}
-        self._stored_extra: dict[str, Any] = {}
-        self._node_labels: tuple[str, ...] = ()
-        self._stored: dict[str, Any] | None = None
 
     if not TYPE_CHECKING:  # otherwise type checkers would allow any name
 

@@ -64,7 +64,10 @@ def _deflated(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
     values = vars(span)
     out: dict[str, Any] = {}
     problems: list[SpanError] = []
-    for name, property_ in declared_properties(type(span)).items():
+    declared = declared_properties(type(span))
+    if not (declared or span.extra or span._stored_extra):  # noqa: SLF001 - as most spans
+        return out, problems
+    for name, property_ in declared.items():
         value = values.get(name)
         if value is None and property_.required:
             cls = type(span).__name__
@@ -169,8 +172,10 @@ def changed_properties(span: Span) -> tuple[dict[str, Any], list[SpanError]]:
     Returns:
         The properties, and an error for each that cannot be stored.
     """
-    stored = {**(span._stored or {}), **span._stored_extra}  # noqa: SLF001 - filled here
     declared, problems = _deflated(span)
+    if not declared:
+        return declared, problems
+    stored = {**(span._stored or {}), **span._stored_extra}  # noqa: SLF001 - filled here
     entries = (key for key in stored if "." in key) if not problems else ()
     gone = {key: None for key in entries if key not in declared}
     return {
@@ -194,7 +199,7 @@ def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) 
 
 
 def _copied(extra: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, list) else v for k, v in extra.items()}  # pyright: ignore[reportUnknownArgumentType]
+    return {k: list(v) if isinstance(v, list) else v for k, v in extra.items()} if extra else {}  # pyright: ignore[reportUnknownArgumentType]
 
 
 def mark_lost(span: Span) -> None:
@@ -216,7 +221,8 @@ def mark_closed(span: Span, changed: Mapping[str, Any]) -> None:
     """
     if not span.is_recorded:
         return
-    mark_changed(span, changed)
+    if changed or span.extra:
+        mark_changed(span, changed)
     labels = [label for label in span.node_labels if label not in (OPEN_LABEL, FAILED_LABEL)]
     failed = [FAILED_LABEL] if span.status == "ERROR" else []
     span.__dict__["_node_labels"] = (*labels, *failed)

@@ -87,6 +87,9 @@ class SeriesChunk(ArtifactModel, version=1, name=CHUNK_MODEL):
     table: Any
 
 
+_NO_NAMES: frozenset[str] = frozenset()  # one for all: most spans log nothing
+
+
 class SpanLog:
     """Writer of what one process logs to one span; ``Span.log`` hands rows to it.
 
@@ -106,7 +109,7 @@ class SpanLog:
         self._rows: list[LoggedRow] = []
         self._points = 0
         self._step = -1
-        self._names: set[str] = set()
+        self._names = _NO_NAMES
         self._timed = self._kicked = False
         self._entered = 0  # the number of blocks in which the span is current
         self._taken = False  # whether rows are being written
@@ -178,7 +181,7 @@ class SpanLog:
             if not self._session:
                 self._session = new_id()
                 _live.add(self)
-        self._names |= values.keys()
+        self._names = self._names.union(values)
 
     def _start_writing(self, seconds: float) -> None:
         try:
@@ -224,6 +227,8 @@ class SpanLog:
         """
         with self._guard:
             self._entered -= 1
+        if self._timer is None and not self.waits:
+            return None
         try:
             await self.flush()
         except Exception as error:

@@ -45,6 +45,7 @@ from artigraph_neo4j.graph.properties import from_json, to_json, zoned_propertie
 from artigraph_neo4j.recording import objects
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
+from tests.examples import few
 from tests.graph.exchange.test_archive_checks import written
 from tests.unit.serializer.type_differences import any_difference
 
@@ -308,7 +309,7 @@ VALUES = (
 )  # fmt: skip
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(VALUES, min_size=1, max_size=12), st.text(max_size=20))
 async def test_values_come_back(tmp_path: Path, values: list[Any], label: str) -> None:
     path = tmp_path / f"{new_id()}.jsonl"

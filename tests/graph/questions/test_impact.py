@@ -28,6 +28,7 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher import impact as cypher
 from artigraph_neo4j.graph.parameters import with_one_map
+from tests.examples import few
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
@@ -41,7 +42,7 @@ _MARK = "MATCH (s:ArtigraphNode {node_id: $id}) SET s:ArtigraphDeleting"
 _UNMARK = "MATCH (s:ArtigraphNode {node_id: $id}) REMOVE s:ArtigraphDeleting"
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(graph=random_graphs(), data=st.data())
 async def test_as_a_plain_walk_finds_it(engine: Engine, graph: Derivations, data: Any) -> None:
     await graph.load(engine)

@@ -29,6 +29,7 @@ from artigraph_neo4j.errors import NotFoundError
 from artigraph_neo4j.graph.cypher.ancestry import RECIPE, STALE
 from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.storage.memory import MemoryStorage
+from tests.examples import few
 from tests.graph import plans
 from tests.graph.questions.graphs import Derivations, ladder, random_graphs, reached
 
@@ -40,7 +41,7 @@ class RecipeTable(ArtifactModel, version=1):
     rows: bytes = artifact_field(storage=storage)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(graph=random_graphs(), data=st.data())
 async def test_all_above_and_each_after_what_it_needs(
     engine: Engine, graph: Derivations, data: Any

@@ -25,6 +25,7 @@ from artigraph_neo4j import (
     use,
 )
 from artigraph_neo4j.errors import NotFoundError, SpanError
+from tests.examples import few
 from tests.graph.questions.graphs import Derivations, random_graphs, reached
 
 SET_CONTENT = """
@@ -38,7 +39,7 @@ class StaleItem(ArtifactModel, version=1):
     n: int
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(graph=random_graphs(), data=st.data())
 async def test_as_a_plain_evaluation_finds_it(
     engine: Engine, graph: Derivations, data: Any

@@ -39,6 +39,7 @@ from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.testing import difference
+from tests.examples import few
 from tests.graph.plans import operators, steps
 
 NODE = """
@@ -399,7 +400,7 @@ VALUES = st.one_of(
 NAMES = ["a", "b", "codec", "seal_", "model", "x_"]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.fixed_dictionaries(dict.fromkeys(NAMES, VALUES)),
     after=st.fixed_dictionaries({}, optional=dict.fromkeys([*NAMES, "new"], VALUES)),

@@ -38,6 +38,7 @@ from artigraph_neo4j.graph.failures import TooLargeError
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.upkeep import delete as upkeep_delete
 from artigraph_neo4j.upkeep.delete import delete_nodes
+from tests.examples import few
 from tests.graph.models import LINK, Part, Whole
 
 pytestmark = pytest.mark.statements
@@ -219,7 +220,7 @@ def _shapes(draw: st.DrawFn) -> list[tuple[int, int, int]]:
     ]
 
 
-@settings(max_examples=15)
+@settings(max_examples=few(15))
 @given(shape=_shapes(), which=st.integers(0, 11))
 async def test_any_tree_goes_whole_in_batches_of_any_size(
     shape: list[tuple[int, int, int]], which: int

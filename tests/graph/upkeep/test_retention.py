@@ -27,6 +27,7 @@ from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine import configure
 from artigraph_neo4j.graph.cypher import delete
+from tests.examples import few
 from tests.graph.models import LINK, Whole
 
 
@@ -120,7 +121,7 @@ async def test_limits_that_make_no_sense() -> None:
         await retain(max_age=timedelta(days=-1))
 
 
-@settings(max_examples=20)
+@settings(max_examples=few(20))
 @given(
     runs=st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 60)), max_size=8),
     keep_last=st.none() | st.integers(0, 4),
