@@ -199,7 +199,7 @@ def mark_opened(span: Span, opened_at: datetime, properties: Mapping[str, Any]) 
 
 
 def _copied(extra: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, list) else v for k, v in extra.items()} if extra else {}  # pyright: ignore[reportUnknownArgumentType]
+    return {k: list(v) if isinstance(v, list) else v for k, v in extra.items()}  # pyright: ignore[reportUnknownArgumentType]
 
 
 def mark_lost(span: Span) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from weakref import WeakValueDictionary
 
-from artigraph_neo4j.common.hiding import chained, hidden
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.names import blob_name, graph_prefix, marker, marker_key
-from artigraph_neo4j.values.moving import StalledError, asked
-from artigraph_neo4j.values.transfer import Content, put
+from artigraph_neo4j.values.moving import asked
+from artigraph_neo4j.values.transfer import Content, put, storing
 
 __all__ = ["upload"]
 
@@ -30,14 +29,8 @@ async def upload(
         StorageError: The storage failed; ``StalledError`` if it does not answer.
     """
     key = f"{graph_prefix(graph_id)}{blob_name(await content.digest())}"
-    try:
+    with storing(where, storage, content.size):
         await _mark(engine, storage, graph_id)
-    except Exception as error:
-        kind = StalledError if isinstance(error, StalledError) else StorageError
-        raise kind(
-            f"{where}: {content.size} bytes could not be stored in {storage.name!r}: "
-            f"{hidden(str(error))}"
-        ) from chained(error)
     return await put(engine, storage, content, key, where)
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "fetching",
     "place",
     "put",
+    "storing",
     "temporary",
     "together",
 ]
@@ -231,13 +232,26 @@ async def put(engine: Engine, storage: Storage, content: Content, key: str, what
 
                 return await storage.put_stream(chunks(), key=key)
 
-    try:
+    with storing(what, storage, content.size):
         return await engine.call(work)
+
+
+@contextmanager
+def storing(what: str, storage: Storage, size: int, done: str = "stored") -> Generator[None]:
+    """Convert errors of a storage into errors that name the field and the storage.
+
+    Args:
+        what: The artifact and the field, as named in messages.
+        storage: The storage.
+        size: Number of bytes of the value.
+        done: The participle of what is done with the bytes.
+    """
+    try:
+        yield
     except Exception as error:
         kind = StalledError if isinstance(error, StalledError) else StorageError
         raise kind(
-            f"{what}: {content.size} bytes could not be stored in {storage.name!r}: "
-            f"{hidden(str(error))}"
+            f"{what}: {size} bytes could not be {done} in {storage.name!r}: {hidden(str(error))}"
         ) from chained(error)
 
 

@@ -12,23 +12,21 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from math import inf
 from typing import IO, Any, TypeVar
 
-from artigraph_neo4j.common.hiding import chained, hidden
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.engine.engine import Engine
-from artigraph_neo4j.errors import StorageError
 from artigraph_neo4j.graph.cypher import blobs as cypher
 from artigraph_neo4j.model.encode import Pending
 from artigraph_neo4j.model.references import BlobRef
 from artigraph_neo4j.storage.base import Storage
 from artigraph_neo4j.storage.names import graph_prefix
-from artigraph_neo4j.values.moving import StalledError, asked
+from artigraph_neo4j.values.moving import asked
 from artigraph_neo4j.values.stored_object import upload
 from artigraph_neo4j.values.stored_value import StoredValue
 from artigraph_neo4j.values.transfer import (
@@ -36,6 +34,7 @@ from artigraph_neo4j.values.transfer import (
     Content,
     Spool,
     download_again,
+    storing,
     together,
 )
 
@@ -312,8 +311,9 @@ class Uploads:
             async def holds() -> bool:
                 return await content.storage.holds(location, size=size, digest=digest)
 
-            looking = asked(self._engine, content.storage, holds)
-            if await self._on(content, "looked for", looking):
+            with storing(content.where, content.storage, size, "looked for"):
+                is_there = await asked(self._engine, content.storage, holds)
+            if is_there:
                 content.leaned_on, content.location = blob_id, location
 
         known = [content for content in contents if content.key in found]
@@ -338,16 +338,6 @@ class Uploads:
         if self._graph_id is None:
             self._graph_id = (await self._engine.graph()).graph_id
         return self._graph_id
-
-    async def _on(self, content: _Content, done: str, work: Coroutine[Any, Any, T]) -> T:
-        try:
-            return await work
-        except Exception as error:
-            kind = StalledError if isinstance(error, StalledError) else StorageError
-            raise kind(
-                f"{content.where}: {content.size} bytes could not be {done} in "
-                f"{content.storage.name!r}: {hidden(str(error))}"
-            ) from chained(error)
 
 
 def blob_row(
