@@ -10,9 +10,9 @@ _ALL = "ARTIGRAPH_TEST_EXAMPLES" in os.environ
 
 
 def few(examples: int) -> int:
-    """Return a third of a number of examples, or all of them in ``make test-long``.
+    """Return a fifth of a number of examples, or all of them in ``make test-long``.
 
     For tests in which each example makes the server plan a new statement, or write a new graph,
     which takes it 0.3 s or more.
     """
-    return examples if _ALL else -(-examples // 3)
+    return examples if _ALL else -(-examples // 5)

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from artigraph_neo4j.local import StackInfo
 from tests.benchmarks import growth, loading
 from tests.benchmarks.harness import Bench, bench_on
@@ -40,6 +42,7 @@ async def _send(bench: Bench, path: Path, kind: str) -> None:
     await bench.cypher(LINKS if kind else NODES, rows=sent)
 
 
+@pytest.mark.long
 async def test_each_question_finds_something(stack_info: StackInfo, tmp_path: Path) -> None:
     async with bench_on(stack_info, True, {}) as bench:
         for argument in loading.write_files(tmp_path, RUNS):

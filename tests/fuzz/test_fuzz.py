@@ -31,6 +31,7 @@ def test_a_short_run(tmp_path: Path) -> None:
     assert not (tmp_path / "findings").exists()
 
 
+@pytest.mark.long
 def test_a_run_notices_all_that_goes_wrong(tmp_path: Path) -> None:
     # Inputs with one of each kind among them.
     arguments = ("--only", faulty.NAME, "--count", "7", "--seed", "7", "--patience", "1")

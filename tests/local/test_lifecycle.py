@@ -143,6 +143,7 @@ def test_two_processes_that_start_it_at_once_get_one_stack() -> None:
         discard(made)
 
 
+@pytest.mark.long
 def test_the_lts_version_starts_and_its_data_is_upgraded_only_when_asked(run: Run) -> None:
     made = new_stack("lts", s3=False, version="5.26.28")
     try:

@@ -202,7 +202,7 @@ def test_schema_creation_is_safe_when_many_processes_start_at_once(
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True
         )
-        for _ in range(12)
+        for _ in range(6)
     ]
     answers = [process.communicate(timeout=120) for process in running]
     failed = zip(running, answers, strict=True)  # a busy server may be warned of; that is no error

@@ -37,7 +37,10 @@ from artigraph_neo4j.errors import (
 from artigraph_neo4j.local import LocalStack
 from artigraph_neo4j.model.fields import artifact_field
 from artigraph_neo4j.storage.memory import MemoryStorage
+from tests.examples import few
 from tests.proxy import Proxy
+
+SPANS = few(1000)
 
 
 @dataclass
@@ -106,14 +109,14 @@ async def test_kill_9_of_the_server_costs_the_callers_only_time(
         journal.flush()
 
     def crash() -> None:
-        while written < draw.randrange(200, 1200):
+        while written < draw.randrange(SPANS // 2, 2 * SPANS):
             time.sleep(0.005)
         killable_stack.kill()
         time.sleep(draw.uniform(0, 3))
         killable_stack.up(timeout=60)
 
     async def worker(number: int) -> None:
-        for i in range(125):
+        for i in range(SPANS // 4):
             async with span_context(label=f"{number}-{i}") as span:
                 note(opened=span.node_id)
                 made = await create_span_artifact("current", label="a", data=Item(i, Item(-i)))
@@ -132,7 +135,7 @@ async def test_kill_9_of_the_server_costs_the_callers_only_time(
         entries = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
         spans = {s.node_id: s for s in await read_descendant_spans(root.node_id)}
         assert set(spans) == {e["opened"] for e in entries if "opened" in e}, f"seed {seed}"
-        assert len(spans) == 500
+        assert len(spans) == SPANS
         assert all(s.status == "OK" and s.closed_at for s in spans.values())
         counts = await engine.read(
             "MATCH (:Span {node_id: $id})-[:PARENT_OF]->(s)-[h:HAS_ARTIFACT]->(a:Item)"
@@ -142,7 +145,7 @@ async def test_kill_9_of_the_server_costs_the_callers_only_time(
         )
         ((artifacts, owners, nested),) = counts
         assert sorted(artifacts) == sorted(e["artifact"] for e in entries if "artifact" in e)
-        assert (owners, nested) == (500, 500)
+        assert (owners, nested) == (SPANS, SPANS)
 
 
 async def test_a_server_that_stops_may_have_done_what_it_says_it_has_not(

@@ -57,9 +57,9 @@ def report(**facts):
 CASES = {
     "many asyncio.run": """
 span = asyncio.run(root())
-for n in range(200):
+for n in range(50):
     asyncio.run(under(span, n))
-report(root=span.node_id, spans=200)
+report(root=span.node_id, spans=50)
 """,
     "threads with loops of their own": """
 span = asyncio.run(root())

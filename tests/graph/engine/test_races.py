@@ -35,9 +35,10 @@ from artigraph_neo4j import (
 )
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.upkeep import delete as upkeep_delete
+from tests.examples import few
 from tests.graph.models import LINK
 
-TRIALS = 100
+TRIALS = 2 * few(100)
 
 
 @dataclass

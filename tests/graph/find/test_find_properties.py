@@ -304,7 +304,7 @@ async def test_every_comparison_with_every_value(rows: Any, operator: str) -> No
         values = [v for v in values if type(v) is not timedelta]
     if operator.endswith("swith"):
         values = TEXTS
-    for ref in (F("value"), F("inside.value")):
+    for ref in (F("value"), F("inside.value")) if operator == "=" else (F("value"),):
         condition = Or(tuple(MAKE[operator](ref, value) for value in values)) & ref.is_not_null()
         query = find_artifacts(Row, under(span_id), condition)
         expected = [i for i, row in zip(ids, made, strict=True) if holds(condition, row)]

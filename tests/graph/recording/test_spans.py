@@ -256,6 +256,7 @@ async def test_two_hundred_levels() -> None:
     assert [s.label for s in below] == [str(i) for i in range(1, 200)]
 
 
+@pytest.mark.long
 async def test_a_thousand_concurrent_spans_and_two_thousand_children() -> None:
     async def pair(i: int) -> None:
         async with span_context(label=f"a{i}"), span_context(label=f"b{i}"):

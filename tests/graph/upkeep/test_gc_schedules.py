@@ -34,6 +34,7 @@ from artigraph_neo4j.storage import names as names_module
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.upkeep.garbage import scan as garbage_module
 from artigraph_neo4j.values import upload as uploads_module
+from tests.examples import few
 from tests.graph.models import delete
 
 FOREIGN = hashlib.sha256(b"foreign").hexdigest()
@@ -396,7 +397,7 @@ def _explore(engine: Engine, storage: Callable[[], Storage], examples: int) -> d
 
 
 def test_any_schedule_keeps_what_is_named(stepped: Engine) -> None:
-    counts = _explore(stepped, lambda: MemoryStorage(new_id()), 50)
+    counts = _explore(stepped, lambda: MemoryStorage(new_id()), few(100))
     assert all(counts[name] for name in ("creates", "deletions", "deleted", "failures")), counts
 
 

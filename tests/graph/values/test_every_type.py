@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -11,8 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from artigraph_neo4j import Lazy
+from artigraph_neo4j import Lazy, artifact_info, find_artifacts
+from artigraph_neo4j.find.terms import artifact
 from artigraph_neo4j.recording import artifacts
+from tests.examples import few
 from tests.unit.serializer.test_every_type import EveryType
 from tests.unit.serializer.type_differences import any_difference
 from tests.unit.serializer.type_strategies import STRATEGIES
@@ -48,7 +49,9 @@ async def test_comes_back(kind: type[Any]) -> None:
         for made in (value, Lazy(value), {"in": [value, (value,)]})
     ]
     ids = await artifacts.create(models, [None] * len(models), None)
-    found = await asyncio.gather(*map(EveryType.read, ids))
+    query = find_artifacts(EveryType, artifact.node_id.one_of(ids))
+    by_id = {artifact_info(item).node_id: item for item in await query.read()}
+    found = [by_id[node_id] for node_id in ids]
     for value, plain, lazy, inside in zip(
         values, found[::3], found[1::3], found[2::3], strict=True
     ):
@@ -98,7 +101,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("run", range(5))
+@pytest.mark.parametrize("run", range(few(10)))
 def test_zones_crash_no_process(run: int, graph_service: Any) -> None:
     """Sending a ``ZoneInfo`` to the driver ended 5 of 20 processes; a crash is seen as one here."""
     environment = os.environ | graph_service.environment

@@ -14,7 +14,14 @@ ALLOWED_MIB = 64
 """A copy would be 96; the buffers of S3's uploads, which come on top, are not in these."""
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "frame"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind == "ndarray" else pytest.mark.long)
+        for kind in KINDS
+        if kind != "frame"
+    ],
+)
 def test_no_copy_of_a_large_value(kind: str, graph_service: Any, tmp_path: Path) -> None:
     environment = graph_service.environment | {"ARTIGRAPH_BENCH_FILES": str(tmp_path)}
     found = measure(kind, SIZE_MIB * MIB, environment)
