@@ -271,6 +271,7 @@ class Proxy:
 
     async def _shut(self) -> None:
         self._server.close()
+        await asyncio.sleep(0.05)  # for who is being accepted, whose socket nobody has yet
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -81,8 +81,8 @@ class S3Service:
 
 
 _STARTS_FAST = "-XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
-_LIVES_BRIEFLY = f"-XX:TieredStopAtLevel=1 {_STARTS_FAST}"
-_OPTIONS = "JAVA_TOOL_OPTIONS"
+LIVES_BRIEFLY = f"-XX:TieredStopAtLevel=1 {_STARTS_FAST}"
+JAVA_OPTIONS = "JAVA_TOOL_OPTIONS"
 
 
 def hurry_servers() -> None:
@@ -90,8 +90,13 @@ def hurry_servers() -> None:
 
     For these the second compiler, a collector that works beside the program, and the check of byte
     code whose hash was checked never pay for their time.
+
+    With ``ARTIGRAPH_TEST_CLASSES=FILE``, which ``python -m tests.classes FILE`` makes, they start
+    with the classes in it, which takes a third less processor time until the first answers.
     """
-    os.environ.setdefault(_OPTIONS, _LIVES_BRIEFLY)
+    classes = os.environ.get("ARTIGRAPH_TEST_CLASSES")
+    options = f"{LIVES_BRIEFLY} -XX:AOTCache={classes}" if classes else LIVES_BRIEFLY
+    os.environ.setdefault(JAVA_OPTIONS, options)
 
 
 @contextmanager
@@ -101,14 +106,12 @@ def for_many_tests() -> Iterator[None]:
     Most of the time of the tests of the graph is Neo4j's planning of new statements, which takes
     0.7 to 1.3 s of processor time each with the first compiler alone, and half of it with both.
     """
-    before = os.environ.get(_OPTIONS)
-    if before == _LIVES_BRIEFLY:
-        os.environ[_OPTIONS] = _STARTS_FAST
+    before = os.environ.get(JAVA_OPTIONS, "")
+    os.environ[JAVA_OPTIONS] = before.replace(LIVES_BRIEFLY, _STARTS_FAST)
     try:
         yield
     finally:
-        if before == _LIVES_BRIEFLY:
-            os.environ[_OPTIONS] = before
+        os.environ[JAVA_OPTIONS] = before
 
 
 def new_stack(

@@ -42,6 +42,7 @@ def test_the_local_stack_has_the_style_at_once(filled: StackInfo, page: Page) ->
     check_tree(app)
 
 
+@pytest.mark.long
 def test_the_kit_in_the_older_app(filled: StackInfo, page: Page, kit: Kit) -> None:
     app = LegacyApp(page, filled)
     app.log_in()
@@ -54,7 +55,7 @@ def test_the_kit_in_the_older_app(filled: StackInfo, page: Page, kit: Kit) -> No
     check_tree(app)
 
 
-@pytest.mark.parametrize("form", ["csv", "zip"])
+@pytest.mark.parametrize("form", ["csv", pytest.param("zip", marks=pytest.mark.long)])
 def test_the_kit_in_the_newer_app(filled: StackInfo, page: Page, kit: Kit, form: str) -> None:
     app = NewApp(page, filled)
     app.log_in()

@@ -172,6 +172,7 @@ async def test_killed_in_the_middle_and_run_again(version_3: StackInfo) -> None:
         await check_makers(engine)
 
 
+@pytest.mark.long
 async def test_two_upgraders_do_not_collide(version_3: StackInfo) -> None:
     program = [sys.executable, "-m", "tests.layout.upgrading"]
     both = [subprocess.Popen(program, stdout=subprocess.PIPE, text=True) for _ in range(2)]

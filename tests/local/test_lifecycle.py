@@ -97,6 +97,7 @@ def test_one_dead_server_is_started_beside_the_living_one(
     assert after["s3"] != before["s3"]
 
 
+@pytest.mark.long
 def test_servers_that_no_record_knows_are_replaced(
     stack: LocalStack, info: StackInfo, run: Run
 ) -> None:
@@ -111,6 +112,7 @@ def test_servers_that_no_record_knows_are_replaced(
     assert run(found, "MATCH (s:Stray) RETURN count(s)") == [[1]]
 
 
+@pytest.mark.long
 def test_two_stacks_side_by_side_one_in_a_long_and_odd_path(info: StackInfo, run: Run) -> None:
     parent = new_stack("second")
     other = LocalStack(parent.directory / ("d" * 100) / "données [1] été", heap="768m")
@@ -125,6 +127,7 @@ def test_two_stacks_side_by_side_one_in_a_long_and_odd_path(info: StackInfo, run
         discard(parent)
 
 
+@pytest.mark.long
 def test_two_processes_that_start_it_at_once_get_one_stack() -> None:
     made = new_stack("twice", s3=False)
     program = (

@@ -199,7 +199,9 @@ def test_what_a_killed_server_left_for_a_while_goes_at_the_next_start(tmp_path: 
         (tmp_path / "tmp" / "jetty-1").mkdir()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGKILL]
+)
 def test_no_server_outlives_a_test_run_or_the_next(number: int, tmp_path: Path) -> None:
     (tmp_path / "test_waits.py").write_text(WAITS)
     pytest_here = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tests.conftest"]

@@ -64,7 +64,7 @@ async def _stream(span: Any) -> None:
         pass
 
 
-CALLS: list[Callable[[Any], Awaitable[None]]] = [_read, _create, _open, _stream]
+CALLS = [_create, *(pytest.param(call, marks=pytest.mark.long) for call in (_read, _open, _stream))]
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -169,6 +169,7 @@ async def test_a_storage_that_does_not_answer(graph_service: Any) -> None:
                         await Patient(1, os.urandom(100)).create()
 
 
+@pytest.mark.long
 async def test_a_storage_that_is_slow_and_moves(graph_service: Any) -> None:
     data = os.urandom(17 * 1024 * 1024)  # not sent as a whole; takes 5 s
     storage = Slow("slow")

@@ -243,7 +243,14 @@ async def test_a_server_that_does_not_answer_is_told_of(
     await engine.aclose()
 
 
-@pytest.mark.parametrize("call", ["read", "write", "stream"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "write",
+        pytest.param("read", marks=pytest.mark.long),
+        pytest.param("stream", marks=pytest.mark.long),
+    ],
+)
 async def test_a_server_that_is_silent_is_told_of(
     call: str, graph_service: Any, caplog: pytest.LogCaptureFixture, monkeypatch: Any
 ) -> None:

@@ -148,6 +148,7 @@ async def test_kill_9_of_the_server_costs_the_callers_only_time(
         assert (owners, nested) == (SPANS, SPANS)
 
 
+@pytest.mark.long
 async def test_a_server_that_stops_may_have_done_what_it_says_it_has_not(
     killable_stack: LocalStack,
 ) -> None:

@@ -101,6 +101,7 @@ async def told_by_graph(node_id: str) -> set[str]:
     return {step.node_id for step in (await read_lineage(node_id, "up")).steps}
 
 
+@pytest.mark.long
 async def test_polars_tells_the_origins_that_the_graph_tells(made: Any, tmp_path: Path) -> None:
     _, ids = made
     await export_tables(tmp_path)

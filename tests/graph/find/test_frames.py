@@ -37,8 +37,6 @@ from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.find import F, artifact, query, span, under
 from artigraph_neo4j.storage.memory import MemoryStorage
 
-pytestmark = pytest.mark.statements
-
 MEMORY = MemoryStorage("tests-frames").register()
 TZ = ZoneInfo("Europe/Berlin")
 
@@ -181,6 +179,7 @@ async def test_pages_have_the_order_of_the_query_and_one_round_trip_each(
     assert (await spans.to_arrow())["node_id"].to_pylist() == [run.node_id]
 
 
+@pytest.mark.statements
 async def test_a_search_goes_on_from_page_to_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(query, "PAGE_ROWS", 2)
     async with span_context(label="words") as run:
@@ -332,6 +331,7 @@ async def test_what_others_changed_in_the_graph_does_not_hide_the_rest(
     assert "n (2)" in caplog.text
 
 
+@pytest.mark.statements
 async def test_nodes_without_an_id_are_no_results_and_do_not_stop_the_pages(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -340,6 +340,7 @@ def test_a_model_that_cannot_be_stored_is_a_warning(run: Any) -> None:
     assert artifacts(training).keys() == {"data/X", "data/y"}
 
 
+@pytest.mark.long
 def test_a_database_out_of_reach_costs_its_time_once() -> None:
     away = set_engine("bolt://127.0.0.1:1", retry_seconds=0.1, create_schema=False)
     with engine_context(away):

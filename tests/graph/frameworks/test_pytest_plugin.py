@@ -92,7 +92,6 @@ async def test_a_session(killable_stack: LocalStack, tmp_path: Path) -> None:
     assert "4 passed" in done.stdout
 
 
-@pytest.mark.statements
 async def test_only_what_identifies_the_graph_stays(killable_stack: LocalStack) -> None:
     info = await asyncio.to_thread(killable_stack.up, timeout=180)
     login = {"username": info.username, "password": info.password}

@@ -62,6 +62,7 @@ async def _delete_and_check(engine: Engine, spans: int) -> dict[str, float]:
     return seconds
 
 
+@pytest.mark.long
 async def test_fifty_thousand_nodes(engine: Engine) -> None:
     await _delete_and_check(engine, 50_000 // NODES_EACH)
 

@@ -108,6 +108,7 @@ async def test_a_reader_sees_the_old_or_the_new_but_no_mix(
     await check_all(stored, query)
 
 
+@pytest.mark.long
 async def test_two_migrators_at_once(stored: str, graph_service: Any, query: Any) -> None:
     first, second = start(graph_service), start(graph_service)
     reports = await asyncio.gather(end(first), end(second))

@@ -19,6 +19,7 @@ from artigraph_neo4j.serializer.datetime import (
     timedelta_serializer,
 )
 from artigraph_neo4j.testing import SerializerTests
+from tests.examples import few
 from tests.unit.serializer.plain_values import DATETIMES, TIMES
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -100,14 +101,14 @@ class TestTimedelta(SerializerTests):
 
 
 @given(DATETIMES)
-@settings(max_examples=500)
+@settings(max_examples=few(500))
 def test_any_datetime(value: datetime) -> None:
     back = datetime_serializer.deserialize(datetime_serializer.serialize(value))
     assert TimeTests().difference(value, back) is None
 
 
 @given(TIMES)
-@settings(max_examples=500)
+@settings(max_examples=few(500))
 def test_any_time(value: time) -> None:
     back = time_serializer.deserialize(time_serializer.serialize(value))
     assert TimeTests().difference(value, back) is None

@@ -17,6 +17,7 @@ from artigraph_neo4j.serializer.limits import MAX_DEPTH
 from artigraph_neo4j.serializer.msgpack import msgpack_serializer
 from artigraph_neo4j.serializer.plain import serializer_for
 from artigraph_neo4j.testing import SerializerTests, difference
+from tests.examples import few
 from tests.unit.serializer.plain_values import JSON_VALUES, VALUES, Mixed, Number, Text
 
 
@@ -96,7 +97,7 @@ def test_messages(value: Any, match: str) -> None:
 
 
 @given(JSON_VALUES)
-@settings(max_examples=500)
+@settings(max_examples=few(500))
 def test_any_json_value(value: Any) -> None:
     for serializer in (json_serializer, json_sorted_serializer):
         data = serializer.serialize(value)
@@ -105,7 +106,7 @@ def test_any_json_value(value: Any) -> None:
 
 
 @given(VALUES)
-@settings(max_examples=500)
+@settings(max_examples=few(500))
 def test_any_value_gets_a_serializer_that_keeps_it(value: Any) -> None:
     serializer = serializer_for(value)
     data = serializer.serialize(value)

@@ -28,6 +28,7 @@ from artigraph_neo4j.serializer.limits import MAX_DEPTH
 from artigraph_neo4j.serializer.msgpack import MARKS, msgpack_serializer, pack, unpack
 from artigraph_neo4j.serializer.msgpack_leaves import LEAVES
 from artigraph_neo4j.testing import SerializerTests, difference
+from tests.examples import few
 from tests.unit.serializer import plain_values as plain
 from tests.unit.serializer.plain_values import (
     SCALARS,
@@ -189,7 +190,7 @@ def test_all_state_of_pydantic_models() -> None:
 
 @pytest.mark.parametrize("type_", SCALARS, ids=lambda type_: type_.__name__)
 @given(data=st.data())
-@settings(max_examples=500)
+@settings(max_examples=few(500))
 def test_each_type(type_: type[Any], data: st.DataObject) -> None:
     value = data.draw(SCALARS[type_])
     assert difference(value, unpack(pack(value))) is None
@@ -197,7 +198,7 @@ def test_each_type(type_: type[Any], data: st.DataObject) -> None:
 
 
 @given(VALUES)
-@settings(max_examples=500)
+@settings(max_examples=few(500))
 def test_any_value(value: Any) -> None:
     data = pack(value)
     assert difference(value, unpack(data)) is None
