@@ -203,22 +203,24 @@ class Batch:
     async def _write_later(self) -> None:
         await asyncio.sleep(self._seconds)
         self._timed = False
-        await self._write_soon()
+        await self._write_soon(self._queue.number)
 
-    async def _write_soon(self) -> None:
+    async def _write_soon(self, number: int | None = None) -> None:
         enter_batch(None)
         with self._background():
             try:
                 async with self._writing:
-                    await self._write(lambda: self.engine.deadline)
+                    await self._write(lambda: self.engine.deadline, number)
             except ArtigraphError as error:  # the next call that waits for the database raises it
                 logger.info("a batch could not be written for now: %s", error)
                 if not self._queue.ended:
                     self._write_after_a_while()
 
-    async def _write(self, deadline: Callable[[], float]) -> None:
+    async def _write(self, deadline: Callable[[], float], number: int | None) -> None:
         self._kicked = False  # works added from now on have to ask for a write again
-        await self._delivery.write(deadline)
+        await self._delivery.write(deadline, number)
+        if self._queue.is_ready and not self._queue.ended:
+            self._write_after_a_while()
 
     @contextmanager
     def _background(self) -> Generator[None]:
@@ -247,7 +249,7 @@ class Batch:
             except TimeoutError:
                 raise self._out_of_time() from self._trouble
             try:
-                await self._write(lambda: max(left(), 1.0))
+                await self._write(lambda: max(left(), 1.0), number)
             finally:
                 self._writing.release()
 

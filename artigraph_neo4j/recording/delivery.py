@@ -128,13 +128,15 @@ class Delivery:
         items = [item for part in list(self._parts) for item in part.items]
         return any(item.has_artifact(ids) for item in items)
 
-    async def write(self, deadline: Callable[[], float]) -> None:
+    async def write(self, deadline: Callable[[], float], number: int | None = None) -> None:
         """Write part after part; a part that fails stays, to be sent again unchanged.
 
         One round trip for each part.
 
         Args:
             deadline: Seconds that the next part may take, asked before each.
+            number: The call up to which everything is written. None for full parts only: a program
+                that adds works more slowly than they are written would have many small ones.
 
         Raises:
             ConnectionFailed: The database could not do it in time.
@@ -142,10 +144,10 @@ class Delivery:
         """
         while True:
             if not self._parts:
-                items = self._queue.take()
-                if not items:
+                queue = self._queue
+                if not (queue.is_full if number is None else queue.waits(number)):
                     break
-                self._parts.append(_Part(items))
+                self._parts.append(_Part(queue.take()))
             left = await self._attempt(self._parts[-1], deadline())
             self._parts[-1:] = left
             self.progress = time.monotonic()

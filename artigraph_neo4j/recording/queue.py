@@ -87,6 +87,7 @@ class Queue:
         self._share = share
         self._lock = threading.Lock()
         self._waiting: deque[Item] = deque()
+        self._ready_rows = self._ready_bytes = 0  # of these
         self._uploading: dict[int, Item] = {}
         self._held: dict[int, int] = {}  # bytes of values in memory, by the number of their item
         self._ids: dict[str, int] = {}  # ids of artifacts whose values are being uploaded
@@ -182,6 +183,8 @@ class Queue:
 
     def _append(self, item: Item) -> None:
         self._waiting.append(item)
+        self._ready_rows += item.rows
+        self._ready_bytes += item.bytes
         self._added()
 
     def end(self) -> None:
@@ -198,8 +201,18 @@ class Queue:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is enough for a statement."""
-        return self.rows >= self._limit or self.bytes >= ROW_BYTES
+        """Whether there is enough for a statement, beside the one that is being written."""
+        return self._ready_rows >= self._limit or self._ready_bytes >= ROW_BYTES
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether something waits that can be written."""
+        return bool(self._waiting)
+
+    def waits(self, number: int) -> bool:
+        """Whether something that was added up to a call waits and can be written."""
+        with self._lock:
+            return any(item.number <= number for item in self._waiting)
 
     @property
     def is_crowded(self) -> bool:
@@ -266,6 +279,8 @@ class Queue:
                 size += items[-1].bytes
                 if isinstance(items[-1].work, Opening):
                     self._opening.pop(items[-1].work.span.node_id, None)
+            self._ready_rows -= rows
+            self._ready_bytes -= size
         return items
 
     def forget(self, item: Item) -> None:
@@ -287,6 +302,7 @@ class Queue:
             self.failure = cause
             items = [*self._waiting, *self._uploading.values(), *(item for _, item in self._after)]
             self._waiting.clear()
+            self._ready_rows = self._ready_bytes = 0
             self._uploading.clear()
             self._ids.clear()
             self._after.clear()

@@ -234,6 +234,25 @@ async def test_statements_are_few_whatever_the_order(written: Any) -> None:
     assert {a.number for a in await read_descendant_artifacts(root.node_id)} == set(range(2000))
 
 
+async def test_what_waits_is_written_in_time_however_it_came(query: Any) -> None:
+    """Also what came behind a full statement, when the time of what was before it was over."""
+    async with batch(rows=100, seconds=0.3), span_context(label="behind") as span:
+        for i in range(5):
+            await asyncio.sleep(0.1)
+            for j in range(70):
+                await InBatch(70 * i + j).create(span="current")
+        for _ in range(100):
+            ((count,),) = await query(
+                "MATCH (:ArtigraphNode {node_id: $id})-[:HAS_ARTIFACT]->() RETURN count(*)",
+                id=span.node_id,
+            )
+            if count == 350:
+                break
+            await asyncio.sleep(0.05)
+        else:
+            pytest.fail(f"{count} of 350 were written")
+
+
 async def test_what_waits_is_bounded() -> None:
     most = 0
     async with batch(rows=50) as unit, span_context():
@@ -403,11 +422,11 @@ async def test_the_next_call_tells_of_a_loss_and_does_nothing_itself() -> None:
         with pytest.raises(BatchError):
             await unit.flush()
         await create_span_artifact(span.node_id, label="a", data=InBatch(2))
-        await unit.engine.call(unit._write_soon)
+        await unit.engine.call(lambda: unit._write_soon(unit._queue.number))
         with pytest.raises(BatchError):
             await create_span_artifact(span.node_id, label="b", data=InBatch(2))
         await create_span_artifact(span.node_id, label="a", data=InBatch(2))
-        await unit.engine.call(unit._write_soon)
+        await unit.engine.call(lambda: unit._write_soon(unit._queue.number))
         entered = span_context(label="never")
         with pytest.raises(BatchError):
             await entered.__aenter__()
