@@ -260,7 +260,7 @@ async def test_pages_and_parts(
         assert len(list(garbage_module._parts(blobs))) == parts
         (report,) = await collect_garbage(storage, min_age=AT_ONCE)
         assert (report.live.count, report.garbage.count, report.dangling) == (64, strays, 0)
-        assert len(report.garbage_examples) == garbage_module.EXAMPLES
+        assert len(report.garbage_examples) == min(strays, garbage_module.EXAMPLES)
     (report,) = await collect_garbage(storage, dry_run=False, min_age=AT_ONCE)
     assert (report.deleted.count, report.dangling) == (strays, 0)
     assert not any([await on("exists", at) for at in places[::100]])
