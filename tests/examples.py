@@ -12,7 +12,7 @@ _ALL = "ARTIGRAPH_TEST_EXAMPLES" in os.environ
 def few(examples: int) -> int:
     """Return a fifth of a number of examples, or all of them in ``make test-long``.
 
-    For tests in which each example makes the server plan a new statement, or write a new graph,
-    which takes it 0.3 s or more.
+    For tests in which an example costs much, since the server plans a new statement or writes a new
+    graph for 0.3 s or more, or in which examples are many: also trials, runs and processes.
     """
     return examples if _ALL else -(-examples // 5)

@@ -128,7 +128,7 @@ class Delivery:
         items = [item for part in list(self._parts) for item in part.items]
         return any(item.has_artifact(ids) for item in items)
 
-    async def write(self, deadline: Callable[[], float], number: int | None = None) -> None:
+    async def write(self, deadline: Callable[[], float], number: int | None) -> None:
         """Write part after part; a part that fails stays, to be sent again unchanged.
 
         One round trip for each part.

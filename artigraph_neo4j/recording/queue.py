@@ -87,7 +87,7 @@ class Queue:
         self._share = share
         self._lock = threading.Lock()
         self._waiting: deque[Item] = deque()
-        self._ready_rows = self._ready_bytes = 0  # of these
+        self._ready_rows = self._ready_bytes = 0  # of those that wait
         self._uploading: dict[int, Item] = {}
         self._held: dict[int, int] = {}  # bytes of values in memory, by the number of their item
         self._ids: dict[str, int] = {}  # ids of artifacts whose values are being uploaded

@@ -16,7 +16,6 @@ from tests.benchmarks.harness import bench_on, measure
 from tests.benchmarks.limits import Verdict, verdicts
 
 SIZE = 30
-PAGE = Path(__file__).parents[2] / "docs"
 LARGE = {"growth", "questions", "read", "upkeep", "write"}
 """Groups that take half a minute and more."""
 
@@ -51,7 +50,7 @@ async def test_workloads(group: str, stack_info: StackInfo, run: dict[str, Any])
 async def test_what_is_told_of_a_run(run: dict[str, Any], tmp_path: Path) -> None:
     run = json.loads(json.dumps(run))
     if "write_2000" not in run["workloads"]:  # which takes long
-        run = json.loads((PAGE / "performance.json").read_text())
+        run = json.loads((report.PAGE.parent / "performance.json").read_text())
     told = Console(width=200, record=True, quiet=True)
     table.print_run(run, told)
     measured = [verdict for verdict in verdicts(run) if verdict.value is not None]

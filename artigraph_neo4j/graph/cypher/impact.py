@@ -146,7 +146,7 @@ def tagged(walk: Walk, at_most: int = TAGGED_AT_MOST) -> str:
     ancestry of each; more are looked for in the walk from the starts.
     """
     up = f"[:{walk.types}*1..]"
-    has_tag = "n:Artifact AND EXISTS { (n)-[:TAGGED]->(:ArtigraphTag {name: $tag}) }"
+    has_tag = "n:Artifact AND EXISTS { (n)-[:TAGGED]->(t) }"
     existed = _existed(walk)
     return f"""
 {_starts(walk)}

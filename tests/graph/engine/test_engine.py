@@ -30,6 +30,7 @@ from artigraph_neo4j.engine.configure import replace_default
 from artigraph_neo4j.engine.target import choose_target
 from artigraph_neo4j.errors import ArgumentError, ConnectionFailed, EngineError, StorageError
 from artigraph_neo4j.local import LocalStack, StackInfo
+from tests.examples import few
 from tests.graph.engine.test_once import far_away
 
 
@@ -202,7 +203,7 @@ def test_schema_creation_is_safe_when_many_processes_start_at_once(
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True
         )
-        for _ in range(6)
+        for _ in range(2 * few(6))
     ]
     answers = [process.communicate(timeout=120) for process in running]
     failed = zip(running, answers, strict=True)  # a busy server may be warned of; that is no error

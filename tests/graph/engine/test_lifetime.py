@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from artigraph_neo4j import Engine, read_descendant_spans
+from tests.examples import few
 
 HEAD = """
 import asyncio, json, os, sys, threading
@@ -57,9 +58,9 @@ def report(**facts):
 CASES = {
     "many asyncio.run": """
 span = asyncio.run(root())
-for n in range(50):
+for n in range(RUNS):
     asyncio.run(under(span, n))
-report(root=span.node_id, spans=50)
+report(root=span.node_id, spans=RUNS)
 """,
     "threads with loops of their own": """
 span = asyncio.run(root())
@@ -188,6 +189,7 @@ async def test_nothing_is_left_open(case: str, graph_service: Any, engine: Engin
             username=graph_service.username,
             database=graph_service.database,
         )
+        + f"RUNS = {few(200)}\n"
         + CASES[case]
     )
     process = subprocess.Popen(

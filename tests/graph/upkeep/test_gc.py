@@ -37,6 +37,7 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.storage.names import blob_name, marker, marker_key
 from artigraph_neo4j.upkeep.garbage import scan as garbage_module
 from artigraph_neo4j.values.upload import MIN_AGE
+from tests.examples import few
 from tests.graph.models import delete
 
 AT_ONCE = timedelta(0)
@@ -249,7 +250,7 @@ async def test_pages_and_parts(
     cls = model(storage)
     live = await asyncio.gather(*(cls(f"live {i}").create() for i in range(64)))
     places: list[str] = []
-    strays = 1100 if isinstance(storage, S3Storage) else 100
+    strays = 1100 if isinstance(storage, S3Storage) else 100 * few(11)
     for start in range(0, strays, 100):
         places += await asyncio.gather(
             *(stray(engine, storage, f"{i}".encode()) for i in range(start, start + 100))
