@@ -95,7 +95,6 @@ async def check_makers(engine: Engine) -> None:
         assert [step.label for step in up.steps] == ["derives", "tree", "first"]
 
 
-@pytest.mark.statements
 async def test_an_older_graph_is_refused_and_upgraded(
     version_3: StackInfo, driver: AsyncDriver
 ) -> None:

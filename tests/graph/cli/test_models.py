@@ -25,8 +25,6 @@ from artigraph_neo4j.cli.app import app
 from artigraph_neo4j.storage.memory import MemoryStorage
 from artigraph_neo4j.upkeep.migrate.source import python_source
 
-pytestmark = pytest.mark.statements
-
 memory = MemoryStorage("sources").register()
 
 
@@ -75,6 +73,7 @@ async def test_dataclasses_for_what_is_stored(
     assert await module.SourceLeaf.read(await module.SourceLeaf(x=2).create()) is not None
 
 
+@pytest.mark.statements
 def test_the_command(graph_service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in graph_service.environment.items():
         monkeypatch.setenv(name, value)

@@ -44,8 +44,6 @@ from artigraph_neo4j.graph.cypher import once, write
 from artigraph_neo4j.graph.lanes import Ticket
 from tests.proxy import Proxy
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class Only(ArtifactModel, version=1):
@@ -125,6 +123,7 @@ async def _here(engine: Engine) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.statements
 async def test_neither_do_tags_notes_links_and_revisions_come_back(
     graph_service: Any, engine: Engine
 ) -> None:
@@ -163,6 +162,7 @@ async def _revise_newest(artifact: str, new: Only) -> None:
     await revise_artifact(newest.node_id, new)
 
 
+@pytest.mark.statements
 async def test_a_span_that_was_opened_stays_deleted_and_closing_says_so(
     graph_service: Any, engine: Engine
 ) -> None:
@@ -282,6 +282,7 @@ async def test_a_delete_whose_answer_was_lost_goes_on(graph_service: Any, engine
             await read_span(span)
 
 
+@pytest.mark.statements
 async def test_a_write_settled_as_not_applied_never_is(engine: Engine, query: Any) -> None:
     ticket, node_id = Ticket(), new_id()
     await engine.graph()
@@ -300,6 +301,7 @@ async def test_a_write_settled_as_not_applied_never_is(engine: Engine, query: An
     assert await query("MATCH (n:Only {node_id: $id}) RETURN n", id=node_id) == []
 
 
+@pytest.mark.statements
 async def test_of_two_copies_at_once_the_second_sees_the_first(session: Any) -> None:
     """The lane is locked before its number is read."""
     lane = new_id()

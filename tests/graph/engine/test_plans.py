@@ -27,8 +27,6 @@ from artigraph_neo4j.graph.cypher import lineage, read, span_tree, write
 from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
-pytestmark = pytest.mark.statements
-
 Profile = Callable[[str, dict[str, Any]], Awaitable[tuple[int, list[str]]]]
 
 FEW, MANY = 20, 120
@@ -102,6 +100,7 @@ READS = {
 }
 
 
+@pytest.mark.statements
 @pytest.mark.parametrize("name", READS)
 async def test_a_read_costs_hits_in_proportion_to_its_results(
     engine: Engine, profile: Profile, name: str

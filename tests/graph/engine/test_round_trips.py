@@ -34,8 +34,6 @@ from tests.graph import plans
 from tests.proxy import Proxy
 from tests.statements import is_cypher
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class Leaf(ArtifactModel, version=1):

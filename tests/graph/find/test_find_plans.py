@@ -37,8 +37,6 @@ from artigraph_neo4j.find.terms import (
 from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
-pytestmark = pytest.mark.statements
-
 MANY = 20_000
 AT = datetime(2001, 1, 1, tzinfo=UTC)  # before all that other tests record
 
@@ -180,6 +178,7 @@ async def test_documented_filters_seek(crowd: Crowd, name: str, make: Any, resul
     assert not scans, query.explain()
 
 
+@pytest.mark.statements
 async def test_each_page_costs_the_same(crowd: Crowd) -> None:
     for query in (
         find_spans(span.opened_at < at(MANY)),

@@ -294,7 +294,6 @@ MAKE: dict[str, Any] = {
 }
 
 
-@pytest.mark.statements
 @pytest.mark.parametrize(
     ("operator", "name"),
     [

@@ -254,7 +254,6 @@ async def _layers(engine: Engine, layers: int, width: int) -> str:
     return p
 
 
-@pytest.mark.statements
 async def test_forty_layers_fully_linked(engine: Engine, session: Any) -> None:
     """2^40 ways lead from one end to the other; each node is visited once."""
     p = await _layers(engine, 41, 2)

@@ -67,7 +67,6 @@ async def test_the_beginning_of_an_id_a_label_and_latest(engine: Engine) -> None
         await find_named(artifact[:30], "span")
 
 
-@pytest.mark.statements
 async def test_the_beginning_of_an_id_is_found_by_the_index(session: Any) -> None:
     query = find_spans(span.node_id.startswith("0123"))
     text, parameters = query.explain().statement, query.explain().parameters

@@ -97,7 +97,6 @@ async def test_a_write_leaves_the_index_alone_and_a_search_adds_it(
         assert await labels(node_id) == {INDEXED_LABEL}
 
 
-@pytest.mark.statements
 async def test_many_are_moved_in_parts_at_a_cost_of_what_waits(
     engine: Engine, session: Any, word: str, monkeypatch: pytest.MonkeyPatch, statements: list[Any]
 ) -> None:

@@ -200,7 +200,6 @@ async def test_entries_of_a_dict_of_a_span_follow_its_changes(query: Any) -> Non
     assert await counted.count() == 1
 
 
-@pytest.mark.statements
 async def test_tables_are_shown_rounded_and_escaped_and_go_to_other_libraries() -> None:
     async with span_context(label="study") as top:
         for label, lr in [("<b>", 0.123456789), ("\x1b[2J", 1234.0)]:

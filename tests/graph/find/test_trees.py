@@ -252,7 +252,6 @@ async def test_what_is_not_there() -> None:
         await read_span_tree(span.node_id)
 
 
-@pytest.mark.statements
 async def test_custom_spans_keep_their_class() -> None:
     from neomodel import IntegerProperty
 

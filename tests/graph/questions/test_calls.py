@@ -17,8 +17,6 @@ from artigraph_neo4j.graph.parameters import with_one_map
 from artigraph_neo4j.sync import read_cached_calls as read_now
 from tests.graph import plans
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class CalledItem(ArtifactModel, version=1):
@@ -45,6 +43,7 @@ async def called() -> tuple[Callable[..., Awaitable[CalledItem]], str]:
     return one, version
 
 
+@pytest.mark.statements
 async def test_what_ran_and_what_was_remembered(
     called: tuple[Callable[..., Awaitable[CalledItem]], str], statements: list[Any]
 ) -> None:

@@ -23,8 +23,6 @@ from artigraph_neo4j.graph.cypher import contrast as cypher
 from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
-pytestmark = pytest.mark.statements
-
 _RUNS = """
 CALL () { UNWIND $feeds AS f
   CREATE (:ArtigraphNode:Artifact:Feed {node_id: f, model: 'Feed', model_version: 1, codec: '{}',
@@ -131,6 +129,7 @@ async def test_parts_of_one_run_and_what_another_part_made() -> None:
         assert (suspect.key, suspect.failed, suspect.good, suspect.same) == (cause, 6, 0, ())
 
 
+@pytest.mark.statements
 async def test_parameters_ancestors_and_what_the_same_runs_have(statements: list[Any]) -> None:
     async with span_context(label="far"):
         far = await create_span_artifact("current", label="far", data=ContrastParams(0))

@@ -16,8 +16,6 @@ from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 from tests.graph.questions.graphs import circle, ladder
 
-pytestmark = pytest.mark.statements
-
 LAYERS = 1000
 SHAPES: dict[str, tuple[Callable[[Engine], Any], int]] = {
     "ladder": (lambda engine: ladder(engine, LAYERS, 2), 4 * LAYERS),

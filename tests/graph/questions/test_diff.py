@@ -26,8 +26,6 @@ from artigraph_neo4j.graph.cypher.diff import TWO_RUNS
 from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class DiffItem(ArtifactModel, version=1):
@@ -205,6 +203,7 @@ class DiffLogged(Span):
     params: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+@pytest.mark.statements
 async def test_what_runs_logged_is_told_by_its_summaries_and_dicts_by_their_entries() -> None:
     made: list[Span] = []
     for number in (1, 2):

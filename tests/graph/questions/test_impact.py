@@ -176,7 +176,6 @@ async def test_wrong_arguments() -> None:
         await impact("x", versions="none")  # type: ignore[arg-type]
 
 
-@pytest.mark.statements
 @pytest.mark.parametrize("tree", [False, True])
 @pytest.mark.parametrize(("layers", "width"), [(40, 2), (1000, 2), (5, 60)])
 async def test_hits_are_bounded_by_what_is_reached(

@@ -36,8 +36,6 @@ from artigraph_neo4j.questions import policy as module
 from tests.graph import plans
 from tests.graph.questions.graphs import ladder
 
-pytestmark = pytest.mark.statements
-
 
 @dataclass
 class PolicyRaw(ArtifactModel, version=1):
@@ -88,6 +86,7 @@ async def made() -> Made:
     return found
 
 
+@pytest.mark.statements
 async def test_a_forbidden_and_a_demanded_way(made: Made, statements: list[Any]) -> None:
     forbidden = Policy("no pii", start=made.tag, source=made.pii, through=[PolicyAnonymize])
     demanded = Policy("anonymized", start=made.tag, through=[PolicyAnonymize])
@@ -221,6 +220,7 @@ async def test_an_atomic_batch_is_refused_as_a_whole(made: Made, statements: lis
     assert set(await read_span_artifacts(warned)) == {"model"}
 
 
+@pytest.mark.statements
 async def test_a_tag_sees_what_open_spans_used(made: Made) -> None:
     Policy("no pii", start=made.tag, source=made.pii, enforce="refuse").register()
     async with span_context(label="outer"):

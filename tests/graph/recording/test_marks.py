@@ -67,7 +67,6 @@ async def test_a_failed_span_has_a_label(query: Any) -> None:
     assert await find_spans(under(top), is_a(Span, subclasses=False)).count() == 0
 
 
-@pytest.mark.statements
 async def test_an_open_span_has_a_label(query: Any) -> None:
     async with span_context(label="marks") as top:
         async with span_context(MarkedSpan(label="working")) as span:

@@ -10,11 +10,10 @@ from artigraph_neo4j import Engine, span_context
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.graph.cypher import write
 
-pytestmark = pytest.mark.statements
-
 AT = [1_700_000_000, 0]
 
 
+@pytest.mark.statements
 async def test_every_part_that_merges(engine: Engine, query: Any) -> None:
     async with span_context(label="owner") as owner:
         pass

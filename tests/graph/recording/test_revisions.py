@@ -70,7 +70,6 @@ async def test_a_label_leads_to_the_newest_version() -> None:
     assert (info.node_id, info.label, info.span_id) == (third, "r", span.node_id)
 
 
-@pytest.mark.statements
 async def test_a_revision_costs_one_round_trip(statements: list[Statement]) -> None:
     first = await Revised(1).create(label="alone")
     statements.clear()

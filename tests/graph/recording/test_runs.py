@@ -277,7 +277,6 @@ async def test_in_a_batch(job: str) -> None:
                 pass
 
 
-@pytest.mark.statements
 def test_blocking(job: str) -> None:
     with sync.span_context(label=job, key="29"):
         pass

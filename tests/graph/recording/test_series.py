@@ -62,7 +62,6 @@ RETURN COUNT { (s)-[:HAS_FIELD]->() }, size(s.log_) > 0,
 """
 
 
-@pytest.mark.statements
 async def test_metrics_of_a_span_cost_no_round_trip_and_are_read_again(
     statements: list[Any], query: Any
 ) -> None:
@@ -94,7 +93,6 @@ async def test_metrics_of_a_span_cost_no_round_trip_and_are_read_again(
     assert sync.read_series(run).points == 202
 
 
-@pytest.mark.statements
 async def test_runs_are_found_and_ordered_by_what_they_logged() -> None:
     async with span_context(label="sweep") as top:
         for name, losses in (("a", [3.0, 1.0, 2.0]), ("b", [5.0, 0.5]), ("c", [math.nan])):

@@ -82,7 +82,6 @@ async def test_each_way_to_read_records_what_was_read(used: Any) -> None:
         assert await used(span) == expected, name
 
 
-@pytest.mark.statements
 async def test_it_costs_no_round_trip(statements: list[Any], used: Any) -> None:
     source, ids = await _source()
     context = span_context(label="reader")
@@ -156,7 +155,6 @@ async def test_reading_outside_of_spans_records_nothing() -> None:
     assert await Part.read(ids["0"]) == Part(0)
 
 
-@pytest.mark.statements
 async def test_a_span_entered_again_records_what_is_read_in_it(
     used: Any, statements: list[Any]
 ) -> None:

@@ -136,7 +136,6 @@ async def forget(*ids: str) -> None:
     )
 
 
-@pytest.mark.statements
 async def test_what_it_costs_and_how_it_tells_progress(statements: list[Statement]) -> None:
     old = flat(1)
     async with span_context() as span:

@@ -41,8 +41,6 @@ from artigraph_neo4j.upkeep.delete import delete_nodes
 from tests.examples import few
 from tests.graph.models import LINK, Part, Whole
 
-pytestmark = pytest.mark.statements
-
 
 @pytest.fixture
 def storing(graph_service: Any, session_engine: Engine) -> Iterator[Engine]:
@@ -282,6 +280,7 @@ async def _cut_short(span_id: str, engine: Engine) -> None:
     await engine.once(delete.MARK_SPANS, {"ids": [span_id], "lenient": False})
 
 
+@pytest.mark.statements
 async def test_what_is_being_deleted_is_not_found(engine: Engine) -> None:
     made = await _tree()
     parent, outer, inner = (made[name].node_id for name in ("parent", "outer", "inner"))

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from artigraph_neo4j import Engine, create_span_artifact, resume_deletes, span_context
 from artigraph_neo4j.graph.cypher import delete, parts, read
 from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 from tests.graph.models import Part
-
-pytestmark = pytest.mark.statements
 
 DEPTH = 20
 

@@ -182,7 +182,6 @@ async def test_without_a_marker_of_this_graph_nothing_is_deleted(engine: Engine)
         assert storage.blobs.items() >= before.items()
 
 
-@pytest.mark.statements
 async def test_a_node_that_is_being_written_is_passed_over(
     engine: Engine, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,7 +281,6 @@ async def test_what_it_costs(statements: list[Any], engine: Engine) -> None:
     assert [s.text for s in statements][2:] == 3 * [cypher.NAMES_REFERRED_TO]
 
 
-@pytest.mark.statements
 async def test_a_reference_that_comes_between_the_looks_is_seen(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

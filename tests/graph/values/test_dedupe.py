@@ -97,7 +97,6 @@ async def test_equal_content_within_a_call_is_uploaded_once(statements: list[Any
     assert await Holder.read(node_id) == Holder([Kept("a", "b"), Kept("b", "a"), Kept("a", "a")])
 
 
-@pytest.mark.statements
 async def test_what_goes_to_no_storage_costs_one_round_trip(statements: list[Any]) -> None:
     await Holder([]).create()
     assert kinds(statements) == ["write"]
