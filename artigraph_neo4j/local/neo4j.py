@@ -57,6 +57,9 @@ browser.post_connect_cmd=style {style}
 
 _OPENS = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch")
 
+# As in the configuration that comes with Neo4j. Walks take a twentieth less time.
+_FINAL_FIELDS = ("-XX:+UnlockExperimentalVMOptions", "-XX:+TrustFinalNonStaticFields")
+
 _HASH_ROUNDS = 1024
 
 
@@ -106,6 +109,7 @@ def command(version: str, home: Path, java: Path, jars: Sequence[Path], *, heap:
         f"-Xmx{heap}",
         f"-Djava.io.tmpdir={home / 'tmp'}",  # so a killed server leaves no files in /tmp
         "-XX:-UsePerfData",
+        *_FINAL_FIELDS,
         *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS),
         f"@{arguments}",
         f"org.neo4j.server.{main}",

@@ -28,6 +28,7 @@ from artigraph_neo4j import (
     read_revisions,
     read_root_spans,
     read_span_artifacts,
+    take_new_graph_id,
     upgrade_schema,
 )
 from artigraph_neo4j.errors import SchemaError
@@ -184,7 +185,7 @@ async def test_two_upgraders_do_not_collide(version_3: StackInfo) -> None:
 
 
 @pytest.mark.statements
-async def test_empty_newer_and_damaged_databases(
+async def test_empty_copied_newer_and_damaged_databases(
     server: StackInfo, version_3: StackInfo, driver: AsyncDriver
 ) -> None:
     async with driver.session() as session:
@@ -199,6 +200,11 @@ async def test_empty_newer_and_damaged_databases(
             assert (await check_schema()).missing == ("artigraph_text",)
             assert await upgrade_schema() == SCHEMA_VERSION
             assert (await check_schema()).is_current
+            new = await take_new_graph_id()
+        rows = await run(
+            session, "MATCH (g:ArtigraphGraph) RETURN g.graph_id, g.copied_from <> $new", new=new
+        )
+        assert rows == [[new, True]]
         await run(session, "MATCH (g:ArtigraphGraph) SET g.schema_version = 99")
         with engine_context():
             for call in (check_schema, install_schema, upgrade_schema, read_root_spans):

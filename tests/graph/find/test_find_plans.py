@@ -178,7 +178,6 @@ async def test_documented_filters_seek(crowd: Crowd, name: str, make: Any, resul
     assert not scans, query.explain()
 
 
-@pytest.mark.statements
 async def test_each_page_costs_the_same(crowd: Crowd) -> None:
     for query in (
         find_spans(span.opened_at < at(MANY)),

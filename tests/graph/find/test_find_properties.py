@@ -294,12 +294,16 @@ MAKE: dict[str, Any] = {
 }
 
 
+def _mark(operator: str, name: str) -> Any:
+    if "." in name and operator != "=":
+        return pytest.mark.long
+    return pytest.mark.statements if operator == "endswith" else ()
+
+
 @pytest.mark.parametrize(
     ("operator", "name"),
     [
-        pytest.param(
-            operator, name, marks=pytest.mark.long if "." in name and operator != "=" else ()
-        )
+        pytest.param(operator, name, marks=_mark(operator, name))
         for operator in MAKE
         for name in ("value", "inside.value")
     ],

@@ -1,17 +1,15 @@
-"""``batch``: what it records is what is recorded without it; its costs, its errors, its end."""
+"""``batch``: what it records is what is recorded without it; its blocks, tasks, threads and end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -19,22 +17,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artigraph_neo4j import (
-    ArtifactModel,
     Batch,
-    BatchError,
     Engine,
-    NotFoundError,
     Span,
     add_tags,
-    artifact_field,
     batch,
     create_span_artifact,
-    create_span_artifacts,
     delete_span,
     read_annotations,
     read_child_spans,
-    read_descendant_artifacts,
-    read_descendant_spans,
     read_lineage,
     read_span,
     read_span_artifact,
@@ -43,38 +34,10 @@ from artigraph_neo4j import (
     span_context,
     sync,
 )
-from artigraph_neo4j.errors import DuplicateLabelError, EngineError, SpanError
-from artigraph_neo4j.graph.cypher.write import is_write
 from artigraph_neo4j.graph.names import SEARCH_LABELS
-from artigraph_neo4j.recording import queue
-from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.examples import few
 from tests.graph.models import EpochSpan
-
-storage = MemoryStorage("batches").register()
-
-
-@dataclass
-class InBatch(ArtifactModel, version=1):
-    number: int
-    text: str = ""
-    inner: list[InBatchPart] = field(default_factory=list)
-
-
-@dataclass
-class InBatchKey(ArtifactModel, version=1):
-    text: str
-
-
-@dataclass
-class InBatchPart(ArtifactModel, version=1):
-    number: int
-
-
-@dataclass
-class InBatchLarge(ArtifactModel, version=1):
-    data: bytes = artifact_field(storage=storage)
-    items: list[int] | None = artifact_field(storage=storage, default=None)
+from tests.graph.recording.batches import InBatch, InBatchLarge, InBatchPart, study
 
 
 async def shape(query: Any, root: str) -> list[Any]:
@@ -117,42 +80,6 @@ def _sorted(value: Any) -> Any:
         items = [_sorted(item) for item in value]
         return sorted(items, key=repr) if all(isinstance(x, list) for x in items) else items
     return value
-
-
-@pytest.fixture
-def written(engine: Engine) -> Any:
-    """The statements that write spans and artifacts during the test."""
-    seen: list[Any] = []
-
-    def observe(statement: Any) -> None:
-        if is_write(statement.text):
-            seen.append(statement)
-
-    engine.observers.append(observe)
-    yield seen
-    engine.observers.remove(observe)
-
-
-async def study(root: str, *, read: bool = True) -> None:
-    """Some of everything."""
-    async with span_context(label=root):
-        first = await create_span_artifact("current", label="first", data=InBatch(1, "a"))
-        for i in range(3):
-            with contextlib.suppress(ZeroDivisionError):
-                async with span_context(EpochSpan(label=f"step {i}", epochs=i)) as step:
-                    await create_span_artifacts(
-                        "current",
-                        {
-                            "tree": InBatch(i, "b", [InBatchPart(1), InBatchPart(2)]),
-                            "large": InBatchLarge(bytes([i]) * 1000, [1, 2]),
-                        },
-                    )
-                    if read:
-                        await InBatch.read(first)
-                    step.epochs = 10 * i
-                    if i == 2:
-                        raise ZeroDivisionError("as it happens")
-        await InBatch(3).create(span="current")
 
 
 async def test_it_records_what_is_recorded_without_it(query: Any) -> None:
@@ -221,96 +148,6 @@ async def test_ids_parents_and_times_are_right_before_anything_is_sent(written: 
     assert await InBatch.read(artifact) == InBatch(1)
 
 
-async def test_statements_are_few_whatever_the_order(written: Any) -> None:
-    async with batch(rows=1000, seconds=60) as unit, span_context() as root:
-        for i in range(2000):
-            async with span_context(label=str(i)):
-                await create_span_artifact("current", label="x", data=InBatch(i))
-    # 4,000 nodes and the root; the end of a span that was just being written is one of its own.
-    assert 4001 <= unit.recorded <= 4100
-    assert 4 <= len(written) <= 6
-    assert all(statement.rows == 1 for statement in written)
-    assert len(await read_descendant_spans(root.node_id)) == 2000
-    assert {a.number for a in await read_descendant_artifacts(root.node_id)} == set(range(2000))
-
-
-async def test_what_waits_is_written_in_time_however_it_came(query: Any) -> None:
-    """Also what came behind a full statement, when the time of what was before it was over."""
-    async with batch(rows=100, seconds=0.3), span_context(label="behind") as span:
-        for i in range(5):
-            await asyncio.sleep(0.1)
-            for j in range(70):
-                await InBatch(70 * i + j).create(span="current")
-        for _ in range(100):
-            ((count,),) = await query(
-                "MATCH (:ArtigraphNode {node_id: $id})-[:HAS_ARTIFACT]->() RETURN count(*)",
-                id=span.node_id,
-            )
-            if count == 350:
-                break
-            await asyncio.sleep(0.05)
-        else:
-            pytest.fail(f"{count} of 350 were written")
-
-
-async def test_what_waits_is_bounded() -> None:
-    most = 0
-    async with batch(rows=50) as unit, span_context():
-        for i in range(2000):
-            await InBatch(i).create(span="current")
-            most = max(most, unit._queue.rows)
-    assert most <= queue.WAITING * 50
-    assert unit._queue.rows == unit._queue.bytes == 0
-    left = unit._queue
-    assert [*left._keys, *left._opening, *left._waiting, *left._uploading] == []
-
-
-async def test_large_rows_are_written_earlier(written: Any) -> None:
-    text = "x" * 60_000
-    async with batch(seconds=60) as unit, span_context():
-        for i in range(500):
-            await InBatch(i, text).create(span="current")
-            assert unit._queue.bytes <= queue.WAITING * queue.ROW_BYTES
-    assert len(written) >= 500 * len(text) // queue.ROW_BYTES
-
-
-async def test_it_is_written_after_some_time(query: Any) -> None:
-    async with batch(seconds=0.1), span_context(label="waits") as span:
-        for _ in range(100):
-            if await query("MATCH (s:ArtigraphNode {node_id: $id}) RETURN 1", id=span.node_id):
-                break
-            await asyncio.sleep(0.05)
-        else:
-            pytest.fail("it was not written")
-
-
-async def test_it_drains_while_the_program_computes(engine: Engine) -> None:
-    async with batch(seconds=0.05) as unit, span_context():
-        for _ in range(200):
-            if unit.recorded:
-                break
-            threading.Event().wait(0.05)  # the loop of this test does not run meanwhile
-        else:
-            pytest.fail("it was not written")
-
-
-async def test_a_write_is_asked_for_once_however_much_is_added_meanwhile(
-    engine: Engine, monkeypatch: Any
-) -> None:
-    asked: list[object] = []
-    start = engine.start
-
-    def count(work: Any) -> None:
-        asked.append(work)
-        start(work)
-
-    monkeypatch.setattr(engine, "start", count)
-    async with span_context(label="busy"), batch(rows=500):
-        for number in range(4_000):
-            await create_span_artifact("current", data=InBatch(number))
-    assert len(asked) < 100
-
-
 async def test_reads_inside_see_what_was_recorded(written: Any) -> None:
     async with batch(seconds=60), span_context() as span:
         artifact = await create_span_artifact("current", label="a", data=InBatch(7))
@@ -349,214 +186,6 @@ async def test_what_was_given_may_be_changed_afterwards() -> None:
     assert await InBatch.read(ids[1]) == InBatch(1, "a", [InBatchPart(1)])
 
 
-# -- errors ------------------------------------------------------------------------------------
-
-
-async def test_a_label_that_waits_already_is_refused_at_once(query: Any) -> None:
-    async with batch(seconds=60) as unit, span_context() as span:
-        await create_span_artifact("current", label="a", data=InBatch(1))
-        with pytest.raises(DuplicateLabelError, match="'a' already"):
-            await create_span_artifact("current", label="a", data=InBatch(2))
-        await unit.flush()
-        await create_span_artifact("current", label="b", data=InBatch(2))
-    assert await read_span_artifacts(span.node_id) == {"a": InBatch(1), "b": InBatch(2)}
-
-
-async def test_a_label_that_is_there_is_lost_and_the_rest_is_not() -> None:
-    async with span_context() as span:
-        await create_span_artifact("current", label="a", data=InBatch(1))
-    with pytest.raises(BatchError) as caught:
-        async with batch(seconds=60) as unit:
-            for label in ("b", "a", "c"):
-                await create_span_artifact(span.node_id, label=label, data=InBatch(2))
-    error = caught.value
-    assert [(lost.kind, lost.label) for lost in error.lost] == [("artifact", "a")]
-    assert isinstance(error.lost[0].cause, DuplicateLabelError)
-    assert error.__cause__ is error.lost[0].cause
-    assert error.recorded == unit.recorded == 2
-    assert str(error).startswith("1 writes of a batch were lost, 2 others were recorded: artifact")
-    assert list(await read_span_artifacts(span.node_id)) == ["a", "b", "c"]
-
-
-async def test_what_hangs_on_a_deleted_span_is_lost() -> None:
-    async with span_context(label="doomed") as doomed:
-        pass
-    async with span_context(label="kept") as kept:
-        pass
-    with pytest.raises(BatchError) as caught:
-        async with batch(seconds=60):
-            async with span_context(doomed), span_context(label="child") as child:
-                await InBatch(1).create("below", span="current")
-                async with span_context(label="grandchild") as grandchild:
-                    pass
-            await InBatch(2).create("kept", span=kept.node_id)
-            await asyncio.to_thread(copy_outside, delete_span, doomed.node_id)
-    lost = [(item.kind, item.label) for item in caught.value.lost]
-    assert lost == [("span", "child"), ("artifact", "below"), ("span", "grandchild")]
-    assert all(isinstance(item.cause, NotFoundError) for item in caught.value.lost)
-    assert [child.is_recorded, grandchild.is_recorded] == [False, False]
-    assert await read_span_artifacts(kept.node_id) == {"kept": InBatch(2)}
-
-
-def copy_outside(function: Any, *args: Any) -> None:
-    """Call it as another program would: with this engine, but not in the batch."""
-    from artigraph_neo4j.engine.scope import enter_batch
-
-    enter_batch(None)  # in the context of this thread
-    asyncio.run(function(*args))
-
-
-async def test_the_end_of_a_deleted_span_is_lost() -> None:
-    with pytest.raises(BatchError, match="deleted before it was closed"):
-        async with batch(seconds=60) as unit:
-            async with span_context(label="short") as span:
-                await unit.flush()
-                await asyncio.to_thread(copy_outside, delete_span, span.node_id)
-
-
-async def test_the_next_call_tells_of_a_loss_and_does_nothing_itself() -> None:
-    async with span_context() as span:
-        await create_span_artifact("current", label="a", data=InBatch(1))
-    async with batch(seconds=60) as unit:
-        await create_span_artifact(span.node_id, label="a", data=InBatch(2))
-        with pytest.raises(BatchError):
-            await unit.flush()
-        await create_span_artifact(span.node_id, label="a", data=InBatch(2))
-        await unit.engine.call(lambda: unit._write_soon(unit._queue.number))
-        with pytest.raises(BatchError):
-            await create_span_artifact(span.node_id, label="b", data=InBatch(2))
-        await create_span_artifact(span.node_id, label="a", data=InBatch(2))
-        await unit.engine.call(lambda: unit._write_soon(unit._queue.number))
-        entered = span_context(label="never")
-        with pytest.raises(BatchError):
-            await entered.__aenter__()
-        await create_span_artifact(span.node_id, label="c", data=InBatch(3))
-    assert len(unit.lost) == 3
-    assert list(await read_span_artifacts(span.node_id)) == ["a", "c"]
-
-
-async def test_a_row_that_no_database_takes_does_not_hold_up_the_rest(engine: Engine) -> None:
-    await engine.write("CREATE INDEX in_batch_key IF NOT EXISTS FOR (n:InBatchKey) ON (n.text)", {})
-    await engine.write("CALL db.awaitIndexes()", {})
-    with pytest.raises(BatchError, match="too large to index") as caught:
-        async with batch(seconds=60), span_context() as root:
-            for i in range(20):
-                text = "x" * 40_000 if i == 7 else "x"
-                async with span_context(label=str(i)):
-                    await InBatchKey(text).create(str(i), span="current")
-    assert [(lost.kind, lost.label) for lost in caught.value.lost] == [("artifact", "7")]
-    assert len(await read_descendant_spans(root.node_id)) == 20
-    assert len(await read_descendant_artifacts(root.node_id)) == 19
-
-
-async def test_a_span_that_no_database_takes_is_refused_at_once() -> None:
-    async with batch(seconds=60) as unit:
-        with pytest.raises(SpanError, match=r"EpochSpan\.epochs: a int cannot be stored"):
-            async with span_context(EpochSpan(label="big", epochs=2**70)):
-                pass
-    assert (unit.recorded, unit.lost) == (0, [])
-
-
-async def test_the_users_error_goes_first() -> None:
-    async with span_context() as span:
-        await create_span_artifact("current", label="a", data=InBatch(1))
-    with pytest.raises(ZeroDivisionError) as caught:
-        async with batch(seconds=60):
-            await create_span_artifact(span.node_id, label="a", data=InBatch(2))
-            await create_span_artifact(span.node_id, label="b", data=InBatch(2))
-            raise ZeroDivisionError
-    assert "1 writes of a batch were lost" in caught.value.__notes__[0]
-    assert list(await read_span_artifacts(span.node_id)) == ["a", "b"]
-
-
-async def test_a_storage_that_fails_loses_its_artifact_only(monkeypatch: Any) -> None:
-    async def refuse(*_: Any, **__: Any) -> str:
-        raise OSError("the disk is full")
-
-    with pytest.raises(BatchError, match="the disk is full") as caught:
-        async with batch(), span_context() as span:
-            await InBatch(1).create("before", span="current")
-            with monkeypatch.context() as broken:
-                broken.setattr(storage, "put", refuse)
-                await InBatchLarge(os.urandom(100)).create("large", span="current")
-                with contextlib.suppress(BatchError):
-                    await asyncio.sleep(0.5)
-            await InBatch(1).create("after", span="current")
-    assert [lost.label for lost in caught.value.lost] == ["large"]
-    del span
-
-
-# -- atomic ------------------------------------------------------------------------------------
-
-
-async def test_an_atomic_batch_is_one_statement(written: Any, query: Any) -> None:
-    async with batch(atomic=True, rows=10, seconds=0) as unit:
-        await study("atomic root", read=False)
-        async with span_context(label="second root") as second:
-            artifact = await create_span_artifact("current", label="x", data=InBatch(1))
-        assert not written
-        with pytest.raises(NotFoundError, match="only at its end"):
-            await read_span(second.node_id)
-        with pytest.raises(NotFoundError, match="only at its end"):
-            await InBatch.read(artifact)
-    assert len(written) == 1
-    assert unit.recorded > 10
-    assert await read_span_artifacts(second.node_id) == {"x": InBatch(1)}
-
-
-async def test_an_atomic_batch_that_fails_records_nothing(written: Any) -> None:
-    with pytest.raises(ZeroDivisionError):
-        async with batch(atomic=True):
-            async with span_context() as span:
-                await InBatchLarge(b"x").create(span="current")
-            raise ZeroDivisionError
-    assert not written
-    assert not span.is_recorded
-    with pytest.raises(NotFoundError):
-        await read_span(span.node_id)
-
-
-async def test_an_atomic_batch_with_one_refused_row_records_nothing() -> None:
-    async with span_context() as there:
-        await create_span_artifact("current", label="a", data=InBatch(1))
-    with pytest.raises(BatchError, match="nothing was recorded") as caught:
-        async with batch(atomic=True) as unit:
-            async with span_context(label="new") as new:
-                pass
-            await create_span_artifact(there.node_id, label="a", data=InBatch(1))
-    assert {(lost.kind, lost.label) for lost in caught.value.lost} == {
-        ("span", "new"),
-        ("artifact", "a"),
-    }
-    assert unit.recorded == 0
-    with pytest.raises(NotFoundError):
-        await read_span(new.node_id)
-
-
-async def test_an_atomic_batch_whose_value_cannot_be_stored_records_nothing(
-    monkeypatch: Any, written: Any
-) -> None:
-    async def refuse(*_: Any, **__: Any) -> str:
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(storage, "put", refuse)
-    with pytest.raises(BatchError, match="nothing was recorded.*the disk is full"):
-        async with batch(atomic=True), span_context() as span:
-            await InBatchLarge(os.urandom(100)).create("large", span="current")
-            await InBatch(1).create("small", span="current")
-    assert not written
-    assert not span.is_recorded
-
-
-async def test_an_atomic_batch_is_limited(monkeypatch: Any, written: Any) -> None:
-    monkeypatch.setattr(queue, "ATOMIC_ROWS", 10)
-    with pytest.raises(EngineError, match="at most 10 spans and artifacts"):
-        async with batch(atomic=True), span_context():
-            for i in range(20):
-                await InBatch(i).create(span="current")
-    assert not written
-
-
 # -- blocks, tasks, threads --------------------------------------------------------------------
 
 
@@ -568,20 +197,6 @@ async def test_a_block_inside_joins_and_its_end_writes(written: Any) -> None:
         assert len(written) == 1
         await InBatch(2).create(span="current")
     assert len(written) == 2
-
-
-async def test_an_atomic_block_inside_stands_alone(written: Any) -> None:
-    async with batch(seconds=60) as outer, span_context() as root:
-        with pytest.raises(ZeroDivisionError):
-            async with batch(atomic=True) as inner:
-                assert inner is not outer
-                async with batch() as innermost:
-                    assert innermost is inner
-                await InBatch(1).create("lost", span="current")
-                raise ZeroDivisionError
-        async with batch(atomic=True):
-            await InBatch(1).create("kept", span="current")
-    assert list(await read_span_artifacts(root.node_id)) == ["kept"]
 
 
 async def test_tasks_take_part_and_may_outlive_the_block(written: Any) -> None:

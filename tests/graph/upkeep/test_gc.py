@@ -281,6 +281,7 @@ async def test_what_it_costs(statements: list[Any], engine: Engine) -> None:
     assert [s.text for s in statements][2:] == 3 * [cypher.NAMES_REFERRED_TO]
 
 
+@pytest.mark.statements
 async def test_a_reference_that_comes_between_the_looks_is_seen(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,7 +361,6 @@ async def test_two_graphs_and_foreign_files_in_one_bucket(
         assert await cls.read(there) == cls("equal content")
 
 
-@pytest.mark.statements
 async def test_a_copy_takes_an_id_of_its_own(killable_stack: LocalStack, tmp_path: Path) -> None:
     storage = MemoryStorage(new_id())
     cls = model(storage)
