@@ -43,9 +43,13 @@ PAGE = f"""
 MATCH (s:Span) USING INDEX SEEK s:Span(root_id, node_id)
 WHERE s.root_id = $root AND s.node_id > $after AND {span_stays("s")}
   AND ($span = $root OR $span IN [(s)<-[:PARENT_OF*0..]-(p) | p.node_id])
-WITH s ORDER BY s.node_id LIMIT $size
+WITH s ORDER BY s.root_id, s.node_id LIMIT $size
 """
-"""Part that walks up from each span; from the exported span each page would walk its whole tree."""
+"""Part that walks up from each span; from the exported span each page would walk its whole tree.
+
+It names all keys of the index in its order, though the first is the same for all spans: for
+``s.node_id`` alone Neo4j sorts all spans of the run for each page.
+"""
 
 
 def said(name: str) -> str:
