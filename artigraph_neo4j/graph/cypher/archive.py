@@ -38,14 +38,24 @@ WHERE s:Span AND {span_stays("s")}
 RETURN s.root_id, s.depth, [(p:Span)-[:PARENT_OF]->(s) | p.node_id][0]
 """
 
+
+
+def _below(name: str) -> str:
+    """Return a test whether a span is at or below the exported one, which walks up from it.
+
+    From the exported span it would walk the whole tree; so nothing here tells Neo4j an index for it.
+    """
+    return f"EXISTS {{ ({name})<-[:PARENT_OF*0..]-(p) WHERE p.node_id = $span }}"
+
+
 PAGE = f"""
 {DELETES}
 MATCH (s:Span) USING INDEX SEEK s:Span(root_id, node_id)
 WHERE s.root_id = $root AND s.node_id > $after AND {span_stays("s")}
-  AND ($span = $root OR $span IN [(s)<-[:PARENT_OF*0..]-(p) | p.node_id])
+  AND ($span = $root OR {_below("s")})
 WITH s ORDER BY s.root_id, s.node_id LIMIT $size
 """
-"""Part that walks up from each span; from the exported span each page would walk its whole tree.
+"""Part that reads the next spans of a run.
 
 It names all keys of the index in its order, though the first is the same for all spans: for
 ``s.node_id`` alone Neo4j sorts all spans of the run for each page.
@@ -74,7 +84,7 @@ MATCH (s)-[h:HAS_ARTIFACT|HAS_FIELD]->(a) WHERE {artifact_stays("a")}
 CALL (s, a) {{
   MATCH (x:Span)-[k:HAS_ARTIFACT|HAS_FIELD]->(a)
   WHERE COUNT {{ ()-[:HAS_ARTIFACT|HAS_FIELD]->(a) }} = 1
-    OR $span IN [(x)<-[:PARENT_OF*0..]-(p) | p.node_id]
+    OR {_below("x")}
   WITH s, x ORDER BY k.linked_at IS NOT NULL, x.opened_at, x.node_id LIMIT 1
   RETURN x = s AS first
 }}
@@ -106,7 +116,7 @@ RETURN collect([
   [(o)-[u:SUPERSEDES]->(a) | [o.node_id, toStringOrNull(u.at)]],
   [(s:Span)-[u:USED]->(a)
     WHERE s.root_id <> $root
-      OR $span <> $root AND NOT $span IN [(s)<-[:PARENT_OF*0..]-(p) | p.node_id]
+      OR $span <> $root AND NOT {_below("s")}
     | [s.node_id, toStringOrNull(u.at)]]
 ])
 """

@@ -11,18 +11,46 @@ from artigraph_neo4j.graph.cypher import archive
 from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
+PAGE = 20
+
+STATEMENTS = pytest.mark.parametrize("statement", ["EXPORT_SPANS", "EXPORT_USED"])
+
+
+async def run_of(spans: int) -> tuple[str, str]:
+    """The ids of a run's root, and of one span between it and others."""
+    async with batch(), span_context(label="exported") as root, span_context(label="part") as part:
+        for _ in range(spans):
+            async with span_context(label="step"):
+                pass
+    return root.node_id, part.node_id
+
+
+async def cost(session: Any, statement: str, root: str, span: str) -> int:
+    """The database hits of a page."""
+    given = {"root": root, "span": span, "after": "", "size": PAGE}
+    text = "PROFILE " + getattr(archive, statement)
+    result = await session.run(*with_one_map(text, given))
+    return plans.hits((await result.consume()).profile)
+
 
 @pytest.mark.statements
-@pytest.mark.parametrize("statement", ["EXPORT_SPANS", "EXPORT_USED"])
-async def test_a_page_costs_the_same_however_long_the_run(statement: str, session: Any) -> None:
+@STATEMENTS
+@pytest.mark.parametrize("whole", [True, False], ids=["of a run", "of a part"])
+async def test_a_page_costs_the_same_however_long_the_run(
+    statement: str, whole: bool, session: Any
+) -> None:
     costs = []
     for spans in (100, 1000):
-        async with batch(), span_context(label="exported") as root:
-            for _ in range(spans):
-                async with span_context(label="step"):
-                    pass
-        given = {"root": root.node_id, "span": root.node_id, "after": "", "size": 20}
-        text = "PROFILE " + getattr(archive, statement)
-        result = await session.run(*with_one_map(text, given))
-        costs.append(plans.hits((await result.consume()).profile))
+        root, part = await run_of(spans)
+        costs.append(await cost(session, statement, root, root if whole else part))
     assert costs[1] < 1.2 * costs[0], costs
+
+
+@pytest.mark.statements
+@STATEMENTS
+async def test_only_below_a_part_are_the_spans_above_looked_at(
+    statement: str, session: Any
+) -> None:
+    root, part = await run_of(100)
+    whole = await cost(session, statement, root, root)
+    assert await cost(session, statement, root, part) > whole + 3 * PAGE
