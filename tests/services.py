@@ -93,7 +93,8 @@ that it plans. Java takes it only for the version of Neo4j, and of Java, that it
 """
 
 AOT_CACHE_OUTPUT = "ARTIGRAPH_TEST_AOT_CACHE_OUTPUT"
-"""Names the file to write when the server that most tests share ends."""
+"""Names the file to write when the server that most tests share ends. One that is there is used and
+stays: tests that are run once more, since they failed, are too few for Java to learn from."""
 
 
 def hurry_servers() -> None:
@@ -102,9 +103,17 @@ def hurry_servers() -> None:
     For these the second compiler, a collector that works beside the program, and the check of byte
     code whose hash was checked never pay for their time.
     """
-    cache = os.environ.get(AOT_CACHE)
+    cache, _ = _caches()
     options = f"{_LIVES_BRIEFLY} -XX:AOTCache={cache}" if cache else _LIVES_BRIEFLY
     os.environ.setdefault(_OPTIONS, options)
+
+
+def _caches() -> tuple[str | None, str | None]:
+    """The file of Java's to start servers with, and the one to write."""
+    output = os.environ.get(AOT_CACHE_OUTPUT)
+    if output and os.path.exists(output):
+        return output, None
+    return os.environ.get(AOT_CACHE), output
 
 
 @contextmanager
@@ -116,7 +125,8 @@ def _for_many_tests() -> Iterator[None]:
     """
     before = os.environ.get(_OPTIONS, "")
     options = before.replace(_LIVES_BRIEFLY, _STARTS_FAST)
-    if output := os.environ.get(AOT_CACHE_OUTPUT):
+    _, output = _caches()
+    if output:
         options += f" -XX:AOTCacheOutput={output}"
     os.environ[_OPTIONS] = options
     try:
@@ -207,7 +217,7 @@ class Services:
         if self._info is None:
             stack = new_stack("shared")
             self._cleanups.append(lambda: discard(stack))
-            if AOT_CACHE_OUTPUT in os.environ:
+            if _caches()[1]:
                 self._cleanups.append(lambda: stack.down(timeout=300))  # Java writes when it ends
             with _for_many_tests():
                 self._info = stack.up(timeout=180)
