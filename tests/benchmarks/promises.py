@@ -115,27 +115,40 @@ async def in_batch(bench: Bench, size: int) -> list[Side]:
     ]
 
 
-async def layouts(bench: Bench, size: int) -> list[Side]:
-    """Artifacts of a span in one statement: as it is, and as it was in the layout before.
+async def layouts_alone(bench: Bench, size: int) -> list[Side]:
+    """Artifacts of one span in one statement."""
+    ours = await bench.span("layouts")
+    statements = _Statements(bench, ours)
+    return _layouts(statements, lambda words: statements.artifacts(ours, _pairs(size), words))
+
+
+async def layouts_batch(bench: Bench, size: int) -> list[Side]:
+    """Spans with an artifact each in one statement, as a batch writes them."""
+    statements = _Statements(bench, await bench.span("layouts"))
+    return _layouts(statements, lambda words: statements.spans_with_artifact(_pairs(size), words))
+
+
+def _pairs(size: int) -> list[BenchPair]:
+    return [BenchPair(i, i / 7) for i in range(size)]
+
+
+def _layouts(statements: _Statements, parameters: Callable[[bool], dict[str, Any]]) -> list[Side]:
+    """The statement as it is, and as it was in the layout before.
 
     That had no ``MADE_BY``, and no label by which full-text search learns of nodes later.
     """
-    ours = await bench.span("layouts")
-    statements = _Statements(bench, ours)
+    bench = statements.bench
     port = int(bench.info.bolt_url.rpartition(":")[2])
 
     def side(name: str, left_out: str, words: bool) -> Side:
         hits: list[int] = []
 
-        def parameters() -> dict[str, Any]:
-            return statements.artifacts(ours, [BenchPair(i, i / 7) for i in range(size)], words)
-
         async def run() -> Numbers:
             if not hits:
-                given = parameters()
+                given = parameters(words)
                 text = write.statement(given).replace(left_out, "")
                 hits.append(await bench.hits(text, statements.once(given)))
-            given = parameters()
+            given = parameters(words)
             text = write.statement(given).replace(left_out, "")
             before = machine.cpu_of(port)
             seconds, _ = await timed(statements.send(text, given))
@@ -179,39 +192,67 @@ class _Statements:
     """The library's statements, each applied once and with its checks, sent by the plain driver."""
 
     def __init__(self, bench: Bench, parent: str) -> None:
-        self._bench = bench
+        self.bench = bench
         self._parent = parent
         self._lane = str(uuid7())
         self._number = 0
 
     async def span_with_artifact(self, i: int) -> None:
-        span, pair = str(uuid7()), BenchPair(i, i / 7)
-        opened = datetime.now(UTC)
-        properties = {"node_id": span, "label": "work", "label_": "work", "status": "UNSET",
-            "root_id": self._parent, "depth": 1, "writer_id": "bench"}  # fmt: skip
-        labels = ["ArtigraphNode", "Span", "ArtigraphOpen", UNINDEXED_LABEL]
+        span, opened = str(uuid7()), datetime.now(UTC)
         await self._send(
-            parents=[[self._parent, [span]]],
-            opened=[{"labels": labels, "rows": [[properties, epoch(opened), None]]}],
+            parents=[[self._parent, [span]]], opened=[self._opened([span], opened, closed=None)]
         )
-        await self._send(**self.artifacts(span, [pair]))
+        await self._send(**self.artifacts(span, [BenchPair(i, i / 7)]))
         closed = datetime.now(UTC)
         ends = {"status": "OK", "duration_": (closed - opened).total_seconds()}
         await self._send(owners=[span], closed=[[span, ends, epoch(closed)]])
+
+    def spans_with_artifact(self, pairs: Sequence[BenchPair], words: bool = True) -> dict[str, Any]:
+        """The parameters that write spans that have ended, with an artifact each."""
+        spans, now = [str(uuid7()) for _ in pairs], datetime.now(UTC)
+        owned = [
+            [span, [self._row(span, "pair", pair)]] for span, pair in zip(spans, pairs, strict=True)
+        ]
+        return {
+            "parents": [[self._parent, spans]],
+            "opened": [self._opened(spans, now, closed=now, words=words)],
+            "owned": [self._group(owned, words)],
+        }
 
     def artifacts(
         self, span: str, pairs: Sequence[BenchPair], words: bool = True
     ) -> dict[str, Any]:
         """The parameters that write artifacts of a span, with labels that are new to it."""
-        rows: list[list[Any]] = []
-        for i, pair in enumerate(pairs):
-            own = {"node_id": str(uuid7()), "step": pair.step, "loss": pair.loss}
-            label = "pair" if len(pairs) == 1 else f"{own['node_id']} {i}"
-            rows.append([own, epoch(datetime.now(UTC)), label, artifact_key(span, label)])
+        rows = [
+            self._row(span, "pair" if len(pairs) == 1 else f"{uuid7()} {i}", pair)
+            for i, pair in enumerate(pairs)
+        ]
+        return {"owners": [span], "owned": [self._group([[span, rows]], words)]}
+
+    def _opened(
+        self, spans: Sequence[str], opened: datetime, *, closed: datetime | None, words: bool = True
+    ) -> dict[str, Any]:
+        properties = {"label": "work", "label_": "work", "root_id": self._parent, "depth": 1}
+        labels = ["ArtigraphNode", "Span"] + [UNINDEXED_LABEL] * words
+        if closed is None:
+            properties |= {"status": "UNSET", "writer_id": "bench"}
+            labels.append("ArtigraphOpen")
+        else:
+            properties |= {"status": "OK", "duration_": (closed - opened).total_seconds()}
+        ends = closed and epoch(closed)
+        rows = [[{**properties, "node_id": span}, epoch(opened), ends] for span in spans]
+        return {"labels": labels, "rows": rows}
+
+    @staticmethod
+    def _row(span: str, label: str, pair: BenchPair) -> list[Any]:
+        own = {"node_id": str(uuid7()), "step": pair.step, "loss": pair.loss}
+        return [own, epoch(datetime.now(UTC)), label, artifact_key(span, label)]
+
+    @staticmethod
+    def _group(spans: list[list[Any]], words: bool) -> dict[str, Any]:
         labels = ["ArtigraphNode", "Artifact", "BenchPair"] + [UNINDEXED_LABEL] * words
-        group = {"labels": labels, "model": "BenchPair", "model_version": 1,
-            "codec": floor.codec(), "spans": [[span, rows]]}  # fmt: skip
-        return {"owners": [span], "owned": [group]}
+        return {"labels": labels, "model": "BenchPair", "model_version": 1,
+            "codec": floor.codec(), "spans": spans}  # fmt: skip
 
     def once(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters, with those by which the next write is applied once."""
@@ -224,7 +265,7 @@ class _Statements:
 
     async def send(self, text: str, parameters: dict[str, Any]) -> None:
         """Run a statement of ours by the plain driver."""
-        async with self._bench.driver.session(database=self._bench.database) as session:
+        async with self.bench.driver.session(database=self.bench.database) as session:
             result = await session.run(text, self.once(parameters))  # type: ignore[arg-type]
             await result.consume()
 
@@ -240,7 +281,11 @@ WORKLOADS = [
     ),
     Workload(
         "layouts", "of one span in one statement, with and without MADE_BY", "artifacts",
-        2000, 300, layouts, group="layouts", rounds=15,
+        2000, 300, layouts_alone, group="layouts", rounds=15,
+    ),
+    Workload(
+        "layouts_batch", "each with an artifact, with and without MADE_BY", "spans",
+        2000, 300, layouts_batch, group="layouts", rounds=15,
     ),
     Workload(
         "cold", "the first span with an artifact, on a server that has just started", "span",
