@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from artigraph_neo4j._version import __version__
+from artigraph_neo4j.common.ahead import ahead
 from artigraph_neo4j.common.files import replacing
 from artigraph_neo4j.engine import given
 from artigraph_neo4j.engine.configure import get_engine
@@ -82,7 +83,8 @@ async def export_graph(
     used, spans that used their artifacts, newer versions of these.
 
     For every 500 spans one round trip, another for the ids of their artifacts and another for the
-    artifacts that they used; and one for every 500 artifacts. Only one batch is in memory.
+    artifacts that they used; and one for every 500 artifacts. A batch is read while the one before
+    is written; no more than these two are in memory.
 
     Args:
         span: The span, its id, or ``"current"``.
@@ -140,13 +142,14 @@ async def _write(
         totals = Totals()
         header = await _header(engine, reader, directory)
         await asyncio.to_thread(_write_lines, file, [header], totals)
-        async for records in _records(reader):
-            await asyncio.to_thread(_write_lines, file, records, totals)
-            report.count(records)
-            if directory is not None:
-                await _blobs(engine, directory, records, report)
-            if progress is not None:
-                progress(report)
+        async with ahead(_records(reader)) as read:
+            async for records in read:
+                await asyncio.to_thread(_write_lines, file, records, totals)
+                report.count(records)
+                if directory is not None:
+                    await _blobs(engine, directory, records, report)
+                if progress is not None:
+                    progress(report)
         await asyncio.to_thread(file.write, dump(totals.last_line()))
 
 

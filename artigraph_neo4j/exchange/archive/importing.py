@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from artigraph_neo4j.common.ahead import ahead
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
 from artigraph_neo4j.errors import ArchiveError, EngineError
@@ -20,7 +21,7 @@ from artigraph_neo4j.graph.cypher import archive as cypher
 from artigraph_neo4j.graph.failures import ConflictError
 from artigraph_neo4j.graph.lanes import Ticket
 from artigraph_neo4j.graph.names import UNINDEXED_LABEL, WORDS
-from artigraph_neo4j.graph.properties import from_json, zoned_properties
+from artigraph_neo4j.graph.properties import from_json, take_instants
 from artigraph_neo4j.storage.base import Storage
 
 __all__ = ["ImportReport", "import_graph"]
@@ -114,10 +115,11 @@ async def import_graph(
     blobs = BlobWriter(engine, storage, source.with_name(f"{source.name}.blobs"), report)
     left = _Batch()
     try:
-        async for batch in _batches(lines, place):
-            await _write(engine, source, batch, blobs, report, left)
-            if progress is not None:
-                progress(report)
+        async with ahead(_batches(lines, place)) as batches:
+            async for batch in batches:
+                await _write(engine, source, batch, blobs, report, left)
+                if progress is not None:
+                    progress(report)
         if left.links():
             missing = _Batch()
             await _write(engine, source, left, blobs, report, missing)
@@ -237,13 +239,13 @@ class _Batch:
 
     def _node(self, record: Line, kind: str) -> None:
         properties = record["properties"]
-        zoned = zoned_properties(properties)
+        has_words = any(name in properties for name in WORDS)
+        instants = take_instants(properties)
         node_id = properties["node_id"]
         values = {
             name: value if type(value) in (str, int) else from_json(value)
             for name, value in properties.items()
         }
-        has_words = any(name in properties for name in WORDS)
         self.nodes.append(
             {
                 "id": node_id,
@@ -251,7 +253,8 @@ class _Batch:
                 "labels": record["labels"] + ([UNINDEXED_LABEL] if has_words else []),
                 "run": values.pop("key_", None) if kind == "Span" else None,
                 "properties": values,
-                "zoned": zoned,
+                "instants": instants,
+                "recorded_at": dict(instants).get("recorded_at"),
             }
         )
         self.tags += [[node_id, name, at] for name, at in record["tags"]]

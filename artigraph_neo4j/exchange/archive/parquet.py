@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from artigraph_neo4j.common.ahead import ahead
 from artigraph_neo4j.common.files import replacing
 from artigraph_neo4j.errors import ArchiveError
 from artigraph_neo4j.exchange.archive.lines import Line
@@ -77,10 +78,12 @@ async def write_tables(
             if progress is not None:
                 progress(report)
 
-        async for spans, artifacts in reader.pages():
-            await add(spans or [a for a in artifacts if not is_part(a)])
-        async for used in reader.used():
-            await add(used)
+        async with ahead(reader.pages()) as pages:
+            async for spans, artifacts in pages:
+                await add(spans or [a for a in artifacts if not is_part(a)])
+        async with ahead(reader.used()) as batches:
+            async for used in batches:
+                await add(used)
         await asyncio.to_thread(tables.flush)
 
 

@@ -14,7 +14,7 @@ from artigraph_neo4j.exchange.archive.lines import Line
 from artigraph_neo4j.graph.cypher import archive as cypher
 from artigraph_neo4j.graph.cypher import tables
 from artigraph_neo4j.graph.names import SEARCH_LABELS
-from artigraph_neo4j.graph.properties import to_json
+from artigraph_neo4j.graph.properties import instant_to_json, to_json
 from artigraph_neo4j.model.seal import SEAL, TornReadError
 from artigraph_neo4j.model.stored import Stored
 from artigraph_neo4j.recording.objects import until_whole
@@ -130,7 +130,7 @@ def span_record(
     return {
         "kind": "span",
         "labels": sorted(set(labels) - SEARCH_LABELS),
-        "properties": _properties(properties),
+        "properties": _properties(properties, "opened_at", "closed_at"),
         "parent": parents[0] if parents else None,
         "tags": sorted(tags),
         "note": notes[0] if notes else [],
@@ -188,7 +188,7 @@ def _node(
     names = ("field", "storage", "location", "digest", "size", "blob_id")
     found: Line = {
         "labels": sorted(set(labels) - SEARCH_LABELS),
-        "properties": _properties(properties),
+        "properties": _properties(properties, "recorded_at"),
         "blobs": [dict(zip(names, blob, strict=True)) for blob in sorted(blobs)],
         "tags": sorted(tags),
         "note": notes[0] if notes else [],
@@ -198,11 +198,15 @@ def _node(
     return found
 
 
-def _properties(properties: dict[str, Any]) -> dict[str, Any]:
+def _properties(properties: dict[str, Any], *times: str) -> dict[str, Any]:
+    """Return properties as JSON; those that are read as text are the library's own times."""
     found: dict[str, Any] = {}
     for name, value in properties.items():
+        if value is None:  # a time that is not there yet
+            continue
         try:
-            found[name] = to_json(value)
+            text = name in times and type(value) is str
+            found[name] = instant_to_json(value) if text else to_json(value)
         except TypeError as error:
             node_id = properties["node_id"]
             raise ArchiveError(f"node {node_id}, property {name}: {error}") from error

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from artigraph_neo4j.common.ahead import ahead
 from artigraph_neo4j.common.packing import packed
 from artigraph_neo4j.engine.configure import get_engine
 from artigraph_neo4j.engine.engine import Engine
@@ -88,7 +89,8 @@ async def export_tables(
     async for kinds in scan.kinds():
         types.learn(kinds)
     for kind, pages in (("spans", scan.spans()), ("artifacts", scan.artifacts())):
-        await _write(kind, pages, types, report, (first, last), progress)
+        async with ahead(pages) as read:
+            await _write(kind, read, types, report, (first, last), progress)
     return report
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "KNOWN_BLOBS",
     "NODE_ROWS",
     "PAGE",
+    "SPAN_PROPERTIES",
     "said",
 ]
 
@@ -39,11 +40,10 @@ RETURN s.root_id, s.depth, [(p:Span)-[:PARENT_OF]->(s) | p.node_id][0]
 """
 
 
-
 def _below(name: str) -> str:
     """Return a test whether a span is at or below the exported one, which walks up from it.
 
-    From the exported span it would walk the whole tree; so nothing here tells Neo4j an index for it.
+    From the exported span it would walk the whole tree; so it has no label here, and no index.
     """
     return f"EXISTS {{ ({name})<-[:PARENT_OF*0..]-(p) WHERE p.node_id = $span }}"
 
@@ -68,11 +68,26 @@ def said(name: str) -> str:
     [({name})-[:HAS_NOTE]->(o:ArtigraphNote) | [o.text, toStringOrNull(o.written_at)]]"""
 
 
+def _properties(name: str, *times: str) -> str:
+    """Return the expression for the properties of a node, with the times of the library as text.
+
+    What else users' own Cypher has put in their place stays as it is.
+    """
+    texts = [
+        f"{time}: CASE WHEN {name}.{time} IS :: ZONED DATETIME THEN toString({name}.{time}) "
+        f"ELSE {name}.{time} END"
+        for time in times
+    ]
+    return f"{name}{{.*, {', '.join(texts)}}}"
+
+
+SPAN_PROPERTIES = _properties("n", "opened_at", "closed_at")
+
 EXPORT_SPANS = f"""
 {PAGE}
 WITH s AS n
 RETURN collect([
-  labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {said("n")}
+  labels(n), {SPAN_PROPERTIES}, [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {said("n")}
 ])
 """
 
@@ -101,7 +116,7 @@ NODE_ROWS = artifact_rows(
     "labels(x)",
     said("x"),
     "[(s:Span)-[f:HAS_FIELD]->(x) | [s.node_id, f.path]]",
-    properties="properties(x)",
+    properties=_properties("x", "recorded_at"),
     blob_ids=True,
 )
 
@@ -164,7 +179,7 @@ CALL () {{
   UNWIND $nodes AS r
   MATCH (was:ArtigraphNode {{node_id: r.id}})
   WHERE NOT r.kind IN labels(was)
-    OR was.recorded_at <> r.properties.recorded_at
+    OR was.recorded_at <> coalesce(datetime(r.recorded_at), r.properties.recorded_at)
   RETURN collect(r.id) AS wrong
 }}
 CALL () {{
@@ -181,7 +196,7 @@ CALL (fits) {{
   WITH r, n, new
   OPTIONAL MATCH (taken:Span {{key_: r.run}})
   FOREACH (_ IN CASE WHEN new AND taken IS NULL THEN [1] ELSE [] END | SET n.key_ = r.run)
-  FOREACH (z IN CASE WHEN new THEN r.zoned ELSE [] END | SET n[z[0]] = datetime(z[1]))
+  FOREACH (z IN CASE WHEN new THEN r.instants ELSE [] END | SET n[z[0]] = datetime(z[1]))
   FOREACH (_ IN CASE WHEN n.root_id <> r.properties.root_id THEN [1] ELSE [] END |
     SET n.root_id = r.properties.root_id, n.depth = r.properties.depth)
   RETURN collect(CASE WHEN new THEN r.id END) AS written

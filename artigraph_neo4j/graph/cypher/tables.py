@@ -6,7 +6,7 @@ is. Types of columns are read first, from the codecs: one of each kind, not one 
 
 from __future__ import annotations
 
-from artigraph_neo4j.graph.cypher.archive import NODE_ROWS, PAGE, said
+from artigraph_neo4j.graph.cypher.archive import NODE_ROWS, PAGE, SPAN_PROPERTIES, said
 from artigraph_neo4j.graph.cypher.parts import (
     DELETES,
     artifact_stays,
@@ -49,7 +49,9 @@ TABLE_SPANS = f"""
 }
 RETURN collect([
   toString(n.opened_at),
-  [labels(n), properties(n), [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {said("n")}],
+  [
+    labels(n), {SPAN_PROPERTIES}, [(p:Span)-[:PARENT_OF]->(n) | p.node_id], {said("n")}
+  ],
   [(n)-[u:USED]->(a:Artifact) | [n.node_id, a.node_id, toString(u.at)]]
 ])
 """

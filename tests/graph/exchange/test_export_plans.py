@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from artigraph_neo4j import batch, span_context
+from artigraph_neo4j import ArtifactModel, batch, create_span_artifact, span_context
 from artigraph_neo4j.graph.cypher import archive
 from artigraph_neo4j.graph.parameters import with_one_map
 from tests.graph import plans
 
 PAGE = 20
+
+
+@dataclass
+class Timed(ArtifactModel, version=1):
+    n: int
+
 
 STATEMENTS = pytest.mark.parametrize("statement", ["EXPORT_SPANS", "EXPORT_USED"])
 
@@ -54,3 +61,19 @@ async def test_only_below_a_part_are_the_spans_above_looked_at(
     root, part = await run_of(100)
     whole = await cost(session, statement, root, root)
     assert await cost(session, statement, root, part) > whole + 3 * PAGE
+
+
+@pytest.mark.statements
+async def test_the_librarys_own_times_are_read_as_text(session: Any) -> None:
+    """The driver takes longer to make an object of a time than for all else of a node."""
+    async with span_context(label="timed") as span:
+        artifact = await create_span_artifact("current", label="result", data=Timed(1))
+    given = {"root": span.node_id, "span": span.node_id, "after": "", "size": PAGE}
+    result = await session.run(*with_one_map(archive.EXPORT_SPANS, given))
+    ((((_, properties, *_),),),) = await result.values()
+    assert isinstance(properties["opened_at"], str)
+    assert isinstance(properties["closed_at"], str)
+    given = {"root": span.node_id, "span": span.node_id, "ids": [artifact]}
+    result = await session.run(*with_one_map(archive.EXPORT_ARTIFACTS, given))
+    (((((properties, *_),), *_),),) = (await result.values())[0]
+    assert isinstance(properties["recorded_at"], str)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from neo4j.time import DateTime
 
 from artigraph_neo4j import (
     ArtifactModel,
@@ -41,7 +42,13 @@ from artigraph_neo4j import (
 from artigraph_neo4j.common.ids import new_id
 from artigraph_neo4j.errors import ArchiveError, IntegrityError, StorageError
 from artigraph_neo4j.exchange.archive import exporting, importing, reading
-from artigraph_neo4j.graph.properties import from_json, to_json, zoned_properties
+from artigraph_neo4j.graph.properties import (
+    from_json,
+    instant_to_json,
+    take_instants,
+    to_json,
+    zoned_properties,
+)
 from artigraph_neo4j.recording import objects
 from artigraph_neo4j.storage.file import FileSystemStorage
 from artigraph_neo4j.storage.memory import MemoryStorage
@@ -335,8 +342,8 @@ MATCH (s:ArtigraphNode {node_id: $id})
 SET s += {
   nan: 0.0 / 0.0, inf: 1.0 / 0.0, small: -0.0, big: 9223372036854775807, yes: true, text: '€\\n"',
   data: $data, day: date('0044-03-15'), clock: localtime('23:59:59.999999999'),
-  zoned_clock: time('12:00:00.000000001+05:30'), local: localdatetime('2024-02-29T00:00:00.1'),
-  instant: datetime('2024-01-01T00:00:00.123456789Z'), offset: datetime('1900-01-01T00:00-03:00'),
+  zoned_clock: time('12:00:00.000000001-05:30'), local: localdatetime('2024-02-29T00:00:00.1'),
+  instant: datetime('2024-01-01T00:00:00.123456789Z'), offset: datetime('1900-01-01T00:00-03:30'),
   named: datetime('2024-10-27T02:30+01:00[Europe/Paris]'), long: duration('P1Y2M25DT-3.000000004S'),
   place: point({longitude: 2.35, latitude: 48.85}), cube: point({x: 1, y: 2, z: 3}),
   days: [date('2024-01-01')], floats: [1.0, 0.0 / 0.0], nothing: []
@@ -376,6 +383,59 @@ async def test_every_property_of_neo4j(tmp_path: Path, engine: Engine, query: An
         await export_graph(span.node_id, path)
 
 
+@pytest.mark.parametrize(
+    "opened_at",
+    [
+        "datetime('2024-10-27T02:30:15.1+01:00[Europe/Paris]')",
+        "datetime('2024-01-01T00:00:00.123456789Z')",
+        "datetime('1999-12-31T23:59:59-03:00')",
+        "localdatetime('2024-02-29T00:00:00.1')",
+    ],
+)
+async def test_times_of_the_library_that_others_have_set(
+    opened_at: str, tmp_path: Path, engine: Engine, query: Any
+) -> None:
+    async with span_context(label="typed") as span:
+        pass
+    kind = "MATCH (s:ArtigraphNode {node_id: $id}) RETURN valueType(s.opened_at), s.opened_at"
+    await engine.write(
+        f"MATCH (s:ArtigraphNode {{node_id: $id}}) SET s.opened_at = {opened_at} RETURN 1",
+        {"id": span.node_id},
+    )
+    before = await query(kind, id=span.node_id)
+    path, again = tmp_path / "typed.jsonl", tmp_path / "again.jsonl"
+    await export_graph(span.node_id, path)
+    await delete_span(span.node_id)
+    await import_graph(path)
+    assert await query(kind, id=span.node_id) == before
+    await export_graph(span.node_id, again)
+    assert lines(again)[1:] == lines(path)[1:]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-01-01T00:00:00Z", {"$datetime": "2024-01-01T00:00:00.000000000+00:00"}),
+        ("2024-01-01T00:00:00.12Z", {"$datetime": "2024-01-01T00:00:00.120000000+00:00"}),
+        ("2024-01-01T00:00:00Z[UTC]", {"$datetime": "2024-01-01T00:00:00.000000000+00:00"}),
+        (
+            "2024-07-01T12:00:00.000000001+02:00[Europe/Berlin]",
+            {"$zoned": "2024-07-01T12:00:00.000000001+02:00[Europe/Berlin]"},
+        ),
+        ("1900-01-01T00:00:00-03:30", {"$datetime": "1900-01-01T00:00:00.000000000-03:30"}),
+    ],
+)
+def test_an_instant_is_the_same_from_its_text(text: str, expected: dict[str, str]) -> None:
+    assert instant_to_json(text) == expected
+    if "[" not in text:
+        assert to_json(DateTime.from_iso_format(text.replace("Z", "+00:00"))) == expected
+
+
+@pytest.mark.parametrize("text", ["", "never", "2024-01-01", "2024-01-01T00:00:00"])
+def test_a_text_that_is_no_instant_stays(text: str) -> None:
+    assert instant_to_json(text) == text
+
+
 @given(
     st.recursive(st.floats() | st.integers() | st.text() | st.binary() | st.booleans(), st.lists)
 )
@@ -399,6 +459,10 @@ def test_what_is_no_property() -> None:
             from_json(wrong)
     properties: dict[str, Any] = {"a": {"$zoned": "t"}, "b": 1}
     assert (zoned_properties(properties), properties) == ([["a", "t"]], {"b": 1})
+    utc, other = "2024-01-01T00:00:00+00:00", {"$datetime": "2024-01-01T00:00:00+02:00"}
+    properties = {"a": {"$zoned": "t"}, "b": 1, "c": {"$datetime": utc}, "d": other}
+    assert take_instants(properties) == [["a", "t"], ["c", utc]]
+    assert properties == {"b": 1, "d": other}
 
 
 async def test_broken_files(stored: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
