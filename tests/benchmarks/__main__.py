@@ -141,6 +141,8 @@ def main(arguments: Sequence[str] | None = None, report: Report = print) -> int:
         for workload in WORKLOADS:
             report(f"{workload.name:20} {workload.size:>9,} {workload.unit}: {workload.title}")
         return 0 if options.list else 2
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     run = asyncio.run(run_groups(options, chosen, report))
     print_run(run)

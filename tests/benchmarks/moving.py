@@ -45,15 +45,16 @@ async def moving(info: StackInfo, what: str, root: str, path: Path) -> dict[str,
 _SPANS = """
 MATCH (s:Span) USING INDEX SEEK s:Span(root_id, node_id)
 WHERE s.root_id = $root AND s.node_id > ''
-RETURN labels(s), properties(s), [(p)-[:PARENT_OF]->(s) | p.node_id],
-  [(s)-[u:USED]->(a) | a.node_id]
+RETURN labels(s),
+  s{.*, opened_at: toStringOrNull(s.opened_at), closed_at: toStringOrNull(s.closed_at)},
+  [(p)-[:PARENT_OF]->(s) | p.node_id], [(s)-[u:USED]->(a) | a.node_id]
 """
 
 _ARTIFACTS = """
 MATCH (s:Span) USING INDEX SEEK s:Span(root_id, node_id)
 WHERE s.root_id = $root AND s.node_id > ''
 MATCH (s)-[h:HAS_ARTIFACT]->(a)
-RETURN labels(a), properties(a), s.node_id, properties(h)
+RETURN labels(a), a{.*, recorded_at: toStringOrNull(a.recorded_at)}, s.node_id, properties(h)
 """
 
 
@@ -69,7 +70,8 @@ async def _read(driver: AsyncDriver, root: str, path: Path) -> None:
 
 _WRITE_SPANS = """
 UNWIND $rows AS r
-CREATE (n:ArtigraphNode:$(r[0])) SET n = r[1]
+CREATE (n:ArtigraphNode:$(r[0])) SET n = r[1], n.opened_at = datetime(r[1].opened_at),
+  n.closed_at = datetime(r[1].closed_at)
 """
 
 _WRITE_LINKS = """
@@ -83,7 +85,7 @@ _WRITE_ARTIFACTS = """
 UNWIND $rows AS r
 MATCH (s:ArtigraphNode {node_id: r[2]})
 CREATE (s)-[h:HAS_ARTIFACT]->(n:ArtigraphNode:$(r[0]))-[:MADE_BY]->(s)
-SET n = r[1], h = r[3]
+SET n = r[1], n.recorded_at = datetime(r[1].recorded_at), h = r[3]
 """
 
 _WRITE_USED = """

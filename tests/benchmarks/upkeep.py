@@ -162,12 +162,14 @@ def _moving(
 async def import_(bench: Bench, size: int) -> list[Side]:
     root = await bench.once(("run", size), lambda: made_runs.run_of(bench, size))
     directory = await _directory(bench)
-    await moving(bench.info, "export", root, directory / "in.jsonl")
-    await moving(bench.info, "read", root, directory / "floor.jsonl")
+    lines, plain = directory / "run.jsonl", directory / "floor.jsonl"
+    for what, path in (("export", lines), ("read", plain)):
+        if not path.exists():  # else an export was measured
+            await moving(bench.info, what, root, path)
 
     return [
-        _moving(bench, "library", "import", root, directory / "in.jsonl", anew=True),
-        _moving(bench, "floor", "write", root, directory / "floor.jsonl", anew=True),
+        _moving(bench, "library", "import", root, lines, anew=True),
+        _moving(bench, "floor", "write", root, plain, anew=True),
     ]
 
 
