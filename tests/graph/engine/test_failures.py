@@ -40,7 +40,7 @@ from artigraph_neo4j.storage.memory import MemoryStorage
 from tests.examples import few
 from tests.proxy import Proxy
 
-SPANS = few(1000)
+SPANS = few(1000, 10)
 
 
 @dataclass

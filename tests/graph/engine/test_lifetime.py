@@ -189,7 +189,7 @@ async def test_nothing_is_left_open(case: str, graph_service: Any, engine: Engin
             username=graph_service.username,
             database=graph_service.database,
         )
-        + f"RUNS = {few(200)}\n"
+        + f"RUNS = {few(200, 10)}\n"
         + CASES[case]
     )
     process = subprocess.Popen(

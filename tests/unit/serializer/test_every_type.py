@@ -43,7 +43,7 @@ from tests.unit.serializer import plain_values as plain
 from tests.unit.serializer.type_differences import any_difference
 from tests.unit.serializer.type_strategies import STRATEGIES
 
-EXAMPLES = int(os.environ.get("ARTIGRAPH_TEST_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("ARTIGRAPH_TEST_EXAMPLES", "25"))
 
 
 @dataclass
