@@ -174,20 +174,19 @@ def zoned_properties(properties: dict[str, Any]) -> list[list[str]]:
     return zoned
 
 
-def take_instants(properties: dict[str, Any]) -> list[list[str]]:
-    """Remove the times that Cypher's ``datetime()`` reads; return them as pairs of name and text.
+def take_instants(properties: dict[str, Any]) -> dict[str, str]:
+    """Remove the times that Cypher's ``datetime()`` reads from properties; return their texts.
 
     These are times in UTC, which take the driver a tenth of a millisecond each, and times with a
     named zone, as of ``zoned_properties``.
     """
-    instants = zoned_properties(properties)
-    for key, value in properties.items():
+    instants = dict(zoned_properties(properties))
+    for key, value in list(properties.items()):
         if isinstance(value, dict):
             text = cast("dict[str, str]", value).get("$datetime", "")
             if _UTC.fullmatch(text):
-                instants.append([key, text])
-    for key, _ in instants:
-        properties.pop(key, None)
+                instants[key] = text
+                del properties[key]
     return instants
 
 

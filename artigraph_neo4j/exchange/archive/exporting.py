@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -142,7 +142,7 @@ async def _write(
         totals = Totals()
         header = await _header(engine, reader, directory)
         await asyncio.to_thread(_write_lines, file, [header], totals)
-        async with ahead(_records(reader)) as read:
+        async with ahead(reader.records()) as read:
             async for records in read:
                 await asyncio.to_thread(_write_lines, file, records, totals)
                 report.count(records)
@@ -175,13 +175,6 @@ async def _header(engine: Engine, reader: GraphReader, directory: Path | None) -
         "blobs": directory is not None,
         "exported_at": datetime.now(UTC).isoformat(),
     }
-
-
-async def _records(reader: GraphReader) -> AsyncIterator[list[Line]]:
-    async for spans, artifacts in reader.pages():
-        yield spans or artifacts
-    async for used in reader.used():
-        yield used
 
 
 async def _blobs(

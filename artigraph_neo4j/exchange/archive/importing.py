@@ -254,7 +254,6 @@ class _Batch:
                 "run": values.pop("key_", None) if kind == "Span" else None,
                 "properties": values,
                 "instants": instants,
-                "recorded_at": dict(instants).get("recorded_at"),
             }
         )
         self.tags += [[node_id, name, at] for name, at in record["tags"]]

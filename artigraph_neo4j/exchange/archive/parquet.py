@@ -72,18 +72,13 @@ async def write_tables(
         tables = Tables(report.path, types, files)
         tables.begin_all()
 
-        async def add(records: list[Line]) -> None:
-            await asyncio.to_thread(tables.write, records)
-            report.count(records)
-            if progress is not None:
-                progress(report)
-
-        async with ahead(reader.pages()) as pages:
-            async for spans, artifacts in pages:
-                await add(spans or [a for a in artifacts if not is_part(a)])
-        async with ahead(reader.used()) as batches:
-            async for used in batches:
-                await add(used)
+        async with ahead(reader.records()) as read:
+            async for found in read:
+                records = [record for record in found if not is_part(record)]
+                await asyncio.to_thread(tables.write, records)
+                report.count(records)
+                if progress is not None:
+                    progress(report)
         await asyncio.to_thread(tables.flush)
 
 

@@ -68,12 +68,14 @@ class GraphReader:
             if len(rows) < SPANS:
                 return
 
-    async def pages(self) -> AsyncIterator[tuple[list[Line], list[Line]]]:
-        """Yield spans, then the artifacts of these; in each pair one of the lists is empty."""
+    async def records(self) -> AsyncIterator[list[Line]]:
+        """Yield spans, each batch with its artifacts after it, and in the end what spans used."""
         async for spans in self.spans():
-            yield spans, []
+            yield spans
             async for artifacts in self.artifacts([s["properties"]["node_id"] for s in spans]):
-                yield [], artifacts
+                yield artifacts
+        async for used in self.used():
+            yield used
 
     async def artifacts(self, span_ids: list[str]) -> AsyncIterator[list[Line]]:
         """Yield the artifacts of some spans; one round trip, and one for each batch."""
@@ -158,8 +160,8 @@ def artifact_record(row: list[Any]) -> Line:
 
 
 def is_part(record: Line) -> bool:
-    """Tell if the record of an artifact is a part of a span, such as rows that it logged."""
-    return "in" in record["nodes"][0]
+    """Tell if a record is a part of a span, such as rows that it logged, and not an artifact."""
+    return record["kind"] == "artifact" and "in" in record["nodes"][0]
 
 
 def _in_order(nodes: list[Line]) -> list[Line]:

@@ -179,7 +179,7 @@ CALL () {{
   UNWIND $nodes AS r
   MATCH (was:ArtigraphNode {{node_id: r.id}})
   WHERE NOT r.kind IN labels(was)
-    OR was.recorded_at <> coalesce(datetime(r.recorded_at), r.properties.recorded_at)
+    OR was.recorded_at <> coalesce(datetime(r.instants.recorded_at), r.properties.recorded_at)
   RETURN collect(r.id) AS wrong
 }}
 CALL () {{
@@ -196,7 +196,8 @@ CALL (fits) {{
   WITH r, n, new
   OPTIONAL MATCH (taken:Span {{key_: r.run}})
   FOREACH (_ IN CASE WHEN new AND taken IS NULL THEN [1] ELSE [] END | SET n.key_ = r.run)
-  FOREACH (z IN CASE WHEN new THEN r.instants ELSE [] END | SET n[z[0]] = datetime(z[1]))
+  FOREACH (k IN CASE WHEN new THEN keys(r.instants) ELSE [] END |
+    SET n[k] = datetime(r.instants[k]))
   FOREACH (_ IN CASE WHEN n.root_id <> r.properties.root_id THEN [1] ELSE [] END |
     SET n.root_id = r.properties.root_id, n.depth = r.properties.depth)
   RETURN collect(CASE WHEN new THEN r.id END) AS written
