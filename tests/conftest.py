@@ -13,6 +13,7 @@ from neo4j import AsyncGraphDatabase
 
 from artigraph_neo4j.local import LocalStack
 from tests import statements
+from tests.interruption import heed_interrupts
 from tests.services import (
     GraphService,
     S3Service,
@@ -34,8 +35,7 @@ def _end_run(*_: object) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM, as ``timeout`` and CI send it, ends a run as Ctrl-C does: with all its clean-up."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_interrupts()
     signal.signal(signal.SIGTERM, _end_run)
     os.environ.pop("ARTIGRAPH_STORAGE", None)
     hurry_servers()

@@ -125,8 +125,7 @@ def _for_many_tests() -> Iterator[None]:
     """
     before = os.environ.get(_OPTIONS, "")
     options = before.replace(_LIVES_BRIEFLY, _STARTS_FAST)
-    _, output = _caches()
-    if output:
+    if output := _caches()[1]:
         options += f" -XX:AOTCacheOutput={output}"
     os.environ[_OPTIONS] = options
     try:

@@ -38,6 +38,7 @@ from tests.benchmarks.limits import verdicts
 from tests.benchmarks.outside import PEERS, Outside, start_all
 from tests.benchmarks.report import LATEST
 from tests.benchmarks.table import print_run
+from tests.interruption import heed_interrupts
 
 WORKLOADS = [
     *promises.WORKLOADS,
@@ -141,8 +142,7 @@ def main(arguments: Sequence[str] | None = None, report: Report = print) -> int:
         for workload in WORKLOADS:
             report(f"{workload.name:20} {workload.size:>9,} {workload.unit}: {workload.title}")
         return 0 if options.list else 2
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_interrupts()
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     run = asyncio.run(run_groups(options, chosen, report))
     print_run(run)
